@@ -1,0 +1,261 @@
+"""The `qfp` command. Every error of use is one line on stderr and exit code 2; handlers import what they need."""
+
+import argparse
+import json
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import yaml
+
+from . import __version__
+from .config import PRESETS, SettingsError, as_dict, load_preset
+
+
+class Parser(argparse.ArgumentParser):
+    """argparse whose errors are one line."""
+
+    def error(self, message):
+        self.exit(2, f"{self.prog}: error: {message}\n")
+
+
+def parse_changes(pairs):
+    """Mapping for load_preset from texts such as 'training.minutes=5' or 'seed=1'; values are YAML."""
+    changes = {}
+    for pair in pairs or ():
+        key, equals, value = pair.partition("=")
+        if not equals:
+            raise SettingsError(f"--set {pair}: expected KEY=VALUE, such as training.minutes=5")
+        try:
+            value = yaml.safe_load(value)
+        except yaml.YAMLError:
+            raise SettingsError(f"--set {pair}: the value is not valid YAML") from None
+        section, dot, name = key.partition(".")
+        if dot:
+            changes.setdefault(section, {})[name] = value
+        else:
+            changes[section] = value
+    return changes
+
+
+def config_of(arguments):
+    """Config of --preset and --set; with --dry-run it is printed, and the program ends."""
+    config = load_preset(arguments.preset, **parse_changes(arguments.set))
+    if arguments.dry_run:
+        print(yaml.safe_dump(as_dict(config), sort_keys=False), end="")
+        raise SystemExit(0)
+    return config
+
+
+def parse_antidots(texts):
+    """Centres (K, 2) from texts 'x,y'."""
+    try:
+        return np.array([[int(part) for part in text.split(",")] for text in texts]).reshape(len(texts), 2)
+    except ValueError:
+        raise SettingsError(f"--antidots {' '.join(texts)}: expected centres X,Y in whole sites, such as 10,20 33,41") from None
+
+
+def parse_fields(text):
+    """Fields (n,) from 'a:b:n' [rad/plaquette]."""
+    try:
+        start, stop, number = text.split(":")
+        start, stop, number = float(start), float(stop), int(number)
+        if number < 1 or not np.isfinite([start, stop]).all():
+            raise ValueError
+    except ValueError:
+        raise SettingsError(f"--fields {text}: expected FIRST:LAST:NUMBER, such as 0:0.05:64 [rad/plaquette]") from None
+    return np.linspace(start, stop, number)
+
+
+def load_potential(path, device):
+    """Potential (length, width) [t] from a .npy file."""
+    try:
+        V = np.load(path)
+    except (OSError, ValueError) as error:
+        raise SettingsError(f"--potential {path}: not a readable .npy file ({error})") from None
+    if V.shape != (device.length, device.width) or V.dtype.kind not in "fiu" or not np.isfinite(V).all():
+        raise SettingsError(f"--potential {path}: expected finite numbers of shape ({device.length}, {device.width}) in t, "
+                            f"indexed [y, x]; got {V.dtype} {V.shape}")
+    return V.astype(float)
+
+
+def solve(arguments):
+    """`qfp solve`: one curve."""
+    from . import device as model
+    from . import geometry, green
+
+    config = config_of(arguments)
+    device = config.device
+    antidots = parse_antidots(arguments.antidots)
+    fields = device.fields if arguments.fields is None else parse_fields(arguments.fields)
+    potential = None
+    if arguments.potential_seed is not None:
+        if arguments.potential_seed < 0:
+            raise SettingsError(f"--potential-seed {arguments.potential_seed}: must be 0 or more")
+        potential = model.random_potential(arguments.potential_seed, device)
+    elif arguments.potential is not None:
+        potential = load_potential(arguments.potential, device)
+    mask = geometry.removed_mask(antidots, device)
+    if arguments.ldos is not None and Path(arguments.ldos).exists():
+        raise SettingsError(f"--ldos {arguments.ldos} exists: choose another name or remove it")
+    if not geometry.in_dataset(antidots, device):
+        print("note: these antidots lie outside the dataset's rule (two hard discs of radius "
+              f"{geometry.clearance(device)} inside the wire)", file=sys.stderr)
+    start = time.perf_counter()
+    if arguments.method == "fast":
+        G, modes, image = green.solve(device, antidots, potential, fields, image=arguments.ldos is not None)
+    else:
+        system = model.build(device, mask, potential)
+        G = np.array([model.conductance(system, device, b) for b in fields])
+        modes = np.array([model.open_modes(system, device, b) for b in fields])
+        image = model.ldos(system, device) if arguments.ldos else None
+    seconds = time.perf_counter() - start
+    if image is not None:
+        from .config import write_atomic
+
+        write_atomic(arguments.ldos, lambda handle: np.save(handle, image))
+    if arguments.json:
+        print(json.dumps({"fields": list(fields), "conductance": list(G), "open_modes": modes.tolist(),
+                          "method": arguments.method, "seconds": round(seconds, 4)}))
+    else:
+        print("field,conductance,open_modes")
+        for b, value, n in zip(fields, G, modes, strict=True):
+            print(f"{b:.9f},{value:.9f},{n}")
+
+
+def make_dataset(arguments):
+    """`qfp dataset`: generate, or check with --validate."""
+    from . import dataset, generate
+
+    if arguments.validate:
+        problems = dataset.validate(arguments.validate)
+        for problem in problems:
+            print(problem)
+        print(f"{arguments.validate}: {len(problems)} problems" if problems else f"{arguments.validate}: whole")
+        return 1 if problems else 0
+    config = config_of(arguments)
+    out = arguments.out or f"data/{config.preset}.h5"
+    if arguments.workers is not None and arguments.workers < 1:
+        raise SettingsError(f"--workers {arguments.workers}: must be 1 or more")
+    print(generate.generate(config, out, arguments.workers))
+
+
+def train(arguments):
+    """`qfp train`."""
+    from . import train as training
+
+    config = config_of(arguments)
+    training.train(config, arguments.data or f"data/{config.preset}.h5", arguments.out or f"runs/train-{config.preset}",
+                   resume=arguments.resume, init=arguments.init)
+
+
+def evaluate(arguments):
+    """`qfp evaluate`."""
+    from . import evaluate as evaluation
+
+    config = config_of(arguments)
+    evaluation.run_evaluate(config, arguments.weights or config.weights, arguments.data, arguments.out, arguments.curves)
+
+
+def decode(arguments):
+    """`qfp decode`."""
+    from . import decode as decoding
+
+    decoding.run_decode(arguments.curves, out=arguments.out, samples=arguments.samples, as_json=arguments.json,
+                        steps=arguments.steps, weights=arguments.weights)
+
+
+def bench(arguments):
+    """`qfp bench solver`."""
+    from . import bench as benchmark
+
+    benchmark.solver(config_of(arguments), arguments.out)
+
+
+def run(arguments):
+    """`qfp run`."""
+    from . import run as runner
+
+    parameters = runner.parse_parameters(arguments.parameter or [])
+    only = arguments.only.split(",") if arguments.only else None
+    runner.run(arguments.preset, only=only, parameters=parameters, out=arguments.out)
+
+
+def parser():
+    """The command line."""
+    top = Parser(prog="qfp", description="Quantum fingerprints: exact solver, dataset, diffusion decoder, probes.")
+    top.add_argument("--version", action="version", version=f"qfp {__version__}")
+    commands = top.add_subparsers(dest="command", required=True, metavar="COMMAND", parser_class=Parser)
+
+    def command(name, function, help, preset=True):
+        sub = commands.add_parser(name, help=help, description=help)
+        sub.set_defaults(function=function)
+        if preset:
+            sub.add_argument("--preset", default="laptop", help=f"{', '.join(PRESETS)} or a .yaml file (default laptop)")
+            sub.add_argument("--set", action="append", metavar="KEY=VALUE", help="change a setting: training.minutes=5")
+            sub.add_argument("--dry-run", action="store_true", help="print the settings and exit")
+        return sub
+
+    sub = command("dataset", make_dataset, "generate the dataset, or check one")
+    sub.add_argument("--out", metavar="FILE", help="default data/PRESET.h5")
+    sub.add_argument("--workers", type=int, help="processes (default: one a core)")
+    sub.add_argument("--validate", metavar="FILE", help="check a dataset file instead; exit code 1 where it has problems")
+
+    sub = command("train", train, "train the network of a preset")
+    sub.add_argument("--data", metavar="FILE", help="default data/PRESET.h5")
+    sub.add_argument("--out", metavar="DIR", help="default runs/train-PRESET")
+    sub.add_argument("--resume", action="store_true", help="go on from the last checkpoint in --out")
+    sub.add_argument("--init", metavar="WEIGHTS", help="start from these weights, with a fresh optimiser")
+
+    sub = command("evaluate", evaluate, "score weights on test configurations, beside simple rivals")
+    sub.add_argument("--weights", help="name in models/, or a .safetensors file")
+    sub.add_argument("--data", metavar="FILE", default="data/laptop.h5")
+    sub.add_argument("--out", metavar="FILE", default="results/evaluate.json")
+    sub.add_argument("--curves", type=int, default=500, help="test configurations")
+
+    sub = command("decode", decode, "decode magnetoconductance curves into LDOS and antidots", preset=False)
+    sub.add_argument("curves", nargs="+", metavar="CURVE.csv", help="columns field [rad/plaquette], conductance [e^2/h]")
+    sub.add_argument("--out", metavar="DIR", help="write images there")
+    sub.add_argument("--samples", type=int, help="images per curve")
+    sub.add_argument("--steps", type=int, help="sampling steps")
+    sub.add_argument("--weights", help="name in models/, or a .safetensors file")
+    sub.add_argument("--json", action="store_true", help="one JSON object a line")
+
+    sub = command("solve", solve, "exact conductance curve of a device")
+    sub.add_argument("--antidots", nargs="+", metavar="X,Y", required=True)
+    potential = sub.add_mutually_exclusive_group()
+    potential.add_argument("--potential-seed", type=int, metavar="S", help="0 to 4 are the dataset's; default V = 0")
+    potential.add_argument("--potential", metavar="FILE.npy", help="(length, width) in t, indexed [y, x]")
+    sub.add_argument("--fields", metavar="A:B:N", help="numpy.linspace(A, B, N) [rad/plaquette]")
+    sub.add_argument("--method", choices=("fast", "kwant"), default="fast")
+    sub.add_argument("--ldos", metavar="OUT.npy", help="write the LDOS at b = 0 there")
+    sub.add_argument("--json", action="store_true")
+
+    sub = command("bench", bench, "measure speed ratios")
+    sub.add_argument("what", choices=("solver",))
+    sub.add_argument("--out", metavar="FILE", default="results/bench_solver.json")
+
+    sub = command("run", run, "execute the notebooks in order through papermill", preset=False)
+    sub.add_argument("--preset", default="laptop")
+    sub.add_argument("--only", metavar="04,05", help="numbers of notebooks")
+    sub.add_argument("-p", "--parameter", action="append", metavar="KEY=VALUE")
+    sub.add_argument("--out", metavar="DIR", help="default runs/PRESET")
+    return top
+
+
+def main(arguments=None):
+    """Entry point; returns the exit code."""
+    try:
+        arguments = parser().parse_args(arguments)
+        return arguments.function(arguments) or 0
+    except SettingsError as error:
+        print(f"qfp: error: {error}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        print("qfp: interrupted", file=sys.stderr)
+        return 130
+
+
+if __name__ == "__main__":
+    sys.exit(main())

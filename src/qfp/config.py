@@ -1,0 +1,266 @@
+"""Settings: frozen dataclasses, preset files, hashes and random streams.
+
+A preset (``presets/NAME.yaml``) is the one place for every number. Notebooks receive its sections as papermill
+parameters, the command line reads the same file, and unknown keys are refused by name.
+"""
+
+import dataclasses
+import hashlib
+import json
+import os
+import zlib
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import yaml
+
+PRESETS = ("smoke", "laptop", "paper")
+
+
+class SettingsError(ValueError):
+    """A bad input of the user's: the message is one line that says what was wrong and what would be right."""
+
+
+@dataclass(frozen=True)
+class Device:
+    """The wire of Sec. III: a square lattice with a = t = 1, two circular antidots, leads along y."""
+
+    width: int  # sites across (x)
+    length: int  # sites along (y)
+    energy: float  # [t]
+    radius: int  # antidot radius [sites]
+    field_max: float  # flux per plaquette, b = 2 pi Phi/(h/e) [rad]
+    field_points: int  # numpy.linspace(0, field_max, field_points)
+    amplitude: float  # random potential uniform in [-amplitude, amplitude] [t]
+
+    @property
+    def fields(self):
+        """Magnetic fields of the sweep, shape (F,) [rad/plaquette]."""
+        return np.linspace(0.0, self.field_max, self.field_points)
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """Which pairs of curve and image a file holds."""
+
+    configurations: int  # 16170 is all of them; fewer are a seeded choice
+    potentials: int  # potential seeds 0..potentials-1
+
+
+@dataclass(frozen=True)
+class Network:
+    """Conditional U-Net of Sec. IV, Fig. 2."""
+
+    unshuffle: int  # 1: the image enters at 60 x 60; 2: as 2 x 2 blocks at 30 x 30
+    channels: tuple  # one entry per level; the last level has 15 x 15 pixels
+    attention: tuple  # 'full', 'linear' or 'none' per level
+    blocks: int  # residual convolution blocks per level and direction
+    heads: int  # of width channels / heads
+    condition_tokens: int  # tokens of the condition transformer, linear functionals of the curve
+    condition_width: int  # token width of the condition transformer
+    condition_layers: int
+    grid_width: int  # channels of the curve's features at 15 x 15, from which all its maps are read
+    condition_channels: tuple  # channels of the curve's map at each level
+    dropout: float
+
+
+@dataclass(frozen=True)
+class Diffusion:
+    """Forward process and what the network predicts."""
+
+    steps: int
+    schedule: str  # 'linear' (Ho et al.) or 'cosine'
+    prediction: str  # 'epsilon' or 'v'
+
+
+@dataclass(frozen=True)
+class Training:
+    """Optimisation."""
+
+    split: str  # 'config' or 'pair'
+    optimizer: str  # 'adamw' or 'sam'
+    learning_rate: float
+    weight_decay: float
+    warmup: int  # steps
+    cooldown: float  # last fraction of the run over which the learning rate goes to 0
+    sam_radius: float
+    batch: int
+    minutes: float  # budget; 0: no limit
+    max_steps: int  # 0: no limit
+    ema: float
+    condition_dropout: float
+    time_sampling: str  # 'uniform', or 'max2': the larger of two uniforms
+    curve_noise: float  # standard deviation added to training curves [e^2/h]
+    curve_target: str  # what the extra curves are decoded to: 'none', 'pooled' or 'positions'
+    curve_batch: int  # extra curves a step
+    curve_weight: float
+    checkpoint_minutes: float
+    precision: str  # 'auto' (bf16 where the processor is faster with it), 'fp32' or 'bf16'
+
+
+@dataclass(frozen=True)
+class Sampling:
+    """How curves are decoded."""
+
+    sampler: str  # 'ancestral' or 'ddim'
+    steps: int
+    gamma: float  # deformation of Sec. II; 1 is the plain conditional score
+    samples: int  # images per curve
+
+
+SECTIONS = {
+    "device": Device,
+    "dataset": Dataset,
+    "network": Network,
+    "diffusion": Diffusion,
+    "training": Training,
+    "sampling": Sampling,
+}
+
+
+@dataclass(frozen=True)
+class Config:
+    """A whole preset."""
+
+    preset: str
+    seed: int
+    weights: str  # name of the weights in models/ that notebooks and `decode` use
+    notebook_configurations: int  # configurations that notebooks simulate afresh
+    notebook_training_steps: int  # length of the short training of notebook 02
+    device: Device
+    dataset: Dataset
+    network: Network
+    diffusion: Diffusion
+    training: Training
+    sampling: Sampling
+
+
+SCALARS = ("preset", "seed", "weights", "notebook_configurations", "notebook_training_steps")
+
+
+def project_root():
+    """Folder that holds presets/, models/ and results/: $QFP_ROOT, else the checkout that this package lies in.
+
+    Raises SettingsError where neither holds a preset (an installation without its checkout)."""
+    candidates = [os.environ.get("QFP_ROOT"), Path(__file__).resolve().parents[2], Path.cwd(), Path.cwd().parent]
+    for candidate in candidates:
+        if candidate and (Path(candidate) / "presets" / "laptop.yaml").is_file():
+            return Path(candidate)
+    raise SettingsError("no presets/laptop.yaml found: run inside a checkout of qfp or set QFP_ROOT to one")
+
+
+def _build(cls, values, where):
+    """Instance of a settings dataclass from a mapping; every key must be known and have the field's type."""
+    if not isinstance(values, dict):
+        raise SettingsError(f"{where}: expected a mapping of settings, got {values!r}")
+    fields = {f.name: f for f in dataclasses.fields(cls)}
+    unknown = sorted(set(values) - set(fields))
+    if unknown:
+        raise SettingsError(f"{where}: unknown key {unknown[0]!r}; known: {', '.join(fields)}")
+    missing = [name for name in fields if name not in values]
+    if missing:
+        raise SettingsError(f"{where}: missing key {missing[0]!r}")
+    out = {}
+    for name, field in fields.items():
+        value = values[name]
+        if field.type is tuple and isinstance(value, (list, tuple)):
+            value = tuple(value)
+        elif field.type is float and isinstance(value, int) and not isinstance(value, bool):
+            value = float(value)
+        if not isinstance(value, field.type) or isinstance(value, bool):
+            raise SettingsError(f"{where}: {name} must be {field.type.__name__}, got {value!r}")
+        out[name] = value
+    return cls(**out)
+
+
+def preset_path(preset):
+    """Path of a preset: a name of presets/, or a YAML file of the user's."""
+    path = Path(preset)
+    if path.suffix in (".yaml", ".yml"):
+        if not path.is_file():
+            raise SettingsError(f"preset file {preset} does not exist")
+        return path
+    if preset not in PRESETS:
+        raise SettingsError(f"unknown preset {preset!r}; choose {', '.join(PRESETS)} or a .yaml file")
+    return project_root() / "presets" / f"{preset}.yaml"
+
+
+def load_preset(preset="laptop", **overrides):
+    """Config of a preset with overrides; None means the preset's value, a mapping changes keys of a section.
+
+    Raises SettingsError for unknown presets, unknown keys (named) and values of the wrong type."""
+    path = preset_path(preset)
+    try:
+        values = yaml.safe_load(path.read_text())
+    except yaml.YAMLError as error:
+        raise SettingsError(f"{path.name}: not valid YAML ({str(error).splitlines()[0]})") from None
+    if not isinstance(values, dict):
+        raise SettingsError(f"{path.name}: expected a mapping of settings")
+    for key, change in overrides.items():
+        if change is None:
+            continue
+        if key in SECTIONS and isinstance(change, dict):
+            values[key] = {**values.get(key, {}), **change}
+        else:
+            values[key] = change
+    for name, cls in SECTIONS.items():
+        if name in values:
+            values[name] = _build(cls, values[name], f"{path.name}, {name}")
+    config = _build(Config, values, path.name)
+    _check(config, path.name)
+    return config
+
+
+def _check(config, where):
+    """Relations between settings that a type cannot express."""
+    network, diffusion, training, sampling = config.network, config.diffusion, config.training, config.sampling
+    levels = len(network.channels)
+    rules = [
+        (len(network.attention) == levels == len(network.condition_channels),
+         "network: channels, attention and condition_channels need one entry per level"),
+        (all(a in ("full", "linear", "none") for a in network.attention),
+         "network: attention entries are 'full', 'linear' or 'none'"),
+        (diffusion.schedule in ("linear", "cosine"), "diffusion: schedule is 'linear' or 'cosine'"),
+        (diffusion.prediction in ("epsilon", "v"), "diffusion: prediction is 'epsilon' or 'v'"),
+        (training.split in ("config", "pair"), "training: split is 'config' or 'pair'"),
+        (training.optimizer in ("adamw", "sam"), "training: optimizer is 'adamw' or 'sam'"),
+        (training.time_sampling in ("uniform", "max2"), "training: time_sampling is 'uniform' or 'max2'"),
+        (training.curve_target in ("none", "pooled", "positions"),
+         "training: curve_target is 'none', 'pooled' or 'positions'"),
+        (training.precision in ("auto", "fp32", "bf16"), "training: precision is 'auto', 'fp32' or 'bf16'"),
+        (sampling.sampler in ("ancestral", "ddim"), "sampling: sampler is 'ancestral' or 'ddim'"),
+        (1 <= sampling.steps <= diffusion.steps, "sampling: steps must lie between 1 and diffusion.steps"),
+        (config.dataset.configurations >= 4, "dataset: configurations must be at least 4"),
+    ]
+    for holds, message in rules:
+        if not holds:
+            raise SettingsError(f"{where}, {message}")
+
+
+def as_dict(settings):
+    """Plain dict of a settings dataclass (tuples become lists, as JSON has them)."""
+    return json.loads(json.dumps(dataclasses.asdict(settings)))
+
+
+def digest(*values):
+    """sha256 of settings dataclasses or JSON values, independent of key order."""
+    plain = [as_dict(v) if dataclasses.is_dataclass(v) else v for v in values]
+    return hashlib.sha256(json.dumps(plain, sort_keys=True).encode()).hexdigest()
+
+
+def stream(name, *index):
+    """Random generator that is a pure function of a name and indices: item 7 is the same alone or in a batch."""
+    return np.random.default_rng([zlib.crc32(name.encode()), *index])
+
+
+def write_atomic(path, write):
+    """Write a file through a temporary name: write(handle), fsync, rename. Nothing is left half written."""
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(path.name + ".tmp")
+    with open(temporary, "wb") as handle:
+        write(handle)
+        handle.flush()
+        os.fsync(handle.fileno())
+    os.replace(temporary, path)

@@ -1,0 +1,275 @@
+"""The learning dataset of Sec. III: HDF5 contract, reading and validation, splits and normalisation."""
+
+import dataclasses
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+import h5py
+import numpy as np
+import torch
+from tqdm import tqdm
+
+from . import geometry, green
+from .config import Device, SettingsError, as_dict, digest, stream
+from .device import build, random_potential
+from .device import conductance as kwant_conductance
+from .device import ldos as kwant_ldos
+
+FORMAT_VERSION = 1
+LDOS_BLOCK = 2048  # configurations in one chunk of images
+ORIENTATION = "image row 0 is y = 0, column 0 is x = 0; lower antidot first; zero padding left and right"
+LAYOUT = {  # name: (dtype, units, description)
+    "antidots": ("int16", "site", "centres (x, y) of the two antidots, lower one first, canonical placement"),
+    "orbit": ("int16", "site", "x1, x2, dy: the pair modulo translation along y and the two inversions"),
+    "potentials": ("float64", "t", "random onsite potential, [y, x]"),
+    "fields": ("float64", "rad/plaquette", "magnetic field b = 2 pi Phi_plaquette/(h/e)"),
+    "conductance": ("float32", "e^2/h", "transmission T = Tr(t t^dagger), spinless"),
+    "ldos": ("float16", "1/t", "local density of states at b = 0, [y, x]; 0 on removed sites"),
+}
+
+
+@dataclass(frozen=True)
+class Pairs:
+    """A dataset in memory: N configurations, P potentials, F fields; shapes as in LAYOUT's file."""
+
+    antidots: np.ndarray  # (N, 2, 2)
+    orbit: np.ndarray  # (N, 3)
+    potentials: np.ndarray  # (P, L, W) [t]
+    fields: np.ndarray  # (F,) [rad/plaquette]
+    conductance: np.ndarray  # (P, N, F) [e^2/h]
+    ldos: np.ndarray  # (P, N, L, W) [1/t]
+    device: Device
+    sha256: str  # of the settings that made it
+
+
+def choose(config):
+    """Orbits and antidots of the configurations that a dataset holds: all, or a seeded choice in their own order."""
+    orbits, antidots = geometry.configurations(config.device)
+    n = config.dataset.configurations
+    if n > len(orbits):
+        raise SettingsError(f"dataset: configurations is {n}, but this device has only {len(orbits)}")
+    if n < len(orbits):
+        chosen = np.sort(stream("configurations", config.seed).choice(len(orbits), n, replace=False))
+        orbits, antidots = orbits[chosen], antidots[chosen]
+    return orbits, antidots
+
+
+def settings_hash(config):
+    """sha256 of what determines a dataset file."""
+    return digest(config.device, config.dataset, config.seed, FORMAT_VERSION, LDOS_BLOCK)
+
+
+# --- simulation
+
+
+def curves_at(device, antidots, seed, b, leads=None, to="cpu"):
+    """Conductances (N,) [e^2/h] of configurations under one potential (seed, or None: V = 0) at one field."""
+    rings = torch.as_tensor(geometry.rings(antidots, device), device=to)
+    if seed is None:
+        w = green.clean_wire(device, b, to)
+    else:
+        w = green.wire(device, b, random_potential(seed, device), leads, to)
+    return green.conductance(w, rings).cpu().numpy()
+
+
+def images_of(device, antidots, seed, to="cpu"):
+    """LDOS images (N, L, W) [1/t] of configurations under one potential (seed, or None: V = 0)."""
+    rings, masks = (torch.as_tensor(of(antidots, device), device=to) for of in (geometry.rings, geometry.removed_masks))
+    potential = np.zeros((device.length, device.width)) if seed is None else random_potential(seed, device)
+    w = green.wire(device, 0.0, potential, to=to)
+    return green.ldos(w, rings, masks).cpu().numpy()
+
+
+def simulate(config, indices=None, potentials=(0,), images=True, progress=False):
+    """Pairs in memory for some configurations (indices into `choose(config)`) and potential seeds.
+
+    64 fields cost about 10 s a potential on one core, however few the configurations."""
+    device = config.device
+    orbits, antidots = choose(config)
+    if indices is not None:
+        orbits, antidots = orbits[indices], antidots[indices]
+    G = np.empty((len(potentials), len(antidots), device.field_points), np.float32)
+    for f, b in enumerate(tqdm(device.fields, desc="fields", unit="field", disable=not progress)):
+        leads = green.lead_modes(device, b)
+        for p, seed in enumerate(potentials):
+            G[p, :, f] = curves_at(device, antidots, seed, b, leads)
+    shape = (len(potentials), len(antidots) if images else 0, device.length, device.width)
+    pictures = np.empty(shape, np.float16)
+    if images:
+        for p, seed in enumerate(potentials):
+            pictures[p] = images_of(device, antidots, seed)
+    V = np.stack([random_potential(seed, device) for seed in potentials])
+    sha = digest(device, antidots.tolist(), list(potentials))
+    return Pairs(antidots, orbits, V, device.fields, G, pictures, device, sha)
+
+
+def spot_check(device, antidots, conductance, ldos, samples=3):
+    """Compare a few stored values with Kwant; a sentence, 'not run: no Kwant' where it is missing.
+
+    Raises SettingsError where they differ by more than the storage's rounding."""
+    try:
+        for k in range(samples):
+            rng = stream("spot check", k)
+            p, n = int(rng.integers(conductance.shape[0])), int(rng.integers(len(antidots)))
+            f = int(rng.integers(device.field_points))
+            system = build(device, geometry.removed_mask(antidots[n], device), random_potential(p, device))
+            dG = abs(kwant_conductance(system, device, device.fields[f]) - conductance[p, n, f])
+            image = ldos[p, n].astype(float)
+            dL = np.max(abs(kwant_ldos(system, device) - image) / np.maximum(image, 1e-3))
+            if dG > 1e-5 or dL > 2e-3:
+                raise SettingsError(f"potential {p}, configuration {n}, field {f} differs from Kwant: dG {dG:.1e}, dLDOS {dL:.1e}")
+    except SettingsError as error:
+        if "not installed" not in str(error):
+            raise
+        return "not run: no Kwant"
+    return f"{samples} curve points within 1e-5 e^2/h and {samples} images within 2e-3 (relative) of Kwant"
+
+
+# --- reading
+
+
+def read_attributes(path):
+    """Attributes of a dataset file. Raises SettingsError where it is none of ours."""
+    path = Path(path)
+    if not path.is_file():
+        raise SettingsError(f"no dataset at {path}: make one with `qfp dataset --preset laptop --out {path}`")
+    try:
+        with h5py.File(path) as file:
+            attributes = dict(file.attrs)
+    except OSError:
+        raise SettingsError(f"{path} is not a readable HDF5 file") from None
+    if attributes.get("format_version") != FORMAT_VERSION:
+        raise SettingsError(f"{path} is not a qfp dataset of format_version {FORMAT_VERSION}")
+    return attributes
+
+
+def load(path, images=True):
+    """Pairs of a dataset file (485 MB of images for the full one; images=False leaves them out)."""
+    attributes = read_attributes(path)
+    device = Device(**json.loads(attributes["config"])["device"])
+    with h5py.File(path) as file:
+        try:
+            values = {name: file[name][()] for name in LAYOUT if images or name != "ldos"}
+        except OSError as error:
+            raise SettingsError(f"{path} is damaged ({error}): `qfp dataset --validate {path}` says where") from None
+    P, N, _ = values["conductance"].shape
+    values.setdefault("ldos", np.empty((P, 0, device.length, device.width), np.float16))
+    return Pairs(**values, device=device, sha256=attributes["config_sha256"])
+
+
+def validate(path):
+    """Problems of a dataset file, a list of sentences; empty where it is whole. Reads every byte (checksums)."""
+    attributes = read_attributes(path)
+    settings = json.loads(attributes["config"])
+    device = Device(**settings["device"])
+    F, L, W = device.field_points, device.length, device.width
+    P, N = settings["dataset"]["potentials"], settings["dataset"]["configurations"]
+    shapes = {"antidots": (N, 2, 2), "orbit": (N, 3), "potentials": (P, L, W), "fields": (F,),
+              "conductance": (P, N, F), "ldos": (P, N, L, W)}
+    problems = []
+    with h5py.File(path) as file:
+        for name, (dtype, units, _) in LAYOUT.items():
+            if name not in file:
+                problems.append(f"/{name} is missing")
+                continue
+            data = file[name]
+            if data.shape != shapes[name] or data.dtype != dtype or data.attrs.get("units") != units:
+                problems.append(f"/{name} is {data.dtype} {data.shape} [{data.attrs.get('units')}], "
+                                f"expected {dtype} {shapes[name]} [{units}]")
+        if problems:
+            return problems
+        antidots = file["antidots"][()]
+        if not np.array_equal(geometry.orbit(antidots, device), file["orbit"][()]):
+            problems.append("/antidots and /orbit disagree")
+        masks = geometry.removed_masks(antidots, device)
+        for name in ("conductance", "ldos"):
+            for p in range(P):
+                for n in range(0, N, LDOS_BLOCK):
+                    where = f"/{name}[{p}, {n}:{min(n + LDOS_BLOCK, N)}]"
+                    try:
+                        values = file[name][p, n : n + LDOS_BLOCK]
+                    except OSError:
+                        problems.append(f"{where}: checksum wrong or unreadable")
+                        continue
+                    if not np.isfinite(values).all() or (values < -1e-6).any():
+                        problems.append(f"{where}: not finite, or negative")
+                    elif name == "ldos" and values[masks[n : n + LDOS_BLOCK]].any():
+                        problems.append(f"{where}: not 0 on removed sites")
+        if not problems:
+            try:
+                spot_check(device, antidots, file["conductance"], file["ldos"])
+            except SettingsError as error:
+                problems.append(str(error))
+    return problems
+
+
+# --- splits and normalisation
+
+
+def split(configurations, potentials, kind, seed):
+    """Indices (potential, configuration), int64 (M, 2), of 'train', 'dev' and 'test'.
+
+    70 percent train: the paper's 56,595 and 24,255. kind 'config' keeps a configuration's potentials together, so that
+    test configurations were never seen; 'pair' splits pairs. Of 4,851 validation configurations 1,000 are 'dev'."""
+    total = configurations if kind == "config" else configurations * potentials
+    order = stream("split " + kind, seed).permutation(total)
+    train = round(0.7 * total)
+    dev = train + (total - train) * 1000 // 4851
+    parts = {"train": order[:train], "dev": order[train:dev], "test": order[dev:]}
+    if kind == "pair":
+        return {name: np.stack(np.divmod(part, configurations), axis=-1) for name, part in parts.items()}
+    return {
+        name: np.stack([np.tile(np.arange(potentials), len(part)), np.repeat(part, potentials)], axis=-1)
+        for name, part in parts.items()
+    }
+
+
+@dataclass(frozen=True)
+class Normalisation:
+    """Constants that take curves and images to zero mean and unit variance; from training pairs only."""
+
+    curve_mean: tuple  # (F,) [e^2/h]
+    curve_std: tuple  # (F,) [e^2/h]
+    image_mean: float  # [1/t], of the padded image
+    image_std: float  # [1/t]
+    width: int  # sites across the wire, without the padding
+
+    def curve(self, conductance):
+        """Conductance (..., F) [e^2/h] to a float32 tensor (..., F)."""
+        scaled = (np.asarray(conductance, np.float64) - self.curve_mean) / self.curve_std
+        return torch.as_tensor(scaled, dtype=torch.float32)
+
+    def image(self, ldos):
+        """LDOS (..., L, W) [1/t] to a float32 tensor (..., 1, L, L), zero padding left and right (footnote 1)."""
+        picture = torch.as_tensor(np.asarray(ldos), dtype=torch.float32)
+        margin = (picture.shape[-2] - picture.shape[-1]) // 2
+        picture = torch.nn.functional.pad(picture, (margin, margin))
+        return ((picture - self.image_mean) / self.image_std).unsqueeze(-3)
+
+    def ldos(self, image):
+        """Inverse of `image`: tensor (..., 1, L, L) to LDOS, float32 (..., L, W) [1/t]."""
+        picture = image.detach().float().cpu().squeeze(-3) * self.image_std + self.image_mean
+        margin = (picture.shape[-1] - self.width) // 2
+        return picture[..., margin : margin + self.width].numpy()
+
+
+def normalisation(pairs, train):
+    """Normalisation from the training pairs, train (M, 2) of (potential, configuration)."""
+    p, n = train.T
+    G = pairs.conductance[p, n].astype(np.float64)
+    L, W = pairs.device.length, pairs.device.width
+    total = squares = 0.0
+    for block in np.array_split(np.arange(len(train)), max(1, len(train) // 4096)):
+        picture = pairs.ldos[p[block], n[block]].astype(np.float64)
+        total, squares = total + picture.sum(), squares + np.square(picture).sum()
+    pixels = len(train) * L * L
+    mean = total / pixels
+    return Normalisation(
+        tuple(G.mean(axis=0).tolist()), tuple(G.std(axis=0).tolist()), mean, float(np.sqrt(squares / pixels - mean**2)), W
+    )
+
+
+def contract(device, constants):
+    """sha256 that binds weights to lattice, energy, field grid, radius, amplitude, orientation and normalisation."""
+    return digest(as_dict(device), ORIENTATION, dataclasses.asdict(constants))
