@@ -1,0 +1,166 @@
+"""Weights on disk: checkpoints of a run, exported weights, and reading them back. safetensors and JSON, no pickles."""
+
+import json
+import os
+import shutil
+from pathlib import Path
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+
+from . import dataset
+from .config import SECTIONS, Config, SettingsError, _build, as_dict, project_root
+from .diffusion import Schedule
+from .unet import UNet
+
+CHECKPOINT, LOG = "checkpoint.safetensors", "log.jsonl"
+FP32_LIMIT = 16 * 2**20  # bytes; larger weights are exported as bf16
+
+
+def atomic(path, write):
+    """Run `write(temporary path)`, make it durable, and rename it to `path`: there is never half a file."""
+    temporary = Path(f"{path}.tmp")
+    write(temporary)
+    temporary.chmod(0o644)  # safetensors writes files that only their owner may read
+    with open(temporary, "rb") as file:
+        os.fsync(file.fileno())
+    os.replace(temporary, path)
+
+
+def write_json(path, values):
+    """Values as readable JSON, atomically."""
+    atomic(path, lambda p: p.write_text(json.dumps(values, indent=1, ensure_ascii=False) + "\n"))
+
+
+def save(folder, model, ema, optimizer, meta):
+    """Write a checkpoint: tensors of model, EMA and optimiser, and `meta` (JSON) in the same file."""
+    tensors = {f"model.{k}": v for k, v in model.state_dict().items()}
+    tensors |= {f"ema.{k}": v for k, v in ema.state_dict().items()}
+    for i, state in optimizer.state_dict()["state"].items():
+        tensors |= {f"optimizer.{i}.{k}": v for k, v in state.items()}
+    tensors = {k: v.detach().cpu().contiguous().clone() for k, v in tensors.items()}
+    atomic(Path(folder) / CHECKPOINT, lambda p: save_file(tensors, p, {"meta": json.dumps(meta)}))
+
+
+def read(path):
+    """Tensors and meta of a file written by `save` or `export`."""
+    path = Path(path)
+    if not path.is_file():
+        raise SettingsError(f"no weights at {path}")
+    try:
+        with safe_open(path, "pt") as file:
+            names, meta = file.keys(), (file.metadata() or {}).get("meta", "{}")
+            return {name: file.get_tensor(name) for name in names}, json.loads(meta)
+    except (SafetensorError, ValueError):
+        raise SettingsError(f"{path} is not a readable safetensors file") from None
+
+
+def part(tensors, prefix):
+    """Tensors whose names start with `prefix.`, without it."""
+    return {k[len(prefix) + 1 :]: v for k, v in tensors.items() if k.startswith(prefix + ".")}
+
+
+def restore(folder, model, ema, optimizer):
+    """Put a checkpoint into model, EMA and optimiser; returns its meta."""
+    tensors, meta = read(Path(folder) / CHECKPOINT)
+    strict_load(model, part(tensors, "model"), folder)
+    strict_load(ema, part(tensors, "ema"), folder)
+    state = {}
+    for name, value in part(tensors, "optimizer").items():
+        i, key = name.split(".", 1)
+        state.setdefault(int(i), {})[key] = value
+    optimizer.load_state_dict({"state": state, "param_groups": optimizer.state_dict()["param_groups"]})
+    return meta
+
+
+def strict_load(model, state, where):
+    """Load a state dict whose names and shapes must all fit; SettingsError names the first that does not."""
+    own = model.state_dict()
+    for name in sorted(set(own) | set(state)):
+        if name not in state or name not in own or own[name].shape != state[name].shape:
+            shapes = [tuple(s[name].shape) if name in s else "none" for s in (state, own)]
+            raise SettingsError(f"{where}: weights do not fit this network: {name} is {shapes[0]}, expected {shapes[1]}")
+    model.load_state_dict(state)
+
+
+def export(folder, out, bf16=None):
+    """Write `out`.safetensors (EMA weights), `out`.json (what they are) and `out`.jsonl (the log) of a run's checkpoint.
+
+    bf16: halve the file; by default where fp32 would take more than 16 MiB."""
+    folder, out = Path(folder), Path(out)
+    tensors, meta = read(folder / CHECKPOINT)
+    weights = {k.removeprefix("module."): v for k, v in part(tensors, "ema").items() if k.startswith("module.")}
+    if bf16 is None:
+        bf16 = sum(4 * v.numel() for v in weights.values()) > FP32_LIMIT
+    if bf16:
+        weights = {k: v.bfloat16() for k, v in weights.items()}
+    out.parent.mkdir(parents=True, exist_ok=True)
+    meta = {**meta, "dtype": "bfloat16" if bf16 else "float32", "parameters": sum(v.numel() for v in weights.values())}
+    atomic(f"{out}.safetensors", lambda p: save_file(weights, p, {"meta": json.dumps(meta)}))
+    write_json(f"{out}.json", meta)
+    if (folder / LOG).is_file():
+        atomic(f"{out}.jsonl", lambda p: shutil.copyfile(folder / LOG, p))
+    return meta
+
+
+def config_of(values, where):
+    """Config from a JSON description of weights."""
+    values = {**values}
+    for name, cls in SECTIONS.items():
+        values[name] = _build(cls, values.get(name), f"{where}, {name}")
+    return _build(Config, values, where)
+
+
+def normalisation_of(meta):
+    """Normalisation from the meta of weights."""
+    values = meta["normalisation"].items()
+    return dataset.Normalisation(**{k: tuple(v) if isinstance(v, list) else v for k, v in values})
+
+
+def load_model(name_or_path, device="cpu"):
+    """Network of exported weights (eval mode, float32), with its Config, Normalisation, Schedule and meta dict.
+
+    A name stands for models/NAME.safetensors. SettingsError where files are missing or do not fit."""
+    path = Path(name_or_path)
+    if path.suffix != ".safetensors":
+        path = project_root() / "models" / f"{name_or_path}.safetensors"
+    if not path.is_file():
+        raise SettingsError(f"no weights at {path}: train with `qfp train`, or name a .safetensors file")
+    tensors, _ = read(path)
+    described = path.with_suffix(".json")
+    if not described.is_file():
+        raise SettingsError(f"{path.name} needs its description {described.name} beside it")
+    try:
+        meta = json.loads(described.read_text())
+        normal = normalisation_of(meta)
+        config = config_of(meta["config"], described.name)
+    except (KeyError, TypeError, ValueError) as error:
+        raise SettingsError(f"{described} does not describe weights: {type(error).__name__} {error}") from None
+    if dataset.contract(config.device, normal) != meta.get("contract"):
+        raise SettingsError(f"{described}: contract hash and settings disagree; the file was changed or is too old")
+    model = network_of(config)
+    strict_load(model, {k: v.float() for k, v in tensors.items()}, path.name)
+    schedule = Schedule(config.diffusion.steps, config.diffusion.schedule, config.diffusion.prediction)
+    return model.to(device).eval(), config, normal, schedule, meta
+
+
+def network_of(config):
+    """Fresh network of a Config."""
+    return UNet(config.network, config.device.field_points, config.training.curve_target)
+
+
+def describe(config, pairs, normal):
+    """The part of the meta that does not change during a run."""
+    versions = {"qfp": _version(), "torch": torch.__version__}
+    return {"config": as_dict(config), "seed": config.seed, "contract": dataset.contract(config.device, normal),
+            "normalisation": as_dict(normal), "data": pairs.sha256, "versions": versions}
+
+
+def _version():
+    from importlib.metadata import PackageNotFoundError, version
+
+    try:
+        return version("qfp")
+    except PackageNotFoundError:
+        return "source"

@@ -1,0 +1,263 @@
+"""Training of the conditional diffusion model (Sec. IV)."""
+
+import contextlib
+import ctypes
+import json
+import sys
+import time
+from itertools import pairwise
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch.nn import functional as F
+from torch.optim.swa_utils import AveragedModel
+from tqdm import tqdm
+
+from . import checkpoint, dataset
+from .config import SettingsError, as_dict, stream
+from .diffusion import Schedule
+from .preview import preview
+from .sam import Plain, Sam
+
+LOG_STEPS = 50
+LEVELS = (0.5, 2.0, 5.0)  # bounds of noise-to-signal ratio σ/α in the log; above 5 the curve alone can tell
+GRADIENT_NORM = 1.0
+
+
+def fast_bf16(device):
+    """Whether bf16 arithmetic is faster than fp32 on this device."""
+    if torch.device(device).type == "cuda":
+        return True
+    return any(getattr(torch.cpu, name, bool)() for name in ("_is_avx512_bf16_supported", "_is_amx_tile_supported"))
+
+
+def autocast(precision, device):
+    """Context in which the network runs: bf16 autocast or nothing ('auto': bf16 where it is faster)."""
+    kind = torch.device(device).type
+    if precision == "bf16" or (precision == "auto" and fast_bf16(device)):
+        return torch.autocast(kind, torch.bfloat16)
+    return contextlib.nullcontext()
+
+
+def keep_memory():
+    """Make glibc keep freed blocks: fresh pages for every tensor cost a fifth of a step. Elsewhere nothing happens."""
+    if sys.platform == "linux":
+        with contextlib.suppress(OSError, AttributeError):
+            libc = ctypes.CDLL("libc.so.6")
+            for option in (-1, -3):  # M_TRIM_THRESHOLD, M_MMAP_THRESHOLD
+                libc.mallopt(option, 2**30)
+
+
+class Batches:
+    """Training data in memory; batch `step` is a pure function of (seed, step)."""
+
+    def __init__(self, config, pairs, rows, normal, device):
+        self.config, self.pairs, self.rows, self.normal, self.device = config, pairs, rows, normal, device
+        self.margin = (pairs.device.length - pairs.device.width) // 2
+
+    def __call__(self, step):
+        """Dict of tensors: x0 (B, 1, 60, 60), t, noise, keep (B,), curves (B + E, F), centres or pooled images."""
+        training, steps = self.config.training, self.config.diffusion.steps
+        B, E = training.batch, training.curve_batch if training.curve_target != "none" else 0
+        rng = stream("train", self.config.seed, step)
+        p, n = self.rows[rng.integers(len(self.rows), size=B + E)].T
+        u = rng.random((2, B))
+        t = np.minimum((u.max(0) if training.time_sampling == "max2" else u[0]) * steps, steps - 1).astype(np.int64)
+        curves = self.pairs.conductance[p, n]
+        out = {
+            "x0": self.normal.image(self.pairs.ldos[p[:B], n[:B]]),
+            "t": torch.from_numpy(t),
+            "noise": torch.from_numpy(rng.standard_normal((B, 1, 60, 60), np.float32)),
+            "keep": torch.from_numpy(rng.random(B) >= training.condition_dropout),
+            "dropout_seed": int(rng.integers(2**31)),
+        }
+        if training.curve_noise > 0:
+            curves = curves + training.curve_noise * rng.standard_normal(curves.shape, np.float32)
+        out["curves"] = self.normal.curve(curves)
+        if training.curve_target == "positions":
+            out["centres"] = torch.from_numpy(self.pairs.antidots[n].astype(np.float32)) + torch.tensor([self.margin, 0.0])
+        elif training.curve_target == "pooled":
+            out["pooled"] = F.avg_pool2d(self.normal.image(self.pairs.ldos[p, n]), 4)
+        return {k: v.to(self.device) if isinstance(v, torch.Tensor) else v for k, v in out.items()}
+
+
+def position_loss(logits, centres, sigma=1.0):
+    """Soft cross-entropy of logits (B, 2, 60, 60) against Gaussians of width sigma around centres (B, 2, 2) = (x, y)."""
+    sites = torch.arange(logits.shape[-1], device=logits.device)
+    # The target is a product of its x and y parts: no (B, 2, 60, 60) array is made.
+    g = torch.softmax(-((sites - centres[..., None]) ** 2) / (2 * sigma**2), -1)  # (B, 2, xy, 60)
+    log_p = logits.float().flatten(2).log_softmax(-1).view_as(logits)
+    return -torch.einsum("bkyx,bky,bkx->bk", log_p, g[:, :, 1], g[:, :, 0]).mean()
+
+
+def losses(model, schedule, batch, training):
+    """Total loss, per-sample MSE (B,) of the prediction, and the curve head's loss."""
+    B = len(batch["x0"])
+    x = schedule.q_sample(batch["x0"], batch["t"], batch["noise"])
+    features = model.condition.features(batch["curves"])  # (B + E, grid_width, 15, 15)
+    condition = model.condition(model.drop(features[:B], batch["keep"]))
+    output = model(x, batch["t"], condition).float()
+    mse = (output - schedule.target(batch["x0"], batch["t"], batch["noise"])).square().mean((1, 2, 3))
+    curve = torch.zeros((), device=x.device)
+    if training.curve_target == "positions":
+        curve = position_loss(model.curve_head(features), batch["centres"])
+    elif training.curve_target == "pooled":
+        curve = F.mse_loss(model.curve_head(features).float(), batch["pooled"])
+    return mse.mean() + training.curve_weight * curve, mse.detach(), curve.detach()
+
+
+def learning_rate(training, step, progress):
+    """Warm-up over steps, constant, then to 0 as 1 - sqrt over the last `cooldown` of the run."""
+    rate = training.learning_rate * min(1.0, (step + 1) / max(1, training.warmup))
+    late = max(0.0, progress - (1 - training.cooldown)) / max(training.cooldown, 1e-9)
+    return rate * (1 - min(1.0, late) ** 0.5)
+
+
+def average(model, decay):
+    """EMA of the weights with warm-up: early on it forgets faster, so that it never drags the random start along."""
+
+    def update(averaged, current, n):
+        d = min(decay, (1 + float(n)) / (10 + float(n)))
+        torch._foreach_lerp_(list(averaged), list(current), 1 - d)
+
+    return AveragedModel(model, multi_avg_fn=update)
+
+
+def prepare_folder(out, resume):
+    """The run's folder; refuses to overwrite a run, or to resume what is not there."""
+    found = (out / checkpoint.CHECKPOINT).is_file()
+    if resume and not found:
+        raise SettingsError(f"nothing to resume in {out}: it holds no {checkpoint.CHECKPOINT}")
+    if not resume and out.exists() and (not out.is_dir() or any(out.iterdir())):
+        raise SettingsError(f"{out} exists already: give --resume to go on with it, or another --out")
+    out.mkdir(parents=True, exist_ok=True)
+
+
+def train(config, data_path, out, resume=False, init=None, report=print, device="auto", stop=None):
+    """Train a preset on a dataset file into the folder `out`; returns the meta of the last checkpoint.
+
+    resume: go on bit for bit from the folder's checkpoint. init: start from exported weights, with their normalisation.
+    stop: end after this step with a checkpoint, without changing the plan of the run."""
+    training, out = config.training, Path(out)
+    if training.minutes <= 0 and training.max_steps <= 0:
+        raise SettingsError("training: minutes and max_steps are both 0, so the run would never end")
+    if device == "auto":
+        device = "cuda" if torch.cuda.is_available() else "cpu"
+    pairs = dataset.load(data_path)
+    if pairs.device != config.device:
+        raise SettingsError(f"{data_path} holds another device than preset {config.preset!r}: {pairs.device}")
+    prepare_folder(out, resume)
+    keep_memory()
+    parts = dataset.split(len(pairs.antidots), len(pairs.potentials), training.split, config.seed)
+    normal = dataset.normalisation(pairs, parts["train"])
+    torch.manual_seed(config.seed)
+    model = checkpoint.network_of(config).to(device)
+    if init is not None and not resume:
+        source, other, normal, _, _ = checkpoint.load_model(init)
+        if other.device != config.device:
+            raise SettingsError(f"{init} was trained for another device: {other.device}")
+        checkpoint.strict_load(model, source.state_dict(), init)
+    ema = average(model, training.ema)
+    base = torch.optim.AdamW(model.parameters(), training.learning_rate, weight_decay=training.weight_decay,
+                             betas=(0.9, 0.99), fused=True)
+    base.register_step_pre_hook(lambda *_: torch.nn.utils.clip_grad_norm_(model.parameters(), GRADIENT_NORM) and None)
+    optimizer = Sam(model.parameters(), base, training.sam_radius) if training.optimizer == "sam" else Plain(base)
+    step, minutes = 0, 0.0
+    if resume:
+        meta = checkpoint.restore(out, model, ema, base)
+        if meta["data"] != pairs.sha256:
+            raise SettingsError(f"{out} was trained on another dataset ({meta['data'][:12]}, not {pairs.sha256[:12]})")
+        if meta["config"]["diffusion"] != as_dict(config.diffusion) or meta["seed"] != config.seed:
+            raise SettingsError(f"{out} was started with another seed or diffusion section; resume it with the same preset")
+        step, minutes, normal = meta["step"], meta["minutes"], checkpoint.normalisation_of(meta)
+    fixed = checkpoint.describe(config, pairs, normal)
+    batches = Batches(config, pairs, parts["train"], normal, device)
+    schedule = Schedule(config.diffusion.steps, config.diffusion.schedule, config.diffusion.prediction)
+    log = Log(out / checkpoint.LOG, step)
+    report(f"{sum(p.numel() for p in model.parameters()) / 1e6:.2f} M parameters on {device}, "
+           f"{len(parts['train'])} training pairs, into {out}")
+
+    def keep():
+        """Write a checkpoint, then look at the averaged weights; returns the meta and the log line."""
+        meta = {**fixed, "step": step, "minutes": minutes, "images": step * training.batch}
+        checkpoint.save(out, model, ema, base, meta)
+        with autocast(training.precision, device):
+            scores = preview(ema.module, config, pairs, parts["dev"], normal, schedule, out / "preview.png", device)
+        return meta, log.note(step, minutes, preview=scores)
+
+    start, last_checkpoint = time.monotonic() - 60 * minutes, minutes
+    bar = tqdm(total=training.max_steps or None, initial=step, unit="step", mininterval=2, smoothing=0.05)
+    model.train()
+    while True:
+        progress = max(minutes / training.minutes if training.minutes else 0.0,
+                       step / training.max_steps if training.max_steps else 0.0)
+        if progress >= 1 or step == stop:
+            break
+        rate = learning_rate(training, step, progress)
+        for group in base.param_groups:
+            group["lr"] = rate
+        batch, passes = batches(step), []
+
+        def closure(batch=batch, passes=passes):
+            torch.manual_seed(batch["dropout_seed"])  # the same dropout masks in both passes of SAM, and after a resume
+            with autocast(training.precision, device):
+                total, mse, curve = losses(model, schedule, batch, training)
+            total.backward()
+            passes.append((mse, curve))
+            return total.detach()
+
+        loss = optimizer.step(closure)
+        ema.update_parameters(model)
+        step += 1
+        minutes = (time.monotonic() - start) / 60
+        log.add(schedule, batch["t"], passes[0][0], loss, passes[0][1])
+        bar.update()
+        if step % LOG_STEPS == 0:
+            bar.set_postfix_str(log.write(step, minutes, rate, training.batch))
+        if minutes - last_checkpoint >= training.checkpoint_minutes:
+            last_checkpoint = minutes
+            bar.write(keep()[1])
+    bar.close()
+    meta, line = keep()
+    report(line)
+    return meta
+
+
+class Log:
+    """JSONL log of a run; opened at `step`, it drops what an interrupted run wrote beyond its last checkpoint."""
+
+    def __init__(self, path, step):
+        self.path = path
+        lines = path.read_text().splitlines() if path.is_file() else []
+        kept = [line for line in lines if json.loads(line)["step"] <= step]
+        checkpoint.atomic(path, lambda p: p.write_text("".join(line + "\n" for line in kept)))
+        self.clear()
+
+    def clear(self):
+        self.values, self.start = [], time.monotonic()
+
+    def add(self, schedule, t, mse, loss, curve):
+        """Take in one step's losses."""
+        self.values.append((schedule.alpha_bar[t.cpu()], mse.cpu(), float(loss), float(curve)))
+
+    def write(self, step, minutes, rate, batch):
+        """Write the means since the last line; returns a short text of them."""
+        alpha_bar, mse, loss, curve = zip(*self.values, strict=True)
+        ratio, mse = ((1 - torch.cat(alpha_bar)) / torch.cat(alpha_bar)).sqrt(), torch.cat(mse)
+        place = torch.bucketize(ratio, torch.tensor(LEVELS, dtype=ratio.dtype))
+        names = [f"<{LEVELS[0]}", *(f"{a}-{b}" for a, b in pairwise(LEVELS)), f">{LEVELS[-1]}"]
+        levels = {name: round(float(mse[place == i].mean()), 5) for i, name in enumerate(names) if (place == i).any()}
+        speed = batch * len(loss) / (time.monotonic() - self.start)
+        self.note(step, minutes, loss=round(float(np.mean(loss)), 5), curve_loss=round(float(np.mean(curve)), 5),
+                  levels=levels, lr=rate, images_per_second=round(speed, 2))
+        text = f"loss {np.mean(loss):.3f} curve {np.mean(curve):.3f} {speed:.0f} images/s {minutes:.1f} min"
+        self.clear()
+        return text
+
+    def note(self, step, minutes, **values):
+        """Append one line; returns it."""
+        line = json.dumps({"step": step, "minutes": round(minutes, 3), **values})
+        with self.path.open("a") as file:
+            file.write(line + "\n")
+        return line

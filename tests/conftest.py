@@ -1,0 +1,29 @@
+"""Every test starts from the same seeds and must leave torch's global state as it found it."""
+
+import os
+import random
+
+import numpy as np
+import pytest
+import torch
+
+torch.set_num_threads(min(2, len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1))
+
+
+@pytest.fixture(autouse=True)
+def seeds():
+    """Fixed seeds before each test."""
+    random.seed(0)
+    np.random.seed(0)
+    torch.manual_seed(0)
+
+
+@pytest.fixture(autouse=True)
+def global_state():
+    """A test that changes torch's default dtype or thread count fails (and the next one starts clean again)."""
+    dtype, threads = torch.get_default_dtype(), torch.get_num_threads()
+    yield
+    after = torch.get_default_dtype(), torch.get_num_threads()
+    torch.set_default_dtype(dtype)
+    torch.set_num_threads(threads)
+    assert after == (dtype, threads), f"the test left (dtype, threads) = {after}, it found {(dtype, threads)}"

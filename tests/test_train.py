@@ -1,0 +1,274 @@
+"""Training for real, but small: it overfits, resumes bit for bit, and exported weights reproduce their samples."""
+
+import json
+import warnings
+
+import numpy as np
+import pytest
+import torch
+
+from qfp import checkpoint, dataset
+from qfp.config import SettingsError, load_preset, stream
+from qfp.diffusion import Schedule, guided, sample
+from qfp.sam import Plain, Sam
+from qfp.train import (
+    Batches,
+    autocast,
+    average,
+    learning_rate,
+    losses,
+    position_loss,
+    train,
+)
+
+DEVICE = load_preset("smoke").device
+TINY = {"channels": [8, 16], "condition_channels": [4, 4], "condition_width": 16, "condition_tokens": 4, "grid_width": 8}
+
+
+def tiny(network=TINY, **training):
+    return load_preset("smoke", network=network, training={"batch": 4, "curve_batch": 4, "precision": "fp32", **training})
+
+
+def toy_pairs(n=24, potentials=2):
+    """Pairs without physics: two dark discs on a striped wire, and a curve that is a smooth function of the positions."""
+    rng = stream("toy", 0)
+    low, high = rng.integers((6, 6), (44, 20), (n, 2)), rng.integers((6, 34), (44, 54), (n, 2))
+    antidots = np.stack([low, high], 1).astype(np.int16)
+    y, x = np.mgrid[:60, :50]
+    holes = ((x - antidots[:, :, 0, None, None]) ** 2 + (y - antidots[:, :, 1, None, None]) ** 2 <= 25).any(1)
+    ldos = np.where(holes, 0, 0.05 + 0.02 * np.cos(0.3 * x)).astype(np.float16)
+    waves = np.sin(antidots.reshape(n, 4) @ rng.normal(size=(4, 64)) * 0.05)
+    conductance = np.stack([5 + waves + 0.01 * p for p in range(potentials)]).astype(np.float32)
+    return dataset.Pairs(antidots, np.zeros((n, 3), np.int16), np.zeros((potentials, 60, 50)), DEVICE.fields, conductance,
+                         np.stack([ldos] * potentials), DEVICE, "0" * 64)
+
+
+@pytest.fixture
+def pairs(monkeypatch):
+    """Toy pairs, which `train` then finds in any dataset file."""
+    pairs = toy_pairs()
+    monkeypatch.setattr(dataset, "load", lambda path: pairs)
+    return pairs
+
+
+def tensors(folder):
+    return checkpoint.read(folder / checkpoint.CHECKPOINT)[0]
+
+
+def batches(config, pairs):
+    rows = dataset.split(len(pairs.antidots), len(pairs.potentials), "config", 0)["train"]
+    return Batches(config, pairs, rows, dataset.normalisation(pairs, rows), "cpu")
+
+
+@pytest.mark.parametrize("optimizer", ["adamw", "sam"])
+def test_resume_equals_an_uninterrupted_run(pairs, tmp_path, optimizer):
+    config = tiny({**TINY, "dropout": 0.1}, max_steps=6, optimizer=optimizer)
+    train(config, "data.h5", tmp_path / "straight", report=str)
+    train(config, "data.h5", tmp_path / "parts", report=str, stop=3)
+    assert checkpoint.read(tmp_path / "parts" / checkpoint.CHECKPOINT)[1]["step"] == 3
+    train(config, "data.h5", tmp_path / "parts", resume=True, report=str)
+    one, two = tensors(tmp_path / "straight"), tensors(tmp_path / "parts")
+    assert one.keys() == two.keys() and {k.split(".")[0] for k in one} == {"model", "ema", "optimizer"}
+    assert [k for k in one if not torch.equal(one[k], two[k])] == []
+
+
+@pytest.mark.parametrize("bf16", [False, True])
+def test_exported_weights_reproduce_their_samples(pairs, tmp_path, bf16):
+    config = tiny(max_steps=8, learning_rate=0.01)
+    train(config, "data.h5", tmp_path / "run", report=str)
+    meta = checkpoint.export(tmp_path / "run", tmp_path / "out" / "tiny", bf16)
+    assert {f.name for f in (tmp_path / "out").iterdir()} == {"tiny.safetensors", "tiny.json", "tiny.jsonl"}
+    assert meta["step"] == 8 and meta["images"] == 32 and meta["data"] == pairs.sha256
+    model, loaded_config, normal, schedule, _ = checkpoint.load_model(tmp_path / "out" / "tiny.safetensors")
+    assert loaded_config == config and not model.training
+
+    trained = checkpoint.network_of(config).eval()
+    ema = checkpoint.part(checkpoint.part(tensors(tmp_path / "run"), "ema"), "module")
+    trained.load_state_dict(ema)
+    curve = normal.curve(pairs.conductance[0, :2])
+    one, two = (sample(guided(m, schedule, m.encode(curve)), schedule, [0, 1], (1, 60, 60), "ddim", 5)
+                for m in (model, trained))
+    torch.testing.assert_close(one, two, rtol=0, atol=0.1 if bf16 else 0)
+    assert one.std() > 0.1
+
+
+def test_it_overfits_four_samples(pairs, tmp_path):
+    """Four curves, one potential: 20 DDIM steps from noise give each curve its own image."""
+    network = {**TINY, "channels": [24, 48], "condition_channels": [8, 16], "condition_width": 32, "grid_width": 32,
+               "attention": ["none", "full"]}
+    config = tiny(network, batch=8, curve_batch=8, learning_rate=4e-3, condition_dropout=0.0)
+    normal = batches(config, pairs).normal
+    rows = np.stack([np.zeros(4, np.int64), np.arange(4)], 1)
+    make, model = Batches(config, pairs, rows, normal, "cpu"), checkpoint.network_of(config)
+    schedule = Schedule(1000, "cosine", "v")
+    optimizer, ema = torch.optim.AdamW(model.parameters()), average(model, 0.95)
+    for step in range(200):
+        for group in optimizer.param_groups:
+            group["lr"] = learning_rate(config.training, step, step / 200)
+        with autocast("auto", "cpu"):
+            loss = losses(model, schedule, make(step), config.training)[0]
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+        ema.update_parameters(model)
+    model = ema.module.eval()
+    p, n = rows.T
+    condition = model.encode(normal.curve(pairs.conductance[p, n]))
+    x = sample(guided(model, schedule, condition), schedule, [0, 1, 2, 3], (1, 60, 60), "ddim", 20)
+    r = np.corrcoef(normal.ldos(x).reshape(4, -1), pairs.ldos[p, n].reshape(4, -1).astype(float))[:4, 4:]
+    assert np.diag(r).min() > 0.8 and (r.argmax(1) == np.arange(4)).all()
+    peaks = model.curve(normal.curve(pairs.conductance[p, n])).flatten(2).argmax(-1).numpy()
+    assert np.abs(np.stack([peaks % 60 - 5, peaks // 60], -1) - pairs.antidots[n]).max() <= 1
+
+
+def test_a_batch_is_a_function_of_seed_and_step(pairs):
+    config = tiny()
+    one, two = batches(config, pairs)(7), batches(config, pairs)(7)
+    assert all(torch.equal(torch.as_tensor(one[k]), torch.as_tensor(two[k])) for k in one)
+    assert not torch.equal(one["noise"], batches(config, pairs)(8)["noise"])
+    assert one["x0"].shape == (4, 1, 60, 60) and one["curves"].shape == (8, 64) and one["centres"].shape == (8, 2, 2)
+
+
+def test_batches_hold_training_configurations_alone(pairs):
+    make = batches(tiny(), pairs)
+    parts = dataset.split(24, 2, "config", 0)
+    curves = torch.cat([make(step)["curves"] for step in range(100)])
+    distance = torch.cdist(curves, make.normal.curve(pairs.conductance[parts["test"][:, 0], parts["test"][:, 1]]))
+    assert distance.min() > 1e-3
+
+
+@pytest.mark.parametrize(("sampling", "mean"), [("uniform", 500), ("max2", 667)])
+def test_times_are_sampled_as_named(pairs, sampling, mean):
+    make = batches(tiny(time_sampling=sampling, batch=500), pairs)
+    t = torch.cat([make(step)["t"] for step in range(4)]).float()
+    assert abs(t.mean() - mean) < 25 and t.min() >= 0 and t.max() <= 999
+
+
+def test_position_loss_is_the_soft_cross_entropy():
+    logits, centres = torch.randn(3, 2, 60, 60), torch.randint(6, 54, (3, 2, 2)).float()
+    y, x = torch.meshgrid(torch.arange(60), torch.arange(60), indexing="ij")
+    target = torch.exp(-((x - centres[..., 0, None, None]) ** 2 + (y - centres[..., 1, None, None]) ** 2) / 2)
+    target = (target / target.sum((-1, -2), keepdim=True)).flatten(2)
+    want = torch.nn.functional.cross_entropy(logits.flatten(0, 1).flatten(1), target.flatten(0, 1))
+    torch.testing.assert_close(position_loss(logits, centres), want)
+
+
+@pytest.mark.parametrize("target", ["none", "pooled", "positions"])
+def test_every_curve_target_trains(pairs, target):
+    config = tiny(curve_target=target, curve_weight=1.0)
+    model = checkpoint.network_of(config)
+    total, mse, curve = losses(model, Schedule(1000, "cosine", "v"), batches(config, pairs)(0), config.training)
+    total.backward()
+    assert mse.shape == (4,) and (curve > 0) == (target != "none")
+    torch.testing.assert_close(total.detach(), mse.mean() + curve)
+
+
+def test_learning_rate_warms_up_and_cools_down():
+    training = tiny(learning_rate=1.0, warmup=10, cooldown=0.4).training
+    assert learning_rate(training, 4, 0.0) == 0.5
+    assert learning_rate(training, 50, 0.6) == 1.0
+    assert learning_rate(training, 50, 0.7) == pytest.approx(0.5)
+    assert learning_rate(training, 50, 1.0) == 0.0
+
+
+def test_sam_is_that_of_pytorch_optimizer():
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        from pytorch_optimizer import SAM
+
+    ours, theirs = torch.nn.Linear(5, 3), torch.nn.Linear(5, 3)
+    theirs.load_state_dict(ours.state_dict())
+    x, y = torch.randn(2, 20, 5).unbind()
+    base = torch.optim.AdamW(ours.parameters(), 0.01)
+    one, two = Sam(ours.parameters(), base, 0.3), SAM(theirs.parameters(), torch.optim.AdamW, rho=0.3, lr=0.01)
+
+    def closure(model):
+        loss = (model(x) - y[:, :3]).square().mean()
+        loss.backward()
+        return loss
+
+    for _ in range(5):
+        one.step(lambda: closure(ours))
+        closure(theirs)
+        two.first_step(zero_grad=True)
+        closure(theirs)
+        two.second_step(zero_grad=True)
+        torch.testing.assert_close(ours.weight, theirs.weight)
+    before = ours.weight.detach().clone()
+    base.param_groups[0].update(lr=0.0, weight_decay=0.0)
+    one.step(lambda: closure(ours))
+    assert torch.equal(ours.weight, before)  # restored to the last bit
+    assert Plain(base).step(lambda: closure(ours)) > 0
+
+
+def test_the_average_warms_up():
+    model = torch.nn.Linear(1, 1, bias=False)
+    ema = average(model, 0.9)
+    values = []
+    for value in (1.0, 2.0, 3.0):
+        model.weight.data.fill_(value)
+        ema.update_parameters(model)
+        values.append(float(ema.module.weight.detach()))
+    d = 2 / 11  # (1 + n)/(10 + n) at n = 1
+    assert values[0] == 1.0 and values[1] == pytest.approx(d * 1 + (1 - d) * 2)
+
+
+def test_the_log_tells_losses_by_noise_level(pairs, tmp_path):
+    config = tiny({**TINY, "channels": [8, 8]}, max_steps=50, curve_batch=0, curve_target="none")
+    train(config, "data.h5", tmp_path / "run", report=str)
+    lines = [json.loads(line) for line in (tmp_path / "run" / "log.jsonl").read_text().splitlines()]
+    losses_line, preview_line = lines
+    assert losses_line["step"] == 50 and losses_line["images_per_second"] > 0
+    assert list(losses_line["levels"]) == ["<0.5", "0.5-2.0", "2.0-5.0", ">5.0"]
+    assert set(preview_line["preview"]) >= {"r_median"}
+    assert (tmp_path / "run" / "preview.png").stat().st_size > 1000
+
+
+def test_errors_are_one_line_and_lose_nothing(pairs, tmp_path):
+    config = tiny(max_steps=1)
+    kept = tmp_path / "run"
+    kept.mkdir()
+    (kept / "notes.txt").write_text("mine")
+    cases = [
+        (lambda: train(config, "d", kept, report=str), "--resume"),
+        (lambda: train(config, "d", tmp_path / "none", resume=True, report=str), "nothing to resume"),
+        (lambda: train(tiny(max_steps=0), "d", tmp_path / "none", report=str), "never end"),
+        (lambda: train(load_preset("smoke", device={"energy": 0.4}), "d", tmp_path / "none", report=str), "another device"),
+        (lambda: checkpoint.load_model(tmp_path / "x.safetensors"), "no weights"),
+        (lambda: checkpoint.read(kept / "notes.txt"), "safetensors"),
+    ]
+    for call, message in cases:
+        with pytest.raises(SettingsError, match=message) as error:
+            call()
+        assert "\n" not in str(error.value)
+    assert [f.name for f in kept.iterdir()] == ["notes.txt"] and not (tmp_path / "none").exists()
+
+
+def test_weights_that_do_not_fit_are_refused(pairs, tmp_path):
+    config = tiny(max_steps=1)
+    train(config, "d", tmp_path / "run", report=str)
+    checkpoint.export(tmp_path / "run", tmp_path / "tiny")
+    path = tmp_path / "tiny.json"
+    meta = json.loads(path.read_text())
+    path.write_text(json.dumps({**meta, "config": {**meta["config"], "device": {**meta["config"]["device"], "energy": 0.6}}}))
+    with pytest.raises(SettingsError, match="contract"):
+        checkpoint.load_model(tmp_path / "tiny.safetensors")
+    wider = {**meta["config"]["network"], "channels": [8, 24]}
+    path.write_text(json.dumps({**meta, "config": {**meta["config"], "network": wider}}))
+    with pytest.raises(SettingsError, match="do not fit this network"):
+        checkpoint.load_model(tmp_path / "tiny.safetensors")
+    path.write_text("{}")
+    with pytest.raises(SettingsError, match="does not describe weights"):
+        checkpoint.load_model(tmp_path / "tiny.safetensors")
+    path.unlink()
+    with pytest.raises(SettingsError, match="tiny.json beside it"):
+        checkpoint.load_model(tmp_path / "tiny.safetensors")
+
+
+def test_a_run_can_start_from_exported_weights(pairs, tmp_path):
+    train(tiny(max_steps=2), "d", tmp_path / "run", report=str)
+    checkpoint.export(tmp_path / "run", tmp_path / "tiny", bf16=False)
+    train(tiny(max_steps=2), "d", tmp_path / "next", init=tmp_path / "tiny.safetensors", report=str, stop=0)
+    next_model = checkpoint.part(tensors(tmp_path / "next"), "model")
+    old = checkpoint.read(tmp_path / "tiny.safetensors")[0]
+    assert all(torch.equal(next_model[k], old[k]) for k in old)
