@@ -1,0 +1,104 @@
+"""The command line: every error of use is one line and exit code 2; results are those of the package."""
+
+import json
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+from qfp import green
+from qfp.cli import main
+from qfp.config import SettingsError, load_preset
+from qfp.device import random_potential
+
+DEVICE = load_preset("laptop").device
+
+
+def run(capsys, *arguments):
+    try:
+        code = main(list(arguments))
+    except SystemExit as stop:
+        code = stop.code
+    return code, *capsys.readouterr()
+
+
+def test_solve_prints_the_exact_curve(capsys, tmp_path):
+    image = tmp_path / "ldos.npy"
+    code, out, err = run(capsys, "solve", "--antidots", "10,20", "33,41", "--potential-seed", "3", "--fields", "0:0.05:2",
+                         "--ldos", str(image), "--json")
+    assert code == 0 and not err
+    result = json.loads(out)
+    assert set(result) == {"fields", "conductance", "open_modes", "method", "seconds"}
+    G, modes, picture = green.solve(DEVICE, [[10, 20], [33, 41]], random_potential(3, DEVICE), [0, 0.05], image=True)
+    assert np.allclose(result["conductance"], G, atol=1e-12) and result["open_modes"] == [11, 5]
+    assert np.array_equal(np.load(image), picture)
+    code, _, err = run(capsys, "solve", "--antidots", "10,20", "33,41", "--ldos", str(image))
+    assert code == 2 and "exists" in err
+
+
+def test_solve_by_kwant_agrees(capsys):
+    results = {}
+    for method in ("fast", "kwant"):
+        code, out, _ = run(capsys, "solve", "--antidots", "10,20", "33,41", "--fields", "0.01:0.01:1", "--method", method, "--json")
+        assert code == 0
+        results[method] = json.loads(out)
+    assert abs(results["fast"]["conductance"][0] - results["kwant"]["conductance"][0]) < 1e-9
+    assert results["fast"]["open_modes"] == results["kwant"]["open_modes"]
+
+
+def test_solve_notes_pairs_outside_the_rule(capsys):
+    code, out, err = run(capsys, "solve", "--antidots", "10,20", "21,20", "--fields", "0:0:1")
+    assert code == 0 and "outside the dataset's rule" in err and out.startswith("field,conductance,open_modes\n0.000000000,")
+
+
+@pytest.mark.parametrize("arguments, words", [
+    (["solve", "--antidots", "10,20", "15,20"], "overlaps"),
+    (["solve", "--antidots", "10,2", "30,20"], "end row"),
+    (["solve", "--antidots", "10;20"], "X,Y"),
+    (["solve", "--antidots", "10,20", "30,40", "--fields", "0:1"], "FIRST:LAST:NUMBER"),
+    (["solve", "--antidots", "10,20", "30,40", "--potential-seed", "1", "--potential", "x.npy"], "not allowed with"),
+    (["solve", "--antidots", "10,20", "30,40", "--potential", "none.npy"], "not a readable"),
+    (["solve"], "required: --antidots"),
+    (["dataset", "--preset", "huge"], "unknown preset 'huge'"),
+    (["dataset", "--set", "device.colour=1"], "unknown key 'colour'"),
+    (["dataset", "--set", "device.width=wide"], "width must be int"),
+    (["dataset", "--set", "seed"], "KEY=VALUE"),
+    (["dataset", "--validate", "none.h5"], "no dataset at none.h5"),
+    (["train", "--data", "none.h5", "--out", "somewhere"], "no dataset at none.h5"),
+    (["decode", "none.csv"], "none.csv"),
+    (["frobnicate"], "invalid choice"),
+    ([], "COMMAND"),
+])
+def test_errors_are_one_line_and_exit_code_2(capsys, tmp_path, monkeypatch, arguments, words):
+    monkeypatch.chdir(tmp_path)
+    code, out, err = run(capsys, *arguments)
+    assert code == 2 and words in err, err
+    assert err.count("\n") == 1 and not out
+    assert not list(tmp_path.iterdir())
+
+
+def test_potential_of_wrong_shape_is_refused(capsys, tmp_path):
+    np.save(tmp_path / "v.npy", np.zeros((50, 60)))
+    code, _, err = run(capsys, "solve", "--antidots", "10,20", "30,40", "--potential", str(tmp_path / "v.npy"))
+    assert code == 2 and "(60, 50)" in err and "(50, 60)" in err
+
+
+def test_dry_run_prints_the_settings(capsys):
+    code, out, _ = run(capsys, "train", "--preset", "smoke", "--set", "training.max_steps=7", "--dry-run")
+    assert code == 0 and "max_steps: 7" in out
+
+
+def test_presets_load_and_unknown_keys_are_named():
+    for name in ("smoke", "laptop", "paper"):
+        assert load_preset(name).preset == name
+    with pytest.raises(SettingsError, match="unknown key 'stesp'"):
+        load_preset("smoke", sampling={"stesp": 3})
+    with pytest.raises(SettingsError, match="one entry per level"):
+        load_preset("smoke", network={"channels": [8]})
+
+
+def test_the_package_imports_without_torch_or_kwant():
+    """`qfp --help` is quick: the command line imports what it needs when it needs it."""
+    code = "import sys, qfp.cli; assert 'torch' not in sys.modules and 'kwant' not in sys.modules"
+    subprocess.run([sys.executable, "-c", code], check=True)

@@ -1,0 +1,126 @@
+"""Generation, HDF5 contract, validation, splits and normalisation."""
+
+import hashlib
+
+import h5py
+import numpy as np
+import pytest
+import torch
+
+from qfp import dataset, generate
+from qfp.config import SettingsError, load_preset
+
+CONFIG = load_preset("smoke", device={"field_points": 3}, dataset={"configurations": 12, "potentials": 2})
+
+
+def sha256(path):
+    return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+@pytest.fixture(scope="module")
+def file(tmp_path_factory):
+    return generate.generate(CONFIG, tmp_path_factory.mktemp("data") / "small.h5", workers=1, report=lambda _: None)
+
+
+def test_the_file_keeps_the_contract(file):
+    assert dataset.validate(file) == []
+    with h5py.File(file) as content:
+        assert content["conductance"].shape == (2, 12, 3) and content["conductance"].dtype == np.float32
+        assert content["ldos"].shape == (2, 12, 60, 50) and content["ldos"].dtype == np.float16
+        assert content["antidots"].dtype == np.int16 and content["potentials"].dtype == np.float64
+        assert content["fields"].attrs["units"] == "rad/plaquette"
+        assert content.attrs["format_version"] == 1 and len(content.attrs["config_sha256"]) == 64
+        assert "of Kwant" in content.attrs["spot_check"]
+    pairs = dataset.load(file)
+    assert pairs.device == CONFIG.device and pairs.sha256 == dataset.settings_hash(CONFIG)
+
+
+def test_file_equals_simulation_in_memory(file):
+    pairs, again = dataset.load(file), dataset.simulate(CONFIG, [3, 7], potentials=(1,))
+    assert np.allclose(pairs.conductance[1, [3, 7]], again.conductance[0], atol=1e-6)
+    assert np.array_equal(pairs.ldos[1, [3, 7]], again.ldos[0])
+    assert np.array_equal(pairs.antidots[[3, 7]], again.antidots)
+
+
+def test_an_interrupted_run_resumes_to_the_same_bytes(file, tmp_path):
+    out = tmp_path / "resumed.h5"
+    folder = out.with_name(out.name + ".parts") / dataset.settings_hash(CONFIG)[:12]
+    with generate.single_threaded():
+        for name, arguments in list(generate.chunks(CONFIG))[::2]:  # as if killed half way
+            threads = torch.get_num_threads()
+            generate._make_chunk(CONFIG, folder, name, arguments)
+            torch.set_num_threads(threads)
+    (folder / "conductance_p0_f001.npy.tmp").write_bytes(b"half a chunk")
+    made = {path.name: path.stat().st_mtime_ns for path in folder.glob("*.npy")}
+    messages = []
+    generate.generate(CONFIG, out, workers=1, report=messages.append)
+    assert f"{8 - len(made)} of 8 chunks" in messages[0]
+    assert sha256(out) == sha256(file)
+    assert not out.with_name(out.name + ".parts").exists()
+
+
+def test_nothing_is_overwritten(file):
+    before = sha256(file)
+    generate.generate(CONFIG, file, report=lambda _: None)  # complete already
+    other = load_preset("smoke", device={"field_points": 4}, dataset={"configurations": 12, "potentials": 2})
+    with pytest.raises(SettingsError, match="other settings"):
+        generate.generate(other, file, report=lambda _: None)
+    assert sha256(file) == before
+
+
+def test_validate_names_damage(file, tmp_path):
+    flipped, truncated, changed = (tmp_path / name for name in ("flipped.h5", "truncated.h5", "changed.h5"))
+    data = bytearray(file.read_bytes())
+    with h5py.File(file) as content:
+        chunk = content["ldos"].id.get_chunk_info(1)
+    data[chunk.byte_offset + 1000] ^= 1
+    flipped.write_bytes(data)
+    assert any("/ldos[1" in problem and "checksum" in problem for problem in dataset.validate(flipped))
+    with pytest.raises(SettingsError, match="damaged"):
+        dataset.load(flipped)
+    truncated.write_bytes(file.read_bytes()[:-5000])
+    with pytest.raises(SettingsError, match="not a readable HDF5"):
+        dataset.validate(truncated)
+    changed.write_bytes(file.read_bytes())
+    with h5py.File(changed, "r+") as content:
+        values = content["conductance"][()]
+        values[0, 2] += 0.01  # finite and plausible, but wrong: Kwant finds it if it looks there
+        values[1, 3, 0] = np.nan
+        content["conductance"][()] = values
+    assert any("/conductance[1" in problem for problem in dataset.validate(changed))
+
+
+def test_missing_or_foreign_files_are_one_line_errors(tmp_path):
+    with pytest.raises(SettingsError, match="qfp dataset"):
+        dataset.load(tmp_path / "none.h5")
+    with h5py.File(tmp_path / "foreign.h5", "w") as content:
+        content["x"] = 1
+    with pytest.raises(SettingsError, match="format_version"):
+        dataset.load(tmp_path / "foreign.h5")
+
+
+def test_splits_have_the_paper_s_counts():
+    parts = dataset.split(16170, 5, "config", 0)
+    assert [len(parts[name]) for name in ("train", "dev", "test")] == [56595, 5000, 19255]
+    configurations = {name: set(parts[name][:, 1].tolist()) for name in parts}
+    assert [len(configurations[name]) for name in ("train", "dev", "test")] == [11319, 1000, 3851]
+    assert not configurations["train"] & (configurations["dev"] | configurations["test"])
+    assert not configurations["dev"] & configurations["test"]
+    pair = dataset.split(16170, 5, "pair", 0)
+    assert len(pair["train"]) == 56595 and len(pair["dev"]) + len(pair["test"]) == 24255
+    flat = np.concatenate([p[:, 0] * 16170 + p[:, 1] for p in pair.values()])
+    assert len(np.unique(flat)) == 80850
+
+
+def test_normalisation_uses_training_pairs_only_and_inverts(file):
+    pairs = dataset.load(file)
+    train = dataset.split(12, 2, "config", 0)["train"]
+    constants = dataset.normalisation(pairs, train)
+    p, n = train.T
+    curves, images = constants.curve(pairs.conductance[p, n]), constants.image(pairs.ldos[p, n])
+    assert curves.mean(0).abs().max() < 1e-5 and (curves.std(0, unbiased=False) - 1).abs().max() < 1e-4
+    assert images.shape == (len(train), 1, 60, 60)
+    assert abs(images.mean()) < 1e-4 and abs(images.std() - 1) < 1e-3
+    assert np.allclose(constants.ldos(images), pairs.ldos[p, n], atol=1e-5)
+    assert (images[..., :5] == images[..., -5:]).all()  # padding is LDOS 0
+    assert dataset.contract(pairs.device, constants) != dataset.contract(pairs.device, dataset.normalisation(pairs, train[:4]))
