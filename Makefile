@@ -1,0 +1,81 @@
+# qfp: two commands, each enough alone on a fresh clone:
+#   make book   runs every notebook and builds the website
+#   make test   runs every check
+# PYTHON=/path/to/python3.11 chooses the interpreter, TORCH_INDEX=URL a package index for PyTorch (see README.md).
+
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+
+PYTHON ?= python3.11
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.installed
+PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet --constraint constraints.txt
+NBVAL := --nbval-lax --nbval-current-env --nbval-sanitize-with tests/nbval_sanitize.cfg
+
+.PHONY: help install book test refresh results clean distclean
+
+help:  ## this list
+	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-10s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
+
+install: $(STAMP)  ## make the environment .venv (the other targets do this themselves)
+
+# Looks for what cannot be installed by pip, and names the Debian packages that are missing in one line.
+define check
+missing=""; \
+if ! command -v $(PYTHON) >/dev/null; then missing=" python3.11 python3.11-venv python3.11-dev"; else \
+  $(PYTHON) -c 'import sys; sys.exit(sys.version_info[:2] < (3, 11))' \
+    || { echo "$(PYTHON) is older than Python 3.11: use PYTHON=/path/to/python3.11" >&2; exit 2; }; \
+  $(PYTHON) -c 'import venv, ensurepip' 2>/dev/null || missing="$$missing python3.11-venv"; \
+  $(PYTHON) -c 'import os, sys, sysconfig; sys.exit(not os.path.exists(os.path.join(sysconfig.get_path("include"), "Python.h")))' \
+    || missing="$$missing python3.11-dev"; fi; \
+command -v gcc >/dev/null || missing="$$missing gcc"; \
+command -v g++ >/dev/null || missing="$$missing g++"; \
+if [ -n "$$missing" ]; then \
+  echo missing: $$missing "(Debian: apt-get install"$$missing"; another Python: make PYTHON=/path/to/python3.11)" >&2; exit 2; fi
+endef
+
+# Kwant comes last, in a call of its own: its build needs the NumPy and Cython of this environment.
+$(STAMP): pyproject.toml constraints.txt
+	@$(check)
+	@echo "Installing into $(VENV): some minutes the first time (PyTorch is a large download, Kwant is compiled)."
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(PIP) --upgrade pip setuptools wheel cython
+	$(if $(TORCH_INDEX),$(PIP) --no-deps --index-url $(TORCH_INDEX) torch)
+	$(PIP) --no-build-isolation --editable '.[book,test]'
+	$(PIP) --no-build-isolation tinyarray
+	$(PIP) --no-build-isolation --config-settings=--global-option=--cython kwant
+	@touch $@
+
+book: $(STAMP)  ## run all notebooks (into runs/laptop/) and build the website from the committed ones
+	$(BIN)/qfp run --preset laptop
+	$(BIN)/jupyter-book build book
+	@echo "Open $(CURDIR)/book/_build/html/index.html"
+
+# The book is built beside the reader's, from nothing, with every warning an error.
+test: $(STAMP)  ## unit and physics tests, notebook validation, pairs in sync, strict book build
+	@mkdir -p runs/check
+	$(BIN)/jupyter-book build -W -n --keep-going --all --path-output runs/check book > runs/check/book.log 2>&1 \
+	  || { grep -aE 'WARNING|ERROR' runs/check/book.log || tail -n 40 runs/check/book.log; echo "book build failed: runs/check/book.log"; exit 1; }
+	$(BIN)/python -m qfp.pages runs/check/_build/html
+	$(BIN)/python -m pytest --durations=10 $(NBVAL) tests notebooks
+
+refresh: $(STAMP)  ## execute the notebooks again in place, redraw the first picture (then look at git diff)
+	$(BIN)/python book/fingerprint.py
+	$(BIN)/python -m qfp.run --refresh
+
+data/laptop.h5: | $(STAMP)
+	$(BIN)/qfp dataset --preset laptop --out $@
+
+results: $(STAMP) data/laptop.h5  ## measure again what the book quotes: results/ from the weights and the full dataset
+	$(BIN)/qfp evaluate --preset laptop
+	$(BIN)/qfp bench solver --preset laptop
+
+clean:  ## remove what was built and run (data/ stays)
+	rm -rf book/_build runs build .pytest_cache
+	find src tests notebooks -name __pycache__ -prune -exec rm -rf {} +
+	find notebooks -name .ipynb_checkpoints -prune -exec rm -rf {} +
+
+distclean: clean  ## remove the environment and the data, too
+	rm -rf $(VENV) data src/*.egg-info

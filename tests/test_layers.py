@@ -1,0 +1,102 @@
+"""Imports flow one way: from the physics through the data to the network, its use, the figures and the commands."""
+
+import ast
+from pathlib import Path
+
+import pytest
+
+SOURCE = Path(__file__).parents[1] / "src" / "qfp"
+
+# What each module may import from qfp. A new module needs a line here.
+PHYSICS = {"__init__", "config", "geometry", "device", "green", "dataset", "generate"}
+CORE = {"config", "diffusion", "attention", "unet", "vae"}  # the network; it knows no physics and no file
+MODEL = CORE | {"geometry", "dataset", "checkpoint"}
+USE = MODEL | {"curves", "decode", "metrics", "probes"}
+ALLOWED = {
+    "__init__": set(),
+    "config": set(),
+    "geometry": {"config"},
+    "device": {"config", "geometry"},
+    "green": {"config", "geometry"},
+    "dataset": {"config", "geometry", "device", "green"},
+    "generate": PHYSICS,
+    "bench": PHYSICS,
+    "curves": {"config", "geometry", "green"},
+    "attention": {"config"},
+    "diffusion": {"config"},
+    "unet": {"config", "attention"},
+    "vae": {"config"},
+    "sam": set(),
+    "checkpoint": CORE | {"dataset"},
+    "metrics": {"config", "geometry"},
+    "decode": USE | {"figures"},  # `qfp decode --out` draws what it found
+    "probes": USE,
+    "preview": CORE | {"decode"},
+    "train": MODEL | {"sam", "preview"},
+    "evaluate": USE,
+    "figures": {"config", "geometry"},
+    "explore": USE | {"green", "device", "figures"},
+    "notebook": set(),
+    "run": {"config", "notebook"},
+    "pages": {"config"},
+}
+KWANT = {"device"}  # the only module that imports Kwant, and only when it is used
+FIGURES = {"explore", "decode", "cli"}  # besides notebooks, what may draw
+MODULES = sorted(path.stem for path in SOURCE.glob("*.py"))
+
+
+def imports(path):
+    """Names of everything a file imports, functions' own imports included: (all dotted names, modules of qfp)."""
+    names, own = set(), set()
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            names.update(alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            base = "qfp" + (f".{node.module}" if node.module else "") if node.level else node.module
+            names.add(base)
+            if base == "qfp":
+                names.update(f"qfp.{alias.name}" for alias in node.names)
+    for name in names:
+        parts = name.split(".")
+        if parts[0] == "qfp" and len(parts) > 1 and (SOURCE / f"{parts[1]}.py").is_file():
+            own.add(parts[1])
+    return names, own
+
+
+@pytest.mark.parametrize("module", [m for m in MODULES if m != "cli"])
+def test_imports_flow_one_way(module):
+    assert module in ALLOWED, f"{module}.py is new: say in tests/test_layers.py what it may import"
+    backwards = imports(SOURCE / f"{module}.py")[1] - ALLOWED[module]
+    assert not backwards, f"{module} must not import {sorted(backwards)}"
+
+
+def test_imports_have_no_circle():
+    graph = {m: imports(SOURCE / f"{m}.py")[1] for m in MODULES}
+    while graph:
+        free = [m for m, targets in graph.items() if not targets & set(graph) - {m}]
+        assert free, f"circle among {sorted(graph)}"
+        for m in free:
+            del graph[m]
+
+
+@pytest.mark.parametrize("module", MODULES)
+def test_kwant_stays_behind_device(module):
+    uses = {name.split(".")[0] for name in imports(SOURCE / f"{module}.py")[0]}
+    assert "kwant" not in uses or module in KWANT
+
+
+def test_device_imports_kwant_only_when_used():
+    tree = ast.parse((SOURCE / "device.py").read_text())
+    top = [node for node in tree.body if isinstance(node, (ast.Import, ast.ImportFrom))]
+    names = {alias.name for node in top if isinstance(node, ast.Import) for alias in node.names}
+    assert not any(name.split(".")[0] == "kwant" for name in names)
+
+
+@pytest.mark.parametrize("module", MODULES)
+def test_few_modules_draw(module):
+    assert "figures" not in imports(SOURCE / f"{module}.py")[1] or module in FIGURES
+
+
+@pytest.mark.parametrize("module", [m for m in MODULES if m != "cli"])
+def test_nothing_imports_the_command_line(module):
+    assert "cli" not in imports(SOURCE / f"{module}.py")[1]
