@@ -155,7 +155,8 @@ def evaluate(arguments):
     from . import evaluate as evaluation
 
     config = config_of(arguments)
-    evaluation.run_evaluate(config, arguments.weights or config.weights, arguments.data, arguments.out, arguments.curves)
+    evaluation.run_evaluate(config, arguments.weights or config.weights, arguments.data, arguments.out, arguments.curves,
+                            arguments.consensus_curves)
 
 
 def decode(arguments):
@@ -212,7 +213,8 @@ def parser():
     sub.add_argument("--weights", help="name in models/, or a .safetensors file")
     sub.add_argument("--data", metavar="FILE", default="data/laptop.h5")
     sub.add_argument("--out", metavar="FILE", default="results/evaluate.json")
-    sub.add_argument("--curves", type=int, default=500, help="test configurations")
+    sub.add_argument("--curves", type=int, default=500, help="test configurations (default 500)")
+    sub.add_argument("--consensus-curves", type=int, default=200, help="of them with many samples each (default 200)")
 
     sub = command("decode", decode, "decode magnetoconductance curves into LDOS and antidots", preset=False)
     sub.add_argument("curves", nargs="+", metavar="CURVE.csv", help="columns field [rad/plaquette], conductance [e^2/h]")

@@ -1,0 +1,119 @@
+"""The evaluation table with a network that knows the answer, and what happens to an interrupted run."""
+
+import json
+
+import numpy as np
+import pytest
+import torch
+
+from qfp import dataset, evaluate, geometry
+from qfp.config import SettingsError, digest, load_preset
+from qfp.diffusion import Schedule
+from qfp.unet import Condition
+
+CONFIG = load_preset("smoke", sampling={"steps": 2, "samples": 2})
+DEVICE = CONFIG.device
+
+
+class Oracle(torch.nn.Module):
+    """Gives the exact v of the image that a curve's first number names, and its positions."""
+
+    def __init__(self, pairs, constants, schedule):
+        super().__init__()
+        self.images = constants.image(pairs.ldos.reshape(-1, 60, 50))
+        self.antidots, self.schedule = np.tile(pairs.antidots, (2, 1, 1)), schedule
+
+    def encode(self, curve):
+        return Condition(curve.round().long()[:, :1, None], ())
+
+    def forward(self, x, t, condition):
+        a, s = self.schedule.coefficients(t, x)
+        return (a * x - self.images[condition.features[:, 0, 0]]) / s
+
+    def curve(self, curve):
+        maps = torch.zeros(len(curve), 2, 60, 60)
+        for i, n in enumerate(curve[:, 0].round().long()):
+            for k, (x, y) in enumerate(self.antidots[n]):
+                maps[i, k, y, x + 5] = 1
+        return maps
+
+
+@pytest.fixture
+def world(monkeypatch, tmp_path):
+    """40 configurations under two potentials, whose curves are their own numbers; weights that know them all."""
+    chosen = np.random.default_rng(0).choice(16170, 40, replace=False)
+    orbits, antidots = (values[chosen] for values in geometry.configurations(DEVICE))
+    ldos = np.stack([dataset.images_of(DEVICE, antidots, p) for p in (0, 1)]).astype(np.float16)
+    curves = np.broadcast_to(np.arange(80.0).reshape(2, 40, 1), (2, 40, 64))
+    pairs = dataset.Pairs(antidots, orbits, np.zeros((2, 60, 50)), DEVICE.fields, curves, ldos, DEVICE, "d" * 64)
+    constants = dataset.Normalisation((0.0,) * 64, (1.0,) * 64, 0.1, 0.05, DEVICE.width)
+    schedule = Schedule(1000, "cosine", "v")
+    meta = {"data": pairs.sha256, "config": {"some": "settings"}}
+    bundle = Oracle(pairs, constants, schedule), CONFIG, constants, schedule, meta
+    monkeypatch.setattr(evaluate, "load_model", lambda name: bundle)
+    monkeypatch.setattr(dataset, "load", lambda path: pairs)
+    monkeypatch.setattr(evaluate, "project_root", lambda: tmp_path)
+    (tmp_path / "models").mkdir()
+    (tmp_path / "models" / "known.safetensors").write_bytes(b"weights")
+    return pairs, meta, tmp_path
+
+
+def run(world, **options):
+    return evaluate.run_evaluate(CONFIG, "known", "data.h5", world[2] / "results" / "evaluate.json",
+                                 **{"curves": 500, "report": lambda line: None, **options})
+
+
+def test_the_table(world, monkeypatch):
+    lines = []
+    result = run(world, report=lines.append)
+    assert result == json.loads((world[2] / "results" / "evaluate.json").read_text())
+    assert list((world[2] / "runs").iterdir()) == [], "blocks are removed in the end"
+    assert result["curves"] == result["single"]["n"] == 10 and result["train_curves"] == result["train"]["n"] == 28
+    assert result["config_sha256"] == digest({"some": "settings"}) and result["data_sha256"] == world[0].sha256
+    for name in ("single", "consensus", "one_step", "train"):
+        assert result[name]["within_0"] == 1 and result[name]["r_median"] > 0.999 and result[name]["r_outside_high"] == 1
+    assert result["single"]["within_0_interval"][0] == pytest.approx(0.7225, abs=1e-3)
+    assert result["curve_head"]["within_0"] == 1 and "r_median" not in result["curve_head"]
+    assert result["shuffled"]["within_0"] == result["nearest"]["within_0"] == 0
+    assert result["shuffled"]["r_median"] < 0.7 < result["train"]["r_median"]
+    assert "consensus" in lines[-2] and "100.0% (72.2% to 100.0%)" in lines[-2]
+    assert evaluate.as_markdown(result).count("\n") == 9
+    assert evaluate.read_result("known") == result and evaluate.read_result("others") == {}
+    (world[2] / "models" / "known.safetensors").write_bytes(b"trained again")
+    with pytest.raises(SettingsError, match="other weights"):
+        evaluate.read_result("known")
+
+
+def test_test_rows_are_of_unseen_configurations_one_potential_each(world):
+    for kind in ("config", "pair"):
+        parts = dataset.split(40, 5, kind, seed=3)
+        rows = evaluate.choose(parts, "test", 500, seed=0)
+        assert len(np.unique(rows[:, 1])) == len(rows) and len(np.unique(rows[:, 0])) > 1
+        assert {tuple(row) for row in rows} <= {tuple(row) for row in parts["test"]}
+    assert evaluate.choose(parts, "test", 5, seed=0).tolist() == rows[:5].tolist(), "fewer curves are the first ones"
+
+
+def test_an_interrupted_run_resumes(world, monkeypatch):
+    monkeypatch.setattr(evaluate, "BLOCK", 3)
+    whole, drawn, draw = run(world), [], evaluate.decode.draw
+
+    def interrupted(*arguments, **options):
+        if len(drawn) == 4:
+            raise KeyboardInterrupt
+        drawn.append(1)
+        return draw(*arguments, **options)
+
+    monkeypatch.setattr(evaluate.decode, "draw", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        run(world)
+    again = []
+    monkeypatch.setattr(evaluate.decode, "draw", lambda *a, **o: again.append(1) or draw(*a, **o))
+    assert run(world) == whole
+    assert len(again) == 4 + 4 + 10 + 4 - 4, "blocks of the first attempt are not drawn twice"
+
+
+def test_weights_of_other_data_are_refused(world):
+    world[1]["data"] = "e" * 64
+    with pytest.raises(SettingsError, match="is not what the weights known were trained on"):
+        run(world)
+    assert not (world[2] / "results").exists()
