@@ -51,7 +51,7 @@ def wilson(successes, n):
     centre = share + Z95**2 / (2 * n)
     half = Z95 * np.sqrt(share * (1 - share) / n + Z95**2 / (4 * n**2))
     low, high = (centre - half) / (1 + Z95**2 / n), (centre + half) / (1 + Z95**2 / n)
-    return float(max(0.0, low)), float(min(1.0, high))
+    return 0.0 if successes == 0 else float(low), 1.0 if successes == n else float(high)  # the ends are exact
 
 
 def bootstrap(values, statistic, seed, draws=2000):

@@ -1,0 +1,100 @@
+"""The explorer, headless: what the widgets show comes from plain functions."""
+
+import dataclasses
+
+import numpy as np
+import pytest
+import torch
+
+from qfp import decode, explore, geometry, green
+from qfp.config import SettingsError, load_preset
+from qfp.dataset import Normalisation
+from qfp.diffusion import Schedule
+from qfp.unet import UNet
+
+CONFIG = load_preset("smoke", device={"field_points": 4}, sampling={"steps": 2})
+DEVICE = CONFIG.device
+
+
+@pytest.fixture
+def bundle():
+    """What train.load_model gives, with an untrained network."""
+    constants = Normalisation((8.0,) * 4, (0.5,) * 4, 0.05, 0.05, DEVICE.width)
+    return UNet(CONFIG.network, 4).eval(), CONFIG, constants, Schedule(1000, "cosine", "v"), {}
+
+
+def test_scene_is_the_exact_solution():
+    explore.prepare(DEVICE)
+    scene = explore.look(DEVICE, [[33, 41], [10, 20]])
+    assert scene.antidots.tolist() == [[10, 20], [33, 41]], "lower one first"
+    wires = [green.wire(DEVICE, b, np.zeros((DEVICE.length, DEVICE.width))) for b in DEVICE.fields[[0, -1]]]
+    mask = geometry.removed_mask(scene.antidots, DEVICE)
+    rings = torch.as_tensor(geometry.ring(mask))[None]
+    exact = [float(green.conductance(wire, rings)[0]) for wire in wires]
+    np.testing.assert_allclose(scene.conductance[[0, -1]], exact, atol=1e-9)
+    assert (scene.image[mask] == 0).all() and (scene.image[~mask] > 0).all()
+
+
+def test_notes_and_errors():
+    assert "canonical placement." in explore.look(DEVICE, [[15, 18], [32, 41]]).note
+    assert "(10, 19) and (33, 40)" in explore.look(DEVICE, [[10, 20], [33, 41]]).note
+    assert "dataset's rule" in explore.look(DEVICE, [[5, 18], [32, 41]]).note
+    with pytest.raises(SettingsError, match="overlaps"):
+        explore.look(DEVICE, [[15, 18], [20, 20]])
+
+
+def test_answer_is_beside_the_canonical_truth(bundle):
+    scene = explore.look(DEVICE, [[10, 20], [33, 41]])
+    answer = explore.ask(bundle, scene, samples=2)
+    assert answer.truth.antidots.tolist() == [[10, 19], [33, 40]]
+    np.testing.assert_allclose(answer.truth.conductance, scene.conductance, atol=1e-9, err_msg="copies share the curve")
+    again = decode.decode(bundle, scene.conductance[None], 2)
+    np.testing.assert_array_equal(answer.decoded.ldos, again.ldos)
+    assert f"off by {answer.error} site" in explore.verdict(answer)
+    right = dataclasses.replace(answer, error=0)
+    assert "exactly right" in explore.verdict(right)
+    assert explore.answer_picture(DEVICE, answer).startswith(b"\x89PNG")
+
+
+def test_pictures_depend_on_the_scene_alone():
+    scene = explore.look(DEVICE, [[15, 18], [32, 41]])
+    assert explore.picture(DEVICE, scene) == explore.picture(DEVICE, scene)
+    assert b"matplotlib" not in explore.picture(DEVICE, scene).lower()
+
+
+def test_flipbook_needs_no_kernel(monkeypatch):
+    """The browser's own link, not a Python callback, joins slider and frames."""
+    links = []
+    monkeypatch.setattr(explore.widgets, "jslink", lambda *ends: links.append(ends))
+    book = explore.flipbook([b"a", b"b", b"c"], "title", "frame")
+    label, slider, stack = book.children
+    assert explore.HERE in label.value
+    assert (slider.min, slider.max) == (0, 2) and [image.value for image in stack.children] == [b"a", b"b", b"c"]
+    assert links == [((slider, "value"), (stack, "selected_index"))]
+
+
+def test_explorer_follows_its_sliders(bundle):
+    explorer = explore.Explorer(bundle, samples=1)
+    before = bytes(explorer.picture.value)
+    assert before.startswith(b"\x89PNG") and " ms" not in explorer.status.value
+    explorer.sliders[0].value = 20
+    assert explorer.picture.value != before and " ms" in explorer.status.value
+    assert explorer.scene.antidots.tolist() == [[20, 18], [32, 41]]
+
+
+def test_explorer_says_why_there_is_no_wire(bundle):
+    explorer = explore.Explorer(bundle, samples=1)
+    explorer.sliders[2].value, explorer.sliders[3].value = 20, 20
+    assert "overlaps" in explorer.status.value and explorer.button.disabled and explorer.scene is None
+    explorer.decode()
+    assert explorer.answer.value == b""
+    explorer.sliders[3].value = 40
+    assert "overlaps" not in explorer.status.value and not explorer.button.disabled
+
+
+def test_explorer_decodes(bundle):
+    explorer = explore.Explorer(bundle, samples=2)
+    explorer.button.click()
+    assert bytes(explorer.answer.value).startswith(b"\x89PNG") and "Consensus of 2 samples" in explorer.verdict.value
+    explorer.sliders[0].value = 20
+    assert "earlier pair" in explorer.verdict.value

@@ -1,0 +1,101 @@
+"""Figures: the right way up, in sites, drawable from arrays alone."""
+
+import io
+import warnings
+
+import matplotlib
+import matplotlib.pyplot as plt
+import numpy as np
+import pytest
+import torch
+from matplotlib.patches import Circle
+
+from qfp import figures, geometry, probes
+from qfp.config import load_preset
+from qfp.unet import UNet
+
+DEVICE = load_preset("smoke").device
+RNG = np.random.default_rng(0)
+PAIR = np.array([[10, 20], [33, 41]])
+IMAGE = np.where(geometry.removed_mask(PAIR, DEVICE), 0.0, 0.1 * RNG.random((60, 50)))
+FIELDS = DEVICE.fields
+CURVE = 8 + RNG.random(64)
+
+
+def rendered(figure):
+    """PNG bytes; every warning is an error."""
+    buffer = io.BytesIO()
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        figure.savefig(buffer, format="png")
+    return buffer.getvalue()
+
+
+def axes():
+    with figures.style():
+        return figures.canvas(3).subplots()
+
+
+def test_row_0_is_drawn_at_the_bottom_and_pixels_lie_on_their_sites():
+    for margin, cell, shape in ((0, 1, (60, 50)), (5, 1, (60, 60)), (5, 4, (15, 15))):
+        ax = axes()
+        shown = figures.ldos_image(ax, np.zeros(shape), margin=margin, cell=cell)
+        assert shown.origin == "lower"
+        left, right, bottom, top = shown.get_extent()
+        assert (left, bottom) == (-0.5 - margin, -0.5)
+        assert ((right - left) / shape[1], (top - bottom) / shape[0]) == (cell, cell)
+        assert not ax.yaxis_inverted() and ax.get_aspect() == 1
+        assert (ax.get_xlabel(), ax.get_ylabel()) == ("x [site]", "y [site]")
+
+
+def test_outlines_enclose_the_removed_sites():
+    ax = axes()
+    figures.ldos_image(ax, IMAGE, PAIR, DEVICE.radius)
+    circles = [patch for patch in ax.patches if isinstance(patch, Circle)]
+    y, x = np.nonzero(geometry.removed_mask(PAIR, DEVICE))
+    inside = [np.hypot(x - c.center[0], y - c.center[1]) <= c.radius for c in circles]
+    assert len(circles) == 2 and np.any(inside, axis=0).all()
+    y, x = np.nonzero(~geometry.removed_mask(PAIR, DEVICE))
+    outside = [np.hypot(x - c.center[0], y - c.center[1]) > c.radius for c in circles]
+    assert np.all(outside, axis=0).mean() > 0.98
+
+
+def plane():
+    return probes.Plane(((20, 40), (30, 50)), RNG.normal(size=(50, 2)), RNG.normal(size=(50, 2)), np.zeros(2), np.ones(50))
+
+
+def network_of(preset):
+    settings = load_preset(preset).network
+    with torch.device("meta"):
+        model = UNet(settings, DEVICE.field_points)
+    return probes.architecture(model), probes.condition_path(model), model.unshuffle
+
+
+AUC = [(f"head {k}", *RNG.random((4, 5))) for k in range(4)]
+POINTING = {kind: tuple(RNG.random((3, 4))) for kind in ("full", "planes", "end")}
+MAPS = RNG.normal(size=(6, 60, 60))
+FIGURES = {
+    "network of laptop": lambda: figures.network(*network_of("laptop")),
+    "network of paper": lambda: figures.network(*network_of("paper")),
+    "forward process": lambda: figures.forward_process(MAPS, list("abcdef"), PAIR),
+    "training steps": lambda: figures.training_steps(RNG.random((4, 8)) + 0.1, RNG.random((4, 8)), RNG.random(4)),
+    "training log": lambda: figures.training_log(np.arange(30), {"<0.5": RNG.random(30), ">5": RNG.random(30)},
+                                                 np.arange(3), {"within one site": RNG.random(3)}),
+    "short training log": lambda: figures.training_log(np.arange(2), {"<0.5": RNG.random(2)}, np.arange(1),
+                                                       {"a": np.ones(1)}),
+    "attention steps": lambda: figures.attention_steps(MAPS, MAPS, RNG.random((6, 4, 15, 15)), list("abcdef"), PAIR),
+    "attention auc": lambda: figures.attention_auc(np.geomspace(100, 0.1, 5), {"down15": AUC, "up15": AUC}, 0.85),
+    "score planes": lambda: figures.score_planes({name: plane() for name in "abcd"}, 0.02),
+    "score pointing": lambda: figures.score_pointing(np.geomspace(0.1, 20, 4), {"network": POINTING, "∅": POINTING}, 0.2),
+    "wire and curve": lambda: figures.wire_and_curve(IMAGE, PAIR, FIELDS, CURVE, title="V = 0"),
+    "truth and samples": lambda: figures.truth_and_samples(IMAGE, PAIR, np.stack([IMAGE] * 4), np.stack([PAIR] * 4)),
+}
+
+
+@pytest.mark.parametrize("name", FIGURES)
+def test_figure_draws(name):
+    settings = dict(matplotlib.rcParams)
+    picture = rendered(FIGURES[name]())
+    assert picture.startswith(b"\x89PNG") and len(picture) > 5000
+    assert dict(matplotlib.rcParams) == settings, "the style must not leak"
+    assert not plt.get_fignums(), "pyplot must not know the figure, or a notebook shows it twice"
