@@ -48,7 +48,7 @@ wire = config.device
 bundle = load_model(config.weights)
 trained = bundle[1]
 assert trained.device == wire, "these weights belong to another wire"
-explore.prepare(wire)  # the clean wires of all fields: a few seconds, once
+_ = explore.prepare(wire)  # the clean wires of all fields: a few seconds, once
 
 # %% [markdown]
 # ## One wire

@@ -31,7 +31,7 @@ ALLOWED = {
     "metrics": {"config", "geometry"},
     "decode": USE | {"figures"},  # `qfp decode --out` draws what it found
     "probes": USE,
-    "preview": CORE | {"decode"},
+    "preview": CORE | {"decode", "metrics"},
     "train": MODEL | {"sam", "preview"},
     "evaluate": USE,
     "figures": {"config", "geometry"},

@@ -4,17 +4,10 @@ import numpy as np
 import torch
 from matplotlib.image import imsave
 
+from . import decode, metrics
 from .diffusion import guided, sample
 
 CURVES, SHOWN, HEAD_CURVES, STEPS = 32, 8, 1000, 20
-
-
-def right_within(found, truth):
-    """Largest of the coordinates' errors of antidot pairs (M, 2, 2), matched as a set: (M,) sites (Chebyshev).
-
-    No symmetry: curves are decoded in the canonical placement."""
-    errors = [np.abs(found - other).max((1, 2)) for other in (truth, truth[:, ::-1])]
-    return np.minimum(*errors)
 
 
 def shares(errors):
@@ -36,21 +29,14 @@ def preview(model, config, pairs, dev, normal, schedule, path, device="cpu"):
     ldos, truth = normal.ldos(images.cpu()), pairs.ldos[p, n].astype(np.float32)
     rows = [np.concatenate(list(np.pad(a[:SHOWN], ((0, 0), (1, 1), (1, 1)))), 1) for a in (truth, ldos)]
     imsave(path, np.concatenate(rows), cmap="inferno", vmin=0, vmax=float(np.quantile(truth, 0.995)), origin="lower")
-    centred = [a.reshape(len(n), -1) - a.reshape(len(n), -1).mean(1, keepdims=True) for a in (truth, ldos)]
-    r = (centred[0] * centred[1]).sum(1) / np.sqrt((centred[0] ** 2).sum(1) * (centred[1] ** 2).sum(1))
-    scores = {"r_median": round(float(np.median(r)), 4)}
-    try:
-        from .decode import recover
-    except ImportError:
-        recover = None
-    if recover is not None:
-        found = np.asarray(recover(ldos, pairs.device))
-        scores["image"] = shares(right_within(found, pairs.antidots[n]))
+    found = decode.recover(ldos, pairs.device)
+    scores = {"r_median": round(float(np.median(metrics.pearson(ldos, truth))), 4),
+              "image": shares(metrics.within(found, pairs.antidots[n], pairs.device))}
     if config.training.curve_target == "positions":
         p, n = dev[:: max(1, len(dev) // HEAD_CURVES)][:HEAD_CURVES].T
         logits = model.curve(normal.curve(pairs.conductance[p, n]).to(device)).flatten(2).cpu()  # (M, 2, 3600)
         y, x = np.divmod(logits.argmax(-1).numpy(), 60)
         margin = (pairs.device.length - pairs.device.width) // 2
-        scores["curve_head"] = shares(right_within(np.stack([x - margin, y], -1), pairs.antidots[n]))
+        scores["curve_head"] = shares(metrics.within(np.stack([x - margin, y], -1), pairs.antidots[n], pairs.device))
     model.train(was_training)
     return scores
