@@ -38,7 +38,7 @@ from scipy.spatial import cKDTree
 
 from qfp import dataset as data
 from qfp import device as kwant_model
-from qfp import figures, geometry, green
+from qfp import figures, geometry, green, sweep
 from qfp.config import load_preset, stream
 
 config = load_preset(preset, seed=seed, weights=weights, notebook_configurations=notebook_configurations,
@@ -124,8 +124,8 @@ copies = copies_of(pairs)
 assert np.array_equal(geometry.orbit(copies, wire), np.broadcast_to(geometry.orbit(pairs, wire), (4, len(pairs), 3)))
 
 shape = (4, len(pairs), len(fields))
-clean = np.stack([data.curves_at(wire, copies.reshape(-1, 2, 2), None, b) for b in fields], axis=-1).reshape(shape)
-disordered = np.stack([data.curves_at(wire, copies.reshape(-1, 2, 2), 0, b) for b in fields], axis=-1).reshape(shape)
+clean = np.stack([sweep.curves_at(wire, copies.reshape(-1, 2, 2), None, b) for b in fields], axis=-1).reshape(shape)
+disordered = np.stack([sweep.curves_at(wire, copies.reshape(-1, 2, 2), 0, b) for b in fields], axis=-1).reshape(shape)
 
 # %% mystnb={"figure": {"caption": "The four copies of one configuration. Without potential their curves coincide; under one random potential of 0.05 t they differ a little, because the potential is not symmetric.", "name": "fig-copies"}, "image": {"alt": "Left: four conductance curves that lie on each other. Right: the same four under a random potential, close together but not equal."}}
 names = ["itself", "y inverted", "x inverted", "moved by 3 in y"]
@@ -147,9 +147,9 @@ print(f"one potential: |G(b) - G(-b)| below 1e-9 e²/h: {np.abs(backwards - G[[1
 
 # %%
 sparse = fields[::8]
-library = np.stack([data.curves_at(wire, antidots, None, b) for b in sparse], axis=-1)
+library = np.stack([sweep.curves_at(wire, antidots, None, b) for b in sparse], axis=-1)
 nearest = cKDTree(library).query(library, k=2)[0][:, 1] / np.sqrt(len(sparse))
-other_potential = np.stack([data.curves_at(wire, pairs, 1, b) for b in fields], axis=-1)
+other_potential = np.stack([sweep.curves_at(wire, pairs, 1, b) for b in fields], axis=-1)
 
 
 def rms(a, b):

@@ -42,8 +42,9 @@ from IPython.display import Markdown
 from qfp import figures, probes, train
 from qfp.checkpoint import load_model, network_of
 from qfp.config import load_preset, project_root
-from qfp.dataset import normalisation, simulate, split
+from qfp.dataset import normalisation, split
 from qfp.diffusion import Schedule, step_noise
+from qfp.sweep import simulate
 
 config = load_preset(preset, seed=seed, weights=weights, notebook_configurations=notebook_configurations,
                      notebook_training_steps=notebook_training_steps, device=device, dataset=dataset, network=network,

@@ -40,9 +40,10 @@ from IPython.display import Markdown
 from qfp import decode, evaluate, figures, geometry, metrics
 from qfp.checkpoint import load_model
 from qfp.config import load_preset
-from qfp.dataset import choose, images_of, simulate, split
+from qfp.dataset import choose, split
 from qfp.diffusion import guided
 from qfp.diffusion import sample as generate
+from qfp.sweep import images_of, simulate
 
 config = load_preset(preset, seed=seed, weights=weights, notebook_configurations=notebook_configurations,
                      notebook_training_steps=notebook_training_steps, device=device, dataset=dataset, network=network,

@@ -42,9 +42,10 @@ import torch
 from qfp import figures, metrics, probes
 from qfp.checkpoint import load_model
 from qfp.config import load_preset
-from qfp.dataset import simulate, split
+from qfp.dataset import split
 from qfp.diffusion import initial_noise
 from qfp.geometry import configurations
+from qfp.sweep import simulate
 
 config = load_preset(preset, seed=seed, weights=weights, notebook_configurations=notebook_configurations,
                      notebook_training_steps=notebook_training_steps, device=device, dataset=dataset, network=network,

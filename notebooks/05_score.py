@@ -39,8 +39,9 @@ import torch
 from qfp import figures, metrics, probes
 from qfp.checkpoint import load_model
 from qfp.config import load_preset
-from qfp.dataset import choose, images_of, simulate, split
+from qfp.dataset import choose, split
 from qfp.diffusion import Schedule, guided
+from qfp.sweep import images_of, simulate
 
 config = load_preset(preset, seed=seed, weights=weights, notebook_configurations=notebook_configurations,
                      notebook_training_steps=notebook_training_steps, device=device, dataset=dataset, network=network,

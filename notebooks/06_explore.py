@@ -122,7 +122,7 @@ assert min(explore.look(wire, s.antidots).seconds for s in walk[:3]) < 1, "fast 
 apart = [np.abs(a.conductance - b.conductance).max() for a, b in zip(walk, walk[1:])]
 assert min(apart) > 0.01, "every step of the walk changes the curve"
 try:
-    explore.look(wire, [[15, 20], [20, 22]])
+    explore.look(wire, [[3, 20], [20, 22]])
 except SettingsError as error:
     print(f"refused: {error}")
 print("checks passed: mirrored and shifted wires share the curve at V = 0, a walking antidot changes it")

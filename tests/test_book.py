@@ -124,7 +124,7 @@ def test_figures_map_leads_to_what_exists():
 
 
 def test_bibliography_has_the_papers_references():
-    keys = re.findall(r"^@\w+\{(\w+),", (ROOT / "book" / "references.bib").read_text(), re.M)
+    keys = re.findall(r"^@\w+\{(\w+),", (ROOT / "book" / "references.bib").read_text(), re.MULTILINE)
     text = (ROOT / "book" / "bibliography.md").read_text()
     cited = re.findall(r"\{cite:t\}`(\w+)`", text)
     assert re.findall(r"\[(\d+)\]", text) == [str(n) for n in range(1, 20)]

@@ -53,7 +53,6 @@ def test_solve_notes_pairs_outside_the_rule(capsys):
 
 
 @pytest.mark.parametrize("arguments, words", [
-    (["solve", "--antidots", "10,20", "15,20"], "overlaps"),
     (["solve", "--antidots", "10,2", "30,20"], "end row"),
     (["solve", "--antidots", "10;20"], "X,Y"),
     (["solve", "--antidots", "10,20", "30,40", "--fields", "0:1"], "FIRST:LAST:NUMBER"),

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import torch
 
-from qfp import dataset, generate
+from qfp import dataset, generate, sweep
 from qfp.config import SettingsError, load_preset
 
 CONFIG = load_preset("smoke", device={"field_points": 3}, dataset={"configurations": 12, "potentials": 2})
@@ -36,7 +36,7 @@ def test_the_file_keeps_the_contract(file):
 
 
 def test_file_equals_simulation_in_memory(file):
-    pairs, again = dataset.load(file), dataset.simulate(CONFIG, [3, 7], potentials=(1,))
+    pairs, again = dataset.load(file), sweep.simulate(CONFIG, [3, 7], potentials=(1,))
     assert np.allclose(pairs.conductance[1, [3, 7]], again.conductance[0], atol=1e-6)
     assert np.array_equal(pairs.ldos[1, [3, 7]], again.ldos[0])
     assert np.array_equal(pairs.antidots[[3, 7]], again.antidots)

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import torch
 
-from qfp import cli, dataset, decode, geometry
+from qfp import cli, dataset, decode, geometry, sweep
 from qfp.config import SettingsError, load_preset
 from qfp.curves import read_curve
 from qfp.diffusion import Schedule
@@ -22,7 +22,7 @@ ANTIDOTS = geometry.configurations(DEVICE)[1]
 def images():
     """80 configurations and their LDOS under potential 0, as stored (float16)."""
     chosen = np.random.default_rng(0).choice(len(ANTIDOTS), 80, replace=False)
-    return ANTIDOTS[chosen], dataset.images_of(DEVICE, ANTIDOTS[chosen], 0).astype(np.float16)
+    return ANTIDOTS[chosen], sweep.images_of(DEVICE, ANTIDOTS[chosen], 0).astype(np.float16)
 
 
 # --- positions

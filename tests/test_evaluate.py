@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from qfp import dataset, evaluate, geometry
+from qfp import dataset, evaluate, geometry, sweep
 from qfp.config import SettingsError, digest, load_preset
 from qfp.diffusion import Schedule
 from qfp.unet import Condition
@@ -43,7 +43,7 @@ def world(monkeypatch, tmp_path):
     """40 configurations under two potentials, whose curves are their own numbers; weights that know them all."""
     chosen = np.random.default_rng(0).choice(16170, 40, replace=False)
     orbits, antidots = (values[chosen] for values in geometry.configurations(DEVICE))
-    ldos = np.stack([dataset.images_of(DEVICE, antidots, p) for p in (0, 1)]).astype(np.float16)
+    ldos = np.stack([sweep.images_of(DEVICE, antidots, p) for p in (0, 1)]).astype(np.float16)
     curves = np.broadcast_to(np.arange(80.0).reshape(2, 40, 1), (2, 40, 64))
     pairs = dataset.Pairs(antidots, orbits, np.zeros((2, 60, 50)), DEVICE.fields, curves, ldos, DEVICE, "d" * 64)
     constants = dataset.Normalisation((0.0,) * 64, (1.0,) * 64, 0.1, 0.05, DEVICE.width)

@@ -70,7 +70,6 @@ def test_many_at_once_equals_one_by_one():
 
 
 @pytest.mark.parametrize("antidots, word", [
-    ([[10, 20], [15, 20]], "overlaps"),
     ([[3, 20], [30, 20]], "leaves the wire"),
     ([[10, 5], [30, 20]], "end row"),
     ([[10, 54], [30, 70]], "leaves the wire"),

@@ -8,7 +8,7 @@ import pytest
 SOURCE = Path(__file__).parents[1] / "src" / "qfp"
 
 # What each module may import from qfp. A new module needs a line here.
-PHYSICS = {"__init__", "config", "geometry", "device", "green", "dataset", "generate"}
+PHYSICS = {"__init__", "config", "geometry", "device", "leads", "green", "dataset", "sweep", "generate"}
 CORE = {"config", "diffusion", "attention", "unet", "vae"}  # the network; it knows no physics and no file
 MODEL = CORE | {"geometry", "dataset", "checkpoint"}
 USE = MODEL | {"curves", "decode", "metrics", "probes"}
@@ -17,11 +17,13 @@ ALLOWED = {
     "config": set(),
     "geometry": {"config"},
     "device": {"config", "geometry"},
-    "green": {"config", "geometry"},
-    "dataset": {"config", "geometry", "device", "green"},
+    "leads": {"config"},
+    "green": {"config", "geometry", "leads"},
+    "dataset": {"config", "geometry", "device"},
+    "sweep": {"config", "geometry", "device", "leads", "green", "dataset"},
     "generate": PHYSICS,
     "bench": PHYSICS,
-    "curves": {"config", "geometry", "green"},
+    "curves": {"config", "geometry", "leads"},
     "attention": {"config"},
     "diffusion": {"config"},
     "unet": {"config", "attention"},

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 import torch
 
-from qfp import dataset, geometry, green
 from qfp import device as model
+from qfp import geometry, green, leads, sweep
 from qfp.config import SettingsError, load_preset, stream
 
 CONFIG = load_preset("laptop")
@@ -151,12 +151,12 @@ def test_potential_is_a_pure_function_of_its_seed():
 def test_energy_on_a_threshold_is_refused():
     edge = 2.0 - 2.0 * np.cos(np.pi * 3 / 51)  # third transverse mode opens here
     with pytest.raises(SettingsError, match="threshold"):
-        green.lead_modes(dataclasses.replace(DEVICE, energy=float(edge)), 0.0)
+        leads.lead_modes(dataclasses.replace(DEVICE, energy=float(edge)), 0.0)
 
 
 def test_simulated_slice_equals_single_curves():
     small = load_preset("smoke", device={"field_points": 3})
-    pairs = dataset.simulate(small, [0, 5], potentials=(1,))
+    pairs = sweep.simulate(small, [0, 5], potentials=(1,))
     V = model.random_potential(1, small.device)
     for n in range(2):
         G, _, image = green.solve(small.device, pairs.antidots[n], V, image=True)

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import numpy as np
 
-from . import green
 from .config import SettingsError
+from .leads import lead_modes
 
 UNITS = {"field": ("rad/plaquette",), "conductance": ("e^2/h", "e²/h", "e2/h")}
 WANTED = "the first line must be field,conductance ([rad/plaquette], [e^2/h])"
@@ -114,7 +114,7 @@ def _number(path, line, name, cell):
 def _check_values(path, field, conductance, device):
     """Range and units: the sweep must be covered, and 0 <= G <= the open modes at b = 0 (they only close in a field)."""
     top, high = device.field_max, np.abs(field).max()
-    modes = green.lead_modes(device, 0.0).open_modes
+    modes = lead_modes(device, 0.0).open_modes
     if high > 100 * top:
         raise SettingsError(f"{path}: field goes up to {high:g}, the sweep to {top:g} rad/plaquette (2 pi Phi/(h/e) for one "
                             "plaquette): is it in tesla?")

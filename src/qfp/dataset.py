@@ -8,13 +8,10 @@ from pathlib import Path
 import h5py
 import numpy as np
 import torch
-from tqdm import tqdm
 
-from . import geometry, green
+from . import geometry
 from .config import Device, SettingsError, as_dict, digest, stream
-from .device import build, random_potential
-from .device import conductance as kwant_conductance
-from .device import ldos as kwant_ldos
+from .device import spot_check
 
 FORMAT_VERSION = 1
 LDOS_BLOCK = 2048  # configurations in one chunk of images
@@ -60,72 +57,6 @@ def settings_hash(config):
     return digest(config.device, config.dataset, config.seed, FORMAT_VERSION, LDOS_BLOCK)
 
 
-# --- simulation
-
-
-def curves_at(device, antidots, seed, b, leads=None, to="cpu"):
-    """Conductances (N,) [e^2/h] of configurations under one potential (seed, or None: V = 0) at one field."""
-    rings = torch.as_tensor(geometry.rings(antidots, device), device=to)
-    if seed is None:
-        w = green.clean_wire(device, b, to)
-    else:
-        w = green.wire(device, b, random_potential(seed, device), leads, to)
-    return green.conductance(w, rings).cpu().numpy()
-
-
-def images_of(device, antidots, seed, to="cpu"):
-    """LDOS images (N, L, W) [1/t] of configurations under one potential (seed, or None: V = 0)."""
-    rings, masks = (torch.as_tensor(of(antidots, device), device=to) for of in (geometry.rings, geometry.removed_masks))
-    potential = np.zeros((device.length, device.width)) if seed is None else random_potential(seed, device)
-    w = green.wire(device, 0.0, potential, to=to)
-    return green.ldos(w, rings, masks).cpu().numpy()
-
-
-def simulate(config, indices=None, potentials=(0,), images=True, progress=False):
-    """Pairs in memory for some configurations (indices into `choose(config)`) and potential seeds.
-
-    64 fields cost about 10 s a potential on one core, however few the configurations."""
-    device = config.device
-    orbits, antidots = choose(config)
-    if indices is not None:
-        orbits, antidots = orbits[indices], antidots[indices]
-    G = np.empty((len(potentials), len(antidots), device.field_points), np.float32)
-    for f, b in enumerate(tqdm(device.fields, desc="fields", unit="field", disable=not progress)):
-        leads = green.lead_modes(device, b)
-        for p, seed in enumerate(potentials):
-            G[p, :, f] = curves_at(device, antidots, seed, b, leads)
-    shape = (len(potentials), len(antidots) if images else 0, device.length, device.width)
-    pictures = np.empty(shape, np.float16)
-    if images:
-        for p, seed in enumerate(potentials):
-            pictures[p] = images_of(device, antidots, seed)
-    V = np.stack([random_potential(seed, device) for seed in potentials])
-    sha = digest(device, antidots.tolist(), list(potentials))
-    return Pairs(antidots, orbits, V, device.fields, G, pictures, device, sha)
-
-
-def spot_check(device, antidots, conductance, ldos, samples=3):
-    """Compare a few stored values with Kwant; a sentence, 'not run: no Kwant' where it is missing.
-
-    Raises SettingsError where they differ by more than the storage's rounding."""
-    try:
-        for k in range(samples):
-            rng = stream("spot check", k)
-            p, n = int(rng.integers(conductance.shape[0])), int(rng.integers(len(antidots)))
-            f = int(rng.integers(device.field_points))
-            system = build(device, geometry.removed_mask(antidots[n], device), random_potential(p, device))
-            dG = abs(kwant_conductance(system, device, device.fields[f]) - conductance[p, n, f])
-            image = ldos[p, n].astype(float)
-            dL = np.max(abs(kwant_ldos(system, device) - image) / np.maximum(image, 1e-3))
-            if dG > 1e-5 or dL > 2e-3:
-                raise SettingsError(f"potential {p}, configuration {n}, field {f} differs from Kwant: dG {dG:.1e}, dLDOS {dL:.1e}")
-    except SettingsError as error:
-        if "not installed" not in str(error):
-            raise
-        return "not run: no Kwant"
-    return f"{samples} curve points within 1e-5 e^2/h and {samples} images within 2e-3 (relative) of Kwant"
-
-
 # --- reading
 
 
@@ -153,7 +84,7 @@ def load(path, images=True):
             values = {name: file[name][()] for name in LAYOUT if images or name != "ldos"}
         except OSError as error:
             raise SettingsError(f"{path} is damaged ({error}): `qfp dataset --validate {path}` says where") from None
-    P, N, _ = values["conductance"].shape
+    P = len(values["conductance"])
     values.setdefault("ldos", np.empty((P, 0, device.length, device.width), np.float16))
     return Pairs(**values, device=device, sha256=attributes["config_sha256"])
 

@@ -8,6 +8,7 @@ import warnings
 
 import numpy as np
 
+from . import geometry
 from .config import SettingsError, stream
 
 
@@ -79,3 +80,25 @@ def open_modes(system, device, b):
     """Number of open modes of a lead at one field, by Kwant."""
     propagating, _ = system.leads[0].modes(device.energy, params={"b": float(b)})
     return len(propagating.velocities) // 2
+
+
+def spot_check(device, antidots, curves, images, samples=3):
+    """Compare a few stored curves (P, N, F) and images (P, N, L, W) with Kwant; a sentence, 'not run: no Kwant' where it is missing.
+
+    Raises SettingsError where they differ by more than the storage's rounding."""
+    try:
+        for k in range(samples):
+            rng = stream("spot check", k)
+            p, n = int(rng.integers(curves.shape[0])), int(rng.integers(len(antidots)))
+            f = int(rng.integers(device.field_points))
+            system = build(device, geometry.removed_mask(antidots[n], device), random_potential(p, device))
+            dG = abs(conductance(system, device, device.fields[f]) - curves[p, n, f])
+            image = images[p, n].astype(float)
+            dL = np.max(abs(ldos(system, device) - image) / np.maximum(image, 1e-3))
+            if dG > 1e-5 or dL > 2e-3:
+                raise SettingsError(f"potential {p}, configuration {n}, field {f} differs from Kwant: dG {dG:.1e}, dLDOS {dL:.1e}")
+    except SettingsError as error:
+        if "not installed" not in str(error):
+            raise
+        return "not run: no Kwant"
+    return f"{samples} curve points within 1e-5 e^2/h and {samples} images within 2e-3 (relative) of Kwant"

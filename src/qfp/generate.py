@@ -17,10 +17,10 @@ import numpy as np
 import torch
 from tqdm import tqdm
 
-from . import __version__, dataset
+from . import __version__, dataset, sweep
 from .config import SettingsError, as_dict, write_atomic
 from .dataset import LDOS_BLOCK
-from .device import random_potential
+from .device import random_potential, spot_check
 
 
 def chunks(config):
@@ -37,9 +37,9 @@ def _make_chunk(config, folder, name, arguments):
     p, f, n = arguments
     _, antidots = dataset.choose(config)
     if f is None:
-        values = dataset.images_of(config.device, antidots[n : n + LDOS_BLOCK], p).astype(np.float16)
+        values = sweep.images_of(config.device, antidots[n : n + LDOS_BLOCK], p).astype(np.float16)
     else:
-        values = dataset.curves_at(config.device, antidots, p, config.device.fields[f]).astype(np.float32)
+        values = sweep.curves_at(config.device, antidots, p, config.device.fields[f]).astype(np.float32)
     write_atomic(Path(folder) / name, lambda handle: np.save(handle, values))
     return name
 
@@ -129,7 +129,7 @@ def _assemble(config, out, folder):
         file.attrs["config_sha256"] = dataset.settings_hash(config)
         file.attrs["qfp_version"] = __version__
         file.attrs["orientation"] = dataset.ORIENTATION
-        file.attrs["spot_check"] = dataset.spot_check(device, antidots, file["conductance"], file["ldos"])
+        file.attrs["spot_check"] = spot_check(device, antidots, file["conductance"], file["ldos"])
     with open(temporary, "rb+") as handle:
         os.fsync(handle.fileno())
     os.replace(temporary, out)

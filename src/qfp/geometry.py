@@ -10,31 +10,42 @@ from .config import SettingsError
 
 def disc(radius):
     """Offsets (dx, dy) of the sites of an antidot, dx^2 + dy^2 <= radius^2; shape (S, 2)."""
-    span = np.arange(-radius, radius + 1)
+    span = np.arange(-int(radius), int(radius) + 1)
     dy, dx = np.meshgrid(span, span, indexing="ij")
     inside = dx**2 + dy**2 <= radius**2
     return np.stack([dx[inside], dy[inside]], axis=-1)
 
 
-def removed_mask(antidots, device):
-    """Sites removed by the antidots, bool (length, width).
+def removed_mask(antidots, device, radii=None):
+    """Sites removed by antidots, bool (length, width); they may touch or overlap.
 
-    antidots: (K, 2) integer centres (x, y). Raises SettingsError where a disc leaves the wire, takes sites of an end
-    row (Kwant's attach_lead would fill them again) or overlaps another."""
+    antidots: (K, 2) integer centres (x, y); radii: (K,) or None for the device's. Raises SettingsError where a disc
+    leaves the wire or takes sites of an end row (see check_mask)."""
+    antidots = np.asarray(antidots)
+    radii = [device.radius] * len(antidots) if radii is None else radii
     mask = np.zeros((device.length, device.width), dtype=bool)
-    for x, y in np.asarray(antidots):
-        sites = disc(device.radius) + (x, y)
-        low, high = sites.min(axis=0), sites.max(axis=0)
-        if low[0] < 0 or high[0] >= device.width or low[1] < 1 or high[1] >= device.length - 1:
+    for (x, y), radius in zip(antidots, radii, strict=True):
+        dx, dy = disc(radius).T
+        reach = dy.max()
+        if not (reach <= x < device.width - reach and reach < y < device.length - 1 - reach):
             raise SettingsError(
-                f"antidot at {x},{y} (radius {device.radius}) leaves the wire or takes sites of an end row: its centre "
-                f"must have x in {device.radius}..{device.width - 1 - device.radius} and "
-                f"y in {device.radius + 1}..{device.length - 2 - device.radius}"
+                f"antidot at {x},{y} (radius {radius}) leaves the wire or takes sites of an end row: its centre must have "
+                f"x in {reach}..{device.width - 1 - reach} and y in {reach + 1}..{device.length - 2 - reach}"
             )
-        if mask[sites[:, 1], sites[:, 0]].any():
-            raise SettingsError(f"antidot at {x},{y} overlaps another one: discs of radius {device.radius} must be apart")
-        mask[sites[:, 1], sites[:, 0]] = True
+        mask[y + dy, x + dx] = True
     return mask
+
+
+def check_mask(mask, device):
+    """The mask of removed sites as bool (length, width). Raises SettingsError where it is no such array of 0 and 1, or
+    takes sites of an end row: there a lead begins, and Kwant's attach_lead would fill them again."""
+    mask = np.asarray(mask)
+    shape = (device.length, device.width)
+    if mask.shape != shape or not np.isin(mask, (0, 1)).all():
+        raise SettingsError(f"mask of removed sites: expected 0 and 1 of shape {shape}, indexed [y, x]; got {mask.dtype} {mask.shape}")
+    if mask[[0, -1]].any():
+        raise SettingsError(f"mask of removed sites: rows 0 and {device.length - 1} must stay whole, the leads begin there")
+    return mask.astype(bool)
 
 
 def ring(mask):

@@ -2,104 +2,28 @@
 
 With D the ring of the removed sites,  G = G0 - G0[:,D] (G0[D,D])^-1 G0[D,:],  and the transmission amplitudes are
 t = t0 - (U+^dagger G0[+,D]) (G0[D,D])^-1 (G0[D,-] U-),  Gamma = U U^dagger. One block recursion per (potential, field)
-gives G0, then a configuration costs one small solve. No Kwant here: lead modes come from a 2W x 2W eigenproblem.
-Everything is torch, double precision unless told otherwise, on the CPU or a GPU.
+gives G0, then a configuration costs one small solve. G0[D,D] is factorised, never inverted: where the energy is a level
+of the isolated interior it is singular, yet the solution is exact. No Kwant here. Everything is torch, double
+precision, on the CPU or a GPU.
 """
 
 import functools
 from dataclasses import dataclass
 
 import numpy as np
-import scipy.linalg
 import torch
 
 from . import geometry
-from .config import SettingsError
-
-COMPLEX = torch.complex128
-ON_UNIT_CIRCLE = 1e-7  # | |lambda| - 1 | below which a lead mode counts as propagating
-SLOWEST = 1e-5  # velocity [t] below which a mode is at its threshold: 2e-11 t above it
-
-
-@dataclass(frozen=True)
-class Leads:
-    """Self-energies of the two leads at one field and the roots of their broadenings.
-
-    sigma (2, W, W) [t]: lead 0 along -y, lead 1 along +y; U: two tensors (W, n), Gamma = i(Sigma - Sigma^dagger) = U U^dagger."""
-
-    sigma: torch.Tensor
-    U: tuple
-
-    @property
-    def open_modes(self):
-        return self.U[0].shape[1]
-
-
-def _hoppings(device, b, to):
-    """Diagonal of H[(x, y+1), (x, y)] = -exp(+i b (x - (W-1)/2)), shape (W,)."""
-    x = torch.arange(device.width, dtype=torch.float64, device=to)
-    return -torch.exp(1j * b * (x - (device.width - 1) / 2)).to(COMPLEX)
-
-
-def _row_hamiltonian(device, V):
-    """Hamiltonian of rows of sites, (..., W, W), for onsite potentials V (..., W) [t]."""
-    across = torch.ones(device.width - 1, dtype=torch.float64, device=V.device)
-    return torch.diag_embed(4.0 + V) - torch.diag(across, 1) - torch.diag(across, -1)
-
-
-def lead_modes(device, b, to="cpu"):
-    """Leads at field b [rad/plaquette], from psi_{y+1} = d* ^-1 ((E - h) psi_y - d psi_{y-1}).
-
-    Raises SettingsError where the energy lies on the threshold of a mode: no split into in- and outgoing exists there."""
-    W, d = device.width, _hoppings(device, b, "cpu")
-    h = _row_hamiltonian(device, torch.zeros(W, dtype=torch.float64)).to(COMPLEX)
-    eye = torch.eye(W, dtype=COMPLEX)
-    transfer = torch.zeros(2 * W, 2 * W, dtype=COMPLEX)  # acts on (psi_y, psi_{y-1})
-    transfer[:W, :W] = (device.energy * eye - h) / d.conj()[:, None]
-    transfer[:W, W:] = -torch.diag(d / d.conj())
-    transfer[W:, :W] = eye
-    lam, vectors = torch.linalg.eig(transfer)
-    phi = vectors[:W] / vectors[:W].norm(dim=0)
-    velocity = 2 * (lam.conj() * (phi.conj() * d[:, None] * phi).sum(dim=0)).imag  # current from y to y + 1
-    propagating = (lam.abs() - 1).abs() < ON_UNIT_CIRCLE
-    upward = torch.where(propagating, velocity > 0, lam.abs() < 1)
-    if int(upward.sum()) != W or (propagating & (velocity.abs() < SLOWEST)).any():
-        raise SettingsError(f"energy {device.energy} lies on the threshold of a lead mode at b = {float(b)}: move it by 1e-6")
-    rising, falling = _invariant_subspaces(transfer, lam, upward)
-    step_up = torch.linalg.solve(rising[W:], rising[:W], left=False)  # psi_{y+1} = step_up psi_y in lead 1
-    step_down = torch.linalg.solve(falling[:W], falling[W:], left=False)  # psi_{y-1} = step_down psi_y in lead 0
-    sigma = torch.stack([d[:, None] * step_down, d.conj()[:, None] * step_up]).to(to)  # (2, W, W)
-    n = int(propagating.sum()) // 2
-    U = []
-    for s in sigma:
-        weight, basis = torch.linalg.eigh(1j * (s - s.mH))
-        U.append(basis[:, W - n :] * weight[W - n :].clamp(min=0).sqrt())
-    return Leads(sigma, tuple(U))
-
-
-def _invariant_subspaces(transfer, lam, upward):
-    """Orthonormal bases (2W, W) of the modes that move or decay to +y, and of those to -y.
-
-    Schur vectors, because the evanescent eigenvectors become nearly parallel in a field: at b = 0.05 a basis of
-    eigenvectors costs ten digits."""
-    lam, upward = lam.numpy(), upward.numpy()
-
-    def is_upward(value):
-        return upward[np.abs(lam - value).argmin()]
-
-    bases = [
-        scipy.linalg.schur(transfer.numpy(), output="complex", sort=choice)[1][:, : len(lam) // 2]
-        for choice in (is_upward, lambda value: not is_upward(value))
-    ]
-    return tuple(torch.from_numpy(basis) for basis in bases)
+from .leads import COMPLEX, Leads, hoppings, lead_modes, row_hamiltonian
 
 
 @dataclass(frozen=True)
 class Wire:
-    """The antidot-free wire at one field: G0 between any two sites, and its scattering states.
+    """The antidot-free wire at one field: G0 between sites, and its scattering states.
 
-    g is flat; G0[i, j] = g[row[i] + column[j]] for sites i = y * W + x. psi: for each lead, G0[:, lead row] U, the
-    unit-flux scattering states, (sites, n). out: U+^dagger G0[+, :], (n, sites). t0: transmission amplitudes (n, n)."""
+    g is flat; G0[i, j] = g[row[i] + column[j]] for sites i = y * W + x that were kept. psi: for each lead,
+    G0[:, lead row] U, the unit-flux scattering states, (sites, n). out: U+^dagger G0[+, :], (n, sites). t0: transmission
+    amplitudes (n, n)."""
 
     device: object
     leads: Leads
@@ -115,24 +39,58 @@ class Wire:
         return self.g[self.row[rows] + self.column[columns]]
 
 
-def _wire(device, leads, g, row, column):
-    """Wire from the storage of its Green's function: adds the scattering states."""
+@dataclass(frozen=True)
+class Steps:
+    """Row recursion of an antidot-free wire, five tensors (L, W, W) that give every block G0[i, j] between rows.
+
+    diagonal: G0[i, i]. G0[i, j] = up[i] G0[i-1, j] = G0[i, j+1] left[j] for j < i, and
+    = down[i] G0[i+1, j] = G0[i, j-1] right[j] for j > i. Stable: each is a product with a half wire's Green's function."""
+
+    leads: Leads
+    diagonal: torch.Tensor
+    up: torch.Tensor
+    down: torch.Tensor
+    left: torch.Tensor
+    right: torch.Tensor
+
+    def states(self):
+        """Scattering states psi of lead 0 and of lead 1, (sites, n) each; out, (n, sites); t0, (n, n). See Wire."""
+        U0, U1 = self.leads.U
+        L = len(self.diagonal)
+        rising, falling, out = [self.diagonal[0] @ U0], [self.diagonal[-1] @ U1], [U1.mH @ self.diagonal[-1]]
+        for i in range(1, L):
+            rising.append(self.up[i] @ rising[-1])
+            falling.append(self.down[L - 1 - i] @ falling[-1])
+            out.append(out[-1] @ self.left[L - 1 - i])
+        return (torch.cat(rising), torch.cat(falling[::-1])), torch.cat(out[::-1], dim=1), out[-1] @ U0
+
+
+def steps(device, b, potential, leads=None, to="cpu"):
+    """Steps of the wire with a potential (L, W) [t] at field b [rad/plaquette]: 3 L factorisations of W x W."""
     W, L = device.width, device.length
-    sites = torch.arange(W * L, device=g.device)
-    first, last = sites[:W], sites[-W:]
-    psi = tuple(
-        g[row[sites[:, None]] + column[end[None, :]]] @ U for end, U in zip((first, last), leads.U)
-    )
-    out = leads.U[1].mH @ g[row[last[:, None]] + column[sites[None, :]]]
-    return Wire(device, leads, g, row, column, psi, out, out[:, :W] @ leads.U[0])
+    leads = leads or lead_modes(device, b, to)
+    d = hoppings(device, b, to)
+    V = torch.as_tensor(np.asarray(potential), dtype=torch.float64, device=to)
+    A = (device.energy * torch.eye(W, device=to) - row_hamiltonian(device, V)).to(COMPLEX)  # (L, W, W)
+    A[0] -= leads.sigma[0]
+    A[-1] -= leads.sigma[1]
+    below, above = torch.zeros_like(A), torch.zeros_like(A)  # self-energies of the half wires on either side of a row
+    lower, upper = torch.empty_like(A), torch.empty_like(A)  # and their end-row Green's functions, the row included
+    phases = d[:, None] * d.conj()
+    for i, j in zip(range(L), reversed(range(L)), strict=True):
+        if i:
+            below[i], above[j] = phases * lower[i - 1], phases.conj() * upper[j + 1]
+        lower[i], upper[j] = torch.linalg.inv(A[i] - below[i]), torch.linalg.inv(A[j] - above[j])
+    return Steps(leads, torch.linalg.inv(A - below - above), upper * d, lower * d.conj(), d[:, None] * lower,
+                 d.conj()[:, None] * upper)
 
 
 def clean_wire(device, b, to="cpu"):
     """Wire without potential: translation invariant, so G0 depends on y - y' alone and comes from the lead modes."""
     W, L = device.width, device.length
     leads = lead_modes(device, b, to)
-    d = _hoppings(device, b, to)
-    h = _row_hamiltonian(device, torch.zeros(W, dtype=torch.float64, device=to)).to(COMPLEX)
+    d = hoppings(device, b, to)
+    h = row_hamiltonian(device, torch.zeros(W, dtype=torch.float64, device=to)).to(COMPLEX)
     eye = torch.eye(W, dtype=COMPLEX, device=to)
     blocks = torch.empty(2 * L - 1, W, W, dtype=COMPLEX, device=to)  # y - y' = -(L-1)..L-1
     blocks[L - 1] = torch.linalg.inv(device.energy * eye - h - leads.sigma[0] - leads.sigma[1])
@@ -140,45 +98,45 @@ def clean_wire(device, b, to="cpu"):
     for n in range(L - 1):
         blocks[L + n] = step_up @ blocks[L - 1 + n]
         blocks[L - 2 - n] = step_down @ blocks[L - 1 - n]
-    y, x = (torch.arange(W * L, device=to) // W, torch.arange(W * L, device=to) % W)
-    return _wire(device, leads, blocks.reshape(-1), (y + L - 1) * W * W + x * W, x - y * W * W)
+    psi = tuple((part @ U).flatten(0, 1) for part, U in zip((blocks[L - 1 :], blocks[:L]), leads.U, strict=True))
+    out = (leads.U[1].mH @ blocks[L - 1 :].flip(0)).transpose(0, 1).flatten(1)
+    y, x = torch.arange(W * L, device=to) // W, torch.arange(W * L, device=to) % W
+    row, column = (y + L - 1) * W * W + x * W, x - y * W * W
+    return Wire(device, leads, blocks.reshape(-1), row, column, psi, out, out[:, :W] @ leads.U[0])
 
 
-def wire(device, b, potential, leads=None, to="cpu"):
-    """Wire with a potential (L, W) [t]: the full G0 by one recursion over rows.
+def wire(device, b, potential, leads=None, rows=None, columns=None, to="cpu"):
+    """Wire with a potential (L, W) [t]; G0 is kept between the sites of the given rows and columns (lists of y).
 
-    Stable: every off-diagonal block is a product of half-wire Green's functions, G[i+1, j] = gR[i+1] H[i+1, i] G[i, j]."""
+    None: all of them, 16 (W L)^2 bytes, 144 MB at the paper's size."""
     W, L = device.width, device.length
-    leads = leads or lead_modes(device, b, to)
-    d = _hoppings(device, b, to)
-    V = torch.as_tensor(np.asarray(potential), dtype=torch.float64, device=to)
-    A = (device.energy * torch.eye(W, device=to) - _row_hamiltonian(device, V)).to(COMPLEX)  # (L, W, W)
-    A[0] -= leads.sigma[0]
-    A[-1] -= leads.sigma[1]
-    below, above = [None] * L, [None] * L  # self-energies of the half wires on either side of a row
-    left, right = [None] * L, [None] * L  # and their end-row Green's functions, the row included
-    zero = torch.zeros(W, W, dtype=COMPLEX, device=to)
-    for i in range(L):
-        below[i] = d[:, None] * left[i - 1] * d.conj() if i else zero
-        left[i] = torch.linalg.inv(A[i] - below[i])
-        j = L - 1 - i
-        above[j] = d.conj()[:, None] * right[j + 1] * d if i else zero
-        right[j] = torch.linalg.inv(A[j] - above[j])
-    G = torch.empty(L * W, L * W, dtype=COMPLEX, device=to)
-    for i in range(L):
-        rows = slice(i * W, (i + 1) * W)
-        G[rows, rows] = torch.linalg.inv(A[i] - below[i] - above[i])
-    for i in range(1, L):
-        G[i * W : (i + 1) * W, : i * W] = (right[i] * d) @ G[(i - 1) * W : i * W, : i * W]
-        j = L - 1 - i
-        G[j * W : (j + 1) * W, (j + 1) * W :] = (left[j] * d.conj()) @ G[(j + 1) * W : (j + 2) * W, (j + 1) * W :]
-    sites = torch.arange(W * L, device=to)
-    return _wire(device, leads, G.reshape(-1), sites * (W * L), sites)
+    s = steps(device, b, potential, leads, to)
+    kept = [torch.arange(L, device=to) if part is None else torch.as_tensor(part, device=to) for part in (rows, columns)]
+    place, column = (torch.full((L,), -(L**3) * W * W, device=to) for _ in kept)  # a site that was not kept fails loudly
+    for index, part in zip((place, column), kept, strict=True):
+        index[part] = W * torch.arange(len(part), device=to)
+    G = torch.empty(len(kept[0]) * W, len(kept[1]) * W, dtype=COMPLEX, device=to)
+    for order, step in ((range(L), s.up), (range(L - 1, -1, -1), s.down)):
+        # The columns met so far are a block at one end; it grows where a new column starts from its diagonal block.
+        active = slice(0, 0) if step is s.up else slice(G.shape[1], G.shape[1])
+        current = torch.empty(W, G.shape[1], dtype=COMPLEX, device=to)
+        for i in order:
+            if active.stop > active.start:
+                current[:, active] = step[i] @ current[:, active]
+            if column[i] >= 0:
+                new = slice(int(column[i]), int(column[i]) + W)
+                current[:, new] = s.diagonal[i]
+                active = slice(min(active.start, new.start), max(active.stop, new.stop))
+            if place[i] >= 0:
+                G[place[i] : place[i] + W, active] = current[:, active]
+    x = torch.arange(W, device=to)
+    row, column = (place[:, None] + x).flatten() * G.shape[1], (column[:, None] + x).flatten()
+    return Wire(device, s.leads, G.flatten(), row, column, *s.states())
 
 
-def _update(wire, rings):
-    """(G0[D,D])^-1 applied to the scattering states of lead 0 on rings (B, R): (B, R, n)."""
-    return torch.linalg.solve(wire.between(rings[:, :, None], rings[:, None, :]), wire.psi[0][rings])
+def _update(wire, rings, states):
+    """(G0[D,D])^-1 applied to states (..., R, n) on rings (..., R)."""
+    return torch.linalg.solve(wire.between(rings[..., :, None], rings[..., None, :]), states)
 
 
 def conductance(wire, rings, batch=128):
@@ -186,27 +144,35 @@ def conductance(wire, rings, batch=128):
     out = wire.out.T.contiguous()  # (sites, n): rows are gathered
     T = []
     for part in rings.split(batch):
-        t = wire.t0 - out[part].transpose(1, 2) @ _update(wire, part)  # (batch, n, n)
+        t = wire.t0 - out[part].transpose(1, 2) @ _update(wire, part, wire.psi[0][part])  # (batch, n, n)
         T.append(t.abs().square().sum(dim=(1, 2)))
     return torch.cat(T)
 
 
-def ldos(wire, rings, removed, batch=4):
-    """LDOS sum |psi|^2 / 2 pi over the scattering states of both leads [1/t], (B, L, W).
+def scattering_states(wire, ring, sites=None):
+    """Unit-flux scattering states of both leads with the ring (R,) removed, at some sites (all: None): (sites, 2n).
 
-    rings (B, R); removed (B, L, W) bool, set to 0 exactly. For wires at b = 0, where G0 is symmetric: rows of it are
-    read, which lie together in memory, in place of columns."""
-    device = wire.device
-    sites = torch.arange(device.length * device.width, device=rings.device)
-    states = torch.cat(wire.psi, dim=1)  # (sites, 2n)
-    images = []
-    for part in rings.split(batch):
-        X = torch.linalg.solve(wire.between(part[:, :, None], part[:, None, :]), states[part])  # (batch, R, 2n)
-        rows = wire.between(part[:, :, None], sites)  # (batch, R, sites)
-        psi = states - rows.transpose(1, 2) @ X  # (batch, sites, 2n)
-        images.append(psi.abs().square().sum(dim=2) / (2 * torch.pi))
-    image = torch.cat(images).reshape(-1, device.length, device.width)
-    return image.masked_fill(removed, 0.0)
+    Lead 0's first. They mean nothing on removed sites behind the ring."""
+    sites = torch.arange(len(wire.row), device=ring.device) if sites is None else sites
+    states = torch.cat(wire.psi, dim=1)
+    return states[sites] - wire.between(sites[:, None], ring) @ _update(wire, ring, states[ring])
+
+
+def smatrix(wire, ring):
+    """Scattering matrix (2n, 2n) by Fisher and Lee, S = -1 + i U^dagger G U: [[r, t'], [t, r']], lead 0 first.
+
+    The wire must hold its end rows; ring (R,) is empty for the wire itself."""
+    W, n = wire.device.width, wire.leads.open_modes
+    sites = torch.arange(len(wire.row), device=ring.device)
+    psi = scattering_states(wire, ring, torch.cat([sites[:W], sites[-W:]]))
+    U0, U1 = wire.leads.U
+    return 1j * torch.cat([U0.mH @ psi[:W], U1.mH @ psi[W:]]) - torch.eye(2 * n, dtype=psi.dtype, device=psi.device)
+
+
+def ldos(wire, ring, removed):
+    """LDOS sum |psi|^2 / 2 pi over the scattering states of both leads [1/t], (L, W); 0 where removed (L, W) is set."""
+    density = scattering_states(wire, ring).abs().square().sum(dim=1) / (2 * torch.pi)
+    return density.reshape(removed.shape).masked_fill(removed, 0.0)
 
 
 @functools.lru_cache(maxsize=128)
@@ -215,23 +181,30 @@ def clean_wire_cached(device, b):
     return clean_wire(device, b)
 
 
-def solve(device, antidots, potential=None, fields=None, image=False):
-    """Curve and LDOS of one configuration.
+def solve_mask(device, mask, potential=None, fields=None, image=False):
+    """Curve and LDOS of the wire without the sites of a mask, bool (L, W): antidots of any shape.
 
-    antidots (K, 2); potential (L, W) [t] or None for V = 0; fields (F,) or None for the device's sweep.
-    Returns conductance (F,) [e^2/h], open modes (F,) int and the LDOS at b = 0 (L, W) [1/t], None unless image is set."""
-    fields = device.fields if fields is None else np.asarray(fields, dtype=float)
-    mask = geometry.removed_mask(antidots, device)
-    rings = torch.as_tensor(geometry.ring(mask)[None])
+    potential (L, W) [t] or None for V = 0; fields (F,) [rad/plaquette] or None for the device's sweep.
+    Returns conductance (F,) [e^2/h], open modes (F,) int and the LDOS at b = 0 (L, W) [1/t], None unless image is set.
+    Raises SettingsError where the mask takes sites of an end row, or the energy is at the threshold of a lead mode."""
+    mask = geometry.check_mask(mask, device)
+    ring = torch.as_tensor(geometry.ring(mask))
+    rows = np.unique(ring // device.width).tolist()
 
-    def at(b):
-        return clean_wire_cached(device, float(b)) if potential is None else wire(device, float(b), potential)
+    def at(b, everywhere=False):
+        if potential is None:
+            return clean_wire_cached(device, float(b))
+        return wire(device, float(b), potential, rows=None if everywhere else rows, columns=rows)
 
-    G, modes, picture = [], [], None
-    for b in fields:
+    G, modes = [], []
+    for b in device.fields if fields is None else np.asarray(fields, dtype=float):
         w = at(b)
-        G.append(conductance(w, rings)[0].item() if rings.shape[1] else w.t0.abs().square().sum().item())
+        G.append(conductance(w, ring[None])[0].item())
         modes.append(w.leads.open_modes)
-    if image:
-        picture = ldos(at(0.0), rings, torch.as_tensor(mask[None]))[0].numpy()
+    picture = ldos(at(0.0, everywhere=True), ring, torch.as_tensor(mask)).numpy() if image else None
     return np.array(G), np.array(modes), picture
+
+
+def solve(device, antidots, potential=None, fields=None, image=False, radii=None):
+    """`solve_mask` for antidots (K, 2) of the device's radius, or of the given radii (K,); they may overlap."""
+    return solve_mask(device, geometry.removed_mask(antidots, device, radii), potential, fields, image)

@@ -172,7 +172,7 @@ def run(preset=COMMITTED, only=None, parameters=None, out=None, compare=True):
     manifest = {
         "status": "running", "preset": config.preset, "parameters": given, "config_sha256": digest(config),
         "seeds": {"seed": config.seed}, "versions": versions(), "platform": platform.platform(),
-        "started": datetime.datetime.now(datetime.timezone.utc).isoformat(timespec="seconds"),
+        "started": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
         "weights": {p.name: _sha256(p) for p in sorted((root / "models").glob("*.safetensors"))},
         "results": {p.name: _sha256(p) for p in sorted((root / "results").glob("*.json"))}, "notebooks": [],
     }
