@@ -39,7 +39,7 @@ import numpy as np
 import torch
 from IPython.display import Markdown
 
-from qfp import figures, probes, train
+from qfp import figures_network, probes, train
 from qfp.checkpoint import load_model, network_of
 from qfp.config import load_preset, project_root
 from qfp.dataset import normalisation, split
@@ -77,7 +77,7 @@ noise = step_noise((1, 60, 60), [config.seed] * len(times), 0).float()
 noisy = schedule.q_sample(x0.expand(len(times), -1, -1, -1), times, noise)
 ratio = ((1 - schedule.alpha_bar) / schedule.alpha_bar).sqrt()
 titles = [f"step {t + 1}\nσ/α " + (f"= {ratio[t]:.2g}" if ratio[t] < 100 else "> 100") for t in times.tolist()]
-figures.forward_process(noisy[:, 0], titles, pairs.antidots[0], wire.radius)
+figures_network.forward_process(noisy[:, 0], titles, pairs.antidots[0], wire.radius)
 
 # %% tags=["nbval-check-output"]
 shares = {}
@@ -98,7 +98,7 @@ for kind in ("linear", "cosine"):
 
 # %% mystnb={"figure": {"caption": "The shipped network, read off its modules. Blue: convolution blocks. Red: transformer blocks with self-attention over the pixels. Green: the path of the curve, whose maps are concatenated with the input of both transformer blocks of a level. The full attention at 15 x 15 is the one that the page on attention looks into.", "name": "network-unet"}, "image": {"alt": "Diagram of a U-shaped network: on the left blocks lead down from 60 by 60 pixels to 15 by 15, on the right up again; between them green boxes bring maps of the curve to the attention blocks on both sides."}}
 stages = probes.architecture(model)
-figures.network(stages, probes.condition_path(model), model.unshuffle)
+figures_network.network(stages, probes.condition_path(model), model.unshuffle)
 
 # %%
 with torch.device("meta"):  # shapes without memory
@@ -154,7 +154,7 @@ for step in range(config.notebook_training_steps):
 seen, error = np.stack(seen), np.stack(error)  # (steps, batch)
 
 # %% mystnb={"figure": {"caption": "A training of a few steps. Left: the squared error of every image that was shown, over its noise level, coloured by the training step. Right: cross-entropy of the positions read off further curves; a blind guess over 60 x 60 pixels costs 8.2.", "name": "network-short-training"}, "image": {"alt": "Left, a scatter plot of loss against noise level whose points sink as training goes on; right, a falling curve of cross-entropy against training step."}}
-figures.training_steps(seen, error, head)
+figures_network.training_steps(seen, error, head)
 
 # %%
 few = max(1, len(error) // 6)
@@ -188,8 +188,8 @@ print(f"{meta['parameters'] / 1e6:.2f} M parameters, {meta['step']:,} steps, {me
 print("last scores on development curves: " + ", ".join(f"{name} {values[-1]:.3f}" for name, values in course.items()))
 
 # %% mystnb={"figure": {"caption": "The shipped training. Left: loss by noise level (thin: as logged, thick: running mean). Right: scores on curves of configurations not in training, a few dozen curves for the images, a thousand for the head; single samples.", "name": "network-log"}, "image": {"alt": "Left, losses of four ranges of noise against minutes of training, all falling; right, scores on unseen curves against minutes, rising."}}
-figures.training_log(np.array([entry["minutes"] for entry in losses]), levels,
-                     [entry["minutes"] for entry in scores], course)
+figures_network.training_log(np.array([entry["minutes"] for entry in losses]), levels,
+                             [entry["minutes"] for entry in scores], course)
 
 # %% [markdown]
 # ## What it means, and what could be wrong

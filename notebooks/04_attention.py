@@ -39,7 +39,7 @@ sampling = None
 import numpy as np
 import torch
 
-from qfp import figures, metrics, probes
+from qfp import figures_network, metrics, probes
 from qfp.checkpoint import load_model
 from qfp.config import load_preset
 from qfp.dataset import split
@@ -88,7 +88,7 @@ one = probes.importance_trajectory(model, schedule, condition.index([0]), [confi
 ratio = ((1 - schedule.alpha_bar) / schedule.alpha_bar).sqrt().numpy()
 titles = [f"step {index + 1}\nσ/α = {ratio[t]:.3g}" if ratio[t] < 1000 else f"step {index + 1}\nσ/α > 1000"
           for index, t in zip(kept, one.t)]
-figures.attention_steps(one.x[:, 0], one.x0[:, 0], one.importance[blocks[0]][:, 0], titles, antidots[0], wire.radius)
+figures_network.attention_steps(one.x[:, 0], one.x0[:, 0], one.importance[blocks[0]][:, 0], titles, antidots[0], wire.radius)
 
 # %% [markdown]
 # ## Counted, with a control
@@ -125,7 +125,7 @@ usual = probes.grid_cells(configurations(wire)[1], wire).mean(axis=0)  # share o
 prior = probes.own_and_other(probes.auc_table(np.broadcast_to(usual, cells.shape), cells, valid))[0].mean()
 
 # %% mystnb={"figure": {"caption": "AUC for antidot cells through the generation, from pure noise on the left to the image on the right. Solid: against the own antidots; dotted: the same maps against the antidots of the other curves; the band is the 95 % interval of their paired difference, drawn upon the dotted line. Dashed: the map of where antidots usually are. Grey: chance. Left and middle: the four heads of the two blocks; right: the images.", "name": "attention-auc"}, "image": {"alt": "Three panels of AUC against noise level. Some heads lie far above their dotted control lines at strong noise already, others below; the noisy image rises from one half as the noise falls, the predicted image is near 1 throughout."}}
-figures.attention_auc(noise, groups, prior)
+figures_network.attention_auc(noise, groups, prior)
 
 # %% [markdown]
 # ## The first step

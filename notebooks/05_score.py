@@ -36,7 +36,7 @@ sampling = None
 import numpy as np
 import torch
 
-from qfp import figures, metrics, probes
+from qfp import figures_network, metrics, probes
 from qfp.checkpoint import load_model
 from qfp.config import load_preset
 from qfp.dataset import choose, split
@@ -89,7 +89,7 @@ truth = alpha_bar**0.5 * x0[0]
 planes = {name: probes.score_on_plane(points, score, truth, pixels) for name, pixels in probes.PIXEL_PAIRS.items()}
 
 # %% mystnb={"figure": {"caption": "The paper's Fig. 5 remade for the first test wire. Each panel is the plane of two pixels of the normalised image. Dots: 50 noisy images; arrows: their scores, projected, times half the variance of the noise, so that an arrow of a perfect denoiser ends half-way; star: the truth.", "name": "score-planes"}, "image": {"alt": "Four panels with fifty dots each around a red star; the arrows at most dots point towards the star."}}
-figures.score_planes(planes, 0.5 * (1 - alpha_bar))
+figures_network.score_planes(planes, 0.5 * (1 - alpha_bar))
 
 # %%
 full = probes.cosine(score, truth - points)
@@ -149,7 +149,7 @@ for now in times:
 lines = {label: {kind: tuple(np.transpose(v)) for kind, v in values.items()} for label, values in measured.items()}
 
 # %% mystnb={"figure": {"caption": "Scores that know more and less, over the noise level, mean over test wires with 95 % bands. Left: cosine with the way to the truth in all pixels. Middle: share of arrows that lie within 90 degrees of it on the paper's planes. Right: distance of the arrow's end from the true image. Dotted: the noise of the figure before.", "name": "score-pointing"}, "image": {"alt": "Three panels over noise level for the network with its own curve, another curve, no curve, and a Gaussian. The first two panels hardly tell them apart; the distances of the third differ at strong noise, where only the network with its own curve stays close."}}
-figures.score_pointing(ratio[times].numpy(), lines, float(ratio[t]))
+figures_network.score_pointing(ratio[times].numpy(), lines, float(ratio[t]))
 
 # %%
 for i, now in enumerate(times):

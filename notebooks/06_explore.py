@@ -36,7 +36,7 @@ sampling = None
 import numpy as np
 from IPython.display import display
 
-from qfp import explore, figures, geometry
+from qfp import explore, figures_network, geometry
 from qfp.checkpoint import load_model
 from qfp.config import SettingsError, load_preset
 from qfp.dataset import choose, split
@@ -60,7 +60,7 @@ print(f"antidots {scene.antidots.tolist()}: G = " + ", ".join(f"{G:.6f}" for G i
 print(scene.note)
 
 # %% mystnb={"figure": {"caption": "A wire without random potential. Left: LDOS at b = 0, antidots outlined; the lead along -y is below. Right: its curve, computed by the exact solver at 64 fields.", "name": "explore-scene"}, "image": {"alt": "Interference pattern of a wire with two outlined antidots, and its conductance curve, which falls with the field in irregular steps."}}
-figures.wire_and_curve(scene.image, scene.antidots, wire.fields, scene.conductance, wire.radius)
+figures_network.wire_and_curve(scene.image, scene.antidots, wire.fields, scene.conductance, wire.radius)
 
 # %% [markdown]
 # ## An antidot walks across the wire

@@ -1,5 +1,6 @@
 """The command line: every error of use is one line and exit code 2; results are those of the package."""
 
+import dataclasses
 import json
 import subprocess
 import sys
@@ -11,6 +12,7 @@ from qfp import green
 from qfp.cli import main
 from qfp.config import SettingsError, load_preset
 from qfp.device import random_potential
+from qfp.geometry import removed_mask
 
 DEVICE = load_preset("laptop").device
 
@@ -30,7 +32,7 @@ def test_solve_prints_the_exact_curve(capsys, tmp_path):
     assert code == 0 and not err
     result = json.loads(out)
     assert set(result) == {"fields", "conductance", "open_modes", "method", "seconds"}
-    G, modes, picture = green.solve(DEVICE, [[10, 20], [33, 41]], random_potential(3, DEVICE), [0, 0.05], image=True)
+    G, _, picture = green.solve(DEVICE, [[10, 20], [33, 41]], random_potential(3, DEVICE), [0, 0.05], image=True)
     assert np.allclose(result["conductance"], G, atol=1e-12) and result["open_modes"] == [11, 5]
     assert np.array_equal(np.load(image), picture)
     code, _, err = run(capsys, "solve", "--antidots", "10,20", "33,41", "--ldos", str(image))
@@ -52,13 +54,42 @@ def test_solve_notes_pairs_outside_the_rule(capsys):
     assert code == 0 and "outside the dataset's rule" in err and out.startswith("field,conductance,open_modes\n0.000000000,")
 
 
+def test_solve_takes_any_wire_and_any_holes(capsys, tmp_path):
+    """Unequal and overlapping antidots in another wire, and the same sites as a mask: both as Kwant has it."""
+    wire = ["--width", "17", "--length", "24", "--energy", "0.9", "--potential-seed", "1", "--fields", "0:0.4:3", "--json"]
+    holes = ["--antidots", "5,8", "8,10", "12,17", "--radius", "3", "2.5", "0"]
+    device = dataclasses.replace(DEVICE, width=17, length=24, energy=0.9)
+    mask = removed_mask([[5, 8], [8, 10], [12, 17]], device, [3, 2.5, 0])
+    np.save(tmp_path / "mask.npy", mask)
+    results = []
+    for arguments in ((*holes, *wire), ("--mask", str(tmp_path / "mask.npy"), *wire), (*holes, *wire, "--method", "kwant")):
+        code, out, _ = run(capsys, "solve", *arguments)
+        assert code == 0
+        results.append(json.loads(out))
+    assert results[0]["conductance"] == results[1]["conductance"] and results[0]["open_modes"] == results[2]["open_modes"]
+    assert np.allclose(results[0]["conductance"], results[2]["conductance"], atol=1e-9)
+    code, _, err = run(capsys, "solve", "--antidots", "10,20", "30,40", "--radius", "3", "--fields", "0:0:1")
+    assert code == 0 and "outside the dataset's rule" in err
+    mask[0, 3] = True
+    np.save(tmp_path / "mask.npy", mask)
+    code, _, err = run(capsys, "solve", "--mask", str(tmp_path / "mask.npy"), *wire)
+    assert code == 2 and "rows 0 and 23 must stay whole" in err and err.count("\n") == 1
+
+
 @pytest.mark.parametrize("arguments, words", [
+    (["solve", "--antidots", "10,20", "30,40", "--radius", "1", "2", "3"], "one for each of the 2 antidots"),
+    (["solve", "--antidots", "10,20", "30,40", "--radius", "-1"], "0 or more"),
+    (["solve", "--antidots", "10,20", "--mask", "m.npy"], "not allowed with"),
+    (["solve", "--mask", "m.npy", "--radius", "3"], "removed sites one by one"),
+    (["solve", "--mask", "none.npy"], "not a readable"),
+    (["solve", "--antidots", "1,2", "--width", "1"], "at least 2 sites"),
+    (["solve", "--antidots", "10,20", "--energy", "inf"], "energy must be float"),
     (["solve", "--antidots", "10,2", "30,20"], "end row"),
     (["solve", "--antidots", "10;20"], "X,Y"),
     (["solve", "--antidots", "10,20", "30,40", "--fields", "0:1"], "FIRST:LAST:NUMBER"),
     (["solve", "--antidots", "10,20", "30,40", "--potential-seed", "1", "--potential", "x.npy"], "not allowed with"),
     (["solve", "--antidots", "10,20", "30,40", "--potential", "none.npy"], "not a readable"),
-    (["solve"], "required: --antidots"),
+    (["solve"], "--antidots --mask is required"),
     (["dataset", "--preset", "huge"], "unknown preset 'huge'"),
     (["dataset", "--set", "device.colour=1"], "unknown key 'colour'"),
     (["dataset", "--set", "device.width=wide"], "width must be int"),

@@ -5,9 +5,8 @@ import hashlib
 import h5py
 import numpy as np
 import pytest
-import torch
 
-from qfp import dataset, generate, sweep
+from qfp import dataset, generate, sweep, workers
 from qfp.config import SettingsError, load_preset
 
 CONFIG = load_preset("smoke", device={"field_points": 3}, dataset={"configurations": 12, "potentials": 2})
@@ -45,11 +44,9 @@ def test_file_equals_simulation_in_memory(file):
 def test_an_interrupted_run_resumes_to_the_same_bytes(file, tmp_path):
     out = tmp_path / "resumed.h5"
     folder = out.with_name(out.name + ".parts") / dataset.settings_hash(CONFIG)[:12]
-    with generate.single_threaded():
-        for name, arguments in list(generate.chunks(CONFIG))[::2]:  # as if killed half way
-            threads = torch.get_num_threads()
-            generate._make_chunk(CONFIG, folder, name, arguments)
-            torch.set_num_threads(threads)
+    folder.mkdir(parents=True)
+    for name, arguments in list(generate.chunks(CONFIG))[::2]:  # as if killed half way
+        np.save(folder / name, workers.one_thread(generate.compute, CONFIG, *arguments))
     (folder / "conductance_p0_f001.npy.tmp").write_bytes(b"half a chunk")
     made = {path.name: path.stat().st_mtime_ns for path in folder.glob("*.npy")}
     messages = []
@@ -75,19 +72,22 @@ def test_validate_names_damage(file, tmp_path):
         chunk = content["ldos"].id.get_chunk_info(1)
     data[chunk.byte_offset + 1000] ^= 1
     flipped.write_bytes(data)
-    assert any("/ldos[1" in problem and "checksum" in problem for problem in dataset.validate(flipped))
+    (problem,) = dataset.validate(flipped)
+    assert "/ldos[1, 0:12]" in problem.text and "checksum" in problem.text and not problem.fatal
     with pytest.raises(SettingsError, match="damaged"):
         dataset.load(flipped)
     truncated.write_bytes(file.read_bytes()[:-5000])
-    with pytest.raises(SettingsError, match="not a readable HDF5"):
-        dataset.validate(truncated)
+    (problem,) = dataset.validate(truncated)
+    assert "not a readable HDF5" in problem.text and problem.fatal
+    with pytest.raises(SettingsError, match="generate it again"):
+        dataset.load(truncated)
     changed.write_bytes(file.read_bytes())
     with h5py.File(changed, "r+") as content:
         values = content["conductance"][()]
         values[0, 2] += 0.01  # finite and plausible, but wrong: Kwant finds it if it looks there
         values[1, 3, 0] = np.nan
         content["conductance"][()] = values
-    assert any("/conductance[1" in problem for problem in dataset.validate(changed))
+    assert any("/conductance[1" in problem.text for problem in dataset.validate(changed))
 
 
 def test_missing_or_foreign_files_are_one_line_errors(tmp_path):

@@ -7,10 +7,11 @@ import matplotlib
 import matplotlib.pyplot as plt
 import numpy as np
 import pytest
+import scipy.ndimage
 import torch
 from matplotlib.patches import Circle
 
-from qfp import figures, geometry, probes
+from qfp import figures, figures_network, geometry, probes
 from qfp.config import load_preset
 from qfp.unet import UNet
 
@@ -60,6 +61,26 @@ def test_outlines_enclose_the_removed_sites():
     assert np.all(outside, axis=0).mean() > 0.98
 
 
+def window():
+    """Removed sites, ring and neighbours of two antidots in a window of the wire."""
+    removed, ring = geometry.removed_mask(PAIR, DEVICE), np.zeros((60, 50), bool)
+    ring.flat[geometry.ring(removed)] = True
+    return removed[10:50], ring[10:50], (scipy.ndimage.binary_dilation(removed) & ~removed)[10:50]
+
+
+def test_ring_picture_shows_every_site_once_and_bonds_between_remaining_ones():
+    removed, ring, neighbours = window()
+    (ax,) = figures.rings({"a": (removed, ring, neighbours)}).axes
+    *bonds, stays, beside, rim, inside = ax.collections
+    sites = [{(x, y) for x, y in kind.get_offsets().astype(int)} for kind in (stays, beside, rim, inside)]
+    assert [len(kind) for kind in sites[1:]] == [neighbours.sum(), 2 * 28, 2 * 81 - 2 * 28]
+    assert sum(map(len, sites)) == len(set.union(*sites)) == removed.size
+    ends = np.concatenate([part.get_segments() for part in bonds]).astype(int)  # (bond, end, (x, y))
+    assert np.all(abs(np.diff(ends, axis=1)).sum(axis=-1) == 1) and not removed[ends[..., 1], ends[..., 0]].any()
+    across, along = ~removed[:, 1:] & ~removed[:, :-1], ~removed[1:] & ~removed[:-1]
+    assert len(ends) == across.sum() + along.sum()
+
+
 def plane():
     return probes.Plane(((20, 40), (30, 50)), RNG.normal(size=(50, 2)), RNG.normal(size=(50, 2)), np.zeros(2), np.ones(50))
 
@@ -75,20 +96,24 @@ AUC = [(f"head {k}", *RNG.random((4, 5))) for k in range(4)]
 POINTING = {kind: tuple(RNG.random((3, 4))) for kind in ("full", "planes", "end")}
 MAPS = RNG.normal(size=(6, 60, 60))
 FIGURES = {
-    "network of laptop": lambda: figures.network(*network_of("laptop")),
-    "network of paper": lambda: figures.network(*network_of("paper")),
-    "forward process": lambda: figures.forward_process(MAPS, list("abcdef"), PAIR),
-    "training steps": lambda: figures.training_steps(RNG.random((4, 8)) + 0.1, RNG.random((4, 8)), RNG.random(4)),
-    "training log": lambda: figures.training_log(np.arange(30), {"<0.5": RNG.random(30), ">5": RNG.random(30)},
+    "network of laptop": lambda: figures_network.network(*network_of("laptop")),
+    "network of paper": lambda: figures_network.network(*network_of("paper")),
+    "forward process": lambda: figures_network.forward_process(MAPS, list("abcdef"), PAIR),
+    "training steps": lambda: figures_network.training_steps(RNG.random((4, 8)) + 0.1, RNG.random((4, 8)), RNG.random(4)),
+    "training log": lambda: figures_network.training_log(np.arange(30), {"<0.5": RNG.random(30), ">5": RNG.random(30)},
                                                  np.arange(3), {"within one site": RNG.random(3)}),
-    "short training log": lambda: figures.training_log(np.arange(2), {"<0.5": RNG.random(2)}, np.arange(1),
+    "short training log": lambda: figures_network.training_log(np.arange(2), {"<0.5": RNG.random(2)}, np.arange(1),
                                                        {"a": np.ones(1)}),
-    "attention steps": lambda: figures.attention_steps(MAPS, MAPS, RNG.random((6, 4, 15, 15)), list("abcdef"), PAIR),
-    "attention auc": lambda: figures.attention_auc(np.geomspace(100, 0.1, 5), {"down15": AUC, "up15": AUC}, 0.85),
-    "score planes": lambda: figures.score_planes({name: plane() for name in "abcd"}, 0.02),
-    "score pointing": lambda: figures.score_pointing(np.geomspace(0.1, 20, 4), {"network": POINTING, "∅": POINTING}, 0.2),
-    "wire and curve": lambda: figures.wire_and_curve(IMAGE, PAIR, FIELDS, CURVE, title="V = 0"),
-    "truth and samples": lambda: figures.truth_and_samples(IMAGE, PAIR, np.stack([IMAGE] * 4), np.stack([PAIR] * 4)),
+    "attention steps": lambda: figures_network.attention_steps(MAPS, MAPS, RNG.random((6, 4, 15, 15)), list("abcdef"), PAIR),
+    "attention auc": lambda: figures_network.attention_auc(np.geomspace(100, 0.1, 5), {"down15": AUC, "up15": AUC}, 0.85),
+    "score planes": lambda: figures_network.score_planes({name: plane() for name in "abcd"}, 0.02),
+    "score pointing": lambda: figures_network.score_pointing(np.geomspace(0.1, 20, 4), {"network": POINTING, "∅": POINTING}, 0.2),
+    "wire and curve": lambda: figures_network.wire_and_curve(IMAGE, PAIR, FIELDS, CURVE, title="V = 0"),
+    "rings": lambda: figures.rings(dict.fromkeys("abc", window())),
+    "solver cost": lambda: figures.solver_cost(np.array([20, 50, 70]), {"Kwant": CURVE[:3], "here": CURVE[3:6]}, [(20, 50, 9.0, 4)]),
+    "resonance": lambda: figures.resonance(FIELDS, {"radius 5": CURVE, "radius 6": CURVE}, 0.015, FIELDS[1:],
+                                           {"factorised": 0 * CURVE[1:], "inverted": 1e-9 * CURVE[1:]}),
+    "truth and samples": lambda: figures_network.truth_and_samples(IMAGE, PAIR, np.stack([IMAGE] * 4), np.stack([PAIR] * 4)),
 }
 
 

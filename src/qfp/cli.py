@@ -68,43 +68,62 @@ def parse_fields(text):
     return np.linspace(start, stop, number)
 
 
-def load_potential(path, device):
-    """Potential (length, width) [t] from a .npy file."""
+def load_array(path, device, option, what):
+    """Array (length, width) of finite numbers from a .npy file, given as `option`."""
     try:
-        V = np.load(path)
+        values = np.load(path)
     except (OSError, ValueError) as error:
-        raise SettingsError(f"--potential {path}: not a readable .npy file ({error})") from None
-    if V.shape != (device.length, device.width) or V.dtype.kind not in "fiu" or not np.isfinite(V).all():
-        raise SettingsError(f"--potential {path}: expected finite numbers of shape ({device.length}, {device.width}) in t, "
-                            f"indexed [y, x]; got {V.dtype} {V.shape}")
-    return V.astype(float)
+        raise SettingsError(f"{option} {path}: not a readable .npy file ({error})") from None
+    if values.shape != (device.length, device.width) or values.dtype.kind not in "bfiu" or not np.isfinite(values).all():
+        raise SettingsError(f"{option} {path}: expected {what} of shape ({device.length}, {device.width}), indexed [y, x]; "
+                            f"got {values.dtype} {values.shape}")
+    return values
+
+
+def wire_of(arguments, device):
+    """Removed sites, bool (length, width), and potential (length, width) [t] or None, of `qfp solve`'s arguments."""
+    from . import geometry
+    from .device import random_potential
+
+    if arguments.mask is not None:
+        if arguments.radius is not None:
+            raise SettingsError("--radius is that of --antidots; --mask names the removed sites one by one")
+        mask = geometry.check_mask(load_array(arguments.mask, device, "--mask", "0 and 1 (removed)"), device)
+    else:
+        antidots = parse_antidots(arguments.antidots)
+        radii = arguments.radius or [device.radius]
+        if len(radii) not in (1, len(antidots)):
+            raise SettingsError(f"--radius {' '.join(map(str, radii))}: expected one radius, or one for each of the "
+                                f"{len(antidots)} antidots")
+        radii *= len(antidots) // len(radii)
+        mask = geometry.removed_mask(antidots, device, radii)
+        if set(radii) != {device.radius} or not geometry.in_dataset(antidots, device):
+            print(f"note: outside the dataset's rule (two antidots of radius {device.radius} that keep a site of clearance)",
+                  file=sys.stderr)
+    if arguments.potential_seed is not None:
+        if arguments.potential_seed < 0:
+            raise SettingsError(f"--potential-seed {arguments.potential_seed}: must be 0 or more")
+        return mask, random_potential(arguments.potential_seed, device)
+    if arguments.potential is not None:
+        return mask, load_array(arguments.potential, device, "--potential", "finite numbers [t]").astype(float)
+    return mask, None
 
 
 def solve(arguments):
     """`qfp solve`: one curve."""
     from . import device as model
-    from . import geometry, green
+    from . import green
 
-    config = config_of(arguments)
-    device = config.device
-    antidots = parse_antidots(arguments.antidots)
+    shape = {name: getattr(arguments, name) for name in ("width", "length", "energy")}
+    arguments.set = [*(arguments.set or ()), *(f"device.{name}={value}" for name, value in shape.items() if value is not None)]
+    device = config_of(arguments).device
     fields = device.fields if arguments.fields is None else parse_fields(arguments.fields)
-    potential = None
-    if arguments.potential_seed is not None:
-        if arguments.potential_seed < 0:
-            raise SettingsError(f"--potential-seed {arguments.potential_seed}: must be 0 or more")
-        potential = model.random_potential(arguments.potential_seed, device)
-    elif arguments.potential is not None:
-        potential = load_potential(arguments.potential, device)
-    mask = geometry.removed_mask(antidots, device)
+    mask, potential = wire_of(arguments, device)
     if arguments.ldos is not None and Path(arguments.ldos).exists():
         raise SettingsError(f"--ldos {arguments.ldos} exists: choose another name or remove it")
-    if not geometry.in_dataset(antidots, device):
-        print("note: these antidots lie outside the dataset's rule (two hard discs of radius "
-              f"{geometry.clearance(device)} inside the wire)", file=sys.stderr)
     start = time.perf_counter()
     if arguments.method == "fast":
-        G, modes, image = green.solve(device, antidots, potential, fields, image=arguments.ldos is not None)
+        G, modes, image = green.solve_mask(device, mask, potential, fields, image=arguments.ldos is not None)
     else:
         system = model.build(device, mask, potential)
         G = np.array([model.conductance(system, device, b) for b in fields])
@@ -125,20 +144,28 @@ def solve(arguments):
 
 
 def make_dataset(arguments):
-    """`qfp dataset`: generate, or check with --validate."""
+    """`qfp dataset`: generate, or check with --validate, or mend with --validate --repair."""
     from . import dataset, generate
 
-    if arguments.validate:
-        problems = dataset.validate(arguments.validate)
-        for problem in problems:
-            print(problem)
-        print(f"{arguments.validate}: {len(problems)} problems" if problems else f"{arguments.validate}: whole")
-        return 1 if problems else 0
-    config = config_of(arguments)
-    out = arguments.out or f"data/{config.preset}.h5"
     if arguments.workers is not None and arguments.workers < 1:
         raise SettingsError(f"--workers {arguments.workers}: must be 1 or more")
-    print(generate.generate(config, out, arguments.workers))
+    if arguments.workers is not None and arguments.scheduler is not None:
+        raise SettingsError("--workers counts processes of this machine, --scheduler uses a cluster's: give one of them")
+    where = {"workers": arguments.workers, "scheduler": arguments.scheduler}
+    file = arguments.validate
+    if arguments.repair and not file:
+        raise SettingsError("--repair mends the file of --validate: qfp dataset --validate FILE --repair")
+    if file:
+        problems = dataset.validate(file)
+        print("".join(f"{problem.text}\n" for problem in problems), end="", flush=True)
+        if problems and arguments.repair and not any(problem.fatal for problem in problems):
+            generate.repair(file, problems, **where)
+            problems = dataset.validate(file)
+            print("".join(f"still: {problem.text}\n" for problem in problems), end="")
+        print(f"{file}: {len(problems)} problems" if problems else f"{file}: whole")
+        return 1 if problems else 0
+    config = config_of(arguments)
+    print(generate.generate(config, arguments.out or f"data/{config.preset}.h5", **where))
 
 
 def train(arguments):
@@ -201,7 +228,9 @@ def parser():
     sub = command("dataset", make_dataset, "generate the dataset, or check one")
     sub.add_argument("--out", metavar="FILE", help="default data/PRESET.h5")
     sub.add_argument("--workers", type=int, help="processes (default: one a core)")
+    sub.add_argument("--scheduler", metavar="ADDRESS", help="compute on this dask cluster instead, such as tcp://HOST:8786")
     sub.add_argument("--validate", metavar="FILE", help="check a dataset file instead; exit code 1 where it has problems")
+    sub.add_argument("--repair", action="store_true", help="with --validate: compute damaged parts of the file again")
 
     sub = command("train", train, "train the network of a preset")
     sub.add_argument("--data", metavar="FILE", help="default data/PRESET.h5")
@@ -225,7 +254,13 @@ def parser():
     sub.add_argument("--json", action="store_true", help="one JSON object a line")
 
     sub = command("solve", solve, "exact conductance curve of a device")
-    sub.add_argument("--antidots", nargs="+", metavar="X,Y", required=True)
+    holes = sub.add_mutually_exclusive_group(required=True)
+    holes.add_argument("--antidots", nargs="+", metavar="X,Y", help="centres, in sites; they may touch or overlap")
+    holes.add_argument("--mask", metavar="FILE.npy", help="removed sites instead, (length, width) of 0 and 1, indexed [y, x]")
+    sub.add_argument("--radius", nargs="+", type=float, metavar="R", help="one, or one for each antidot (default: the preset's)")
+    sub.add_argument("--width", type=int, metavar="W", help="sites across the wire (default: the preset's)")
+    sub.add_argument("--length", type=int, metavar="L", help="sites along it")
+    sub.add_argument("--energy", type=float, metavar="E", help="[t], the band begins at 0")
     potential = sub.add_mutually_exclusive_group()
     potential.add_argument("--potential-seed", type=int, metavar="S", help="0 to 4 are the dataset's; default V = 0")
     potential.add_argument("--potential", metavar="FILE.npy", help="(length, width) in t, indexed [y, x]")

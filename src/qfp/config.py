@@ -7,6 +7,7 @@ parameters, the command line reads the same file, and unknown keys are refused b
 import dataclasses
 import hashlib
 import json
+import math
 import os
 import zlib
 from dataclasses import dataclass
@@ -216,7 +217,13 @@ def _check(config, where):
     """Relations between settings that a type cannot express."""
     network, diffusion, training, sampling = config.network, config.diffusion, config.training, config.sampling
     levels = len(network.channels)
+    device = config.device
+    numbers = (device.energy, device.field_max, device.amplitude)
     rules = [
+        (device.width >= 2 and device.length >= 3, "device: width must be at least 2 sites and length at least 3"),
+        (all(map(math.isfinite, numbers)), "device: energy, field_max and amplitude must be finite numbers"),
+        (device.radius >= 0 and device.amplitude >= 0, "device: radius and amplitude must not be negative"),
+        (device.field_points >= 1, "device: field_points must be at least 1"),
         (len(network.attention) == levels == len(network.condition_channels),
          "network: channels, attention and condition_channels need one entry per level"),
         (all(a in ("full", "linear", "none") for a in network.attention),

@@ -4,17 +4,21 @@ import dataclasses
 import json
 from dataclasses import dataclass
 from pathlib import Path
+from types import SimpleNamespace
+from typing import NamedTuple
 
 import h5py
 import numpy as np
 import torch
 
 from . import geometry
-from .config import Device, SettingsError, as_dict, digest, stream
-from .device import spot_check
+from .config import Dataset, Device, SettingsError, as_dict, digest, stream
+from .device import random_potential, spot_check
 
 FORMAT_VERSION = 1
-LDOS_BLOCK = 2048  # configurations in one chunk of images
+LDOS_BLOCK = 2048  # configurations in one chunk of images of the generation
+ROWS = {"conductance": 4096, "ldos": 64}  # configurations in one chunk of the HDF5 file; LDOS_BLOCK is a multiple of the latter
+UNREADABLE = (OSError, RuntimeError, LookupError, ValueError, TypeError, AttributeError, MemoryError)  # h5py at damaged bytes
 ORIENTATION = "image row 0 is y = 0, column 0 is x = 0; lower antidot first; zero padding left and right"
 LAYOUT = {  # name: (dtype, units, description)
     "antidots": ("int16", "site", "centres (x, y) of the two antidots, lower one first, canonical placement"),
@@ -24,6 +28,10 @@ LAYOUT = {  # name: (dtype, units, description)
     "conductance": ("float32", "e^2/h", "transmission T = Tr(t t^dagger), spinless"),
     "ldos": ("float16", "1/t", "local density of states at b = 0, [y, x]; 0 on removed sites"),
 }
+
+
+class DamagedError(SettingsError):
+    """A dataset file that cannot be read, nor repaired."""
 
 
 @dataclass(frozen=True)
@@ -57,82 +65,117 @@ def settings_hash(config):
     return digest(config.device, config.dataset, config.seed, FORMAT_VERSION, LDOS_BLOCK)
 
 
+def small_arrays(config):
+    """Arrays of a dataset file that are pure functions of its settings: all but conductance and ldos."""
+    orbits, antidots = choose(config)
+    potentials = np.stack([random_potential(p, config.device) for p in range(config.dataset.potentials)])
+    return {"antidots": antidots, "orbit": orbits, "potentials": potentials, "fields": config.device.fields}
+
+
 # --- reading
 
 
-def read_attributes(path):
-    """Attributes of a dataset file. Raises SettingsError where it is none of ours."""
+def read_settings(path):
+    """Settings that made a dataset file: seed, preset, device and dataset, as in a Config.
+
+    Raises SettingsError where it is no dataset of ours, DamagedError where bytes of it are wrong."""
     path = Path(path)
     if not path.is_file():
         raise SettingsError(f"no dataset at {path}: make one with `qfp dataset --preset laptop --out {path}`")
     try:
         with h5py.File(path) as file:
             attributes = dict(file.attrs)
-    except OSError:
-        raise SettingsError(f"{path} is not a readable HDF5 file") from None
+    except UNREADABLE:
+        raise DamagedError(f"{path} is not a readable HDF5 file (cut short?): remove it and generate it again") from None
     if attributes.get("format_version") != FORMAT_VERSION:
         raise SettingsError(f"{path} is not a qfp dataset of format_version {FORMAT_VERSION}")
-    return attributes
+    try:
+        settings = SimpleNamespace(**json.loads(attributes["config"]))
+        settings.device, settings.dataset = Device(**settings.device), Dataset(**settings.dataset)
+        if settings_hash(settings) == attributes["config_sha256"]:
+            return settings
+    except UNREADABLE:  # a garbled text
+        pass
+    raise DamagedError(f"{path}: its settings do not fit their sha256: remove it and generate it again")
 
 
 def load(path, images=True):
     """Pairs of a dataset file (485 MB of images for the full one; images=False leaves them out)."""
-    attributes = read_attributes(path)
-    device = Device(**json.loads(attributes["config"])["device"])
+    settings = read_settings(path)
     with h5py.File(path) as file:
         try:
             values = {name: file[name][()] for name in LAYOUT if images or name != "ldos"}
-        except OSError as error:
+        except UNREADABLE as error:
             raise SettingsError(f"{path} is damaged ({error}): `qfp dataset --validate {path}` says where") from None
-    P = len(values["conductance"])
-    values.setdefault("ldos", np.empty((P, 0, device.length, device.width), np.float16))
-    return Pairs(**values, device=device, sha256=attributes["config_sha256"])
+    nothing = np.empty((len(values["conductance"]), 0, settings.device.length, settings.device.width), np.float16)
+    return Pairs(**{"ldos": nothing, **values}, device=settings.device, sha256=settings_hash(settings))
+
+
+# --- validation
+
+
+class Problem(NamedTuple):
+    """One thing that is wrong with a dataset file, and what mends it."""
+
+    text: str  # a sentence
+    lost: str | None = None  # beginning of the names of the chunks to compute again (see generate.chunks)
+    fatal: bool = False  # nothing does: the file must be generated again
 
 
 def validate(path):
-    """Problems of a dataset file, a list of sentences; empty where it is whole. Reads every byte (checksums)."""
-    attributes = read_attributes(path)
-    settings = json.loads(attributes["config"])
-    device = Device(**settings["device"])
-    F, L, W = device.field_points, device.length, device.width
-    P, N = settings["dataset"]["potentials"], settings["dataset"]["configurations"]
-    shapes = {"antidots": (N, 2, 2), "orbit": (N, 3), "potentials": (P, L, W), "fields": (F,),
-              "conductance": (P, N, F), "ldos": (P, N, L, W)}
-    problems = []
+    """Problems of a dataset file, a list of Problem; empty where it is whole. Reads every byte (checksums).
+
+    Raises SettingsError where there is no such file, or it is none of ours."""
+    try:
+        settings = read_settings(path)
+    except DamagedError as error:
+        return [Problem(str(error), fatal=True)]
+    problems, small = [], small_arrays(settings)
+    masks = geometry.removed_masks(small["antidots"], settings.device)  # (N, L, W)
+    P, N, F = len(small["potentials"]), len(masks), len(small["fields"])
+    shapes = {**{name: small[name].shape for name in small}, "conductance": (P, N, F), "ldos": (P, *masks.shape)}
     with h5py.File(path) as file:
-        for name, (dtype, units, _) in LAYOUT.items():
-            if name not in file:
-                problems.append(f"/{name} is missing")
-                continue
-            data = file[name]
-            if data.shape != shapes[name] or data.dtype != dtype or data.attrs.get("units") != units:
-                problems.append(f"/{name} is {data.dtype} {data.shape} [{data.attrs.get('units')}], "
-                                f"expected {dtype} {shapes[name]} [{units}]")
-        if problems:
-            return problems
-        antidots = file["antidots"][()]
-        if not np.array_equal(geometry.orbit(antidots, device), file["orbit"][()]):
-            problems.append("/antidots and /orbit disagree")
-        masks = geometry.removed_masks(antidots, device)
-        for name in ("conductance", "ldos"):
-            for p in range(P):
-                for n in range(0, N, LDOS_BLOCK):
-                    where = f"/{name}[{p}, {n}:{min(n + LDOS_BLOCK, N)}]"
-                    try:
-                        values = file[name][p, n : n + LDOS_BLOCK]
-                    except OSError:
-                        problems.append(f"{where}: checksum wrong or unreadable")
-                        continue
-                    if not np.isfinite(values).all() or (values < -1e-6).any():
-                        problems.append(f"{where}: not finite, or negative")
-                    elif name == "ldos" and values[masks[n : n + LDOS_BLOCK]].any():
-                        problems.append(f"{where}: not 0 on removed sites")
+        if file.attrs.get("orientation") != ORIENTATION:
+            problems.append(Problem("the attribute orientation is missing or garbled"))
+        for name, (dtype, units, description) in LAYOUT.items():
+            lost = None if name in small else f"{name}_"
+            expected = f"{np.dtype(dtype)} {shapes[name]} [{units}], {description}"
+            try:
+                data = file[name]
+                found = f"{data.dtype} {data.shape} [{data.attrs['units']}], {data.attrs['description']}"
+                if found != expected:
+                    problems.append(Problem(f"/{name} is {found}; expected {expected}", lost))
+                elif lost:
+                    problems += _damaged_rows(name, data, masks)
+                elif not np.allclose(data[()], small[name], rtol=1e-12, atol=0):
+                    problems.append(Problem(f"/{name} is not what the settings give"))
+            except UNREADABLE:
+                problems.append(Problem(f"/{name}: missing, checksum wrong or unreadable", lost))
         if not problems:
             try:
-                spot_check(device, antidots, file["conductance"], file["ldos"])
-            except SettingsError as error:
-                problems.append(str(error))
+                spot_check(settings.device, small["antidots"], file["conductance"], file["ldos"])
+            except SettingsError as error:  # the checksums hold, so nothing says which other values are wrong, too
+                problems.append(Problem(f"{error}: remove the file and generate it again", fatal=True))
     return problems
+
+
+def _damaged_rows(name, data, masks):
+    """Problems of /conductance or /ldos, one for each HDF5 chunk: there checksums lie. masks: removed sites (N, L, W)."""
+    for p in range(len(data)):
+        for n in range(0, len(masks), ROWS[name]):
+            end = min(n + ROWS[name], len(masks))
+            try:
+                values, fault = data[p, n:end], None
+            except UNREADABLE:
+                fault = "checksum wrong or unreadable"
+            else:
+                if not np.isfinite(values).all() or (values < -1e-6).any():
+                    fault = "not finite, or negative"
+                elif name == "ldos" and values[masks[n:end]].any():
+                    fault = "not 0 on removed sites"
+            if fault:
+                lost = f"conductance_p{p}_" if name == "conductance" else f"ldos_p{p}_n{n // LDOS_BLOCK * LDOS_BLOCK:05d}"
+                yield Problem(f"/{name}[{p}, {n}:{end}] (potential {p}, configurations {n} to {end - 1}): {fault}", lost)
 
 
 # --- splits and normalisation

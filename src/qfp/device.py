@@ -4,6 +4,8 @@ H = sum_r (4t + V_r) |r><r| - t sum_<r,r'> e^{i phi} |r><r'|, with the Landau ga
 +y, so that translation along y holds in the leads. t = a = 1.
 """
 
+import contextlib
+import importlib
 import warnings
 
 import numpy as np
@@ -61,14 +63,29 @@ def build(device, mask, potential=None):
     return system.finalized()
 
 
-def conductance(system, device, b):
-    """T = Tr(t t^dagger) [e^2/h] at one field, by Kwant."""
-    return _kwant().smatrix(system, device.energy, params={"b": float(b)}).transmission(1, 0)
+def kwant_solvers():
+    """Names of Kwant's solvers that are installed: 'sparse' (SciPy's SuperLU) and perhaps 'mumps'."""
+    _kwant()
+    found = []
+    for name in ("sparse", "mumps"):
+        with contextlib.suppress(ImportError):
+            importlib.import_module(f"kwant.solvers.{name}")
+            found.append(name)
+    return found
 
 
-def ldos(system, device):
+def _solver(name):
+    return importlib.import_module(f"{_kwant().__name__}.solvers.{name}")
+
+
+def conductance(system, device, b, solver="default"):
+    """T = Tr(t t^dagger) [e^2/h] at one field, by Kwant; solver: one of `kwant_solvers`, or Kwant's own choice."""
+    return _solver(solver).smatrix(system, device.energy, params={"b": float(b)}).transmission(1, 0)
+
+
+def ldos(system, device, solver="default"):
     """LDOS at b = 0 [1/t], float64 (length, width), by Kwant; 0 on removed sites."""
-    density = _kwant().ldos(system, device.energy, params={"b": 0.0})
+    density = _solver(solver).ldos(system, device.energy, params={"b": 0.0})
     image = np.zeros((device.length, device.width))
     for site, value in zip(system.sites, density):
         x, y = site.tag

@@ -11,7 +11,7 @@ import ipywidgets as widgets
 import numpy as np
 from PIL import Image
 
-from . import decode, figures, geometry, green, metrics
+from . import decode, figures_network, geometry, green, metrics
 
 HERE, KERNEL = "works here, without a kernel", "needs a kernel: run this notebook in Jupyter"
 
@@ -83,15 +83,15 @@ def png(figure):
 
 def picture(device, scene, top=None, title=None):
     """PNG of a scene."""
-    return png(figures.wire_and_curve(scene.image, scene.antidots, device.fields, scene.conductance, device.radius, top,
-                                      title))
+    return png(figures_network.wire_and_curve(scene.image, scene.antidots, device.fields, scene.conductance, device.radius,
+                                              top, title))
 
 
 def answer_picture(device, answer):
     """PNG of an answer."""
     decoded = answer.decoded
-    return png(figures.truth_and_samples(answer.truth.image, answer.truth.antidots, decoded.ldos[0], decoded.antidots[0],
-                                         device.radius))
+    return png(figures_network.truth_and_samples(answer.truth.image, answer.truth.antidots, decoded.ldos[0],
+                                                 decoded.antidots[0], device.radius))
 
 
 def verdict(answer):

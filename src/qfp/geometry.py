@@ -4,6 +4,7 @@ Sites are (x, y), x across the wire and y along it; arrays over sites are indexe
 """
 
 import numpy as np
+import scipy.ndimage
 
 from .config import SettingsError
 
@@ -23,13 +24,15 @@ def removed_mask(antidots, device, radii=None):
     leaves the wire or takes sites of an end row (see check_mask)."""
     antidots = np.asarray(antidots)
     radii = [device.radius] * len(antidots) if radii is None else radii
+    if not all(0 <= radius < device.length for radius in radii):
+        raise SettingsError(f"antidot radii {', '.join(f'{r:g}' for r in radii)}: expected numbers of sites, 0 or more")
     mask = np.zeros((device.length, device.width), dtype=bool)
     for (x, y), radius in zip(antidots, radii, strict=True):
         dx, dy = disc(radius).T
         reach = dy.max()
         if not (reach <= x < device.width - reach and reach < y < device.length - 1 - reach):
             raise SettingsError(
-                f"antidot at {x},{y} (radius {radius}) leaves the wire or takes sites of an end row: its centre must have "
+                f"antidot at {x},{y} (radius {radius:g}) leaves the wire or takes sites of an end row: its centre must have "
                 f"x in {reach}..{device.width - 1 - reach} and y in {reach + 1}..{device.length - 2 - reach}"
             )
         mask[y + dy, x + dx] = True
@@ -46,6 +49,13 @@ def check_mask(mask, device):
     if mask[[0, -1]].any():
         raise SettingsError(f"mask of removed sites: rows 0 and {device.length - 1} must stay whole, the leads begin there")
     return mask.astype(bool)
+
+
+def with_pockets(mask):
+    """The mask of removed sites, end rows whole, and the sites that it cuts off from both leads: no scattering state reaches
+    them, and a level of theirs at the energy would only spoil the solution."""
+    piece, _ = scipy.ndimage.label(~mask)
+    return ~np.isin(piece, piece[[0, -1], 0])
 
 
 def ring(mask):
@@ -141,8 +151,9 @@ def configurations(device):
     dy = np.arange(device.length - 2 * r)
     x1, x2, dy = (a.ravel() for a in np.meshgrid(x, x, dy, indexing="ij"))
     apart = (x1 - x2) ** 2 + dy**2 > (2 * r) ** 2
-    triples = np.stack([x1, x2, dy], axis=-1)[apart]
-    orbits = np.unique(orbit(placement(triples, device), device), axis=0)
+    orbits = orbit(placement(np.stack([x1, x2, dy], axis=-1)[apart], device), device)
+    names = orbits @ (device.width * device.length, device.length, 1)  # rising as the triples do, and faster to sort
+    orbits = orbits[np.unique(names, return_index=True)[1]]
     return orbits.astype(np.int16), placement(orbits, device).astype(np.int16)
 
 

@@ -71,7 +71,8 @@ def steps(device, b, potential, leads=None, to="cpu"):
     leads = leads or lead_modes(device, b, to)
     d = hoppings(device, b, to)
     V = torch.as_tensor(np.asarray(potential), dtype=torch.float64, device=to)
-    A = (device.energy * torch.eye(W, device=to) - row_hamiltonian(device, V)).to(COMPLEX)  # (L, W, W)
+    eye = torch.eye(W, dtype=torch.float64, device=to)  # in single precision it would round the energy
+    A = (device.energy * eye - row_hamiltonian(device, V)).to(COMPLEX)  # (L, W, W)
     A[0] -= leads.sigma[0]
     A[-1] -= leads.sigma[1]
     below, above = torch.zeros_like(A), torch.zeros_like(A)  # self-energies of the half wires on either side of a row
@@ -111,7 +112,7 @@ def wire(device, b, potential, leads=None, rows=None, columns=None, to="cpu"):
     None: all of them, 16 (W L)^2 bytes, 144 MB at the paper's size."""
     W, L = device.width, device.length
     s = steps(device, b, potential, leads, to)
-    kept = [torch.arange(L, device=to) if part is None else torch.as_tensor(part, device=to) for part in (rows, columns)]
+    kept = [torch.as_tensor(sorted(range(L) if part is None else set(part)), dtype=torch.long, device=to) for part in (rows, columns)]
     place, column = (torch.full((L,), -(L**3) * W * W, device=to) for _ in kept)  # a site that was not kept fails loudly
     for index, part in zip((place, column), kept, strict=True):
         index[part] = W * torch.arange(len(part), device=to)
@@ -135,8 +136,16 @@ def wire(device, b, potential, leads=None, rows=None, columns=None, to="cpu"):
 
 
 def _update(wire, rings, states):
-    """(G0[D,D])^-1 applied to states (..., R, n) on rings (..., R)."""
-    return torch.linalg.solve(wire.between(rings[..., :, None], rings[..., None, :]), states)
+    """(G0[D,D])^-1 applied to states (..., R, n) on rings (..., R).
+
+    Where an interior level makes a pivot exactly 0, a shift as small as rounding replaces it: the null vectors, which alone
+    feel it, have no weight outside the ring."""
+    g = wire.between(rings[..., :, None], rings[..., None, :])
+    try:
+        return torch.linalg.solve(g, states)
+    except torch.linalg.LinAlgError:
+        shift = torch.finfo(g.dtype).eps * g.abs().max() * torch.eye(g.shape[-1], dtype=g.dtype, device=g.device)
+        return torch.linalg.solve(g + shift, states)
 
 
 def conductance(wire, rings, batch=128):
@@ -187,7 +196,7 @@ def solve_mask(device, mask, potential=None, fields=None, image=False):
     potential (L, W) [t] or None for V = 0; fields (F,) [rad/plaquette] or None for the device's sweep.
     Returns conductance (F,) [e^2/h], open modes (F,) int and the LDOS at b = 0 (L, W) [1/t], None unless image is set.
     Raises SettingsError where the mask takes sites of an end row, or the energy is at the threshold of a lead mode."""
-    mask = geometry.check_mask(mask, device)
+    mask = geometry.with_pockets(geometry.check_mask(mask, device))
     ring = torch.as_tensor(geometry.ring(mask))
     rows = np.unique(ring // device.width).tolist()
 

@@ -10,7 +10,8 @@ from .config import SettingsError
 
 COMPLEX = torch.complex128
 ON_UNIT_CIRCLE = 1e-7  # | |lambda| - 1 | below which a lead mode counts as propagating
-SLOWEST = 1e-5  # velocity [t] below which a mode is at its threshold: 2e-11 t above it
+CLOSEST = 1e-10  # distance of the energy to the threshold of a mode [t] and
+SLOWEST = 1e-5  # velocity [t] below which the mode's direction drowns in rounding
 
 
 @dataclass(frozen=True)
@@ -52,10 +53,11 @@ def lead_modes(device, b, to="cpu"):
     transfer[W:, :W] = eye
     lam, vectors = torch.linalg.eig(transfer)
     phi = vectors[:W] / vectors[:W].norm(dim=0)
-    velocity = 2 * (lam.conj() * (phi.conj() * d[:, None] * phi).sum(dim=0)).imag  # current from y to y + 1
+    bonds = phi.mH @ (d[:, None] * phi)
+    current = lam.conj()[:, None] * bonds - lam * bonds.mH  # i times the current from y to y + 1, between modes (2W, 2W)
     propagating = (lam.abs() - 1).abs() < ON_UNIT_CIRCLE
-    upward = torch.where(propagating, velocity > 0, lam.abs() < 1)
-    if int(upward.sum()) != W or (propagating & (velocity.abs() < SLOWEST)).any():
+    upward = torch.where(propagating, current.diagonal().imag > 0, lam.abs() < 1)
+    if int(upward.sum()) != W or _at_threshold(lam, current, upward, propagating):
         raise SettingsError(f"energy {device.energy} lies on the threshold of a lead mode at b = {float(b)}: move it by 1e-6")
     rising, falling = _invariant_subspaces(transfer, lam, upward)
     step_up = torch.linalg.solve(rising[W:], rising[:W], left=False)  # psi_{y+1} = step_up psi_y in lead 1
@@ -67,6 +69,18 @@ def lead_modes(device, b, to="cpu"):
         weight, basis = torch.linalg.eigh(1j * (s - s.mH))
         U.append(basis[:, W - n :] * weight[W - n :].clamp(min=0).sqrt())
     return Leads(sigma, tuple(U))
+
+
+def _at_threshold(lam, current, upward, propagating):
+    """Whether the energy E lies on a threshold E0, where an upward and a downward mode become one.
+
+    Around it E = E0 + a k^2 with lambda = e^(+-ik): the modes are 2|k| apart, and the current, which above the threshold is
+    a mode's velocity and below it the matrix element with the mode 1/lambda*, is 2a|k|. So current * apart = 4|E - E0|."""
+    other = (1 / lam.conj()[:, None] - lam).abs().masked_fill(upward[:, None] == upward, torch.inf).argmin(dim=1)
+    current = torch.where(propagating, current.diagonal(), current.gather(1, other[:, None])[:, 0]).abs()
+    apart = (lam - lam[other]).abs()
+    near = (lam.abs() - 1).abs() < 0.03
+    return (near & ((current * apart < 4 * CLOSEST) | (current < SLOWEST))).any()
 
 
 def _invariant_subspaces(transfer, lam, upward):

@@ -1,0 +1,253 @@
+"""Figures of the network: what it is made of, how it is trained, what its attention and its score do, and the explorer.
+
+As in `figures`, whose helpers they use: arrays to a Matplotlib figure, one function a figure; nothing is computed here.
+"""
+
+import matplotlib
+import numpy as np
+from matplotlib.patches import FancyArrowPatch, FancyBboxPatch
+
+from .figures import (
+    BLUE,
+    GREEN,
+    GREY,
+    ORANGE,
+    OUTLINE,
+    PURPLE,
+    RED,
+    canvas,
+    curve,
+    ldos_image,
+    outline,
+    style,
+)
+
+# --- notebook 02
+
+
+def _box(ax, x, y, width, height, text, color, **options):
+    """Rounded box centred at (x, y) with text in it."""
+    ax.add_patch(FancyBboxPatch((x - width / 2, y - height / 2), width, height, boxstyle="round,pad=0,rounding_size=0.06",
+                                facecolor=color, edgecolor="none"))
+    ax.text(x, y, text, ha="center", va="center", **{"fontsize": 8, "color": "white", "linespacing": 1.25, **options})
+
+
+def _arrow(ax, start, end, color=GREY, **options):
+    ax.add_patch(FancyArrowPatch(start, end, arrowstyle="-|>", mutation_scale=9, color=color, shrinkA=0, shrinkB=0,
+                                 **{"linewidth": 1.2, **options}))
+
+
+@style()
+def network(stages, path, unshuffle=1):
+    """The U-Net as Fig. 2 draws it, from probes.architecture (stages) and probes.condition_path (path)."""
+    levels = len(stages) // 2
+    down, up = stages[:levels], stages[levels:][::-1]  # both from the largest level to the smallest
+    bottom = -2.0 * levels
+    figure = canvas(1.7 + 1.35 * levels)
+    ax = figure.subplots()
+    ax.set(xlim=(-5.6, 5.6), ylim=(bottom - 1.75, 1.5), aspect="equal")
+    ax.axis("off")
+    ends = [(-3.0, "noisy image x$_t$\n60 × 60", "pixel-unshuffle"), (3.0, "prediction\n60 × 60", "pixel-shuffle")]
+    for x, image, stem in ends:
+        _box(ax, x, 1.1, 2.2, 0.56, image, "#303030")
+        _arrow(ax, *sorted([(x, 0.82), (x, 0.02)], reverse=x < 0))
+        text = "conv 3 × 3" if unshuffle == 1 else f"{stem} {unshuffle}\nconv 3 × 3"
+        ax.text(0.95 * x, 0.42, text, ha="left" if x < 0 else "right", va="center", fontsize=7.5, color=GREY)
+    for i, (a, b) in enumerate(zip(down, up)):
+        y = -0.75 - 2.0 * i
+        for stage, x, conv, attention in ((a, -3.0, y + 0.42, y - 0.38), (b, 3.0, y - 0.42, y + 0.38)):
+            _box(ax, x, conv, 2.2, 0.68, f"convolutions\n{stage['convolutions']} × (3 × 3)", BLUE)
+            heads = f"\n{stage['heads']} heads × {stage['head_dim']}" if stage["heads"] else ""
+            _box(ax, x, attention, 2.2, 0.68, f"{stage['attention']} attention{heads}", RED if stage["heads"] else GREY)
+            text = f"{stage['name']}\n{stage['size']} × {stage['size']}\n{stage['channels']} channels"
+            ax.text(x + np.sign(x) * 1.25, y, text, ha="left" if x > 0 else "right", va="center", fontsize=8)
+        _arrow(ax, (-1.9, y - 0.55), (1.9, y - 0.55), linestyle="--")
+        ax.text(-0.12, y - 0.62, "skip: concatenated", ha="right", va="top", fontsize=7.5, color=GREY)
+        _box(ax, 0, y, 2.1, 0.56, f"map of the curve\n{a['condition']} × {a['size']} × {a['size']}", GREEN)
+        _arrow(ax, (-1.05, y), (-1.9, y - 0.2), GREEN)
+        _arrow(ax, (1.05, y), (1.9, y + 0.2), GREEN)
+        if i:
+            _arrow(ax, (-3.0, y + 1.24), (-3.0, y + 0.77))
+            _arrow(ax, (3.0, y + 0.73), (3.0, y + 1.22))
+            ax.text(-2.85, y + 1.0, "stride 2", ha="left", va="center", fontsize=7.5, color=GREY)
+            ax.text(2.85, y + 1.0, "upsample", ha="right", va="center", fontsize=7.5, color=GREY)
+            ax.plot([0, 0], [y + 0.28, y + 1.72], color=GREEN, linewidth=1.2, zorder=0)
+    y = bottom - 0.25
+    _arrow(ax, (0, y + 0.1), (0, bottom + 0.97), GREEN, zorder=0)
+    text = (f"condition transformer: {path['tokens']} tokens × {path['width']}, {path['layers']} layers\n"
+            f"laid out as 15 × 15 features × {path['grid']}")
+    _box(ax, 0, y - 0.2, 5.4, 0.62, text, GREEN)
+    _arrow(ax, (0, y - 0.86), (0, y - 0.52), GREEN)
+    _box(ax, 0, y - 1.12, 3.6, 0.5, f"curve G(b), {path['fields']} fields", "#303030")
+    ax.text(4.2, y - 0.66, "step t scales and shifts\nevery convolution block", ha="center", va="center", fontsize=7.5,
+            color=GREY)
+    return figure
+
+
+@style()
+def forward_process(images, titles, antidots=(), radius=5, margin=5):
+    """Noisy images (S, 60, 60) side by side, in normalised units."""
+    figure = canvas(1.9)
+    for ax, image, title in zip(figure.subplots(1, len(images)), images, titles):
+        ldos_image(ax, image, antidots, radius, margin, labels=False, vmin=-2.5, vmax=3.5)
+        ax.set_title(title, fontsize=8)
+    return figure
+
+
+@style()
+def training_steps(ratio, loss, curve_loss):
+    """A short training: loss of each image (steps, batch) over its noise level, and the curve head's loss by step."""
+    figure = canvas(2.9)
+    left, right = figure.subplots(1, 2)
+    number = np.broadcast_to(np.arange(1, len(loss) + 1)[:, None], loss.shape)
+    shown = left.scatter(ratio, loss, c=number, s=8, cmap="viridis", linewidths=0)
+    figure.colorbar(shown, ax=left, label="training step")
+    left.set(xscale="log", xlabel="noise over signal σ/α", ylabel="squared error of one image")
+    right.plot(number[:, 0], curve_loss, color=RED)
+    right.set(xlabel="training step", ylabel="curve head: cross-entropy [nat]")
+    return figure
+
+
+@style()
+def training_log(minutes, levels, score_minutes, scores):
+    """Log of a whole run: loss by noise level {name: (S,)} and shares on development curves {name: (K,)}."""
+    figure = canvas(3.0)
+    left, right = figure.subplots(1, 2)
+    shades = matplotlib.colormaps["viridis"](np.linspace(0.0, 0.85, len(levels)))
+    for color, (name, loss) in zip(shades, levels.items()):
+        width = min(9, len(loss))
+        left.plot(minutes, loss, color=color, alpha=0.25, linewidth=0.8)
+        smooth = np.convolve(loss, np.ones(width) / width, "valid")
+        left.plot(minutes[width // 2 : width // 2 + len(smooth)], smooth, color=color, label=f"σ/α {name}")
+    left.set(yscale="log", xlabel="minutes", ylabel="loss (mean squared error)")
+    left.legend()
+    for marker, (name, share) in zip("osD^v", scores.items()):
+        right.plot(score_minutes, share, marker=marker, markersize=3, label=name)
+    right.set(xlabel="minutes", ylabel="score on unseen curves", ylim=(-0.02, 1.02))
+    right.legend(loc="lower right")
+    return figure
+
+
+# --- notebook 04
+
+
+@style()
+def attention_steps(x, x0, importance, titles, antidots, radius=5, margin=5):
+    """Fig. 4: columns are steps of a generation, rows the noisy image (S, 60, 60), the clean image predicted from it and
+    the importance B_j (S, head, 15, 15) of each head."""
+    heads, cell = importance.shape[1], x.shape[-1] // importance.shape[-1]
+    wire = slice(margin // cell, importance.shape[-1] - margin // cell)  # the padding must not set the scale
+    figure = canvas(1.08 * (heads + 2) + 0.3)
+    axes = figure.subplots(heads + 2, len(x))
+    rows = [("noisy image x$_t$", x, 1, {"vmin": -2.5, "vmax": 3.5}),
+            ("predicted x̂$_0$", x0, 1, {"vmin": -1.5, "vmax": 3.5})]
+    for head in range(heads):
+        B = importance[:, head]
+        limits = {"vmin": 0, "vmax": np.quantile(B[..., wire], 0.995), "cmap": "viridis"}
+        rows.append((f"B$_j$, head {head + 1}", B, cell, limits))
+    for line, (name, images, size, limits) in zip(axes, rows):
+        for ax, image in zip(line, images):
+            shown = ldos_image(ax, image, (), radius, margin, size, labels=False, **limits)
+            outline(ax, antidots, radius, edgecolor=OUTLINE if size == 1 else "white")
+        line[0].set_ylabel(name, fontsize=8.5)
+        figure.colorbar(shown, ax=line, pad=0.01, fraction=0.05)
+    for ax, title in zip(axes[0], titles):
+        ax.set_title(title, fontsize=8)
+    return figure
+
+
+@style()
+def attention_auc(noise, groups, prior):
+    """AUC for antidot cells through a generation, a panel a layer.
+
+    noise (S,): σ/α; groups: {panel: [(label, own (S,), other (S,), low (S,), high (S,)), ...]}, the interval is that of own
+    - other, drawn around own; prior: AUC of the map of where antidots usually are."""
+    figure, noise = canvas(3.8), np.minimum(noise, 100)
+    for ax, (panel, lines) in zip(figure.subplots(1, len(groups), sharey=True, squeeze=False)[0], groups.items()):
+        for k, (label, own, other, low, high) in enumerate(lines):
+            color = [BLUE, RED, GREEN, ORANGE, PURPLE][k % 5]
+            ax.plot(noise, own, color=color, label=label)
+            ax.fill_between(noise, other + low, other + high, color=color, alpha=0.18, linewidth=0)
+            ax.plot(noise, other, color=color, linestyle=":", linewidth=1)
+        ax.axhline(prior, color="black", linestyle="--", linewidth=1)
+        ax.axhline(0.5, color=GREY, linewidth=0.8)
+        ax.set(xscale="log", xlabel="noise over signal σ/α", title=panel, xlim=(130, 0.004))
+        ax.set_xticks([100, 10, 1, 0.1, 0.01], ["noise", "10", "1", "0.1", "0.01"])
+        ax.legend(fontsize=8, loc="upper center", bbox_to_anchor=(0.5, -0.22), ncols=2, handlelength=1.2)
+    figure.axes[0].set_ylabel("AUC for antidot cells")
+    return figure
+
+
+# --- notebook 05
+
+
+@style()
+def score_planes(planes, step):
+    """Fig. 5: {panel: probes.Plane}; arrows are `step` times the score."""
+    figure = canvas(6.4)
+    for ax, (name, plane) in zip(figure.subplots(2, 2).flat, planes.items()):
+        ax.quiver(*plane.points.T, *(step * plane.arrows).T, color=BLUE, angles="xy", scale_units="xy", scale=1, width=0.005)
+        ax.plot(*plane.points.T, "o", color=GREY, markersize=2.5)
+        ax.plot(*plane.truth, "*", color=RED, markersize=13, markeredgecolor="white")
+        (r1, c1), (r2, c2) = plane.pixels
+        ax.set(xlabel=f"image at row {r1}, column {c1}", ylabel=f"image at row {r2}, column {c2}", aspect="equal",
+               title=f"({name})")
+        ax.set_adjustable("datalim")
+    return figure
+
+
+@style()
+def score_pointing(noise, lines, marked):
+    """Does the score lead to the truth? Over the noise level σ/α (T,): cosine with the way there in all pixels, share of
+    two-pixel arrows within 90 degrees of it, and rms distance of the arrow's end from the truth.
+
+    lines: {label: {'full': (mean, low, high), 'planes': ..., 'end': ...}}, each (T,); marked: σ/α of Fig. 5."""
+    figure = canvas(3.5)
+    panels = {"full": "cosine, all pixels", "planes": "share within 90°, two pixels", "end": "distance of the arrow's end"}
+    for ax, (kind, title) in zip(figure.subplots(1, 3), panels.items()):
+        for color, marker, (label, values) in zip([BLUE, ORANGE, PURPLE, "black"], "osD^", lines.items()):
+            mean, low, high = values[kind]
+            ax.plot(noise, mean, marker=marker, markersize=3.5, linewidth=1.2, color=color, label=label)
+            ax.fill_between(noise, low, high, color=color, alpha=0.2, linewidth=0)
+        ax.axvline(marked, color=GREY, linestyle=":", linewidth=1)
+        ax.set(xscale="log", xlabel="noise over signal σ/α", title=title)
+        ax.set_xticks([0.2, 1, 5, 20], ["0.2", "1", "5", "20"])
+        ax.minorticks_off()
+    figure.axes[0].set_ylim(0.45, 1.02)
+    figure.axes[1].set_ylim(0.45, 1.02)
+    figure.axes[2].set(yscale="log", ylim=(0.04, 1.1))
+    figure.axes[2].set_yticks([0.05, 0.1, 0.2, 0.5, 1], ["0.05", "0.1", "0.2", "0.5", "1"])
+    figure.axes[2].minorticks_off()
+    figure.legend(*figure.axes[0].get_legend_handles_labels(), loc="outside lower center", ncols=4)
+    return figure
+
+
+# --- notebook 06
+
+
+@style()
+def wire_and_curve(image, antidots, fields, conductance, radius=5, top=None, title=None):
+    """LDOS (L, W) of a wire and its curve (F,). top: where the colour scale ends [1/t], to compare pictures."""
+    figure = canvas(3.1)
+    left, right = figure.subplots(1, 2, width_ratios=[1, 1.5])
+    shown = ldos_image(left, image, antidots, radius, vmin=0, vmax=top or np.quantile(image, 0.995))
+    figure.colorbar(shown, ax=left, label="LDOS [1/t]")
+    curve(right, fields, conductance)
+    right.set(ylim=(2.5, 9))
+    if title:
+        right.set_title(title)
+    return figure
+
+
+@style()
+def truth_and_samples(truth, antidots, images, found, radius=5):
+    """True LDOS (L, W) beside decoded ones (S, L, W), each with its own antidots (S, 2, 2), on one colour scale."""
+    figure = canvas(2.15)
+    top = np.quantile(truth, 0.995)
+    columns = [("truth", truth, antidots), *((f"sample {i + 1}", *pair) for i, pair in enumerate(zip(images, found)))]
+    for ax, (name, image, pair) in zip(figure.subplots(1, len(columns)), columns):
+        shown = ldos_image(ax, image, pair, radius, vmin=0, vmax=top, labels=False)
+        places = "  ".join(f"({x}, {y})" for x, y in pair)
+        ax.set_title(f"{name}\n{places}", fontsize=8)
+    figure.colorbar(shown, ax=figure.axes, label="LDOS [1/t]", shrink=0.7, pad=0.01)
+    return figure
