@@ -259,7 +259,7 @@ def test_a_level_of_the_interior_in_the_middle_of_the_band():
 def test_a_pivot_that_is_exactly_zero_is_solved():
     wire = types.SimpleNamespace(between=lambda rows, columns: torch.ones(2, 2, dtype=leads.COMPLEX))
     state = torch.tensor([[3.0], [3.0]], dtype=leads.COMPLEX)
-    solution = green._update(wire, torch.arange(2), state)
+    solution = green.update(wire, torch.arange(2), state)
     assert (torch.ones(2, 2, dtype=leads.COMPLEX) @ solution - state).abs().max() < 1e-12
 
 

@@ -90,7 +90,8 @@ def test_clean_wire_without_potential_agrees_with_kwant():
 def updated(w, ring, kept):
     """G between the sites that remain: G0 less its update, (K, K)."""
     G0 = w.between(kept[:, None], kept)
-    return G0 - w.between(kept[:, None], ring) @ torch.linalg.solve(w.between(ring[:, None], ring), w.between(ring[:, None], kept))
+    update = torch.linalg.solve(w.between(ring[:, None], ring), w.between(ring[:, None], kept))
+    return G0 - w.between(kept[:, None], ring) @ update
 
 
 @pytest.mark.parametrize("energy", [0.5, 2.3, 5.9])
@@ -119,6 +120,22 @@ def test_translation_invariant_path_equals_the_recursion(energy):
             assert (getattr(clean, part) - getattr(recursed, part)).abs().sum() < 1e-9
         assert all((p - q).abs().sum() < 1e-9 for p, q in zip(clean.psi, recursed.psi, strict=True))
         assert (green.smatrix(clean, ring) - green.smatrix(recursed, ring)).abs().sum() < 1e-10
+
+
+def test_row_recursion_gives_every_block_of_the_green_function():
+    """Each of its steps, up, down, left and right, leads from a block to its neighbour, on either side of the diagonal."""
+    W, L = 12, 14
+    for b in (0.0, -0.4):
+        s, w, sites = green.steps(SMALL, b, POTENTIAL), green.wire(SMALL, b, POTENTIAL), torch.arange(W * L)
+        G = w.between(sites[:, None], sites).reshape(L, W, L, W).transpose(1, 2)  # (row, row, W, W)
+        for i in range(L):
+            assert (G[i, i] - s.diagonal[i]).abs().max() < 1e-12
+            for j in range(i):
+                below, above = G[i, j], G[j, i]
+                assert (below - s.up[i] @ G[i - 1, j]).abs().max() < 1e-12
+                assert (below - G[i, j + 1] @ s.left[j]).abs().max() < 1e-12
+                assert (above - s.down[j] @ G[j + 1, i]).abs().max() < 1e-12
+                assert (above - G[j, i - 1] @ s.right[i]).abs().max() < 1e-12
 
 
 @pytest.mark.parametrize("b", [0.0, 0.05, 0.3, -0.9])
@@ -174,8 +191,7 @@ def scattering_devices():
 
 def test_scattering_matrix_is_unitary_and_holds_the_conductance():
     """Its singular values block by block, which no choice of modes can change, are Kwant's."""
-    import kwant
-
+    kwant = model._kwant()
     for device, mask, V, b in scattering_devices():
         w, ring = remove(device, mask, V, b)
         S, n = green.smatrix(w, ring).numpy(), w.leads.open_modes
@@ -339,9 +355,7 @@ def test_the_phase_of_a_plaquette_is_b():
 def test_a_positive_field_pushes_electrons_that_move_up_to_large_x(b):
     """The edge state of lead 0 moves to +y along x = W-1 at b > 0, that of lead 1 to -y along x = 0; in Kwant alike."""
     system = model.build(DEVICE, np.zeros((60, 50), bool))
-    import kwant
-
-    kwant_psi = kwant.wave_function(system, DEVICE.energy, params={"b": b})
+    kwant_psi = model._kwant().wave_function(system, DEVICE.energy, params={"b": b})
     sites = np.array([site.tag[1] * 50 + site.tag[0] for site in system.sites])
     w = green.clean_wire(DEVICE, b)
     for lead, direction in ((0, 1), (1, -1)):

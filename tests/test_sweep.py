@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import torch
 
+from qfp import device as model
 from qfp import geometry, green, sweep
 from qfp.config import load_preset
 from qfp.device import random_potential
@@ -62,6 +63,18 @@ def test_curves_take_pairs_in_any_order():
     assert G[0] == G[1] and np.abs(G - one_by_one(DEVICE, pairs, random_potential(3, DEVICE), 0.02)).max() < 1e-11
     clean = sweep.curves_at(DEVICE, pairs, None, 0.02)
     assert abs(clean[2] - green.solve(DEVICE, pairs[2], None, [0.02])[0][0]) < 1e-9
+
+
+def test_singular_blocks_are_solved_all_the_same():
+    """Radius 1 at E = 4 and V = b = 0: an antidot is a site and its four neighbours, and the level of the one inside is at
+    E. Every G0[ring, ring] is singular to rounding, some pivots are exactly 0, and so are halves of rings."""
+    device = dataclasses.replace(DEVICE, width=13, length=21, radius=1, energy=4.0)
+    _, antidots = geometry.configurations(device)
+    G = sweep.curves_at(device, antidots, None, 0.0)
+    assert np.ptp(G) > 1
+    alone = [green.solve(device, pair, None, [0.0])[0][0] for pair in antidots]  # by the lead modes and whole rings
+    assert np.abs(G - alone).max() < 1e-9
+    assert abs(alone[0] - model.conductance(model.build(device, geometry.removed_mask(antidots[0], device)), device, 0.0)) < 1e-9
 
 
 @pytest.mark.parametrize("dtype, error", [(torch.float64, 1e-11), (torch.float32, 1e-4)])

@@ -2,9 +2,9 @@
 
 import dataclasses
 import json
+from collections import namedtuple
 from dataclasses import dataclass
 from pathlib import Path
-from types import SimpleNamespace
 from typing import NamedTuple
 
 import h5py
@@ -20,6 +20,7 @@ LDOS_BLOCK = 2048  # configurations in one chunk of images of the generation
 ROWS = {"conductance": 4096, "ldos": 64}  # configurations in one chunk of the HDF5 file; LDOS_BLOCK is a multiple of the latter
 UNREADABLE = (OSError, RuntimeError, LookupError, ValueError, TypeError, AttributeError, MemoryError)  # h5py at damaged bytes
 ORIENTATION = "image row 0 is y = 0, column 0 is x = 0; lower antidot first; zero padding left and right"
+Settings = namedtuple("Settings", "seed preset device dataset")  # what a file keeps of the Config that made it
 LAYOUT = {  # name: (dtype, units, description)
     "antidots": ("int16", "site", "centres (x, y) of the two antidots, lower one first, canonical placement"),
     "orbit": ("int16", "site", "x1, x2, dy: the pair modulo translation along y and the two inversions"),
@@ -76,11 +77,10 @@ def small_arrays(config):
 
 
 def read_settings(path):
-    """Settings that made a dataset file: seed, preset, device and dataset, as in a Config.
+    """Settings that made a dataset file.
 
     Raises SettingsError where it is no dataset of ours, DamagedError where bytes of it are wrong."""
-    path = Path(path)
-    if not path.is_file():
+    if not Path(path).is_file():
         raise SettingsError(f"no dataset at {path}: make one with `qfp dataset --preset laptop --out {path}`")
     try:
         with h5py.File(path) as file:
@@ -90,8 +90,8 @@ def read_settings(path):
     if attributes.get("format_version") != FORMAT_VERSION:
         raise SettingsError(f"{path} is not a qfp dataset of format_version {FORMAT_VERSION}")
     try:
-        settings = SimpleNamespace(**json.loads(attributes["config"]))
-        settings.device, settings.dataset = Device(**settings.device), Dataset(**settings.dataset)
+        settings = Settings(**json.loads(attributes["config"]))
+        settings = settings._replace(device=Device(**settings.device), dataset=Dataset(**settings.dataset))
         if settings_hash(settings) == attributes["config_sha256"]:
             return settings
     except UNREADABLE:  # a garbled text

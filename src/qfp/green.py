@@ -16,6 +16,9 @@ import torch
 from . import geometry
 from .leads import COMPLEX, Leads, hoppings, lead_modes, row_hamiltonian
 
+SPOILT = 1e6  # amplitude on a ring above which rounding shows in the tenth digit
+NULL = 1e-13  # singular values of G0[D,D] below this times the largest are levels of the interior
+
 
 @dataclass(frozen=True)
 class Wire:
@@ -112,7 +115,8 @@ def wire(device, b, potential, leads=None, rows=None, columns=None, to="cpu"):
     None: all of them, 16 (W L)^2 bytes, 144 MB at the paper's size."""
     W, L = device.width, device.length
     s = steps(device, b, potential, leads, to)
-    kept = [torch.as_tensor(sorted(range(L) if part is None else set(part)), dtype=torch.long, device=to) for part in (rows, columns)]
+    kept = [sorted(range(L) if part is None else set(part)) for part in (rows, columns)]
+    kept = [torch.as_tensor(part, dtype=torch.long, device=to) for part in kept]
     place, column = (torch.full((L,), -(L**3) * W * W, device=to) for _ in kept)  # a site that was not kept fails loudly
     for index, part in zip((place, column), kept, strict=True):
         index[part] = W * torch.arange(len(part), device=to)
@@ -135,17 +139,19 @@ def wire(device, b, potential, leads=None, rows=None, columns=None, to="cpu"):
     return Wire(device, s.leads, G.flatten(), row, column, *s.states())
 
 
-def _update(wire, rings, states):
+def update(wire, rings, states):
     """(G0[D,D])^-1 applied to states (..., R, n) on rings (..., R).
 
-    Where an interior level makes a pivot exactly 0, a shift as small as rounding replaces it: the null vectors, which alone
-    feel it, have no weight outside the ring."""
+    Where the energy is a level of the interior to rounding, factors give it an amplitude without bound. Then that null
+    vector, which has no weight outside the ring, is left out."""
     g = wire.between(rings[..., :, None], rings[..., None, :])
-    try:
-        return torch.linalg.solve(g, states)
-    except torch.linalg.LinAlgError:
-        shift = torch.finfo(g.dtype).eps * g.abs().max() * torch.eye(g.shape[-1], dtype=g.dtype, device=g.device)
-        return torch.linalg.solve(g + shift, states)
+    X = torch.linalg.solve_ex(g, states)[0]
+    spoilt = ~(torch.linalg.vector_norm(X, dim=(-2, -1)) < SPOILT)
+    if spoilt.any():
+        left, values, right = torch.linalg.svd(g[spoilt])
+        inverse = torch.where(values > NULL * values[..., :1], 1 / values, 0.0)[..., None]
+        X[spoilt] = right.mH @ (inverse * (left.mH @ states[spoilt]))
+    return X
 
 
 def conductance(wire, rings, batch=128):
@@ -153,7 +159,7 @@ def conductance(wire, rings, batch=128):
     out = wire.out.T.contiguous()  # (sites, n): rows are gathered
     T = []
     for part in rings.split(batch):
-        t = wire.t0 - out[part].transpose(1, 2) @ _update(wire, part, wire.psi[0][part])  # (batch, n, n)
+        t = wire.t0 - out[part].transpose(1, 2) @ update(wire, part, wire.psi[0][part])  # (batch, n, n)
         T.append(t.abs().square().sum(dim=(1, 2)))
     return torch.cat(T)
 
@@ -164,7 +170,7 @@ def scattering_states(wire, ring, sites=None):
     Lead 0's first. They mean nothing on removed sites behind the ring."""
     sites = torch.arange(len(wire.row), device=ring.device) if sites is None else sites
     states = torch.cat(wire.psi, dim=1)
-    return states[sites] - wire.between(sites[:, None], ring) @ _update(wire, ring, states[ring])
+    return states[sites] - wire.between(sites[:, None], ring) @ update(wire, ring, states[ring])
 
 
 def smatrix(wire, ring):

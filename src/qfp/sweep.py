@@ -70,6 +70,7 @@ class Sweep:
         self.rings = [torch.as_tensor(ring, device=to) for ring in rings]
         self.places = [torch.as_tensor(box.place(ring, W), device=to)
                        for box, ring in zip((self.A, self.B), rings, strict=True)]
+        self.index = [torch.as_tensor(index, device=to) for index in (a, b)]
         self.groups = list(self._grouped(first, a, b))
         self.last = np.zeros(L, dtype=int)  # highest row that a first antidot's row must reach
         for y in range(L):
@@ -154,11 +155,14 @@ class Sweep:
         border[:, R:, :R], border[:, R:, R:] = out[b_ring].mT, t0
         G_AA = self._within(a_ring)
         T = torch.empty(self.count, dtype=torch.float64, device=self.to)
+        spoilt = torch.empty(self.count, dtype=torch.bool, device=self.to)
         for number, a, chosen, second, union, rows in self.groups:
             place, u = self.places[0][chosen, None, :], len(union)
             # By first antidot, (C, u + n, R): [G_AB, psi_A]^T and [G_BA; o_A].
             right, left = (far[place, torch.cat([union, modes])[:, None]] for far in self.far)
-            right = torch.linalg.solve_ex(G_AA[chosen], right.mT)[0].mT.reshape(-1, R)
+            right = torch.linalg.solve_ex(G_AA[chosen], right.mT)[0]
+            amplitude = _amplitude(right)[a - chosen.start]
+            right = right.mT.reshape(-1, R)
             left = left.view(-1, R)
             gather = torch.cat([rows, (u + modes - modes[0]).expand(len(rows), n)], dim=1)
             gather += (a - chosen.start)[:, None] * (u + n)
@@ -166,7 +170,12 @@ class Sweep:
                 index, shape = gather[part].flatten(), (len(part), R + n, R)
                 M = border.index_select(0, second[part])
                 M.baddbmm_(left.index_select(0, index).view(shape), right.index_select(0, index).view(shape).mT, alpha=-1)
-                T[number[part]] = torch.view_as_real(eliminated(M, R)).double().square().sum((1, 2, 3))
+                t, X = eliminated(M, R)
+                T[number[part]] = torch.view_as_real(t).double().square().sum((1, 2, 3))
+                spoilt[number[part]] = ~(torch.maximum(X, amplitude[part]) < green.SPOILT)
+        if spoilt.any():  # rare: no pivots are sought between blocks, so these are done once more, each as a whole
+            rings = torch.cat([a_ring[self.index[0][spoilt]], b_ring[self.index[1][spoilt]]], dim=1)
+            T[spoilt] = green.conductance(green.wire(self.device, b, potential, leads, to=self.to), rings)
         return T
 
     def work(self, modes):
@@ -180,14 +189,22 @@ class Sweep:
         return {"flops": own + (first + pristine) / self.count, "bytes": 16 * (R + n) * (3 * R + n)}
 
 
+def _amplitude(X):
+    """Norm of the last column of solutions (batch, rows, columns), NaN where it is not finite: a block that is singular to
+    rounding shows in every column."""
+    return torch.view_as_real(X[:, :, -1]).square().sum((1, 2)).sqrt()
+
+
 def eliminated(M, sites):
-    """Schur complement (batch, n, n) of the lower corner of M (batch, sites + n, sites + n)."""
-    half = round(sites * HALF[M.dtype])
+    """Schur complement (batch, n, n) of the lower corner of M (batch, sites + n, sites + n), and the largest amplitude
+    (batch,) met on the way."""
+    half, largest = round(sites * HALF[M.dtype]), torch.zeros((), device=M.device)
     for k in (half, sites - half):
         if k:
             X = torch.linalg.solve_ex(M[:, :k, :k], M[:, :k, k:])[0]
             M = torch.baddbmm(M[:, k:, k:], M[:, k:, :k], X, alpha=-1)
-    return M
+            largest = torch.maximum(largest, _amplitude(X))
+    return M, largest
 
 
 @functools.lru_cache(maxsize=2)
@@ -234,7 +251,7 @@ def images_of(device, antidots, seed, dtype=torch.float32, to="cpu"):
     for start in range(0, len(rings), IMAGES):
         part = rings[start : start + IMAGES]
         Phi_D = Phi[part]  # (batch, R, 2n)
-        X = torch.linalg.solve(w.between(part[:, :, None], part[:, None, :]), Phi_D.to(COMPLEX))
+        X = green.update(w, part, Phi_D.to(COMPLEX))
         first = eye - Phi_D.mT @ torch.cat([X.imag, -X.real], dim=2) / 2  # (batch, 2n, 4n): real, then imaginary parts
         weights = torch.cat([first, -torch.cat([X.real, X.imag], dim=2)], dim=1).mT.to(dtype).contiguous()
         for k, ring in enumerate(part):
