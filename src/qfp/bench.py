@@ -46,11 +46,9 @@ def _kwant(device, antidots, solver, solves, seed):
     return curves, images
 
 
-def _kwant_alone(device, antidots, solves):
-    """Worker: the fastest of Kwant's solvers here, by name, and its times as in `_kwant`."""
-    trials = {name: np.median([c[0] for c in _kwant(device, antidots, name, 3, 0)[0]]) for name in model.kwant_solvers()}
-    best = min(trials, key=trials.get)
-    return best, *_kwant(device, antidots, best, solves, 1)
+def _fastest_kwant(device, antidots):
+    """Worker: name of the fastest of Kwant's solvers here."""
+    return min(model.kwant_solvers(), key=lambda name: np.median([c[0] for c in _kwant(device, antidots, name, 3, 0)[0]]))
 
 
 def _sweeps(device, antidots, solver, potentials):
@@ -139,7 +137,7 @@ def solver(config, out, solves=24, widths=(20, 30, 50, 70), report=print):
     _, antidots = dataset.choose(config)
     N, F = len(antidots), device.field_points
     with processes(1) as submit:
-        name, *_ = submit(_kwant_alone, device, antidots, 1).result()
+        name = submit(_fastest_kwant, device, antidots).result()
         leads, pristine, double, single, kwant, error, rough = submit(_sweeps, device, antidots, name, P).result()
         setup, curves = submit(_clean, device, antidots).result()
         image = submit(_images, device, antidots[: dataset.LDOS_BLOCK]).result()
