@@ -6,6 +6,7 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
+, := ,
 
 PYTHON ?= python3.11
 VENV := .venv
@@ -14,7 +15,7 @@ STAMP := $(VENV)/.installed
 PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet --constraint constraints.txt
 NBVAL := --nbval-lax --nbval-current-env --nbval-sanitize-with tests/nbval_sanitize.cfg
 
-.PHONY: help install book test refresh results clean distclean
+.PHONY: help install book test refresh twins results clean distclean
 
 help:  ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-10s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
@@ -68,14 +69,29 @@ refresh: $(STAMP)  ## execute the notebooks again in place, redraw the first pic
 data/laptop.h5: | $(STAMP)
 	$(BIN)/qfp dataset --preset laptop --out $@
 
+# Networks for comparisons, equal steps, one change at a time; a run that was stopped goes on.
+TWIN = network.condition_hidden=256 network.condition_blocks=4 training.minutes=0 training.max_steps=6000
+define twin
+test -e models/$(1).safetensors || { $(BIN)/qfp train --preset laptop --data data/laptop.h5 --out runs/$(1) \
+  $$(test ! -e runs/$(1)/checkpoint.safetensors || echo --resume) $(addprefix --set ,$(TWIN) $(2)) \
+  && $(BIN)/qfp export runs/$(1) models/$(1) --bf16; }
+endef
+
+twins: $(STAMP) data/laptop.h5  ## train the networks that the shipped one is compared with, where models/ lacks them
+	$(call twin,twin-seed1,training.seed=1)
+	$(call twin,twin-no-attention,network.attention=[none$(,)none] network.condition_layers=0)
+	$(call twin,twin-no-gradient,training.curve_target=none training.curve_batch=0 training.curve_neighbours=0 training.curve_mixing=0)
+
 results: $(STAMP) data/laptop.h5  ## measure again what the book quotes: results/ from the weights and the full dataset
-	$(BIN)/qfp evaluate --preset laptop
+	for what in table rivals samplers; do $(BIN)/qfp evaluate $$what || exit 1; done
+	$(BIN)/qfp evaluate networks --weights laptop twin-seed1 twin-no-attention twin-no-gradient
 	$(BIN)/qfp bench solver --preset laptop
 
-clean:  ## remove what was built and run (data/ stays)
-	rm -rf book/_build runs build .pytest_cache
+clean:  ## remove what was built and run (data/ and trained networks in runs/ stay)
+	rm -rf book/_build build .pytest_cache
+	if [ -d runs ]; then find runs -mindepth 1 -maxdepth 1 ! -exec test -e '{}/checkpoint.safetensors' \; -exec rm -rf {} +; fi
 	find src tests notebooks -name __pycache__ -prune -exec rm -rf {} +
 	find notebooks -name .ipynb_checkpoints -prune -exec rm -rf {} +
 
-distclean: clean  ## remove the environment and the data, too
-	rm -rf $(VENV) data src/*.egg-info
+distclean: clean  ## remove the environment, the data and all of runs/, too
+	rm -rf $(VENV) data runs src/*.egg-info

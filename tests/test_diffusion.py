@@ -1,12 +1,16 @@
 """Schedules and single steps against diffusers; samplers on a Gaussian, whose score has a closed form; the score."""
 
 import math
+from types import SimpleNamespace
 
+import numpy as np
 import pytest
 import torch
-from diffusers import DDIMScheduler, DDPMScheduler
+from diffusers import DDIMScheduler, DDPMScheduler, DPMSolverMultistepScheduler
+from diffusers.schedulers import scheduling_dpmsolver_multistep
 
 from qfp.diffusion import (
+    SAMPLERS,
     Schedule,
     guided,
     initial_noise,
@@ -83,6 +87,28 @@ def test_a_whole_ddim_run_is_that_of_diffusers(kind):
     torch.testing.assert_close(got, x.float(), rtol=1e-5, atol=1e-5)
 
 
+@pytest.mark.filterwarnings("ignore:__array__ implementation")  # of diffusers, with NumPy 2
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("steps", [1, 2, 5, 14, 20, 50])
+def test_a_whole_dpm2m_run_is_that_of_diffusers(kind, steps, monkeypatch):
+    def eps_model(x, t):
+        return torch.tanh(x + 0.001 * t.view(-1, 1, 1, 1))
+
+    double = SimpleNamespace(**{**vars(torch), "float32": torch.float64})  # theirs rounds its state to float32
+    monkeypatch.setattr(scheduling_dpmsolver_multistep, "torch", double)
+    schedule, got = Schedule(1000, kind), []
+    theirs = DPMSolverMultistepScheduler(1000, trained_betas=schedule.beta.numpy())
+    times = schedule.respaced(steps, "noise")
+    theirs.set_timesteps(timesteps=times)
+    theirs.sigmas = torch.cat([(-schedule.lam[times]).exp(), torch.zeros(1)])  # its own are float32
+    sample(eps_model, schedule, [3, 4], (1, 4, 4), "dpm2m", steps, callback=lambda i, t, x, x0: got.append((t, x)))
+    x = initial_noise((1, 4, 4), [3, 4])
+    for t, state in got:
+        torch.testing.assert_close(state, x, rtol=1e-12, atol=1e-12)
+        x = theirs.step(eps_model(x, torch.full((2,), t)), t, x).prev_sample
+    assert [t for t, _ in got] == times
+
+
 MEAN, STD = 0.7, 0.4
 
 
@@ -97,12 +123,33 @@ def gaussian_eps(schedule):
 
 
 @pytest.mark.parametrize("kind", KINDS)
-@pytest.mark.parametrize(("sampler", "steps", "tolerance"), [("ancestral", 1000, 0.02), ("ddim", 100, 0.03)])
+@pytest.mark.parametrize(("sampler", "steps", "tolerance"), [("ancestral", 1000, 0.02), ("ddim", 100, 0.03),
+                                                            ("dpm2m", 10, 0.03)])
 def test_samplers_give_the_gaussian_whose_score_they_follow(kind, sampler, steps, tolerance):
     schedule = Schedule(1000, kind)
     x = sample(gaussian_eps(schedule), schedule, [0, 1], (1, 100, 100), sampler, steps)
     assert abs(x.mean() - MEAN) < 5 * STD / math.sqrt(x.numel()) + 0.01
     assert abs(x.std() / STD - 1) < tolerance
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize(("sampler", "order"), [("ddim", 1), ("dpm2m", 2)])
+def test_the_error_falls_with_the_order_of_the_sampler(kind, sampler, order):
+    """The flow of a Gaussian keeps (x - a MEAN) / std of x. Steps even in λ; the last, to the image, is left out."""
+    schedule, errors = Schedule(1000, kind), []
+    schedule.respaced = lambda steps, spacing: Schedule.respaced(schedule, steps + 1, "noise")[1:]
+
+    def invariant(t, x):
+        a, s = schedule.coefficients(torch.tensor([t]), x)
+        return (x - a * MEAN) / (a**2 * STD**2 + s**2).sqrt()
+
+    for steps in (16, 32, 64, 128):
+        seen = []
+        sample(gaussian_eps(schedule), schedule, [3], (1, 4, 4), sampler, steps,
+               callback=lambda i, t, x, x0: seen.append(invariant(t, x)))  # noqa: B023
+        errors.append(float((seen[-1] - seen[0]).abs().max()))
+    assert np.log2(np.divide(errors[:-1], errors[1:])) == pytest.approx(order, abs=0.25)
+    assert order == 1 or errors[0] < 0.05, "16 evaluations are close"
 
 
 def test_langevin_gives_the_gaussian_whose_score_it_follows():
@@ -112,7 +159,7 @@ def test_langevin_gives_the_gaussian_whose_score_it_follows():
     assert abs(x.std() / STD - 1) < 0.04
 
 
-@pytest.mark.parametrize("sampler", ["ancestral", "ddim"])
+@pytest.mark.parametrize("sampler", SAMPLERS)
 def test_an_ideal_model_of_one_image_returns_it(sampler):
     """For data that is one image the exact ε is (x - a x0)/s; the noise-free end must be that image."""
     schedule = Schedule(1000, "cosine", "v")
@@ -166,12 +213,34 @@ def test_noise_belongs_to_the_sample_and_the_step():
 
 
 @pytest.mark.parametrize("draw", [lambda *a: sample(*a, "ancestral", 30), lambda *a: sample(*a, "ddim", 30),
-                                  lambda *a: langevin(*a, levels=5, repeats=2)])
+                                  lambda *a: sample(*a, "dpm2m", 12), lambda *a: langevin(*a, levels=5, repeats=2)])
 def test_a_sample_does_not_depend_on_its_batch(draw):
     schedule = Schedule(1000, "linear")
     together = draw(gaussian_eps(schedule), schedule, list(range(8)), (1, 5, 5))
     alone = torch.cat([draw(gaussian_eps(schedule), schedule, [i], (1, 5, 5)) for i in range(8)])
     torch.testing.assert_close(together, alone)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_steps_are_spaced_as_said(kind):
+    schedule = Schedule(1000, kind)
+    assert schedule.respaced(4) == [999, 666, 333, 0]
+    times = schedule.respaced(20, "noise")
+    log_sigma = -schedule.lam[times[1:]]
+    assert times[0] == 999 and log_sigma[[0, -1]].exp().numpy() == pytest.approx([30, 0.05], rel=0.1)
+    assert np.diff(log_sigma) == pytest.approx(-math.log(600) / 18, rel=0.2)
+    for spacing in ("time", "noise"):
+        assert schedule.respaced(1, spacing) == [999] and schedule.respaced(1000, spacing) == list(range(999, -1, -1))
+        for steps in (2, 5, 12, 300, 700, 998):
+            times = schedule.respaced(steps, spacing)
+            assert len(times) == steps and max(np.diff(times)) < 0 and times[0] == 999 and times[-1] >= 0
+
+
+def test_every_sampler_evaluates_once_a_step():
+    for sampler in SAMPLERS:
+        calls = []
+        sample(lambda x, t: calls.append(t) or x, Schedule(100), [0], (1, 2, 2), sampler, 7)  # noqa: B023
+        assert len(calls) == 7
 
 
 def test_nothing_is_clipped_unless_asked():

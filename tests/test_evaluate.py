@@ -77,11 +77,38 @@ def test_the_table(world, monkeypatch):
     assert result["shuffled"]["within_0"] == result["nearest"]["within_0"] == 0
     assert result["shuffled"]["r_median"] < 0.7 < result["train"]["r_median"]
     assert "consensus" in lines[-2] and "100.0% (72.2% to 100.0%)" in lines[-2]
-    assert evaluate.as_markdown(result).count("\n") == 9
+    assert evaluate.as_markdown(evaluate.rows_of(result)).count("\n") == 9
     assert evaluate.read_result("known") == result and evaluate.read_result("others") == {}
     (world[2] / "models" / "known.safetensors").write_bytes(b"trained again")
     with pytest.raises(SettingsError, match="other weights"):
         evaluate.read_result("known")
+
+
+def test_the_worst_and_what_they_have_in_common(world, monkeypatch):
+    result, (pairs, _, _) = run(world), world
+    worst = result["worst"]
+    assert len(worst) == 10 and all(entry["error"] == 0 for entry in worst)
+    assert [entry["r"] for entry in worst] == sorted(entry["r"] for entry in worst)
+    for entry in worst:
+        assert entry["antidots"] == pairs.antidots[entry["configuration"]].tolist() == entry["found"]
+        assert entry["curve"] == pairs.conductance[entry["potential"], entry["configuration"]].tolist()
+    assert sum(row["n"] for name, row in result["groups"].items() if name != "other") \
+        == sum(len(set(entry["groups"]) - {"other"}) for entry in worst)
+
+
+def test_groups_of_hard_pairs():
+    orbits = [[20, 20, 30], [20, 29, 30], [10, 30, 1], [15, 24, 8], [7, 20, 30], [15, 30, 30]]
+    around = [[14, 30, 30], [16, 30, 30], [15, 29, 30], [15, 31, 30]]  # 4 of 6 neighbours of the last one
+    found = evaluate.groups(orbits, around, DEVICE)
+    assert set(found) == set(evaluate.GROUPS)
+    assert found["symmetric"].tolist() == [True, True, True, False, False, False]
+    assert found["close"].tolist() == [False, False, False, True, False, False]
+    assert found["edge"].tolist() == [False, False, False, False, True, False]
+    assert found["isolated"].tolist() == [True] * 5 + [False]
+    assert found["other"].tolist() == [False] * 5 + [True]
+    copies = [[29, 29, 29], [30, 29, 30], [29, 28, 30]]  # of neighbours of the first: same orbits, other names
+    inside = geometry.orbit(geometry.placement(np.array(copies), DEVICE), DEVICE)
+    assert not evaluate.groups(orbits[:1], inside, DEVICE)["isolated"][0]
 
 
 def test_test_rows_are_of_unseen_configurations_one_potential_each(world):

@@ -95,6 +95,8 @@ def network_of(preset):
 AUC = [(f"head {k}", *RNG.random((4, 5))) for k in range(4)]
 POINTING = {kind: tuple(RNG.random((3, 4))) for kind in ("full", "planes", "end")}
 MAPS = RNG.normal(size=(6, 60, 60))
+AGAINST_NOISE = {"noise": np.geomspace(0.2, 2e4, 10), "given": np.sort(RNG.random((3, 10)), 0)[[1, 0, 2]],
+                 "null": np.sort(RNG.random((3, 10)), 0)[[1, 0, 2]], "readout": 0.9}
 FIGURES = {
     "network of laptop": lambda: figures_network.network(*network_of("laptop")),
     "network of paper": lambda: figures_network.network(*network_of("paper")),
@@ -108,6 +110,8 @@ FIGURES = {
     "attention auc": lambda: figures_network.attention_auc(np.geomspace(100, 0.1, 5), {"down15": AUC, "up15": AUC}, 0.85),
     "score planes": lambda: figures_network.score_planes({name: plane() for name in "abcd"}, 0.02),
     "score pointing": lambda: figures_network.score_pointing(np.geomspace(0.1, 20, 4), {"network": POINTING, "∅": POINTING}, 0.2),
+    "score against noise": lambda: figures_network.score_against_noise(
+        {"within one site": {"a": AGAINST_NOISE, "b": AGAINST_NOISE}, "r": {"a": AGAINST_NOISE | {"readout": None}}}),
     "wire and curve": lambda: figures_network.wire_and_curve(IMAGE, PAIR, FIELDS, CURVE, title="V = 0"),
     "rings": lambda: figures.rings(dict.fromkeys("abc", window())),
     "solver cost": lambda: figures.solver_cost(np.array([20, 50, 70]), {"Kwant": CURVE[:3], "here": CURVE[3:6]}, [(20, 50, 9.0, 4)]),

@@ -10,8 +10,8 @@ SOURCE = Path(__file__).parents[1] / "src" / "qfp"
 # What each module may import from qfp. A new module needs a line here.
 PHYSICS = {"__init__", "config", "geometry", "device", "leads", "green", "dataset", "sweep", "workers",
            "generate"}
-CORE = {"config", "diffusion", "attention", "unet", "vae"}  # the network; it knows no physics and no file
-MODEL = CORE | {"geometry", "dataset", "checkpoint"}
+CORE = {"config", "diffusion", "attention", "unet", "vae", "precision"}  # the network; it knows no physics and no file
+MODEL = CORE | {"geometry", "dataset", "interpolate", "checkpoint"}
 USE = MODEL | {"curves", "decode", "metrics", "probes"}
 ALLOWED = {
     "__init__": set(),
@@ -31,6 +31,8 @@ ALLOWED = {
     "unet": {"config", "attention"},
     "vae": {"config"},
     "sam": set(),
+    "interpolate": set(),
+    "precision": set(),
     "checkpoint": CORE | {"dataset"},
     "metrics": {"config", "geometry"},
     "decode": USE | {"figures"},  # `qfp decode --out` draws what it found
@@ -38,6 +40,10 @@ ALLOWED = {
     "preview": CORE | {"decode", "metrics"},
     "train": MODEL | {"sam", "preview"},
     "evaluate": USE,
+    "samplers": USE | {"evaluate"},
+    "readers": {"train", "config", "metrics", "sweep", "interpolate"},
+    "rivals": USE | {"sweep", "evaluate", "samplers", "readers"},
+    "diagnose": USE | {"evaluate", "samplers", "train"},
     "figures": set(),
     "figures_network": {"figures"},
     "explore": USE | {"green", "device", "figures_network"},

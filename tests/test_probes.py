@@ -33,8 +33,9 @@ def condition(model):
                                            ("paper", "down60 down30 down15 up15 up30 up60")])
 def test_architecture_is_read_off_the_modules(preset, names):
     network = load_preset(preset).network
+    target = load_preset(preset).training.curve_target
     with torch.device("meta"):
-        model = UNet(network, DEVICE.field_points)
+        model = UNet(network, DEVICE.field_points, target)
     stages = probes.architecture(model)
     assert " ".join(stage["name"] for stage in stages) == names
     levels = len(network.channels)
@@ -44,7 +45,9 @@ def test_architecture_is_read_off_the_modules(preset, names):
         assert stage["condition"] == network.condition_channels[level]
         assert stage["convolutions"] == 2 * network.blocks
         assert stage["heads"] == (network.heads if network.attention[level] != "none" else 0)
-    assert probes.condition_path(model)["tokens"] == network.condition_tokens
+    path = probes.condition_path(model)
+    assert path["tokens"] == 30 and path["positions"] == (target == "positions")
+    assert (path["hidden"], path["blocks"]) == (network.condition_hidden, network.condition_blocks)
 
 
 def test_watching_leaves_the_pass_as_it_is(model, condition):

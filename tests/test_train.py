@@ -10,6 +10,7 @@ import torch
 from qfp import checkpoint, dataset
 from qfp.config import SettingsError, load_preset, stream
 from qfp.diffusion import Schedule, guided, sample
+from qfp.preview import preview
 from qfp.sam import Plain, Sam
 from qfp.train import (
     Batches,
@@ -22,7 +23,7 @@ from qfp.train import (
 )
 
 DEVICE = load_preset("smoke").device
-TINY = {"channels": [8, 16], "condition_channels": [4, 4], "condition_width": 16, "condition_tokens": 4, "grid_width": 8}
+TINY = {"channels": [8, 16], "condition_channels": [4, 4], "condition_width": 16, "condition_hidden": 16, "grid_width": 40}
 
 
 def tiny(network=TINY, **training):
@@ -94,7 +95,7 @@ def test_exported_weights_reproduce_their_samples(pairs, tmp_path, bf16):
 
 def test_it_overfits_four_samples(pairs, tmp_path):
     """Four curves, one potential: 20 DDIM steps from noise give each curve its own image."""
-    network = {**TINY, "channels": [24, 48], "condition_channels": [8, 16], "condition_width": 32, "grid_width": 32,
+    network = {**TINY, "channels": [24, 48], "condition_channels": [8, 16], "condition_width": 32, "condition_hidden": 64, "grid_width": 40,
                "attention": ["none", "full"]}
     config = tiny(network, batch=8, curve_batch=8, learning_rate=4e-3, condition_dropout=0.0)
     normal = batches(config, pairs).normal
@@ -145,12 +146,10 @@ def test_times_are_sampled_as_named(pairs, sampling, mean):
 
 
 def test_position_loss_is_the_soft_cross_entropy():
-    logits, centres = torch.randn(3, 2, 60, 60), torch.randint(6, 54, (3, 2, 2)).float()
-    y, x = torch.meshgrid(torch.arange(60), torch.arange(60), indexing="ij")
-    target = torch.exp(-((x - centres[..., 0, None, None]) ** 2 + (y - centres[..., 1, None, None]) ** 2) / 2)
-    target = (target / target.sum((-1, -2), keepdim=True)).flatten(2)
-    want = torch.nn.functional.cross_entropy(logits.flatten(0, 1).flatten(1), target.flatten(0, 1))
-    torch.testing.assert_close(position_loss(logits, centres), want)
+    profiles, centres = torch.randn(3, 2, 2, 60).log_softmax(-1), torch.randint(6, 54, (3, 2, 2)).float()
+    target = torch.exp(-((torch.arange(60) - centres[..., None]) ** 2) / (2 * 0.5**2))
+    want = torch.nn.functional.cross_entropy(profiles.flatten(0, 2), (target / target.sum(-1, keepdim=True)).flatten(0, 2))
+    torch.testing.assert_close(position_loss(profiles, centres, 0.5), want)
 
 
 @pytest.mark.parametrize("target", ["none", "pooled", "positions"])
@@ -222,6 +221,12 @@ def test_the_log_tells_losses_by_noise_level(pairs, tmp_path):
     assert list(losses_line["levels"]) == ["<0.5", "0.5-2.0", "2.0-5.0", ">5.0"]
     assert set(preview_line["preview"]) >= {"r_median"}
     assert (tmp_path / "run" / "preview.png").stat().st_size > 1000
+
+
+def test_a_preview_without_dev_pairs_is_empty(tmp_path):
+    """A dataset of a few configurations has none."""
+    assert not len(dataset.split(12, 2, "config", 0)["dev"])
+    assert preview(None, None, None, np.empty((0, 2), int), None, None, tmp_path / "preview.png") == {}
 
 
 def test_errors_are_one_line_and_lose_nothing(pairs, tmp_path):

@@ -92,12 +92,13 @@ def test_conditions_are_encoded_once_and_reused(model):
 
 
 @pytest.mark.parametrize(("target", "shape"), [("positions", (2, 2, 60, 60)), ("pooled", (2, 1, 15, 15))])
-def test_the_curve_head_reads_the_features_of_the_maps(target, shape):
+def test_what_the_extra_curves_train(target, shape):
     net, curve = UNet(CONFIG.network, 64, target), torch.randn(2, 64)
     assert net.curve(curve).shape == shape
     net.curve(curve).square().sum().backward()
     trained = {n.split(".")[1] for n, p in net.condition.named_parameters("condition") if p.grad is not None}
-    assert trained == {"enter", "stem", "embed", "position", "layers", "value", "to_grid"}  # all but null and maps
+    reading = {"across", "along"} if target == "positions" else {"layers", "columns", "rows"}
+    assert trained == {"enter", "stem", "embed", "position"} | reading
 
 
 def test_attention_none_leaves_the_concatenation():

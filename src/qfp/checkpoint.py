@@ -1,5 +1,7 @@
 """Weights on disk: checkpoints of a run, exported weights, and reading them back. safetensors and JSON, no pickles."""
 
+import glob
+import hashlib
 import json
 import os
 import shutil
@@ -15,7 +17,7 @@ from .diffusion import Schedule
 from .unet import UNet
 
 CHECKPOINT, LOG = "checkpoint.safetensors", "log.jsonl"
-FP32_LIMIT = 16 * 2**20  # bytes; larger weights are exported as bf16
+FILE_LIMIT = 31 * 2**19  # bytes of weights in an exported file: with names and meta it stays under 16 MiB
 
 
 def atomic(path, write):
@@ -84,24 +86,65 @@ def strict_load(model, state, where):
     model.load_state_dict(state)
 
 
-def export(folder, out, bf16=None):
-    """Write `out`.safetensors (EMA weights), `out`.json (what they are) and `out`.jsonl (the log) of a run's checkpoint.
+def shards(weights, limit):
+    """Weights cut into dicts of at most `limit` bytes, in their order; a tensor beyond the limit has one for itself."""
+    parts, size = [{}], 0
+    for name, value in weights.items():
+        if parts[-1] and size + value.nbytes > limit:
+            parts.append({})
+            size = 0
+        parts[-1][name] = value
+        size += value.nbytes
+    return parts
 
-    bf16: halve the file; by default where fp32 would take more than 16 MiB."""
+
+def export(folder, out, bf16=None):
+    """Write a run's EMA weights to `out`.safetensors, what they are to `out`.json, and its log to `out`.jsonl.
+
+    bf16: halve the weights; by default where fp32 would take more than 16 MiB. Weights that take more even so are
+    cut into files of less, `out`-00001-of-00002.safetensors and so on, and the JSON has the sha256 of each. Replaces
+    what an earlier export of this name wrote; returns the meta. Raises SettingsError where there is no checkpoint."""
     folder, out = Path(folder), Path(out)
     tensors, meta = read(folder / CHECKPOINT)
     weights = {k.removeprefix("module."): v for k, v in part(tensors, "ema").items() if k.startswith("module.")}
     if bf16 is None:
-        bf16 = sum(4 * v.numel() for v in weights.values()) > FP32_LIMIT
+        bf16 = sum(4 * v.numel() for v in weights.values()) > FILE_LIMIT
     if bf16:
         weights = {k: v.bfloat16() for k, v in weights.items()}
     out.parent.mkdir(parents=True, exist_ok=True)
     meta = {**meta, "dtype": "bfloat16" if bf16 else "float32", "parameters": sum(v.numel() for v in weights.values())}
-    atomic(f"{out}.safetensors", lambda p: save_file(weights, p, {"meta": json.dumps(meta)}))
+    parts = shards(weights, FILE_LIMIT)
+    names = [f"{out.name}-{i + 1:05d}-of-{len(parts):05d}.safetensors" for i in range(len(parts))]
+    files = [out.with_name(name) for name in (names if len(parts) > 1 else [f"{out.name}.safetensors"])]
+    for file, tensors in zip(files, parts, strict=True):
+        atomic(file, lambda p, tensors=tensors: save_file(tensors, p, {"meta": json.dumps(meta)}))
+    if len(parts) > 1:
+        meta["shards"] = {file.name: sha256(file) for file in files}
     write_json(f"{out}.json", meta)
+    for stale in {*out.parent.glob(f"{glob.escape(out.name)}-?????-of-?????.safetensors"),
+                  out.with_name(f"{out.name}.safetensors")} - {*files}:
+        stale.unlink(missing_ok=True)
     if (folder / LOG).is_file():
         atomic(f"{out}.jsonl", lambda p: shutil.copyfile(folder / LOG, p))
     return meta
+
+
+def sha256(path):
+    """sha256 of a file."""
+    with open(path, "rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def read_shards(described, files):
+    """Tensors of all shards {path: sha256} that the JSON file `described` names."""
+    tensors = {}
+    for path, expected in files.items():
+        if not path.is_file():
+            raise SettingsError(f"{path.name} is missing: {described} needs {len(files)} shards beside it")
+        if sha256(path) != expected:
+            raise SettingsError(f"{path} is not the shard that {described.name} describes: its sha256 differs")
+        tensors |= read(path)[0]
+    return tensors
 
 
 def config_of(values, where):
@@ -121,25 +164,26 @@ def normalisation_of(meta):
 def load_model(name_or_path, device="cpu"):
     """Network of exported weights (eval mode, float32), with its Config, Normalisation, Schedule and meta dict.
 
-    A name stands for models/NAME.safetensors. SettingsError where files are missing or do not fit."""
+    A name stands for models/NAME.safetensors; where NAME.json lists shards, for these. SettingsError where files are
+    missing or do not fit."""
     path = Path(name_or_path)
     if path.suffix != ".safetensors":
         path = project_root() / "models" / f"{name_or_path}.safetensors"
-    if not path.is_file():
-        raise SettingsError(f"no weights at {path}: train with `qfp train`, or name a .safetensors file")
-    tensors, _ = read(path)
     described = path.with_suffix(".json")
     if not described.is_file():
-        raise SettingsError(f"{path.name} needs its description {described.name} beside it")
+        if path.is_file():
+            raise SettingsError(f"{path.name} needs its description {described.name} beside it")
+        raise SettingsError(f"no weights at {path}: train with `qfp train`, or name a .safetensors file")
     try:
         meta = json.loads(described.read_text())
         normal = normalisation_of(meta)
         config = config_of(meta["config"], described.name)
+        files = {path.with_name(name): expected for name, expected in dict(meta.get("shards", {})).items()}
     except (KeyError, TypeError, ValueError) as error:
         raise SettingsError(f"{described} does not describe weights: {type(error).__name__} {error}") from None
     if dataset.contract(config.device, normal) != meta.get("contract"):
         raise SettingsError(f"{described}: contract hash and settings disagree; the file was changed or is too old")
-    model = network_of(config)
+    model, tensors = network_of(config), read_shards(described, files) if files else read(path)[0]
     strict_load(model, {k: v.float() for k, v in tensors.items()}, path.name)
     schedule = Schedule(config.diffusion.steps, config.diffusion.schedule, config.diffusion.prediction)
     return model.to(device).eval(), config, normal, schedule, meta

@@ -1,6 +1,7 @@
 """The `qfp` command. Every error of use is one line on stderr and exit code 2; handlers import what they need."""
 
 import argparse
+import importlib
 import json
 import sys
 import time
@@ -18,6 +19,12 @@ class Parser(argparse.ArgumentParser):
 
     def error(self, message):
         self.exit(2, f"{self.prog}: error: {message}\n")
+
+
+EVALUATIONS = {  # module of qfp, its function, and the file of results/ that it writes
+    "table": ("evaluate", "run_evaluate", "evaluate"), "rivals": ("rivals", "run_rivals", "rivals"),
+    "samplers": ("samplers", "run_samplers", "samplers"), "networks": ("diagnose", "run_diagnose", "networks"),
+}
 
 
 def parse_changes(pairs):
@@ -169,21 +176,45 @@ def make_dataset(arguments):
 
 
 def train(arguments):
-    """`qfp train`."""
+    """`qfp train`; the exit code is 3 where a slice ended before the run was finished."""
     from . import train as training
 
     config = config_of(arguments)
-    training.train(config, arguments.data or f"data/{config.preset}.h5", arguments.out or f"runs/train-{config.preset}",
-                   resume=arguments.resume, init=arguments.init)
+    out = arguments.out or f"runs/train-{config.preset}"
+    meta = training.train(config, arguments.data or f"data/{config.preset}.h5", out, resume=arguments.resume,
+                          init=arguments.init, slice_minutes=arguments.slice_minutes)
+    done = training.share_done(config.training, meta["step"], meta["minutes"])
+    so_far = f"step {meta['step']}, {meta['minutes']:.1f} minutes trained, checkpoint in {out}"
+    print(f"finished: {so_far}" if done >= 1 else f"not finished ({done:.0%}): {so_far}; go on with --resume")
+    return 0 if done >= 1 else 3
+
+
+def export(arguments):
+    """`qfp export`."""
+    from . import checkpoint
+
+    out = arguments.out.removesuffix(".safetensors")
+    taken = [name for name in (f"{out}.json", f"{out}.safetensors") if Path(name).exists()]
+    if taken and not arguments.force:
+        raise SettingsError(f"{taken[0]} exists already: give --force to replace it, or another OUT")
+    meta = checkpoint.export(arguments.run, out, arguments.bf16)
+    print(f"{out}.json: {meta['parameters']} parameters as {meta['dtype']} in {len(meta.get('shards', [0]))} file(s), "
+          f"after {meta['step']} steps")
 
 
 def evaluate(arguments):
     """`qfp evaluate`."""
-    from . import evaluate as evaluation
-
     config = config_of(arguments)
-    evaluation.run_evaluate(config, arguments.weights or config.weights, arguments.data, arguments.out, arguments.curves,
-                            arguments.consensus_curves)
+    weights, what = arguments.weights or [config.weights], arguments.what
+    if what != "networks" and len(weights) > 1:
+        raise SettingsError(f"--weights {' '.join(weights)}: `qfp evaluate {what}` takes one; `qfp evaluate networks` compares")
+    if what != "table" and arguments.consensus_curves is not None:
+        raise SettingsError(f"--consensus-curves belongs to `qfp evaluate table`, not to {what}")
+    module, function, name = EVALUATIONS[what]
+    options = {"data": arguments.data, "out": arguments.out or f"results/{name}.json"}
+    options |= {key: value for key in ("curves", "consensus_curves") if (value := getattr(arguments, key)) is not None}
+    module = importlib.import_module(f"qfp.{module}")
+    getattr(module, function)(config, weights if what == "networks" else weights[0], **options)
 
 
 def decode(arguments):
@@ -237,13 +268,22 @@ def parser():
     sub.add_argument("--out", metavar="DIR", help="default runs/train-PRESET")
     sub.add_argument("--resume", action="store_true", help="go on from the last checkpoint in --out")
     sub.add_argument("--init", metavar="WEIGHTS", help="start from these weights, with a fresh optimiser")
+    sub.add_argument("--slice-minutes", type=float, metavar="M", help="end after so much wall time with a checkpoint, "
+                     "exit code 3 where the run is not finished; --resume goes on with the same plan")
 
-    sub = command("evaluate", evaluate, "score weights on test configurations, beside simple rivals")
-    sub.add_argument("--weights", help="name in models/, or a .safetensors file")
+    sub = command("export", export, "write a run's averaged weights to files under 16 MiB each", preset=False)
+    sub.add_argument("run", metavar="RUN", help="folder of `qfp train`")
+    sub.add_argument("out", metavar="OUT", help="such as models/paper, for models/paper.safetensors, .json and .jsonl")
+    sub.add_argument("--bf16", action="store_true", default=None, help="halve them (default: above 16 MiB)")
+    sub.add_argument("--force", action="store_true", help="replace an earlier export of that name")
+
+    sub = command("evaluate", evaluate, "measure what the book quotes: a table of scores, rivals, samplers, networks")
+    sub.add_argument("what", nargs="?", default="table", choices=EVALUATIONS, help="default table")
+    sub.add_argument("--weights", nargs="+", help="name in models/, or a .safetensors file; networks: several")
     sub.add_argument("--data", metavar="FILE", default="data/laptop.h5")
-    sub.add_argument("--out", metavar="FILE", default="results/evaluate.json")
-    sub.add_argument("--curves", type=int, default=500, help="test configurations (default 500)")
-    sub.add_argument("--consensus-curves", type=int, default=200, help="of them with many samples each (default 200)")
+    sub.add_argument("--out", metavar="FILE", help="default results/evaluate.json, rivals.json, samplers.json, networks.json")
+    sub.add_argument("--curves", type=int, help="test configurations (default: table 1000, samplers 200, others 300)")
+    sub.add_argument("--consensus-curves", type=int, help="table: of them with many samples each (default 1000)")
 
     sub = command("decode", decode, "decode magnetoconductance curves into LDOS and antidots", preset=False)
     sub.add_argument("curves", nargs="+", metavar="CURVE.csv", help="columns field [rad/plaquette], conductance [e^2/h]")

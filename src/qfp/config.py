@@ -58,7 +58,8 @@ class Network:
     attention: tuple  # 'full', 'linear' or 'none' per level
     blocks: int  # residual convolution blocks per level and direction
     heads: int  # of width channels / heads
-    condition_tokens: int  # tokens of the condition transformer, linear functionals of the curve
+    condition_hidden: int  # width of the residual MLP that reads the curve
+    condition_blocks: int  # its residual blocks
     condition_width: int  # token width of the condition transformer
     condition_layers: int
     grid_width: int  # channels of the curve's features at 15 x 15, from which all its maps are read
@@ -79,6 +80,7 @@ class Diffusion:
 class Training:
     """Optimisation."""
 
+    seed: int  # of the initial weights and of every batch; the split has the preset's
     split: str  # 'config' or 'pair'
     optimizer: str  # 'adamw' or 'sam'
     learning_rate: float
@@ -96,6 +98,9 @@ class Training:
     curve_target: str  # what the extra curves are decoded to: 'none', 'pooled' or 'positions'
     curve_batch: int  # extra curves a step
     curve_weight: float
+    curve_sigma: float  # width of the soft position labels [sites]
+    curve_mixing: float  # size of the random combination of potentials in an extra curve; 0: none
+    curve_neighbours: int  # training curves from which those of other configurations are interpolated; 0: not at all
     checkpoint_minutes: float
     precision: str  # 'auto' (bf16 where the processor is faster with it), 'fp32' or 'bf16'
 
@@ -104,7 +109,7 @@ class Training:
 class Sampling:
     """How curves are decoded."""
 
-    sampler: str  # 'ancestral' or 'ddim'
+    sampler: str  # 'ancestral', 'ddim' or 'dpm2m'
     steps: int
     gamma: float  # deformation of Sec. II; 1 is the plain conditional score
     samples: int  # images per curve
@@ -232,6 +237,8 @@ def _check(config, where):
          "network: unshuffle and the number of levels must take 60 pixels to 15 (unshuffle 1: three levels, 2: two)"),
         (all(width % network.heads == 0 for width in (*network.channels, network.condition_width)),
          "network: channels and condition_width must be multiples of heads"),
+        (network.grid_width > 32 or training.curve_target != "positions",
+         "network: grid_width must be above 32, the channels of the believed positions"),
         (diffusion.schedule in ("linear", "cosine"), "diffusion: schedule is 'linear' or 'cosine'"),
         (diffusion.prediction in ("epsilon", "v"), "diffusion: prediction is 'epsilon' or 'v'"),
         (training.split in ("config", "pair"), "training: split is 'config' or 'pair'"),
@@ -239,8 +246,11 @@ def _check(config, where):
         (training.time_sampling in ("uniform", "max2"), "training: time_sampling is 'uniform' or 'max2'"),
         (training.curve_target in ("none", "pooled", "positions"),
          "training: curve_target is 'none', 'pooled' or 'positions'"),
+        (training.curve_neighbours == 0 and training.curve_mixing == 0
+         or training.split == "config" and training.curve_target == "positions",
+         "training: curve_neighbours and curve_mixing need split 'config' and curve_target 'positions'"),
         (training.precision in ("auto", "fp32", "bf16"), "training: precision is 'auto', 'fp32' or 'bf16'"),
-        (sampling.sampler in ("ancestral", "ddim"), "sampling: sampler is 'ancestral' or 'ddim'"),
+        (sampling.sampler in ("ancestral", "ddim", "dpm2m"), "sampling: sampler is 'ancestral', 'ddim' or 'dpm2m'"),
         (1 <= sampling.steps <= diffusion.steps, "sampling: steps must lie between 1 and diffusion.steps"),
         (config.dataset.configurations >= 4, "dataset: configurations must be at least 4"),
     ]
@@ -263,6 +273,37 @@ def digest(*values):
 def stream(name, *index):
     """Random generator that is a pure function of a name and indices: item 7 is the same alone or in a batch."""
     return np.random.default_rng([zlib.crc32(name.encode()), *index])
+
+
+class Silent:
+    """What `progress_bar` gives where tqdm is not installed: it shows nothing, but `write` prints."""
+
+    def __init__(self, items):
+        self.items = items
+
+    def __iter__(self):
+        return iter(self.items)
+
+    def __enter__(self):
+        return self
+
+    def update(self, *_):
+        """Nothing to show."""
+
+    __exit__ = set_postfix_str = close = update
+
+    def write(self, text):
+        """A line on stdout, as tqdm has it."""
+        print(text, flush=True)
+
+
+def progress_bar(items=None, **options):
+    """tqdm(items, **options), or Silent: a machine lent for computing may have no tqdm."""
+    try:
+        from tqdm import tqdm
+    except ImportError:
+        return Silent(items)
+    return tqdm(items, **options)
 
 
 def write_atomic(path, write):

@@ -15,13 +15,13 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from tqdm import tqdm
 
 from . import geometry, metrics
 from .checkpoint import load_model
-from .config import SettingsError, stream, write_atomic
+from .config import SettingsError, progress_bar, stream, write_atomic
 from .curves import read_curve
 from .diffusion import guided, sample
+from .precision import for_samples
 
 NOTE = ("note: a curve fixes the antidots only up to a shift along y and the two inversions; positions are given in the "
         "canonical placement, one of the four copies, centred along y")
@@ -46,8 +46,8 @@ def disc_means(ldos, device):
     kernel = torch.zeros(1, 1, 2 * r + 1, 2 * r + 1, dtype=torch.float64)
     dx, dy = geometry.disc(r).T
     kernel[0, 0, dy + r, dx + r] = 1 / len(dx)
-    image = torch.as_tensor(np.asarray(ldos, np.float64))[:, None]
-    means = torch.nn.functional.conv2d(image, kernel)  # (B, 1, L - 2r, W - 2r)
+    parts = torch.as_tensor(np.asarray(ldos, np.float64))[:, None].split(256)  # conv2d copies each image 2 MB large
+    means = torch.cat([torch.nn.functional.conv2d(image, kernel) for image in parts])  # (B, 1, L - 2r, W - 2r)
     return means[:, 0, margin:-margin, margin:-margin].flatten(1).numpy()
 
 
@@ -114,13 +114,14 @@ def draw(bundle, curves, seeds, steps=None, sampler=None, gamma=None, batch=32, 
     seeds = np.asarray(seeds, np.uint64)
     rows = np.repeat(np.arange(len(curves)), seeds.shape[1])  # curve of each image
     images = []
-    for start in tqdm(range(0, len(rows), batch), desc="samples", unit="batch", disable=not progress):
+    for start in progress_bar(range(0, len(rows), batch), desc="samples", unit="batch", disable=not progress):
         part = slice(start, start + batch)
         own, local = np.unique(rows[part], return_inverse=True)
-        condition = model.encode(constants.curve(np.asarray(curves)[own])).index(torch.as_tensor(local))
-        eps = guided(model, schedule, condition, gamma)
         shape = (1, config.device.length, config.device.length)
-        x = sample(eps, schedule, seeds.ravel()[part].tolist(), shape, sampler, steps)
+        with for_samples(schedule):
+            condition = model.encode(constants.curve(np.asarray(curves)[own])).index(torch.as_tensor(local))
+            eps = guided(model, schedule, condition, gamma)
+            x = sample(eps, schedule, seeds.ravel()[part].tolist(), shape, sampler, steps)
         images.append(constants.ldos(x))
     return np.concatenate(images).reshape(*seeds.shape, config.device.length, config.device.width)
 

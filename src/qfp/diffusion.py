@@ -9,9 +9,15 @@ import math
 import numpy as np
 import torch
 
+SAMPLERS = {  # η of Song et al., order in λ, spacing of the steps
+    "ancestral": (1.0, 1, "time"),
+    "ddim": (0.0, 1, "time"),
+    "dpm2m": (0.0, 2, "noise"),
+}
+
 
 def score_from_eps(eps, alpha_bar):
-    """Score ∇_x log P_t(x) of the noised data (Sec. II): -ε / sqrt(1 - alpha_bar). The one place where it is defined."""
+    """Score ∇_x log P_t(x) of the noised data (Sec. II): -ε / sqrt(1 - alpha_bar). The one place that defines it."""
     return -eps / (1 - alpha_bar) ** 0.5
 
 
@@ -19,7 +25,7 @@ class Schedule:
     """Forward process of T steps; `beta` and `alpha_bar` are float64 tensors (T,).
 
     kind: 'linear' (Ho et al., β from 1e-4 to 0.02 at T = 1000) or 'cosine' (Nichol and Dhariwal).
-    prediction: what the network is trained to give, 'epsilon' (ε) or 'v' = sqrt(alpha_bar) ε - sqrt(1 - alpha_bar) x_0."""
+    prediction: what the network is trained for, 'epsilon' (ε) or 'v' = sqrt(alpha_bar) ε - sqrt(1 - alpha_bar) x_0."""
 
     def __init__(self, steps, kind="linear", prediction="epsilon"):
         self.steps, self.kind, self.prediction = steps, kind, prediction
@@ -34,6 +40,7 @@ class Schedule:
         if prediction not in ("epsilon", "v"):
             raise ValueError(f"prediction must be 'epsilon' or 'v', not {prediction!r}")
         self.alpha_bar = torch.cumprod(1 - self.beta, 0)
+        self.lam = (self.alpha_bar / (1 - self.alpha_bar)).log() / 2
 
     def coefficients(self, t, x):
         """sqrt(alpha_bar_t), sqrt(1 - alpha_bar_t), each (B, 1, ..) in the dtype of x; t = -1 is the clean image."""
@@ -73,22 +80,29 @@ class Schedule:
         a, s = self.coefficients(t, x)
         return (x - s * eps) / a
 
-    def q_posterior(self, x0, x, t, previous=None):
-        """Mean and variance of q(x_s | x_t, x_0), Ho et al. Eqs. (6) and (7); s = t - 1, or `previous` (B,) < t."""
+    def q_posterior(self, x0, x, t, previous=None, eta=1.0):
+        """Mean and variance of q(x_s | x_t, x_0), Song et al. Eq. (7); s = t - 1, or `previous` (B,) < t.
+
+        eta scales their σ; 1 is the forward process itself (Ho et al. Eqs. (6) and (7)), at 0 nothing is random."""
         a, s = self.coefficients(t, x)
         a_prev, s_prev = self.coefficients(t - 1 if previous is None else previous, x)
-        alpha = (a / a_prev) ** 2  # 1 - β of the (possibly long) step
-        beta = 1 - alpha
-        mean = a_prev * beta / s**2 * x0 + alpha.sqrt() * s_prev**2 / s**2 * x
-        return mean, beta * s_prev**2 / s**2
+        beta = 1 - (a / a_prev) ** 2  # of the (possibly long) step
+        variance = eta**2 * beta * s_prev**2 / s**2
+        return a_prev * x0 + (s_prev**2 - variance).sqrt() * (x - a * x0) / s, variance
 
-    def respaced(self, steps):
-        """`steps` of the T steps, from T-1 down to 0, evenly spaced."""
+    def respaced(self, steps, spacing="time"):
+        """`steps` of the T steps, falling from T-1: 'time', evenly to 0; 'noise', then evenly in log σ from 30 to 0.05.
+
+        σ = sqrt((1 - alpha_bar)/alpha_bar), of the noise beside an image of unit variance."""
         if not 1 <= steps <= self.steps:
             raise ValueError(f"{steps} sampling steps; choose 1 to {self.steps}")
-        if steps == 1:
-            return [self.steps - 1]
-        return [int(t) for t in np.round(np.linspace(self.steps - 1, 0, steps))]
+        rising = np.linspace(self.steps - 1, 0, steps)[::-1]
+        if spacing == "noise":
+            log_sigma = np.linspace(math.log(0.05), math.log(30), steps - 1)
+            rising = np.append(np.interp(log_sigma, -self.lam.numpy(), np.arange(self.steps)), self.steps - 1)
+        index = np.arange(steps)  # where neighbours round to one step, they take the next ones
+        rising = np.minimum(np.maximum.accumulate(np.round(rising) - index), self.steps - steps) + index
+        return [int(t) for t in rising[::-1]]
 
 
 def guided(model, schedule, condition, gamma=1.0):
@@ -121,33 +135,32 @@ def initial_noise(shape, seeds, device="cpu"):
 
 @torch.no_grad()
 def sample(eps_model, schedule, seeds, shape, sampler="ancestral", steps=None, clip=None, callback=None, device="cpu"):
-    """Draw one image per seed, (B, *shape) float32, from `eps_model(x, t) -> ε`.
+    """Draw one image per seed, (B, *shape) float32, from `eps_model(x, t) -> ε`, evaluated once a step.
 
-    sampler: 'ancestral' (Ho et al., Algorithm 2; all T steps are the paper's generation) or 'ddim' (Song et al., η = 0),
-    both with any number of steps. clip: bound on |x0_hat|, by default none, as LDOS is not bounded.
-    callback(step_index, t, x, x0_hat) sees the state before each step. The state is float64: at the end of a cosine
-    schedule ε -> x0 divides by sqrt(alpha_bar) = 5e-5."""
-    if sampler not in ("ancestral", "ddim"):
-        raise ValueError(f"sampler must be 'ancestral' or 'ddim', not {sampler!r}")
-    times = schedule.respaced(steps or schedule.steps)
-    x = initial_noise(shape, seeds, device)
+    sampler: 'ancestral' (Ho et al., Algorithm 2; all T steps are the paper's generation), 'ddim' (Song et al., η = 0)
+    or 'dpm2m' (DPM-Solver++(2M), Lu et al. 2022, Algorithm 2), with any number of steps, spaced as in SAMPLERS.
+    clip: bound on |x0_hat|, by default none, as LDOS is not bounded. callback(step_index, t, x, x0_hat) sees the state
+    before each step. The state is float64: at a cosine schedule's end ε -> x0 divides by sqrt(alpha_bar) = 5e-5."""
+    if sampler not in SAMPLERS:
+        raise ValueError(f"sampler must be one of {', '.join(SAMPLERS)}, not {sampler!r}")
+    eta, order, spacing = SAMPLERS[sampler]
+    times = schedule.respaced(steps or schedule.steps, spacing)
+    x, last = initial_noise(shape, seeds, device), None
     for index, (now, after) in enumerate(zip(times, times[1:] + [-1], strict=True)):
         t = torch.full((len(x),), now, device=device)
-        previous = torch.full_like(t, after)
-        eps = eps_model(x, t).double()
-        x0_hat = schedule.x0_from_eps(eps, x, t)
+        x0_hat = schedule.x0_from_eps(eps_model(x, t).double(), x, t)
         if clip is not None:
             x0_hat = x0_hat.clamp(-clip, clip)
         if callback is not None:
             callback(index, now, x, x0_hat)
-        if sampler == "ancestral":
-            x, variance = schedule.q_posterior(x0_hat, x, t, previous)
-            if after >= 0:
-                x = x + variance.sqrt() * step_noise(shape, seeds, 1 + now, device)
-        else:
-            a, s = schedule.coefficients(t, x)
-            a_prev, s_prev = schedule.coefficients(previous, x)
-            x = a_prev * x0_hat + s_prev * (x - a * x0_hat) / s
+        x0 = x0_hat
+        if order == 2 and index > 0 and after >= 0:  # x0_hat continued in λ to the middle of the step
+            h, h_last = schedule.lam[after] - schedule.lam[now], schedule.lam[now] - schedule.lam[times[index - 1]]
+            x0 = x0_hat + float(h / h_last) / 2 * (x0_hat - last)
+        x, variance = schedule.q_posterior(x0, x, t, torch.full_like(t, after), eta)
+        if eta and after >= 0:
+            x = x + variance.sqrt() * step_noise(shape, seeds, 1 + now, device)
+        last = x0_hat
     return x.float()
 
 

@@ -12,14 +12,14 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from tqdm import tqdm
 
 from . import dataset, decode, geometry, metrics
 from .checkpoint import load_model, write_json
-from .config import SettingsError, as_dict, digest, project_root, stream, write_atomic
+from .config import SettingsError, as_dict, digest, progress_bar, project_root, stream, write_atomic
 
 BLOCK = 20  # curves of one block of samples
 TRAIN_CURVES = 200  # training configurations, for comparison
+WORST = 24  # decodings that are kept one by one
 HIGH = 0.95  # Pearson r above which a pattern counts as reproduced
 ROWS = {
     "single": "one sample a curve",
@@ -29,6 +29,14 @@ ROWS = {
     "nearest": "configuration and image of the training curve nearest to the curve (Euclidean, all potentials)",
     "train": "one sample a curve, on configurations of the training set",
     "curve_head": "positions from the read-out of the curve alone that trains the condition path: no image, no diffusion",
+}
+GROUPS = {
+    "symmetric": "a symmetry nearly maps the pair to itself (|x1 - x2| <= 1, |x1 + x2 - 49| <= 1 or dy <= 1): the curve does "
+                 "not change there, to first order, when an antidot moves",
+    "close": "centres less than 14 sites apart, near the closest that is allowed",
+    "edge": "an antidot at most one site from the outermost column that is allowed",
+    "isolated": "at most 2 of the 6 nearest configurations (x1, x2 or dy one site off) are in the training set",
+    "other": "none of these",
 }
 COLUMNS = {
     "n": "curves, one potential per configuration",
@@ -48,24 +56,26 @@ def choose(parts, name, number, seed):
 
 
 def weights_hash(weights):
-    """sha256 of a weights file, named as for load_model."""
+    """sha256 of a weights file, named as for load_model; of weights in shards, a hash of all theirs."""
     path = Path(weights) if str(weights).endswith(".safetensors") else project_root() / "models" / f"{weights}.safetensors"
-    return hashlib.sha256(path.read_bytes()).hexdigest()
+    if path.is_file():
+        return hashlib.sha256(path.read_bytes()).hexdigest()
+    return digest(json.loads(path.with_suffix(".json").read_text())["shards"])
 
 
-def read_result(weights):
-    """What results/evaluate.json holds, for these weights; an empty dict where it is about weights of another name.
+def read_result(weights, name="evaluate"):
+    """What results/NAME.json holds, for these weights; an empty dict where it is about weights of another name.
 
-    Raises SettingsError where the weights of that name have changed since."""
-    path = project_root() / "results" / "evaluate.json"
+    Raises SettingsError where there is none, or the weights of that name have changed since."""
+    path, command = project_root() / "results" / f"{name}.json", "qfp evaluate" + (f" {name}" if name != "evaluate" else "")
     if not path.is_file():
-        raise SettingsError("results/evaluate.json does not exist: make it with `qfp evaluate`")
+        raise SettingsError(f"results/{name}.json does not exist: make it with `{command}`")
     result = json.loads(path.read_text())
     if result["weights"] != Path(weights).stem:
         return {}
     if result["weights_sha256"] != weights_hash(weights):
-        raise SettingsError(f"results/evaluate.json was measured on other weights than models/{weights}.safetensors: run "
-                            "`qfp evaluate` again")
+        raise SettingsError(f"results/{name}.json was measured on other weights than models/{weights}.safetensors: run "
+                            f"`{command}` again")
     return result
 
 
@@ -89,6 +99,21 @@ def scores(device, antidots, true_antidots, images=None, true_images=None, seed=
     return row
 
 
+def groups(orbits, known, device):
+    """What can make a pair hard to decode: {name of GROUPS: bool (B,)} of orbits (B, 3), `known` (N, 3) in training."""
+    x1, x2, dy = np.asarray(orbits, int).T
+    outer = np.minimum(np.minimum(x1, x2), device.width - 1 - np.maximum(x1, x2))
+    steps = np.concatenate([np.eye(3, dtype=int), -np.eye(3, dtype=int)])
+    six = np.asarray(orbits, int)[:, None] + steps  # (B, 6, 3); beyond a symmetry plane: the copy on this side
+    six = geometry.orbit(geometry.placement(six, device), device)
+    training = set(map(tuple, np.asarray(known, int).tolist()))
+    neighbours = np.array([sum(tuple(orbit) in training for orbit in row) for row in six.tolist()])
+    found = {"symmetric": (abs(x1 - x2) <= 1) | (abs(x1 + x2 - device.width + 1) <= 1) | (dy <= 1),
+             "close": (x1 - x2) ** 2 + dy**2 < (2 * geometry.clearance(device) + 2) ** 2,
+             "edge": outer <= geometry.clearance(device) + 1, "isolated": neighbours <= 2}
+    return found | {"other": ~np.any(list(found.values()), axis=0)}
+
+
 def head_positions(bundle, curves):
     """Antidots (B, 2, 2) from the curve head's maps, canonical placement; None where the weights have no such head."""
     model, config, constants = bundle[:3]
@@ -99,21 +124,25 @@ def head_positions(bundle, curves):
     return np.stack([x - (config.device.length - config.device.width) // 2, y], axis=-1)
 
 
+def noise_seeds(rows, samples, seed):
+    """Seeds (B, samples) of the noise from which rows (B, 2) of (potential, configuration) are decoded."""
+    return [[int(stream("evaluate noise", seed, p, n, s).integers(2**63)) for s in range(samples)] for p, n in rows]
+
+
 def sampled(bundle, sampling, curves, rows, samples, folder, name, seed):
     """LDOS samples (B, S, L, W), block by block through files of `folder`. Noise is a pure function of (seed, row)."""
     blocks = []
-    for start in tqdm(range(0, len(rows), BLOCK), desc=name, unit="block"):
+    for start in progress_bar(range(0, len(rows), BLOCK), desc=name, unit="block"):
         path, part = folder / f"{name}_{start:05d}.npy", slice(start, start + BLOCK)
         if not path.exists():
-            seeds = [[int(stream("evaluate noise", seed, p, n, s).integers(2**63)) for s in range(samples)]
-                     for p, n in rows[part]]
-            ldos = decode.draw(bundle, curves[part], seeds, sampling.steps, sampling.sampler, sampling.gamma)
+            ldos = decode.draw(bundle, curves[part], noise_seeds(rows[part], samples, seed), sampling.steps,
+                               sampling.sampler, sampling.gamma)
             write_atomic(path, lambda handle: np.save(handle, ldos))
         blocks.append(np.load(path))
     return np.concatenate(blocks)
 
 
-def run_evaluate(config, weights, data="data/laptop.h5", out="results/evaluate.json", curves=500, consensus_curves=200,
+def run_evaluate(config, weights, data="data/laptop.h5", out="results/evaluate.json", curves=1000, consensus_curves=1000,
                  report=print):
     """Score weights on `curves` test configurations of a dataset file; writes `out` and returns what it holds.
 
@@ -136,7 +165,8 @@ def run_evaluate(config, weights, data="data/laptop.h5", out="results/evaluate.j
     about = {
         "weights": Path(weights).stem, "weights_sha256": weights_hash(weights),
         "config_sha256": digest(meta["config"]), "data_sha256": pairs.sha256, "split": own.training.split, "seed": seed,
-        "curves": len(test), "consensus_curves": min(consensus_curves, len(test)), "train_curves": len(train), "potentials": len(pairs.potentials), **as_dict(sampling),
+        "curves": len(test), "consensus_curves": min(consensus_curves, len(test)), "train_curves": len(train),
+        "potentials": len(pairs.potentials), **as_dict(sampling),
     }
     folder = project_root() / "runs" / f"evaluate-{digest(about, len(test), BLOCK)[:12]}"
     report(f"{len(test)} test configurations, {sampling.samples} samples for {about['consensus_curves']} of them, "
@@ -152,8 +182,8 @@ def run_evaluate(config, weights, data="data/laptop.h5", out="results/evaluate.j
     part = slice(about["consensus_curves"])
     many = sampled(bundle, sampling, G[part], test[part], sampling.samples, folder, "consensus", seed)
     answer = decode.conclude(many, device)
-    library = parts["train"]
-    near = library[metrics.nearest_curve(pairs.conductance[library[:, 0], library[:, 1]], G)]
+    train_rows = parts["train"]
+    near = train_rows[metrics.nearest_curve(pairs.conductance[train_rows[:, 0], train_rows[:, 1]], G)]
     seen = values(train)
     own_answer = decode.conclude(sampled(bundle, sampling, seen[0], train, 1, folder, "train", seed), device)
     once = dataclasses.replace(sampling, steps=1)
@@ -170,30 +200,40 @@ def run_evaluate(config, weights, data="data/laptop.h5", out="results/evaluate.j
     head = head_positions(bundle, G)
     if head is not None:
         table["curve_head"] = scores(device, geometry.canonical(head, device), antidots)
-    notes = {"rows": {name: ROWS[name] for name in table}, "columns": COLUMNS}
-    result = {**about, **table, "notes": notes}
+    errors, r = metrics.within(single[0], antidots, device), metrics.pearson(single[1], truth)
+    known = np.unique(train_rows[:, 1])
+    kinds = groups(pairs.orbit[test[:, 1]], pairs.orbit[known], device)
+    hardness = {name: scores(device, single[0][hits], antidots[hits]) for name, hits in kinds.items() if hits.any()}
+    worst = [{"potential": int(p), "configuration": int(n), "error": int(errors[i]), "r": float(r[i]),
+              "antidots": antidots[i].tolist(), "found": single[0][i].tolist(),
+              "groups": [name for name, hits in kinds.items() if hits[i]], "curve": [round(float(g), 6) for g in G[i]]}
+             for i, (p, n) in ((i, test[i]) for i in np.lexsort([r, -errors])[:WORST])]
+    notes = {"rows": {name: ROWS[name] for name in table}, "columns": COLUMNS, "groups": GROUPS,
+             "worst": "the single samples with the largest position error, then the smallest r"}
+    result = {**about, **table, "groups": hardness, "worst": worst, "notes": notes}
     Path(out).parent.mkdir(parents=True, exist_ok=True)
     write_json(out, result)
     shutil.rmtree(folder, ignore_errors=True)
-    report(as_table(result))
+    report(as_table(table))
     report(f"written to {out}")
     return result
 
 
-def cells(result):
-    """The table of an evaluate.json as rows of texts, header first; one column a row of ROWS, intervals in brackets."""
+def cells(rows):
+    """The table of {name: scores} as rows of texts, header first; one column a name, intervals in brackets."""
     lines = {"n": "curves", "within_0": "exact", "within_1": "within 1 site", "within_2": "within 2 sites",
              "r_median": "Pearson r, median", "r_high": f"r >= {HIGH}", "r_outside_median": "r outside antidots, median",
              "r_outside_high": f"r outside >= {HIGH}"}
-    names = [name for name in ROWS if name in result]
-    table = [["", *(name.replace("_", " ") for name in names)]]
+    table = [["", *(name.replace("_", " ") for name in rows)]]
     for key, title in lines.items():
         form = "" if key == "n" else ".3f" if "median" in key else ".1%"
-        table.append([title] + [_cell(result[name], key, form) for name in names])
+        line = [cell(row, key, form) for row in rows.values()]
+        if set(line) != {"-"}:
+            table.append([title, *line])
     return table
 
 
-def _cell(row, key, form):
+def cell(row, key, form):
     """'97.4% (95.6% to 98.5%)', or '-' where the row has no such column."""
     if key not in row:
         return "-"
@@ -201,14 +241,20 @@ def _cell(row, key, form):
     return f"{row[key]:{form}}" + (f" ({bounds[0]:{form}} to {bounds[1]:{form}})" if bounds else "")
 
 
-def as_table(result):
-    """The table as text in columns."""
-    table = cells(result)
+def rows_of(result):
+    """The rows of an evaluate.json: {name of ROWS: scores}."""
+    return {name: result[name] for name in ROWS if name in result}
+
+
+def as_table(rows):
+    """The table of {name: scores} as text in columns."""
+    table = cells(rows)
     widths = [max(map(len, column)) for column in zip(*table)]
     return "\n".join("  ".join(cell.ljust(width) for cell, width in zip(row, widths)).rstrip() for row in table)
 
 
-def as_markdown(result):
-    """The table in Markdown."""
-    header, *rows = ["| " + " | ".join(row) + " |" for row in cells(result)]
-    return "\n".join([header, "|" + " --- |" * len(cells(result)[0]), *rows])
+def as_markdown(rows):
+    """The table of {name: scores} in Markdown."""
+    table = cells(rows)
+    header, *lines = ["| " + " | ".join(row) + " |" for row in table]
+    return "\n".join([header, "|" + " --- |" * len(table[0]), *lines])

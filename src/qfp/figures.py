@@ -253,9 +253,11 @@ def ldos_row(images, titles, antidots, radius=5):
 def image_grid(rows, row_labels, titles, antidots, dashed=None, radius=5, top=None):
     """Rows of images {R x (n, L, W)} on one colour scale (0 to `top`), antidots R x (n, K, 2) outlined.
 
-    dashed: further outlines R x (n, K, 2), white and dashed; an empty sequence for a row has none."""
+    titles: (n,) above the first row, or R x (n,). dashed: further outlines R x (n, K, 2), white and dashed; an empty
+    sequence for a row has none."""
     top = np.quantile(rows[0], 0.995) if top is None else top
     count = len(rows[0])
+    titles = [titles] + [[""] * count] * (len(rows) - 1) if isinstance(titles[0], str) else titles
     figure = canvas(0.4 + 1.27 * len(rows) * 6 / count)
     axes = figure.subplots(len(rows), count, squeeze=False)
     for i, (row, label) in enumerate(zip(rows, row_labels, strict=True)):
@@ -263,8 +265,7 @@ def image_grid(rows, row_labels, titles, antidots, dashed=None, radius=5, top=No
             shown = ldos_image(ax, image, antidots[i][j] if len(antidots[i]) else (), radius, labels=False, vmin=0, vmax=top)
             if dashed is not None and len(dashed[i]):
                 outline(ax, dashed[i][j], radius, edgecolor="white", linestyle="--", linewidth=0.9)
-            if i == 0:
-                ax.set_title(titles[j], fontsize=8.5)
+            ax.set_title(titles[i][j], fontsize=8.5)
         axes[i, 0].set_ylabel(label)
     figure.colorbar(shown, ax=axes, shrink=0.7, label="LDOS [1/t]")
     return figure

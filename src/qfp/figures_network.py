@@ -3,8 +3,11 @@
 As in `figures`, whose helpers they use: arrays to a Matplotlib figure, one function a figure; nothing is computed here.
 """
 
+from itertools import zip_longest
+
 import matplotlib
 import numpy as np
+from matplotlib.lines import Line2D
 from matplotlib.patches import FancyArrowPatch, FancyBboxPatch
 
 from .figures import (
@@ -74,8 +77,9 @@ def network(stages, path, unshuffle=1):
             ax.plot([0, 0], [y + 0.28, y + 1.72], color=GREEN, linewidth=1.2, zorder=0)
     y = bottom - 0.25
     _arrow(ax, (0, y + 0.1), (0, bottom + 0.97), GREEN, zorder=0)
-    text = (f"condition transformer: {path['tokens']} tokens × {path['width']}, {path['layers']} layers\n"
-            f"laid out as 15 × 15 features × {path['grid']}")
+    layers = f"{path['layers']} attention layer{'s' * (path['layers'] > 1)}: " if path["layers"] else ""
+    text = (f"{path['blocks']} residual blocks × {path['hidden']}: {path['tokens']} tokens × {path['width']}\n"
+            f"{layers}15 × 15 × {path['grid']} features")
     _box(ax, 0, y - 0.2, 5.4, 0.62, text, GREEN)
     _arrow(ax, (0, y - 0.86), (0, y - 0.52), GREEN)
     _box(ax, 0, y - 1.12, 3.6, 0.5, f"curve G(b), {path['fields']} fields", "#303030")
@@ -123,8 +127,38 @@ def training_log(minutes, levels, score_minutes, scores):
     left.legend()
     for marker, (name, share) in zip("osD^v", scores.items()):
         right.plot(score_minutes, share, marker=marker, markersize=3, label=name)
-    right.set(xlabel="minutes", ylabel="score on unseen curves", ylim=(-0.02, 1.02))
+    lowest = min(min(share) for share in scores.values())
+    right.set(xlabel="minutes", ylabel="score on unseen curves", ylim=(max(0.0, lowest - 0.35), 1.02))  # room for the legend
     right.legend(loc="lower right")
+    return figure
+
+
+@style()
+def score_against_noise(panels):
+    """Score of the clean image predicted in one evaluation, against the noise σ/α of the image that was given.
+
+    panels: {label of the score: {network: dict of noise (K,), given and null (3, K) [value, low, high], readout}}, as
+    diagnose.lines gives them. Solid: with the curve; dashed: from the noisy image alone; dotted: positions read off the
+    curve's features, without any image (None: no such score). The last point has noise alone and stands at 250."""
+    figure = canvas(3.7)
+    for ax, (label, networks) in zip(figure.subplots(1, len(panels), squeeze=False)[0], panels.items()):
+        styles = zip([BLUE, RED, GREEN, ORANGE, PURPLE], "osD^v", strict=False)
+        for (name, row), (color, marker) in zip(networks.items(), styles):
+            noise = np.append(row["noise"][:-1], 250)
+            for kind, line in (("given", {"marker": marker, "label": name}), ("null", {"linestyle": "--"})):
+                value, low, high = row[kind]
+                ax.plot(noise, value, color=color, markersize=3.5, linewidth=1.2, **line)
+                ax.fill_between(noise, low, high, color=color, alpha=0.15, linewidth=0)
+            if row["readout"] is not None:
+                ax.axhline(row["readout"], color=color, linestyle=":", linewidth=1.6)
+        ax.set(xscale="log", xlabel="noise over signal σ/α", ylabel=label, ylim=(-0.02, 1.03))
+        ax.set_xticks([0.2, 1, 5, 25, 250], ["0.2", "1", "5", "25", "noise"])
+        ax.minorticks_off()
+    kinds = {"noisy image and curve": "-", "noisy image alone": "--", "curve's features alone": ":"}
+    kinds = [(Line2D([], [], color=GREY, linestyle=line), kind) for kind, line in kinds.items()]
+    columns = zip_longest(zip(*ax.get_legend_handles_labels()), kinds, fillvalue=(Line2D([], [], linestyle="none"), ""))
+    entries = [entry for column in columns for entry in column]  # a legend is filled by columns: networks, then kinds
+    figure.legend(*zip(*entries), loc="outside lower center", ncols=len(entries) // 2)
     return figure
 
 

@@ -16,10 +16,9 @@ from pathlib import Path
 
 import h5py
 import numpy as np
-from tqdm import tqdm
 
 from . import __version__, dataset, sweep
-from .config import SettingsError, as_dict, write_atomic
+from .config import SettingsError, as_dict, progress_bar, write_atomic
 from .dataset import LDOS_BLOCK
 from .device import spot_check
 from .workers import AGAIN, pool
@@ -56,7 +55,7 @@ def _complete(config, folder, submit, report):
     todo = [(name, arguments) for name, arguments in every if not (folder / name).exists()]
     report(f"{config.dataset.configurations} configurations x {config.dataset.potentials} potentials: "
            f"{len(todo)} of {len(every)} chunks to compute in {folder}")
-    with tqdm(total=len(every), initial=len(every) - len(todo), unit="chunk", smoothing=0.05) as bar:
+    with progress_bar(total=len(every), initial=len(every) - len(todo), unit="chunk", smoothing=0.05) as bar:
         futures = {submit(compute, config, *arguments): name for name, arguments in todo}
         for future in as_completed(futures):
             _store(folder / futures.pop(future), future.result())

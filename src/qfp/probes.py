@@ -54,10 +54,12 @@ def architecture(model):
 
 
 def condition_path(model):
-    """Sizes of the condition transformer: dict of fields, tokens, width, layers and grid (features of a grid position)."""
+    """Sizes of the path of the curve: dict of fields, hidden and blocks of its MLP, tokens and their width, layers that mix
+    them, grid (features of a grid position) and positions (whether believed positions are among them)."""
     path = model.condition
-    return {"fields": path.enter.in_features, "tokens": path.tokens, "width": path.width, "layers": len(path.layers),
-            "grid": path.grid_width}
+    return {"fields": path.enter.in_features, "hidden": path.enter.out_features, "blocks": len(path.stem),
+            "tokens": len(path.position), "width": path.width, "layers": len(path.layers), "grid": path.grid_width,
+            "positions": path.positions}
 
 
 # --- attention importance, Sec. V

@@ -16,10 +16,9 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
-from tqdm import tqdm
 
 from . import dataset, geometry, green
-from .config import digest
+from .config import digest, progress_bar
 from .device import random_potential
 from .leads import COMPLEX, lead_modes
 
@@ -267,7 +266,7 @@ def simulate(config, indices=None, potentials=(0,), images=True, progress=False)
     if indices is not None:
         orbits, antidots = orbits[indices], antidots[indices]
     G = np.empty((len(potentials), len(antidots), device.field_points), np.float32)
-    for f, b in enumerate(tqdm(device.fields, desc="fields", unit="field", disable=not progress)):
+    for f, b in enumerate(progress_bar(device.fields, desc="fields", unit="field", disable=not progress)):
         for p, seed in enumerate(potentials):
             G[p, :, f] = curves_at(device, antidots, seed, b)
     shape = (len(potentials), len(antidots) if images else 0, device.length, device.width)

@@ -1,22 +1,21 @@
 """Training of the conditional diffusion model (Sec. IV)."""
 
-import contextlib
-import ctypes
+import dataclasses
+import itertools
 import json
-import sys
 import time
-from itertools import pairwise
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
 import torch
 from torch.nn import functional as F
 from torch.optim.swa_utils import AveragedModel
-from tqdm import tqdm
 
-from . import checkpoint, dataset
-from .config import SettingsError, as_dict, stream
+from . import checkpoint, dataset, interpolate
+from .config import SettingsError, as_dict, progress_bar, stream
 from .diffusion import Schedule
+from .precision import autocast, for_samples, keep_memory
 from .preview import preview
 from .sam import Plain, Sam
 
@@ -25,46 +24,27 @@ LEVELS = (0.5, 2.0, 5.0)  # bounds of noise-to-signal ratio σ/α in the log; ab
 GRADIENT_NORM = 1.0
 
 
-def fast_bf16(device):
-    """Whether bf16 arithmetic is faster than fp32 on this device."""
-    if torch.device(device).type == "cuda":
-        return True
-    return any(getattr(torch.cpu, name, bool)() for name in ("_is_avx512_bf16_supported", "_is_amx_tile_supported"))
-
-
-def autocast(precision, device):
-    """Context in which the network runs: bf16 autocast or nothing ('auto': bf16 where it is faster)."""
-    kind = torch.device(device).type
-    if precision == "bf16" or (precision == "auto" and fast_bf16(device)):
-        return torch.autocast(kind, torch.bfloat16)
-    return contextlib.nullcontext()
-
-
-def keep_memory():
-    """Make glibc keep freed blocks: fresh pages for every tensor cost a fifth of a step. Elsewhere nothing happens."""
-    if sys.platform == "linux":
-        with contextlib.suppress(OSError, AttributeError):
-            libc = ctypes.CDLL("libc.so.6")
-            for option in (-1, -3):  # M_TRIM_THRESHOLD, M_MMAP_THRESHOLD
-                libc.mallopt(option, 2**30)
-
-
 class Batches:
     """Training data in memory; batch `step` is a pure function of (seed, step)."""
 
     def __init__(self, config, pairs, rows, normal, device):
         self.config, self.pairs, self.rows, self.normal, self.device = config, pairs, rows, normal, device
         self.margin = (pairs.device.length - pairs.device.width) // 2
+        training = config.training
+        self.extra = training.curve_batch if training.curve_target != "none" else 0
+        self.curves = pairs.conductance
+        if training.curve_neighbours:  # positions need no image, so the configurations in between are learned too
+            self.curves = interpolate.complete(
+                pairs.conductance, pairs.orbit, rows[:, 1], pairs.device.width, training.curve_neighbours)
 
     def __call__(self, step):
         """Dict of tensors: x0 (B, 1, 60, 60), t, noise, keep (B,), curves (B + E, F), centres or pooled images."""
         training, steps = self.config.training, self.config.diffusion.steps
-        B, E = training.batch, training.curve_batch if training.curve_target != "none" else 0
-        rng = stream("train", self.config.seed, step)
-        p, n = self.rows[rng.integers(len(self.rows), size=B + E)].T
+        B, E = training.batch, self.extra
+        rng = stream("train", training.seed, step)
+        p, n = self.rows[rng.integers(len(self.rows), size=B + E)].T.copy()
         u = rng.random((2, B))
         t = np.minimum((u.max(0) if training.time_sampling == "max2" else u[0]) * steps, steps - 1).astype(np.int64)
-        curves = self.pairs.conductance[p, n]
         out = {
             "x0": self.normal.image(self.pairs.ldos[p[:B], n[:B]]),
             "t": torch.from_numpy(t),
@@ -72,6 +52,10 @@ class Batches:
             "keep": torch.from_numpy(rng.random(B) >= training.condition_dropout),
             "dropout_seed": int(rng.integers(2**31)),
         }
+        if training.curve_neighbours:
+            n[B:] = rng.integers(len(self.pairs.antidots), size=E)
+        curves = self.curves[p, n]  # no simulated curve of a configuration outside `rows`
+        curves[B:] = self.mixed(p[B:], n[B:], rng)
         if training.curve_noise > 0:
             curves = curves + training.curve_noise * rng.standard_normal(curves.shape, np.float32)
         out["curves"] = self.normal.curve(curves)
@@ -81,30 +65,59 @@ class Batches:
             out["pooled"] = F.avg_pool2d(self.normal.image(self.pairs.ldos[p, n]), 4)
         return {k: v.to(self.device) if isinstance(v, torch.Tensor) else v for k, v in out.items()}
 
+    def mixed(self, p, n, rng):
+        """Curves (E, F) of configurations n under potentials p, changed as by yet another potential.
 
-def position_loss(logits, centres, sigma=1.0):
-    """Soft cross-entropy of logits (B, 2, 60, 60) against Gaussians of width sigma around centres (B, 2, 2) = (x, y)."""
-    sites = torch.arange(logits.shape[-1], device=logits.device)
-    # The target is a product of its x and y parts: no (B, 2, 60, 60) array is made.
-    g = torch.softmax(-((sites - centres[..., None]) ** 2) / (2 * sigma**2), -1)  # (B, 2, xy, 60)
-    log_p = logits.float().flatten(2).log_softmax(-1).view_as(logits)
-    return -torch.einsum("bkyx,bky,bkx->bk", log_p, g[:, :, 1], g[:, :, 0]).mean()
+        A weak potential acts nearly linearly, so random combinations of the differences between potentials are added: of
+        the configuration's own, and of another configuration's, which no potential of the file has here."""
+        curves, size = self.curves[p, n], self.config.training.curve_mixing
+        for source in (n, rng.permutation(n)) if size else ():
+            c = rng.standard_normal((len(n), len(self.curves)), np.float32) / np.sqrt(len(self.curves))
+            c -= c.mean(1, keepdims=True)  # differences alone
+            curves = curves + size * np.einsum("ep,pef->ef", c, self.curves[:, source])
+        return curves
+
+
+def ahead(batches, step):
+    """Iterator over batches(step), batches(step + 1), ...; a thread makes the next one while a GPU works on this one:
+    128 images cost a core about 7 ms."""
+    with ThreadPoolExecutor(1) as thread:
+        coming = thread.submit(batches, step)
+        while True:
+            step += 1
+            batch, coming = coming.result(), thread.submit(batches, step)
+            yield batch
+
+
+def position_loss(profiles, centres, sigma):
+    """Soft cross-entropy of log profiles (B, 2, 2, 60) with Gaussians of width sigma around centres (B, 2, 2) = (x, y)."""
+    sites = torch.arange(profiles.shape[-1], device=profiles.device)
+    target = torch.softmax(-((sites - centres[..., None]) ** 2) / (2 * sigma**2), -1)  # (B, 2, xy, 60)
+    return -(target * profiles).sum(-1).mean()
 
 
 def losses(model, schedule, batch, training):
-    """Total loss, per-sample MSE (B,) of the prediction, and the curve head's loss."""
+    """Total loss, per-sample MSE (B,) of the prediction, and the loss of the read-out from the curve alone."""
     B = len(batch["x0"])
     x = schedule.q_sample(batch["x0"], batch["t"], batch["noise"])
-    features = model.condition.features(batch["curves"])  # (B + E, grid_width, 15, 15)
-    condition = model.condition(model.drop(features[:B], batch["keep"]))
+    path = model.condition
+    tokens = path.tokens(batch["curves"])  # (B + E, 30, width)
+    features = path.features(tokens if training.curve_target == "pooled" else tokens[:B])
+    condition = path(model.drop(features[:B], batch["keep"]))
     output = model(x, batch["t"], condition).float()
     mse = (output - schedule.target(batch["x0"], batch["t"], batch["noise"])).square().mean((1, 2, 3))
     curve = torch.zeros((), device=x.device)
     if training.curve_target == "positions":
-        curve = position_loss(model.curve_head(features), batch["centres"])
+        curve = position_loss(path.profiles(tokens), batch["centres"], training.curve_sigma)
     elif training.curve_target == "pooled":
-        curve = F.mse_loss(model.curve_head(features).float(), batch["pooled"])
+        curve = F.mse_loss(model.pooled(features).float(), batch["pooled"])
     return mse.mean() + training.curve_weight * curve, mse.detach(), curve.detach()
+
+
+def share_done(training, step, minutes):
+    """Share of a run's plan that is done, 1 at its end: by minutes trained or by steps, the larger one."""
+    plans = ((minutes, training.minutes), (step, training.max_steps))  # 0: no plan
+    return max(done / planned for done, planned in plans if planned)
 
 
 def learning_rate(training, step, progress):
@@ -112,6 +125,14 @@ def learning_rate(training, step, progress):
     rate = training.learning_rate * min(1.0, (step + 1) / max(1, training.warmup))
     late = max(0.0, progress - (1 - training.cooldown)) / max(training.cooldown, 1e-9)
     return rate * (1 - min(1.0, late) ** 0.5)
+
+
+def radius(training, step, progress):
+    """SAM's ρ, in proportion to the learning rate (as in GSAM, Zhuang et al. 2022).
+
+    At the start the last layers are 0, a saddle, and a constant ρ = 0.05 leads back to it: after 60 steps the network
+    of preset `paper` had still learned nothing (loss 1.0; with this 0.2, with AdamW alone 0.14)."""
+    return learning_rate(dataclasses.replace(training, learning_rate=training.sam_radius), step, progress)
 
 
 def average(model, decay):
@@ -134,12 +155,18 @@ def prepare_folder(out, resume):
     out.mkdir(parents=True, exist_ok=True)
 
 
-def train(config, data_path, out, resume=False, init=None, report=print, device="auto", stop=None):
+def train(config, data_path, out, resume=False, init=None, report=print, device="auto", stop=None,
+          slice_minutes=None):
     """Train a preset on a dataset file into the folder `out`; returns the meta of the last checkpoint.
 
     resume: go on bit for bit from the folder's checkpoint. init: start from exported weights, with their normalisation.
-    stop: end after this step with a checkpoint, without changing the plan of the run."""
+    stop, slice_minutes: end with a checkpoint after this step, or after so much wall time in this call (loading
+    included; at least one step is done), without changing the plan of the run. `share_done` of the meta's step and
+    minutes tells whether the run is finished: the minutes of its plan are those trained, in all slices together."""
+    called = time.monotonic()
     training, out = config.training, Path(out)
+    if slice_minutes is not None and not slice_minutes > 0:
+        raise SettingsError(f"--slice-minutes {slice_minutes}: must be above 0")
     if training.minutes <= 0 and training.max_steps <= 0:
         raise SettingsError("training: minutes and max_steps are both 0, so the run would never end")
     if device == "auto":
@@ -151,7 +178,7 @@ def train(config, data_path, out, resume=False, init=None, report=print, device=
     keep_memory()
     parts = dataset.split(len(pairs.antidots), len(pairs.potentials), training.split, config.seed)
     normal = dataset.normalisation(pairs, parts["train"])
-    torch.manual_seed(config.seed)
+    torch.manual_seed(training.seed)
     model = checkpoint.network_of(config).to(device)
     if init is not None and not resume:
         source, other, normal, _, _ = checkpoint.load_model(init)
@@ -168,7 +195,9 @@ def train(config, data_path, out, resume=False, init=None, report=print, device=
         meta = checkpoint.restore(out, model, ema, base)
         if meta["data"] != pairs.sha256:
             raise SettingsError(f"{out} was trained on another dataset ({meta['data'][:12]}, not {pairs.sha256[:12]})")
-        if meta["config"]["diffusion"] != as_dict(config.diffusion) or meta["seed"] != config.seed:
+        started = meta["config"]
+        if (started["diffusion"], started["seed"], started["training"]["seed"]) != (
+                as_dict(config.diffusion), config.seed, training.seed):
             raise SettingsError(f"{out} was started with another seed or diffusion section; resume it with the same preset")
         step, minutes, normal = meta["step"], meta["minutes"], checkpoint.normalisation_of(meta)
     fixed = checkpoint.describe(config, pairs, normal)
@@ -182,22 +211,21 @@ def train(config, data_path, out, resume=False, init=None, report=print, device=
         """Write a checkpoint, then look at the averaged weights; returns the meta and the log line."""
         meta = {**fixed, "step": step, "minutes": minutes, "images": step * training.batch}
         checkpoint.save(out, model, ema, base, meta)
-        with autocast(training.precision, device):
+        with for_samples(schedule, device):
             scores = preview(ema.module, config, pairs, parts["dev"], normal, schedule, out / "preview.png", device)
         return meta, log.note(step, minutes, preview=scores)
 
     start, last_checkpoint = time.monotonic() - 60 * minutes, minutes
-    bar = tqdm(total=training.max_steps or None, initial=step, unit="step", mininterval=2, smoothing=0.05)
+    bar = progress_bar(total=training.max_steps or None, initial=step, unit="step", mininterval=2, smoothing=0.05)
+    supply = ahead(batches, step) if torch.device(device).type == "cuda" else map(batches, itertools.count(step))
     model.train()
-    while True:
-        progress = max(minutes / training.minutes if training.minutes else 0.0,
-                       step / training.max_steps if training.max_steps else 0.0)
-        if progress >= 1 or step == stop:
-            break
+    while (progress := share_done(training, step, minutes)) < 1 and step != stop:
         rate = learning_rate(training, step, progress)
         for group in base.param_groups:
             group["lr"] = rate
-        batch, passes = batches(step), []
+        if training.optimizer == "sam":
+            optimizer.radius = radius(training, step, progress)
+        batch, passes = next(supply), []
 
         def closure(batch=batch, passes=passes):
             torch.manual_seed(batch["dropout_seed"])  # the same dropout masks in both passes of SAM, and after a resume
@@ -218,6 +246,8 @@ def train(config, data_path, out, resume=False, init=None, report=print, device=
         if minutes - last_checkpoint >= training.checkpoint_minutes:
             last_checkpoint = minutes
             bar.write(keep()[1])
+        if slice_minutes is not None and time.monotonic() - called >= 60 * slice_minutes:
+            break
     bar.close()
     meta, line = keep()
     report(line)
@@ -246,7 +276,7 @@ class Log:
         alpha_bar, mse, loss, curve = zip(*self.values, strict=True)
         ratio, mse = ((1 - torch.cat(alpha_bar)) / torch.cat(alpha_bar)).sqrt(), torch.cat(mse)
         place = torch.bucketize(ratio, torch.tensor(LEVELS, dtype=ratio.dtype))
-        names = [f"<{LEVELS[0]}", *(f"{a}-{b}" for a, b in pairwise(LEVELS)), f">{LEVELS[-1]}"]
+        names = [f"<{LEVELS[0]}", *(f"{a}-{b}" for a, b in itertools.pairwise(LEVELS)), f">{LEVELS[-1]}"]
         levels = {name: round(float(mse[place == i].mean()), 5) for i, name in enumerate(names) if (place == i).any()}
         speed = batch * len(loss) / (time.monotonic() - self.start)
         self.note(step, minutes, loss=round(float(np.mean(loss)), 5), curve_loss=round(float(np.mean(curve)), 5),

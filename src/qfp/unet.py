@@ -17,6 +17,7 @@ from .attention import FullAttention, LinearAttention
 
 GRID = 15  # pixels across at the most downsampled level
 SIZE = 60  # pixels across of an image
+BELIEF = 4.0  # scale of the maps of believed positions, which are 0 at nearly all pixels
 
 
 @dataclass(frozen=True)
@@ -58,41 +59,59 @@ class Mlp(nn.Sequential):
 class ConditionTransformer(nn.Module):
     """Reshapes a curve (B, F) to a map at each level of the U-Net (Sec. IV).
 
-    A residual MLP over the whole curve makes T tokens, transformer layers mix them, and a learned projection lays them
-    out as features on 15 x 15 positions. All maps are read from these features by one linear layer each, and so is the
-    curve head, which therefore trains nearly the whole path."""
+    A residual MLP over the whole curve makes one token per row and per column of the 15 x 15 grid. With `positions`, a
+    linear read-out of each token gives logits of the antidots' centres over its 4 rows or columns: that is what the extra
+    curves train, at the price of an MLP. Transformer layers then mix the tokens; a feature at (y, x) is the sum of what
+    the tokens of row y and column x say, and the believed positions are features too. All maps are read from these
+    features by one linear layer each."""
 
-    def __init__(self, fields, network, sizes):
+    def __init__(self, fields, network, sizes, positions=False):
         super().__init__()
-        tokens, width, grid_width = network.condition_tokens, network.condition_width, network.grid_width
-        self.tokens, self.width, self.grid_width, self.sizes = tokens, width, grid_width, sizes
-        hidden = 4 * width
+        width, hidden = network.condition_width, network.condition_hidden
+        self.width, self.grid_width, self.sizes, self.positions = width, network.grid_width, sizes, positions
         self.enter = nn.Linear(fields, hidden)
-        self.stem = nn.ModuleList(nn.Sequential(nn.LayerNorm(hidden), Mlp(hidden, 2 * hidden)) for _ in range(2))
-        self.embed = nn.Sequential(nn.LayerNorm(hidden), nn.Linear(hidden, tokens * width))
-        self.position = nn.Parameter(0.02 * torch.randn(tokens, width))
+        self.stem = nn.ModuleList(nn.Sequential(nn.LayerNorm(hidden), Mlp(hidden, hidden))
+                                  for _ in range(network.condition_blocks))
+        self.embed = nn.Sequential(nn.LayerNorm(hidden), nn.Linear(hidden, 2 * GRID * width))
+        self.position = nn.Parameter(0.02 * torch.randn(2 * GRID, width))
         self.layers = nn.ModuleList(
             nn.ModuleList([nn.LayerNorm(width), FullAttention(width, network.heads, width // network.heads),
                            nn.LayerNorm(width), Mlp(width, 4 * width)]) for _ in range(network.condition_layers))
-        self.value = nn.Sequential(nn.LayerNorm(width), nn.Linear(width, 4 * grid_width))
-        self.to_grid = nn.Linear(4 * tokens, GRID * GRID)
-        self.null = nn.Parameter(torch.zeros(grid_width, GRID, GRID))
+        block = SIZE // GRID  # image pixels across a grid cell
+        self.across, self.along = (nn.Linear(width, 2 * block) if positions else None for _ in range(2))
+        own = network.grid_width - (2 * block**2 if positions else 0)
+        self.columns, self.rows = (nn.Sequential(nn.LayerNorm(width), nn.Linear(width, own)) for _ in range(2))
+        self.null = nn.Parameter(torch.zeros(network.grid_width, GRID, GRID))
         self.maps = nn.ModuleList(
-            nn.Conv2d(grid_width, c * (size // GRID) ** 2, 1)
+            nn.Conv2d(network.grid_width, c * (size // GRID) ** 2, 1)
             for c, size in zip(network.condition_channels, sizes, strict=True))
 
-    def features(self, curve):
-        """Features (B, grid_width, 15, 15) of normalised curves (B, F)."""
+    def tokens(self, curve):
+        """Tokens (B, 30, width) of normalised curves (B, F): 15 columns (x), then 15 rows (y)."""
         x = self.enter(curve)  # (B, hidden)
         for block in self.stem:
             x = x + block(x)
-        x = self.embed(x).unflatten(1, (self.tokens, self.width))  # (B, T, width)
-        x = x + self.position.to(x.dtype)
+        x = self.embed(x).unflatten(1, (2 * GRID, self.width))
+        return x + self.position.to(x.dtype)
+
+    def profiles(self, tokens):
+        """Log probabilities (B, 2, 2, 60) [lower and upper antidot; x, y; image column or row] of the centres."""
+        parts = self.across(tokens[:, :GRID]), self.along(tokens[:, GRID:])  # (B, 15, 2 * 4)
+        logits = torch.stack([p.unflatten(2, (2, -1)).transpose(1, 2).flatten(2) for p in parts], 2)
+        return logits.float().log_softmax(-1)
+
+    def features(self, tokens):
+        """Features (B, grid_width, 15, 15) of tokens (B, 30, width)."""
+        x = tokens
         for norm1, attention, norm2, mlp in self.layers:
             x = x + attention(norm1(x))
             x = x + mlp(norm2(x))
-        x = self.value(x).unflatten(2, (4, self.grid_width)).flatten(1, 2).transpose(1, 2)  # (B, grid_width, 4 T)
-        return F.silu(self.to_grid(x)).unflatten(2, (GRID, GRID))
+        columns, rows = self.columns(x[:, :GRID]), self.rows(x[:, GRID:])  # (B, 15, c)
+        x = F.silu(rows[:, :, None] + columns[:, None]).permute(0, 3, 1, 2)  # (B, c, 15, 15)
+        if self.positions:  # detached: only curves, of which there are far more, teach where the antidots are
+            believed = BELIEF * outer(self.profiles(tokens).detach()).exp()
+            x = torch.cat([x, F.pixel_unshuffle(believed, SIZE // GRID).to(x.dtype)], 1)
+        return x.contiguous()
 
     def forward(self, features):
         """Condition of features (B, grid_width, 15, 15): maps (B, c, H, W) at each level's size."""
@@ -100,20 +119,9 @@ class ConditionTransformer(nn.Module):
         return Condition(features, tuple(maps))
 
 
-class CurveHead(nn.Module):
-    """Small decoder of the condition features alone; it feeds the condition path with gradient from further curves.
-
-    'positions': logits (B, 2, 60, 60) [lower and upper antidot, y, x] of the centres in the canonical placement, x in
-    image columns; 'pooled': the normalised image averaged over 4 x 4 pixels, (B, 1, 15, 15)."""
-
-    def __init__(self, width, target):
-        super().__init__()
-        self.target = target
-        self.out = nn.Conv2d(width, 32 if target == "positions" else 1, 1)
-
-    def forward(self, features):
-        x = self.out(features)
-        return F.pixel_shuffle(x, SIZE // GRID) if self.target == "positions" else x
+def outer(profiles):
+    """Log probability maps (B, 2, 60, 60) [antidot, y, x] from profiles (B, 2, 2, 60)."""
+    return profiles[:, :, 1, :, None] + profiles[:, :, 0, None, :]
 
 
 class ResidualBlock(nn.Module):
@@ -187,8 +195,9 @@ class UNet(nn.Module):
         self.time_width = 4 * channels[0]
         self.time = nn.Sequential(nn.Linear(64, self.time_width), nn.SiLU(),
                                   nn.Linear(self.time_width, self.time_width), nn.SiLU())
-        self.condition = ConditionTransformer(fields, network, self.sizes)
-        self.curve_head = None if curve_target == "none" else CurveHead(network.grid_width, curve_target)
+        self.curve_target = curve_target
+        self.condition = ConditionTransformer(fields, network, self.sizes, curve_target == "positions")
+        self.pooled = nn.Conv2d(network.grid_width, 1, 1) if curve_target == "pooled" else None
         self.enter = nn.Conv2d(network.unshuffle**2, channels[0], 3, padding=1)
         steps = list(pairwise(channels))
         self.down = nn.ModuleList(Stage(c, c, i, network, self.time_width) for i, c in enumerate(channels))
@@ -200,7 +209,7 @@ class UNet(nn.Module):
 
     def encode(self, curve, keep=None):
         """Condition of normalised curves (B, F); once per curve. Where keep (B,) is False: the null condition."""
-        features = self.condition.features(curve)
+        features = self.condition.features(self.condition.tokens(curve))
         return self.condition(features if keep is None else self.drop(features, keep))
 
     def drop(self, features, keep):
@@ -212,8 +221,12 @@ class UNet(nn.Module):
         return self.condition(self.condition.null.expand(batch, -1, -1, -1))
 
     def curve(self, curve):
-        """The curve head's output for normalised curves (B, F): see CurveHead."""
-        return self.curve_head(self.condition.features(curve))
+        """What the extra curves train, from normalised curves (B, F) alone.
+
+        'positions': log probabilities (B, 2, 60, 60) [lower and upper antidot, y, x] of the centres in the canonical
+        placement, x in image columns; 'pooled': the normalised image averaged over 4 x 4 pixels, (B, 1, 15, 15)."""
+        tokens = self.condition.tokens(curve)
+        return outer(self.condition.profiles(tokens)) if self.pooled is None else self.pooled(self.condition.features(tokens))
 
     def embed_time(self, t):
         """Sinusoids of the step t (B,), through two layers: (B, time_width)."""

@@ -1,0 +1,119 @@
+"""The comparison of samplers with a network that knows the answer, and the interval of a paired difference."""
+
+import dataclasses
+import json
+
+import numpy as np
+import pytest
+from test_evaluate import CONFIG, world  # noqa: F401  (a fixture)
+
+from qfp import evaluate, samplers
+from qfp.config import SettingsError, digest
+from qfp.diffusion import Schedule
+from qfp.samplers import paired_difference
+
+
+def trials(gained, lost, n):
+    """Two series of n trials; `gained` hit in the first alone, `lost` in the second alone."""
+    first = np.arange(n) < gained
+    return first, (np.arange(n) >= gained) & (np.arange(n) < gained + lost)
+
+
+@pytest.mark.parametrize(("gained", "lost", "n", "share", "low", "high"), [
+    (6, 16, 161, -0.0621, -0.1240, -0.0054),  # cavo_2012 in the tests of R's contingencytables
+    (1, 7, 21, -0.286, -0.517, -0.026),  # the table (1, 1, 7, 12) of Bentur et al. in the source of R's ratesci
+])
+def test_paired_difference_is_that_of_published_examples(gained, lost, n, share, low, high):
+    got = paired_difference(*trials(gained, lost, n))
+    digits = len(str(high).split(".")[1])
+    assert (round(got[0], digits), *(round(end, digits) for end in got[1])) == (share, low, high)
+
+
+def test_paired_difference_at_its_ends():
+    z2 = 1.959964**2
+    share, (low, high) = paired_difference(*trials(0, 0, 200))
+    assert share == 0 and high == -low == pytest.approx(z2 / (200 + z2)), "no discordant pair is no certainty"
+    assert paired_difference(*trials(10, 0, 10))[1][1] == 1 and paired_difference(*trials(0, 10, 10))[1][0] == -1
+    one, other = paired_difference(*trials(5, 2, 30)), paired_difference(*trials(2, 5, 30))
+    assert one[0] == -other[0] and one[1] == pytest.approx((-other[1][1], -other[1][0]))
+
+
+def test_paired_difference_covers():
+    """The first loses some hits of the second and wins others: the interval holds the true 0.1 in 95 % of cases."""
+    u, v = np.random.default_rng(0).random((2, 1000, 100))
+    second = u < 0.6
+    first = np.where(second, v < 0.9, v < 0.4)  # 0.54 + 0.16
+    intervals = [paired_difference(a, b)[1] for a, b in zip(first, second, strict=True)]
+    assert 930 <= sum(low <= 0.1 <= high for low, high in intervals) <= 970
+
+
+@pytest.fixture
+def known(world, monkeypatch):  # noqa: F811
+    """The world of test_evaluate, weights that know the answer, with a schedule of 30 steps; three short runs."""
+    oracle, config, constants, _, meta = evaluate.load_model("known")
+    oracle.schedule = Schedule(30, "cosine", "v")
+    config = dataclasses.replace(config, diffusion=dataclasses.replace(config.diffusion, steps=30))
+    monkeypatch.setattr(samplers, "load_model", lambda name: (oracle, config, constants, oracle.schedule, meta))
+    monkeypatch.setattr(samplers, "project_root", lambda: world[2])
+    monkeypatch.setattr(samplers, "RUNS", (("ancestral", 3), ("ddim", 3), ("dpm2m", 2)))
+    return world
+
+
+def run(known, **options):
+    return samplers.run_samplers(CONFIG, "known", "data.h5", known[2] / "results" / "samplers.json",
+                                 **{"curves": 6, "report": lambda line: None, **options})
+
+
+def test_the_comparison(known, monkeypatch):
+    draw, seen = evaluate.decode.draw, []
+
+    def spoilt(bundle, curves, seeds, steps, sampler, gamma):
+        """ddim answers each curve with the image of another."""
+        seen.append((sampler, steps, seeds))
+        images = draw(bundle, curves, seeds, steps, sampler, gamma)
+        return np.roll(images, 1, axis=0) if sampler == "ddim" else images
+
+    monkeypatch.setattr(evaluate.decode, "draw", spoilt)
+    lines = []
+    result = run(known, report=lines.append)
+    assert result == json.loads((known[2] / "results" / "samplers.json").read_text())
+    assert list((known[2] / "runs").iterdir()) == [], "blocks are removed in the end"
+    assert [entry[:2] for entry in seen] == [("ancestral", 30), ("ancestral", 3), ("ddim", 3), ("dpm2m", 2)]
+    assert all(entry[2] == seen[0][2] for entry in seen), "all from the same noise"
+    assert result["curves"] == 6 and result["reference"] == "ancestral 30" and result["data_sha256"] == known[0].sha256
+    assert result["config_sha256"] == digest(known[1]["config"]) and len(result["weights_sha256"]) == 64
+    rows = result["rows"]
+    assert [row["network_evaluations"] for row in rows.values()] == [30, 3, 3, 2]
+    assert all(rows[name]["within_0"] == rows[name]["r_high"] == 1 for name in rows if name != "ddim 3")
+    assert "difference" not in rows["ancestral 30"] and rows["dpm2m 2"]["difference"]["within_1"] == 0
+    assert rows["dpm2m 2"]["difference"]["within_1_interval"] == pytest.approx([-0.39, 0.39], abs=0.01)
+    assert rows["ddim 3"]["difference"]["within_0"] == rows["ddim 3"]["difference"]["r_high"] == -1
+    assert rows["ddim 3"]["n"] == 6 and rows["ddim 3"]["within_0_interval"][0] == 0
+    assert len(lines[1].splitlines()) == 6 and "(-100.0%, -100.0% to " in lines[1]
+    assert evaluate.read_result("known", "samplers") == result
+
+
+def test_an_interrupted_comparison_resumes(known, monkeypatch):
+    whole, draw, drawn = run(known), evaluate.decode.draw, []
+
+    def interrupted(*arguments):
+        if len(drawn) == 2:
+            raise KeyboardInterrupt
+        drawn.append(1)
+        return draw(*arguments)
+
+    monkeypatch.setattr(evaluate.decode, "draw", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        run(known)
+    again = []
+    monkeypatch.setattr(evaluate.decode, "draw", lambda *a: again.append(a[4]) or draw(*a))
+    assert run(known) == whole and again == ["ddim", "dpm2m"], "blocks of the first attempt are not drawn twice"
+
+
+def test_what_cannot_be_compared_is_refused(known):
+    with pytest.raises(SettingsError, match="--curves 0"):
+        run(known, curves=0)
+    known[1]["data"] = "e" * 64
+    with pytest.raises(SettingsError, match="is not what the weights known were trained on"):
+        run(known)
+    assert not (known[2] / "results").exists()
