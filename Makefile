@@ -77,14 +77,14 @@ test -e models/$(1).safetensors || { $(BIN)/qfp train --preset laptop --data dat
   && $(BIN)/qfp export runs/$(1) models/$(1) --bf16; }
 endef
 
-twins: $(STAMP) data/laptop.h5  ## train the networks that the shipped one is compared with, where models/ lacks them
+twins: $(STAMP) data/laptop.h5  ## train networks for comparison, where models/ lacks them, and measure them
 	$(call twin,twin-seed1,training.seed=1)
 	$(call twin,twin-no-attention,network.attention=[none$(,)none] network.condition_layers=0)
 	$(call twin,twin-no-gradient,training.curve_target=none training.curve_batch=0 training.curve_neighbours=0 training.curve_mixing=0)
+	$(BIN)/qfp evaluate networks --weights laptop twin-seed1 twin-no-attention twin-no-gradient
 
 results: $(STAMP) data/laptop.h5  ## measure again what the book quotes: results/ from the weights and the full dataset
 	for what in table rivals samplers; do $(BIN)/qfp evaluate $$what || exit 1; done
-	$(BIN)/qfp evaluate networks --weights laptop twin-seed1 twin-no-attention twin-no-gradient
 	$(BIN)/qfp bench solver --preset laptop
 
 clean:  ## remove what was built and run (data/ and trained networks in runs/ stay)
