@@ -117,8 +117,8 @@ figures.generation_course(steps, r_noisy, r_predicted, errors)
 
 # %% [markdown]
 # The step numbers depend on the noise schedule, which the paper does not give: with another one the same image appears
-# elsewhere on the axis. What does not depend on it is the order: the prediction knows the antidots while the state is
-# still noise, and the fine fringes come last.
+# elsewhere on the axis. What does not depend on it is the order: the prediction knows the antidots, and nearly all of the
+# pattern, while the state is still noise. The many steps write down what the first ones have read off the curve.
 #
 # ## How often is it right?
 #
