@@ -1,6 +1,7 @@
 """The command line: every error of use is one line and exit code 2; results are those of the package."""
 
 import dataclasses
+import importlib
 import json
 import subprocess
 import sys
@@ -9,7 +10,7 @@ import numpy as np
 import pytest
 
 from qfp import green
-from qfp.cli import main
+from qfp.cli import EVALUATIONS, main
 from qfp.config import SettingsError, load_preset
 from qfp.device import random_potential
 from qfp.geometry import removed_mask
@@ -132,3 +133,19 @@ def test_the_package_imports_without_torch_or_kwant():
     """`qfp --help` is quick: the command line imports what it needs when it needs it."""
     code = "import sys, qfp.cli; assert 'torch' not in sys.modules and 'kwant' not in sys.modules"
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+@pytest.mark.parametrize("what", EVALUATIONS)
+def test_evaluate_calls_what_it_names(capsys, monkeypatch, what):
+    module, function, name = EVALUATIONS[what]
+    calls = []
+    monkeypatch.setattr(importlib.import_module(f"qfp.{module}"), function,
+                        lambda config, weights, **options: calls.append((config.preset, weights, options)))
+    code, _, err = run(capsys, "evaluate", what, "--preset", "smoke", "--curves", "7", "--weights", "one")
+    assert code == 0, err
+    options = {"data": "data/laptop.h5", "out": f"results/{name}.json", "curves": 7}
+    assert calls == [("smoke", ["one"] if what == "networks" else "one", options)]
+    code, _, err = run(capsys, "evaluate", what, "--weights", "one", "two")
+    assert (code == 0) == (what == "networks") and ("takes one" in err) == (what != "networks")
+    code, _, err = run(capsys, "evaluate", what, "--consensus-curves", "3")
+    assert (code == 0) == (what == "table") and ("belongs to" in err) == (what != "table")

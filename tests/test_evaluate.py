@@ -51,7 +51,7 @@ def world(monkeypatch, tmp_path):
     meta = {"data": pairs.sha256, "config": {"some": "settings"}}
     bundle = Oracle(pairs, constants, schedule), CONFIG, constants, schedule, meta
     monkeypatch.setattr(evaluate, "load_model", lambda name: bundle)
-    monkeypatch.setattr(dataset, "load", lambda path: pairs)
+    monkeypatch.setattr(dataset, "load", lambda path, images=True: pairs)
     monkeypatch.setattr(evaluate, "project_root", lambda: tmp_path)
     (tmp_path / "models").mkdir()
     (tmp_path / "models" / "known.safetensors").write_bytes(b"weights")
@@ -82,6 +82,15 @@ def test_the_table(world, monkeypatch):
     (world[2] / "models" / "known.safetensors").write_bytes(b"trained again")
     with pytest.raises(SettingsError, match="other weights"):
         evaluate.read_result("known")
+
+
+def test_weights_in_shards_have_one_hash(world):
+    folder = world[2] / "models"
+    hashes = []
+    for second in ("b", "c"):
+        (folder / "big.json").write_text(json.dumps({"shards": {"big-1.safetensors": "a", "big-2.safetensors": second}}))
+        hashes.append(evaluate.weights_hash("big"))
+    assert hashes[0] != hashes[1] and {len(text) for text in hashes} == {64}
 
 
 def test_the_worst_and_what_they_have_in_common(world, monkeypatch):

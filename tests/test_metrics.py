@@ -93,3 +93,37 @@ def test_nearest_curve():
     np.testing.assert_array_equal(metrics.nearest_curve(library, library[chosen] + 1e-3), chosen)
     curve = 5 + rng.random((1, 64))
     assert metrics.nearest_curve(library, curve)[0] == np.argmin(np.square(library - curve).sum(axis=1))
+
+
+def trials(gained, lost, n):
+    """Two series of n trials; `gained` hit in the first alone, `lost` in the second alone."""
+    first = np.arange(n) < gained
+    return first, (np.arange(n) >= gained) & (np.arange(n) < gained + lost)
+
+
+@pytest.mark.parametrize(("gained", "lost", "n", "share", "low", "high"), [
+    (6, 16, 161, -0.0621, -0.1240, -0.0054),  # cavo_2012 in the tests of R's contingencytables
+    (1, 7, 21, -0.286, -0.517, -0.026),  # the table (1, 1, 7, 12) of Bentur et al. in the source of R's ratesci
+])
+def test_paired_difference_is_that_of_published_examples(gained, lost, n, share, low, high):
+    got = metrics.paired_difference(*trials(gained, lost, n))
+    digits = len(str(high).split(".")[1])
+    assert (round(got[0], digits), *(round(end, digits) for end in got[1])) == (share, low, high)
+
+
+def test_paired_difference_at_its_ends():
+    z2 = 1.959964**2
+    share, (low, high) = metrics.paired_difference(*trials(0, 0, 200))
+    assert share == 0 and high == -low == pytest.approx(z2 / (200 + z2)), "no discordant pair is no certainty"
+    assert metrics.paired_difference(*trials(10, 0, 10))[1][1] == 1 and metrics.paired_difference(*trials(0, 10, 10))[1][0] == -1
+    one, other = metrics.paired_difference(*trials(5, 2, 30)), metrics.paired_difference(*trials(2, 5, 30))
+    assert one[0] == -other[0] and one[1] == pytest.approx((-other[1][1], -other[1][0]))
+
+
+def test_paired_difference_covers():
+    """The first loses some hits of the second and wins others: the interval holds the true 0.1 in 95 % of cases."""
+    u, v = np.random.default_rng(0).random((2, 1000, 100))
+    second = u < 0.6
+    first = np.where(second, v < 0.9, v < 0.4)  # 0.54 + 0.16
+    intervals = [metrics.paired_difference(a, b)[1] for a, b in zip(first, second, strict=True)]
+    assert 930 <= sum(low <= 0.1 <= high for low, high in intervals) <= 970

@@ -191,7 +191,7 @@ def world(pairs, parts, other, folder, monkeypatch, tmp_path):
 
     own = dataclasses.replace(CONFIG, training=dataclasses.replace(CONFIG.training, split="config"))
     bundle = [None, own, None, None, {"data": pairs.sha256, "config": {"some": "settings"}}]
-    monkeypatch.setattr(rivals, "load_model", lambda name: bundle)
+    monkeypatch.setattr(evaluate, "load_model", lambda name: bundle)
     monkeypatch.setattr(dataset, "load", lambda path, images: pairs)
     monkeypatch.setattr(evaluate.decode, "draw", draw)
     monkeypatch.setattr(evaluate, "head_positions", lambda bundle, G: np.tile(antidots[:1], (len(G), 1, 1)))
@@ -261,6 +261,8 @@ def test_what_would_not_be_honest_is_refused(world, what):
         bundle[4]["data"] = "e" * 64
     elif what == "split":
         bundle[1] = dataclasses.replace(CONFIG, training=dataclasses.replace(CONFIG.training, split="pair"))
-    with pytest.raises(SettingsError, match="must be 1 or more" if what == "curves" else "may have seen"):
+    messages = {"data": "is not what the weights known were trained on", "split": "have seen the test configurations",
+                "curves": "--curves 0: must be 1 or more"}
+    with pytest.raises(SettingsError, match=messages[what]):
         run(world, **({"curves": 0} if what == "curves" else {}))
     assert not (world[1] / "results").exists()

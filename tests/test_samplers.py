@@ -1,4 +1,4 @@
-"""The comparison of samplers with a network that knows the answer, and the interval of a paired difference."""
+"""The comparison of samplers with a network that knows the answer."""
 
 import dataclasses
 import json
@@ -10,41 +10,6 @@ from test_evaluate import CONFIG, world  # noqa: F401  (a fixture)
 from qfp import evaluate, samplers
 from qfp.config import SettingsError, digest
 from qfp.diffusion import Schedule
-from qfp.samplers import paired_difference
-
-
-def trials(gained, lost, n):
-    """Two series of n trials; `gained` hit in the first alone, `lost` in the second alone."""
-    first = np.arange(n) < gained
-    return first, (np.arange(n) >= gained) & (np.arange(n) < gained + lost)
-
-
-@pytest.mark.parametrize(("gained", "lost", "n", "share", "low", "high"), [
-    (6, 16, 161, -0.0621, -0.1240, -0.0054),  # cavo_2012 in the tests of R's contingencytables
-    (1, 7, 21, -0.286, -0.517, -0.026),  # the table (1, 1, 7, 12) of Bentur et al. in the source of R's ratesci
-])
-def test_paired_difference_is_that_of_published_examples(gained, lost, n, share, low, high):
-    got = paired_difference(*trials(gained, lost, n))
-    digits = len(str(high).split(".")[1])
-    assert (round(got[0], digits), *(round(end, digits) for end in got[1])) == (share, low, high)
-
-
-def test_paired_difference_at_its_ends():
-    z2 = 1.959964**2
-    share, (low, high) = paired_difference(*trials(0, 0, 200))
-    assert share == 0 and high == -low == pytest.approx(z2 / (200 + z2)), "no discordant pair is no certainty"
-    assert paired_difference(*trials(10, 0, 10))[1][1] == 1 and paired_difference(*trials(0, 10, 10))[1][0] == -1
-    one, other = paired_difference(*trials(5, 2, 30)), paired_difference(*trials(2, 5, 30))
-    assert one[0] == -other[0] and one[1] == pytest.approx((-other[1][1], -other[1][0]))
-
-
-def test_paired_difference_covers():
-    """The first loses some hits of the second and wins others: the interval holds the true 0.1 in 95 % of cases."""
-    u, v = np.random.default_rng(0).random((2, 1000, 100))
-    second = u < 0.6
-    first = np.where(second, v < 0.9, v < 0.4)  # 0.54 + 0.16
-    intervals = [paired_difference(a, b)[1] for a, b in zip(first, second, strict=True)]
-    assert 930 <= sum(low <= 0.1 <= high for low, high in intervals) <= 970
 
 
 @pytest.fixture
@@ -53,7 +18,7 @@ def known(world, monkeypatch):  # noqa: F811
     oracle, config, constants, _, meta = evaluate.load_model("known")
     oracle.schedule = Schedule(30, "cosine", "v")
     config = dataclasses.replace(config, diffusion=dataclasses.replace(config.diffusion, steps=30))
-    monkeypatch.setattr(samplers, "load_model", lambda name: (oracle, config, constants, oracle.schedule, meta))
+    monkeypatch.setattr(evaluate, "load_model", lambda name: (oracle, config, constants, oracle.schedule, meta))
     monkeypatch.setattr(samplers, "project_root", lambda: world[2])
     monkeypatch.setattr(samplers, "RUNS", (("ancestral", 3), ("ddim", 3), ("dpm2m", 2)))
     return world

@@ -72,6 +72,14 @@ def recover(ldos, device):
     return geometry.ordered(found)
 
 
+@torch.no_grad()
+def read_head(model, curves, device):
+    """Antidots (B, 2, 2) that the curve head reads from normalised curves (B, F), a tensor beside the model's weights."""
+    maps = torch.cat([model.curve(part).cpu() for part in curves.split(256)])  # (B, 2, 60, 60)
+    y, x = np.divmod(maps.flatten(2).argmax(-1).numpy(), maps.shape[-1])
+    return np.stack([x - (device.length - device.width) // 2, y], axis=-1)
+
+
 # --- samples and their consensus
 
 

@@ -11,7 +11,6 @@ import shutil
 from pathlib import Path
 
 import numpy as np
-import torch
 
 from . import dataset, decode, geometry, metrics
 from .checkpoint import load_model, write_json
@@ -99,6 +98,13 @@ def scores(device, antidots, true_antidots, images=None, true_images=None, seed=
     return row
 
 
+def hits(device, antidots, true_antidots, images=None, true_images=None):
+    """What counts as a success, by curve: {name: bool (B,)}; without images only the positions."""
+    errors = metrics.within(antidots, true_antidots, device)
+    found = {f"within_{k}": errors <= k for k in (0, 1)}
+    return found if images is None else found | {"r_high": metrics.pearson(images, true_images) >= HIGH}
+
+
 def groups(orbits, known, device):
     """What can make a pair hard to decode: {name of GROUPS: bool (B,)} of orbits (B, 3), `known` (N, 3) in training."""
     x1, x2, dy = np.asarray(orbits, int).T
@@ -119,9 +125,7 @@ def head_positions(bundle, curves):
     model, config, constants = bundle[:3]
     if config.training.curve_target != "positions":
         return None
-    maps = torch.cat([model.curve(part).detach() for part in constants.curve(curves).split(256)])  # (B, 2, 60, 60)
-    y, x = np.divmod(maps.flatten(2).argmax(-1).numpy(), maps.shape[-1])
-    return np.stack([x - (config.device.length - config.device.width) // 2, y], axis=-1)
+    return decode.read_head(model, constants.curve(curves), config.device)
 
 
 def noise_seeds(rows, samples, seed):
@@ -142,6 +146,45 @@ def sampled(bundle, sampling, curves, rows, samples, folder, name, seed):
     return np.concatenate(blocks)
 
 
+def check_data(meta, pairs, data, weights):
+    """SettingsError where weights were trained on other data, so that a test configuration could be one they have seen."""
+    if meta["data"] != pairs.sha256:
+        raise SettingsError(f"{data} is not what the weights {weights} were trained on ({pairs.sha256[:12]}, not "
+                            f"{meta['data'][:12]}): their test configurations are unknown")
+
+
+def check_use(out, **numbers):
+    """SettingsError where a result could not be written to `out`, or one of the numbers of curves is below 1."""
+    for name, value in numbers.items():
+        if value < 1:
+            raise SettingsError(f"--{name.replace('_', '-')} {value}: must be 1 or more")
+    decode.check_folder(Path(out).parent)
+
+
+def opened(weights, data, seed, images=True):
+    """What an evaluation starts from: the weights' bundle, the pairs, the parts of their split {name: rows}, and what the
+    result says of them. Raises SettingsError, see check_data."""
+    bundle = load_model(weights)
+    own, meta = bundle[1], bundle[4]
+    pairs = dataset.load(data, images)
+    check_data(meta, pairs, data, weights)
+    parts = dataset.split(len(pairs.antidots), len(pairs.potentials), own.training.split, own.seed)
+    about = {"weights": Path(weights).stem, "weights_sha256": weights_hash(weights), "config_sha256": digest(meta["config"]),
+             "data_sha256": pairs.sha256, "split": own.training.split, "seed": seed}
+    return bundle, pairs, parts, about
+
+
+def finished(out, result, folders, table, report):
+    """Write a result, remove the blocks from which it was made, show its table; returns the result."""
+    Path(out).parent.mkdir(parents=True, exist_ok=True)
+    write_json(out, result)
+    for folder in folders:
+        shutil.rmtree(folder, ignore_errors=True)
+    report(table)
+    report(f"written to {out}")
+    return result
+
+
 def run_evaluate(config, weights, data="data/laptop.h5", out="results/evaluate.json", curves=1000, consensus_curves=1000,
                  report=print):
     """Score weights on `curves` test configurations of a dataset file; writes `out` and returns what it holds.
@@ -149,25 +192,12 @@ def run_evaluate(config, weights, data="data/laptop.h5", out="results/evaluate.j
     The consensus costs `samples` times as much a curve, so it is taken on the first `consensus_curves` of them.
     config: for its sampling settings and its seed. Raises SettingsError where the weights were trained on other data,
     so that a test configuration could be one that they have seen."""
-    for name, value in (("--curves", curves), ("--consensus-curves", consensus_curves)):
-        if value < 1:
-            raise SettingsError(f"{name} {value}: must be 1 or more")
-    decode.check_folder(Path(out).parent)
-    bundle = load_model(weights)
-    own, meta = bundle[1], bundle[4]
-    pairs = dataset.load(data)
-    if meta["data"] != pairs.sha256:
-        raise SettingsError(f"{data} is not what the weights {weights} were trained on ({pairs.sha256[:12]}, not "
-                            f"{meta['data'][:12]}): their test configurations are unknown")
+    check_use(out, curves=curves, consensus_curves=consensus_curves)
+    bundle, pairs, parts, about = opened(weights, data, config.seed)
     sampling, seed, device = config.sampling, config.seed, pairs.device
-    parts = dataset.split(len(pairs.antidots), len(pairs.potentials), own.training.split, own.seed)
     test, train = choose(parts, "test", curves, seed), choose(parts, "train", min(curves, TRAIN_CURVES), seed)
-    about = {
-        "weights": Path(weights).stem, "weights_sha256": weights_hash(weights),
-        "config_sha256": digest(meta["config"]), "data_sha256": pairs.sha256, "split": own.training.split, "seed": seed,
-        "curves": len(test), "consensus_curves": min(consensus_curves, len(test)), "train_curves": len(train),
-        "potentials": len(pairs.potentials), **as_dict(sampling),
-    }
+    about |= {"curves": len(test), "consensus_curves": min(consensus_curves, len(test)), "train_curves": len(train),
+              "potentials": len(pairs.potentials), **as_dict(sampling)}
     folder = project_root() / "runs" / f"evaluate-{digest(about, len(test), BLOCK)[:12]}"
     report(f"{len(test)} test configurations, {sampling.samples} samples for {about['consensus_curves']} of them, "
            f"{len(train)} training configurations; {sampling.steps} {sampling.sampler} steps; "
@@ -203,20 +233,16 @@ def run_evaluate(config, weights, data="data/laptop.h5", out="results/evaluate.j
     errors, r = metrics.within(single[0], antidots, device), metrics.pearson(single[1], truth)
     known = np.unique(train_rows[:, 1])
     kinds = groups(pairs.orbit[test[:, 1]], pairs.orbit[known], device)
-    hardness = {name: scores(device, single[0][hits], antidots[hits]) for name, hits in kinds.items() if hits.any()}
+    hardness = {name: scores(device, single[0][kind], antidots[kind], single[1][kind], truth[kind], seed)
+                for name, kind in kinds.items() if kind.any()}
     worst = [{"potential": int(p), "configuration": int(n), "error": int(errors[i]), "r": float(r[i]),
               "antidots": antidots[i].tolist(), "found": single[0][i].tolist(),
-              "groups": [name for name, hits in kinds.items() if hits[i]], "curve": [round(float(g), 6) for g in G[i]]}
+              "groups": [name for name, kind in kinds.items() if kind[i]], "curve": [round(float(g), 6) for g in G[i]]}
              for i, (p, n) in ((i, test[i]) for i in np.lexsort([r, -errors])[:WORST])]
     notes = {"rows": {name: ROWS[name] for name in table}, "columns": COLUMNS, "groups": GROUPS,
              "worst": "the single samples with the largest position error, then the smallest r"}
     result = {**about, **table, "groups": hardness, "worst": worst, "notes": notes}
-    Path(out).parent.mkdir(parents=True, exist_ok=True)
-    write_json(out, result)
-    shutil.rmtree(folder, ignore_errors=True)
-    report(as_table(table))
-    report(f"written to {out}")
-    return result
+    return finished(out, result, [folder], as_table(table), report)
 
 
 def cells(rows):

@@ -51,9 +51,7 @@ def preview(model, config, pairs, dev, normal, schedule, path, device="cpu"):
               "image": shares(metrics.within(found, pairs.antidots[n], pairs.device))}
     if config.training.curve_target == "positions":
         p, n = dev[:: max(1, len(dev) // HEAD_CURVES)][:HEAD_CURVES].T
-        logits = model.curve(normal.curve(pairs.conductance[p, n]).to(device)).flatten(2).cpu()  # (M, 2, 3600)
-        y, x = np.divmod(logits.argmax(-1).numpy(), 60)
-        margin = (pairs.device.length - pairs.device.width) // 2
-        scores["curve_head"] = shares(metrics.within(np.stack([x - margin, y], -1), pairs.antidots[n], pairs.device))
+        found = decode.read_head(model, normal.curve(pairs.conductance[p, n]).to(device), pairs.device)
+        scores["curve_head"] = shares(metrics.within(found, pairs.antidots[n], pairs.device))
     model.train(was_training)
     return scores

@@ -5,16 +5,12 @@ its difference to the network's single sample is paired. Samples, simulated curv
 in files until they are no longer needed, so a killed run resumes.
 """
 
-import shutil
-from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 
-from . import dataset, decode, evaluate, geometry, interpolate, metrics, readers, sweep
-from .checkpoint import load_model, write_json
+from . import decode, evaluate, geometry, interpolate, metrics, readers, sweep
 from .config import SettingsError, as_dict, digest, project_root
-from .samplers import paired_difference
 
 DEV_CURVES = 1000  # dev configurations on which metrics are chosen
 SETS = {
@@ -119,15 +115,12 @@ def network(bundle, sampling, curves, rows, folder, name, seed):
 def table(device, answers, antidots, ldos, seed):
     """Scores {name: row} of {name: Answer} against antidots (B, 2, 2) and ldos (B, L, W), each with its difference to
     the row 'single'."""
-    reference, rows = metrics.within(answers["single"].antidots, antidots, device), {}
+    rows, reference = {}, evaluate.hits(device, answers["single"].antidots, antidots)
     for name, answer in answers.items():
         images = {} if answer.ldos is None else {"images": answer.ldos, "true_images": ldos}
         rows[name] = evaluate.scores(device, answer.antidots, antidots, **images, seed=seed)
-        errors, difference = metrics.within(answer.antidots, antidots, device), {}
-        for k in (0, 1) if name != "single" else ():
-            share, interval = paired_difference(errors <= k, reference <= k)
-            difference |= {f"within_{k}": share, f"within_{k}_interval": list(interval)}
-        rows[name] |= {"difference": difference} if difference else {}
+        if name != "single":
+            rows[name]["difference"] = metrics.differences(evaluate.hits(device, answer.antidots, antidots), reference)
     return rows
 
 
@@ -137,21 +130,14 @@ def run_rivals(config, weights, data="data/laptop.h5", out="results/rivals.json"
     config: for its sampling settings and its seed. Besides the samples (3 x `samples` a curve) it takes about seven
     minutes of one core; simulated curves stay in runs/curves. Raises SettingsError where the weights were trained on
     other data, or with a split that shares configurations between its parts."""
-    if curves < 1:
-        raise SettingsError(f"--curves {curves}: must be 1 or more")
-    decode.check_folder(Path(out).parent)
-    bundle = load_model(weights)
-    own, meta = bundle[1], bundle[4]
-    pairs = dataset.load(data, images=False)
-    if meta["data"] != pairs.sha256 or own.training.split != "config":
-        raise SettingsError(f"{data} with split 'config' is not what the weights {weights} were trained on: they may "
-                            "have seen the test configurations")
+    evaluate.check_use(out, curves=curves)
+    bundle, pairs, parts, about = evaluate.opened(weights, data, config.seed, images=False)
+    if about["split"] != "config":
+        raise SettingsError(f"the weights {weights} were trained on split {about['split']!r}, not 'config': they have seen the "
+                            "test configurations")
     sampling, seed, device, P = config.sampling, config.seed, pairs.device, len(pairs.potentials)
-    parts = dataset.split(len(pairs.antidots), P, "config", own.seed)
     test, dev = evaluate.choose(parts, "test", curves, seed), evaluate.choose(parts, "dev", DEV_CURVES, seed)
-    about = {
-        "weights": Path(weights).stem, "weights_sha256": evaluate.weights_hash(weights),
-        "config_sha256": digest(meta["config"]), "data_sha256": pairs.sha256, "split": "config", "seed": seed,
+    about |= {
         "curves": len(test), "dev_curves": len(dev), "unseen_potential": P, "library_potential": P + 1,
         "plain_network": {**readers.PLAIN, "curves_seen": readers.PLAIN["steps"] * readers.PLAIN["batch"]},
         **as_dict(sampling),
@@ -183,12 +169,7 @@ def run_rivals(config, weights, data="data/laptop.h5", out="results/rivals.json"
     rows = {name: table(device, part, antidots, pictures(device, antidots, seeds[name]), seed)
             for name, part in answers.items()}
     result = {**about, **rows, "metrics": metric, "plain_network_curves": sizes, "notes": NOTES}
-    Path(out).parent.mkdir(parents=True, exist_ok=True)
-    write_json(out, result)
-    shutil.rmtree(folder, ignore_errors=True)
-    report(as_markdown(result))
-    report(f"written to {out}")
-    return result
+    return evaluate.finished(out, result, [folder], as_markdown(result), report)
 
 
 def as_markdown(result):

@@ -5,16 +5,10 @@ steps are paired. Blocks of samples are kept until the end, as in evaluate, so a
 """
 
 import dataclasses
-import shutil
-from pathlib import Path
 
-import numpy as np
-from scipy.optimize import brentq
-
-from . import dataset, decode, metrics
-from .checkpoint import load_model, write_json
-from .config import SettingsError, digest, project_root
-from .evaluate import BLOCK, HIGH, choose, sampled, scores, weights_hash
+from . import decode, metrics
+from .config import digest, project_root
+from .evaluate import BLOCK, HIGH, check_use, choose, finished, hits, opened, sampled, scores
 
 RUNS = tuple((sampler, steps) for sampler in ("ancestral", "ddim", "dpm2m") for steps in (50, 20, 10, 5))
 NOTES = {
@@ -25,55 +19,17 @@ NOTES = {
 }
 
 
-def paired_difference(a, b):
-    """Share of hits in a minus share in b, bool (n,) over the same n trials, and its 95 % score interval (low, high).
-
-    Tango 1998, Stat. Med. 17, 891: all differences d that a score test does not refuse. It depends on the discordant
-    trials and n alone, and does not shrink to a point where there are none."""
-    a, b = np.asarray(a, bool), np.asarray(b, bool)
-    n, gained, lost = len(a), int((a & ~b).sum()), int((b & ~a).sum())
-    share = (gained - lost) / n
-
-    def z(d):
-        linear = gained + lost - (2 * n - gained + lost) * d
-        root = np.sqrt(max(linear**2 + 8 * n * lost * d * (1 - d), 0.0))
-        q = (linear + root) / (4 * n)  # likeliest probability of a trial that only b hits, given d
-        return (gained - lost - n * d) / np.sqrt(max(n * (2 * q + d * (1 - d)), np.finfo(float).tiny))
-
-    low = -1.0 if share == -1 else brentq(lambda d: z(d) - metrics.Z95, -1, share)
-    high = 1.0 if share == 1 else brentq(lambda d: z(d) + metrics.Z95, share, 1)
-    return share, (low, high)
-
-
-def hits(device, antidots, true_antidots, images, true_images):
-    """What counts as a success, by curve: {name: bool (B,)}."""
-    errors, r = metrics.within(antidots, true_antidots, device), metrics.pearson(images, true_images)
-    return {"within_0": errors <= 0, "within_1": errors <= 1, "r_high": r >= HIGH}
-
-
 def run_samplers(config, weights, data="data/laptop.h5", out="results/samplers.json", curves=200, report=print):
     """Compare RUNS with all T ancestral steps on `curves` test configurations; writes `out` and returns what it holds.
 
     config: for gamma and the seed. Costs about T + 255 network evaluations a curve. Raises SettingsError where the
     weights were trained on other data, so that a test configuration could be one that they have seen."""
-    if curves < 1:
-        raise SettingsError(f"--curves {curves}: must be 1 or more")
-    decode.check_folder(Path(out).parent)
-    bundle = load_model(weights)
-    own, meta = bundle[1], bundle[4]
-    pairs = dataset.load(data)
-    if meta["data"] != pairs.sha256:
-        raise SettingsError(f"{data} is not what the weights {weights} were trained on ({pairs.sha256[:12]}, not "
-                            f"{meta['data'][:12]}): their test configurations are unknown")
-    parts = dataset.split(len(pairs.antidots), len(pairs.potentials), own.training.split, own.seed)
+    check_use(out, curves=curves)
+    bundle, pairs, parts, about = opened(weights, data, config.seed)
     test = choose(parts, "test", curves, config.seed)
     p, n = test.T
-    runs, gamma = (("ancestral", own.diffusion.steps), *RUNS), config.sampling.gamma
-    about = {
-        "weights": Path(weights).stem, "weights_sha256": weights_hash(weights), "config_sha256": digest(meta["config"]),
-        "data_sha256": pairs.sha256, "split": own.training.split, "seed": config.seed, "curves": len(test),
-        "gamma": gamma,
-    }
+    runs, gamma = (("ancestral", bundle[1].diffusion.steps), *RUNS), config.sampling.gamma
+    about |= {"curves": len(test), "gamma": gamma}
     folder = project_root() / "runs" / f"samplers-{digest(about, BLOCK)[:12]}"
     report(f"{len(test)} test configurations, {sum(steps for _, steps in runs)} steps each; "
            f"blocks in {folder.relative_to(project_root())}")
@@ -90,18 +46,10 @@ def run_samplers(config, weights, data="data/laptop.h5", out="results/samplers.j
         if reference is None:
             reference = successes
         else:
-            row["difference"] = {}
-            for key, values in successes.items():
-                share, interval = paired_difference(values, reference[key])
-                row["difference"] |= {key: share, f"{key}_interval": list(interval)}
+            row["difference"] = metrics.differences(successes, reference)
         rows[name] = row
     result = {**about, "reference": "{} {}".format(*runs[0]), "rows": rows, "notes": NOTES}
-    Path(out).parent.mkdir(parents=True, exist_ok=True)
-    write_json(out, result)
-    shutil.rmtree(folder, ignore_errors=True)
-    report(as_markdown(result))
-    report(f"written to {out}")
-    return result
+    return finished(out, result, [folder], as_markdown(result), report)
 
 
 def as_markdown(result):
