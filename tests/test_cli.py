@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from qfp import green
-from qfp.cli import EVALUATIONS, main
+from qfp.cli import BENCHMARKS, EVALUATIONS, main
 from qfp.config import SettingsError, load_preset
 from qfp.device import random_potential
 from qfp.geometry import removed_mask
@@ -149,3 +149,16 @@ def test_evaluate_calls_what_it_names(capsys, monkeypatch, what):
     assert (code == 0) == (what == "networks") and ("takes one" in err) == (what != "networks")
     code, _, err = run(capsys, "evaluate", what, "--consensus-curves", "3")
     assert (code == 0) == (what == "table") and ("belongs to" in err) == (what != "table")
+
+
+@pytest.mark.parametrize("what", BENCHMARKS)
+def test_bench_calls_what_it_names(capsys, monkeypatch, what):
+    module, function, name = BENCHMARKS[what]
+    calls = []
+    monkeypatch.setattr(importlib.import_module(f"qfp.{module}"), function,
+                        lambda config, **options: calls.append((config.preset, options)))
+    code, _, err = run(capsys, "bench", what, "--preset", "smoke")
+    assert code == 0 and calls == [("smoke", {"out": f"results/{name}.json"})], err
+    code, _, err = run(capsys, "bench", what, "--curves", "7", "--data", "toy.h5", "--out", "here.json")
+    assert (code == 0) == (what == "learn") and ("belongs to" in err) == (what != "learn")
+    assert what != "learn" or calls[1] == ("laptop", {"data": "toy.h5", "curves": 7, "out": "here.json"})

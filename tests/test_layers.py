@@ -46,6 +46,7 @@ ALLOWED = {
     "rivals": USE | {"sweep", "evaluate", "interpolate", "readers"},
     "readout": {"config", "geometry", "precision", "train", "unet"},
     "diagnose": USE | {"evaluate", "readout"},
+    "learn": USE | {"evaluate", "train"},
     "figures": set(),
     "figures_network": {"figures"},
     "explore": USE | {"green", "device", "figures_network"},

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import torch
 
-from qfp import checkpoint, dataset
+from qfp import checkpoint, dataset, learn
 from qfp.config import SettingsError, load_preset, stream
 from qfp.diffusion import Schedule, guided, sample
 from qfp.preview import preview
@@ -277,3 +277,46 @@ def test_a_run_can_start_from_exported_weights(pairs, tmp_path):
     next_model = checkpoint.part(tensors(tmp_path / "next"), "model")
     old = checkpoint.read(tmp_path / "tiny.safetensors")[0]
     assert all(torch.equal(next_model[k], old[k]) for k in old)
+
+
+# --- minutes to 95 percent
+
+
+def test_a_killed_learning_curve_goes_on_as_if_nothing_had_happened(pairs, tmp_path, monkeypatch):
+    config, lines, fails = tiny(minutes=7, max_steps=10), [], []
+
+    def flaky(*arguments, real=learn.look):
+        if fails and fails.pop():
+            raise KeyboardInterrupt
+        return real(*arguments)
+
+    monkeypatch.setattr(learn, "look", flaky)
+    results = []
+    for name, plan in (("whole", []), ("killed", [True, False, False])):  # the second of them is killed at its third look
+        monkeypatch.setattr(learn, "project_root", lambda name=name: tmp_path / name)
+        fails[:] = plan
+        if plan:
+            with pytest.raises(KeyboardInterrupt):
+                learn.run_learn(config, "toy.h5", tmp_path / f"{name}.json", 5, lines.append)
+        results.append(learn.run_learn(config, "toy.h5", tmp_path / f"{name}.json", 5, lines.append))
+    whole, killed = results
+    assert json.loads((tmp_path / "whole.json").read_text()) == whole
+    assert [row["step"] for row in whole["looks"]] == [*range(1, 11)] and whole["max_steps"] == 10
+    assert [row["images"] for row in whole["looks"]] == [4 * k for k in range(1, 11)]
+    minutes = [row["minutes"] for row in whole["looks"]]
+    assert minutes == sorted(minutes) and minutes[0] > 0 and whole["setup_s"] > 0
+    for a, b in zip(whole["looks"], killed["looks"], strict=True):
+        assert {**a, "minutes": 0} == {**b, "minutes": 0}
+    dev = dataset.split(len(pairs.antidots), 2, "config", 0)["dev"]
+    assert whole["curves"] == whole["looks"][0]["n"] == min(5, len(set(dev[:, 1].tolist())))
+    assert not [*tmp_path.glob("*/runs/*")], "no run is left behind"
+    with pytest.raises(SettingsError, match="max_steps 9: must be 10 or more"):
+        learn.run_learn(tiny(max_steps=9), "toy.h5", tmp_path / "few.json")
+
+
+def test_95_percent_are_reached_when_a_look_says_so_and_for_certain_when_its_lower_bound_does():
+    looks = [{"step": k, "minutes": k / 2, "images": 4 * k, "within_1": share, "within_1_interval": [share - 0.02, 1]}
+             for k, share in enumerate((0.2, 0.949, 0.95, 0.96, 0.97, 0.9))]
+    assert learn.reached(looks) == {"share": {"step": 2, "minutes": 1, "images": 8},
+                                    "lower_bound": {"step": 4, "minutes": 2, "images": 16}}
+    assert learn.reached(looks[:2]) == {"share": None, "lower_bound": None}

@@ -22,6 +22,7 @@ EVALUATIONS = {  # module of qfp, its function, and the file of results/ that it
     "table": ("evaluate", "run_evaluate", "evaluate"), "rivals": ("rivals", "run_rivals", "rivals"),
     "samplers": ("samplers", "run_samplers", "samplers"), "networks": ("diagnose", "run_diagnose", "networks"),
 }
+BENCHMARKS = {"solver": ("bench", "solver", "bench_solver"), "learn": ("learn", "run_learn", "bench_learn")}
 
 
 def parse_changes(pairs):
@@ -137,10 +138,13 @@ def decode(arguments):
 
 
 def bench(arguments):
-    """`qfp bench solver`."""
-    from . import bench as benchmark
-
-    benchmark.solver(config_of(arguments), arguments.out)
+    """`qfp bench`."""
+    config, what = config_of(arguments), arguments.what
+    learning = {key: value for key in ("data", "curves") if (value := getattr(arguments, key)) is not None}
+    if learning and what != "learn":
+        raise SettingsError(f"--{next(iter(learning))} belongs to `qfp bench learn`, not to {what}")
+    module, function, name = BENCHMARKS[what]
+    getattr(importlib.import_module(f"qfp.{module}"), function)(config, out=arguments.out or f"results/{name}.json", **learning)
 
 
 def run(arguments):
@@ -220,9 +224,11 @@ def parser():
     sub.add_argument("--ldos", metavar="OUT.npy", help="write the LDOS at b = 0 there")
     sub.add_argument("--json", action="store_true")
 
-    sub = command("bench", bench, "measure speed ratios")
-    sub.add_argument("what", choices=("solver",))
-    sub.add_argument("--out", metavar="FILE", default="results/bench_solver.json")
+    sub = command("bench", bench, "measure speed: the solver against Kwant, minutes of training to 95 percent")
+    sub.add_argument("what", choices=BENCHMARKS)
+    sub.add_argument("--data", metavar="FILE", help="learn: default data/laptop.h5")
+    sub.add_argument("--out", metavar="FILE", help="default results/bench_solver.json, bench_learn.json")
+    sub.add_argument("--curves", type=int, help="learn: development curves that are decoded at each look (default 400)")
 
     sub = command("run", run, "execute the notebooks in order through papermill", preset=False)
     sub.add_argument("--preset", default="laptop")

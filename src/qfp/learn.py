@@ -1,0 +1,91 @@
+"""`qfp bench learn`: how long from nothing to 95 percent? A short training, stopped again and again to decode curves.
+
+The clock counts training alone; generating the dataset, loading it and decoding are timed apart. What the network knows
+after a step is a pure function of the seed; only the minutes belong to the machine. A killed run resumes.
+"""
+
+import dataclasses
+import json
+import time
+from pathlib import Path
+
+import torch
+
+from . import dataset, decode, evaluate, geometry
+from .checkpoint import CHECKPOINT, export, load_model, write_json
+from .config import SettingsError, as_dict, digest, project_root
+from .train import Batches, train
+
+SHARE = 0.95  # of curves with both antidots within one site, the paper's figure of merit
+STEPS, LOOKS = 1500, 10  # of a run, where the preset plans by the clock: another machine would train another network
+NOTES = {
+    "looks": "single samples of the averaged weights on development curves (unseen configurations, one potential each)",
+    "minutes": "wall time of training up to the look, without data generation, setup_s and the looks themselves",
+    "setup_s": "seconds to load the dataset and to interpolate curves, once",
+    "reached": f"first look whose share within one site is {SHARE:.0%} or more, and first whose lower bound is; None: none",
+    "columns": evaluate.COLUMNS,
+}
+
+
+def setup_seconds(config, data):
+    """Seconds from the dataset file to the first batch."""
+    start = time.perf_counter()
+    pairs = dataset.load(data)
+    parts = dataset.split(len(pairs.antidots), len(pairs.potentials), config.training.split, config.seed)
+    Batches(config, pairs, parts["train"], dataset.normalisation(pairs, parts["train"]), "cpu")(0)
+    return time.perf_counter() - start
+
+
+def look(folder, config, pairs, rows):
+    """Scores of the averaged weights of the run in `folder`, one sample a curve, on rows (B, 2) of pairs."""
+    export(folder / "run", folder / "look", bf16=False)
+    bundle, (p, n), sampling = load_model(folder / "look.safetensors"), rows.T, config.sampling
+    ldos = decode.draw(bundle, pairs.conductance[p, n], evaluate.noise_seeds(rows, 1, config.seed), sampling.steps,
+                       sampling.sampler, sampling.gamma)[:, 0]
+    found = geometry.canonical(decode.recover(ldos, pairs.device), pairs.device)
+    return evaluate.scores(pairs.device, found, pairs.antidots[n], ldos, pairs.ldos[p, n], config.seed)
+
+
+def reached(looks):
+    """The first looks at which SHARE is reached, by the share itself and by its lower bound: {'share', 'lower_bound'}."""
+    tests = {"share": lambda row: row["within_1"], "lower_bound": lambda row: row["within_1_interval"][0]}
+    return {name: next(({key: row[key] for key in ("step", "minutes", "images")} for row in looks if value(row) >= SHARE),
+                       None) for name, value in tests.items()}
+
+
+def run_learn(config, data="data/laptop.h5", out="results/bench_learn.json", curves=400, report=print):
+    """Train a preset for training.max_steps steps, by default STEPS, and look LOOKS times; writes `out`, returns it.
+
+    curves: development configurations of a look. The plan by the clock, training.minutes, is left out: with it the
+    network would depend on the machine. Raises SettingsError for less than a step a look."""
+    evaluate.check_use(out, curves=curves)
+    plan = config.training.max_steps or STEPS
+    if plan < LOOKS:
+        raise SettingsError(f"training.max_steps {plan}: must be {LOOKS} or more, one step a look")
+    config = dataclasses.replace(config, training=dataclasses.replace(config.training, minutes=0, max_steps=plan))
+    pairs = dataset.load(data)
+    rows = evaluate.choose(dataset.split(len(pairs.antidots), len(pairs.potentials), config.training.split, config.seed),
+                           "dev", curves, config.seed)
+    folder = project_root() / "runs" / f"learn-{digest(as_dict(config), pairs.sha256, len(rows))[:12]}"
+    diary = folder / "looks.jsonl"
+    looks = [json.loads(line) for line in diary.read_text().splitlines()] if diary.is_file() else []
+    report(f"{plan} steps, {LOOKS} looks at {len(rows)} development curves; run in {folder.relative_to(project_root())}")
+    for k in range(len(looks) + 1, LOOKS + 1):
+        meta = train(config, data, folder / "run", resume=(folder / "run" / CHECKPOINT).is_file(), stop=plan * k // LOOKS,
+                     report=lambda line: None, device="cpu")
+        row = {**{key: meta[key] for key in ("step", "minutes", "images")}, **look(folder, config, pairs, rows)}
+        looks.append(row)
+        with diary.open("a") as file:
+            file.write(json.dumps(row) + "\n")
+        report(f"{row['minutes']:.1f} minutes, step {row['step']}: within one site {evaluate.cell(row, 'within_1', '.1%')}, "
+               f"exact {evaluate.cell(row, 'within_0', '.1%')}")
+    result = {"config_sha256": digest(as_dict(config)), "data_sha256": pairs.sha256, "split": config.training.split,
+              "seed": config.seed, "curves": len(rows), "threads": torch.get_num_threads(),
+              "max_steps": plan, "batch": config.training.batch, "setup_s": setup_seconds(config, data),
+              "share": SHARE, "reached": reached(looks), "looks": looks, "torch": torch.__version__, "notes": NOTES,
+              **as_dict(dataclasses.replace(config.sampling, samples=1))}
+    first = result["reached"]["lower_bound"]
+    text = (f"at least {SHARE:.0%} within one site, interval included, after {first['minutes']:.1f} minutes"
+            if first else f"{SHARE:.0%} within one site was not reached for certain")
+    return evaluate.finished(Path(out), result, [folder], f"{text}; {result['setup_s']:.0f} s to load; {result['threads']} threads",
+                             report)
