@@ -69,23 +69,27 @@ refresh: $(STAMP)  ## execute the notebooks again in place, redraw the first pic
 data/laptop.h5: | $(STAMP)
 	$(BIN)/qfp dataset --preset laptop --out $@
 
-# Networks for comparisons, equal steps, one change at a time; a run that was stopped goes on.
-TWIN = network.condition_hidden=256 network.condition_blocks=4 training.minutes=0 training.max_steps=6000
+# Networks for comparisons, equal steps and batches, one change at a time; a run that was stopped goes on.
+TWIN = network.condition_hidden=256 network.condition_blocks=4 training.seed=1 training.minutes=0 training.max_steps=6000
 define twin
-test -e models/$(1).safetensors || { $(BIN)/qfp train --preset laptop --data data/laptop.h5 --out runs/$(1) \
-  $$(test ! -e runs/$(1)/checkpoint.safetensors || echo --resume) $(addprefix --set ,$(TWIN) $(2)) \
-  && $(BIN)/qfp export runs/$(1) models/$(1) --bf16; }
+test -e $(1).safetensors || { $(BIN)/qfp train --preset laptop --data data/laptop.h5 --out runs/$(notdir $(1)) \
+  $$(test ! -e runs/$(notdir $(1))/checkpoint.safetensors || echo --resume) $(addprefix --set ,$(TWIN) $(2)) \
+  && $(BIN)/qfp export runs/$(notdir $(1)) $(1) --bf16; }
 endef
+OWN_CURVES = training.curve_neighbours=0 training.curve_mixing=0
+UNSHIPPED = runs/twin-no-interpolation/twin-no-interpolation
 
 twins: $(STAMP) data/laptop.h5  ## train networks for comparison, where models/ lacks them, and measure them
-	$(call twin,twin-seed1,training.seed=1)
-	$(call twin,twin-no-attention,network.attention=[none$(,)none] network.condition_layers=0)
-	$(call twin,twin-no-gradient,training.curve_target=none training.curve_batch=0 training.curve_neighbours=0 training.curve_mixing=0)
-	$(BIN)/qfp evaluate networks --weights laptop twin-seed1 twin-no-attention twin-no-gradient
+	$(call twin,models/twin)
+	$(call twin,models/twin-no-attention,network.attention=[none$(,)none] network.condition_layers=0)
+	$(call twin,models/twin-no-gradient,training.curve_target=none training.curve_batch=0 $(OWN_CURVES))
+	$(call twin,$(UNSHIPPED),$(OWN_CURVES))
+	$(BIN)/qfp evaluate networks --weights twin twin-no-attention twin-no-gradient $(UNSHIPPED).safetensors laptop
 
 results: $(STAMP) data/laptop.h5  ## measure again what the book quotes: results/ from the weights and the full dataset
 	for what in table rivals samplers; do $(BIN)/qfp evaluate $$what || exit 1; done
 	$(BIN)/qfp bench solver --preset laptop
+	$(BIN)/qfp bench learn --preset laptop
 
 clean:  ## remove what was built and run (data/ and trained networks in runs/ stay)
 	rm -rf book/_build build .pytest_cache

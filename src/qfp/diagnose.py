@@ -7,6 +7,7 @@ resumes.
 """
 
 import dataclasses
+import json
 from pathlib import Path
 
 import numpy as np
@@ -188,6 +189,37 @@ def run_diagnose(config, weights, data="data/laptop.h5", out="results/networks.j
     result = {**about, "reference": reference, "networks": networks, "notes": NOTES}
     texts = "\n".join(f"{name}: {row['verdict']['text']}" for name, row in networks.items())
     return evaluate.finished(out, result, folders, texts, report)
+
+
+def read_networks():
+    """What results/networks.json holds, or an empty dict; SettingsError where weights in models/ have changed since."""
+    path = project_root() / "results" / "networks.json"
+    if not path.is_file():
+        return {}
+    result = json.loads(path.read_text())
+    for name, row in result["networks"].items():
+        if (project_root() / "models" / f"{name}.json").is_file() and evaluate.weights_hash(name) != row["weights_sha256"]:
+            raise SettingsError(f"results/networks.json was measured on other weights than models/{name}.safetensors: run "
+                                "`make twins` again")
+    return result
+
+
+def as_markdown(result):
+    """The table of a networks.json in Markdown, a line for each network; differences to the reference in brackets."""
+    shown = {"within 1 site": ("single", "within_1"), "exact": ("single", "within_0"),
+             f"r >= {evaluate.HIGH}": ("single", "r_high"), "exact, from the features alone": ("readout", "within_0")}
+    lines = [f"| network | steps | parameters | {' | '.join(shown)} |", "| --- " * (3 + len(shown)) + "|"]
+    for name, row in result["networks"].items():
+        line = [name, f"{row['step']:,}", f"{row['parameters'] / 1e6:.1f} M"]
+        for source, key in shown.values():
+            text = f"{row[source][key]:.1%}"
+            if "difference" in row:
+                difference = row["difference"][source]
+                low, high = difference[f"{key}_interval"]
+                text += f" ({difference[key]:+.1%}, {low:+.1%} to {high:+.1%})"
+            line.append(text)
+        lines.append(f"| {' | '.join(line)} |")
+    return "\n".join(lines)
 
 
 def lines(result, key):

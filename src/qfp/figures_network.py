@@ -134,6 +134,20 @@ def training_log(minutes, levels, score_minutes, scores):
 
 
 @style()
+def learning(minutes, scores, wanted):
+    """Shares on unseen curves {label: (3, K) value, low, high} over minutes of training (K,); a line at `wanted`."""
+    figure = canvas(2.9)
+    ax = figure.subplots()
+    for color, marker, (label, (value, low, high)) in zip([BLUE, RED, GREEN], "osD", scores.items()):
+        ax.plot(minutes, value, color=color, marker=marker, markersize=4, label=label)
+        ax.fill_between(minutes, low, high, color=color, alpha=0.18, linewidth=0)
+    ax.axhline(wanted, color="black", linestyle="--", linewidth=1)
+    ax.set(xlabel="minutes of training", ylabel="share of unseen curves", xlim=(0, None), ylim=(-0.02, 1.02))
+    ax.legend(loc="center right")
+    return figure
+
+
+@style()
 def score_against_noise(panels):
     """Score of the clean image predicted in one evaluation, against the noise σ/α of the image that was given.
 

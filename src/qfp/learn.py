@@ -9,6 +9,7 @@ import json
 import time
 from pathlib import Path
 
+import numpy as np
 import torch
 
 from . import dataset, decode, evaluate, geometry
@@ -89,3 +90,11 @@ def run_learn(config, data="data/laptop.h5", out="results/bench_learn.json", cur
             if first else f"{SHARE:.0%} within one site was not reached for certain")
     return evaluate.finished(Path(out), result, [folder], f"{text}; {result['setup_s']:.0f} s to load; {result['threads']} threads",
                              report)
+
+
+def lines(result):
+    """Columns of a bench_learn.json for figures_network.learning: minutes (K,), and {label: (3, K)} value, low, high."""
+    looks = result["looks"]
+    columns = {"both antidots within 1 site": "within_1", "both exact": "within_0", f"r >= {evaluate.HIGH}": "r_high"}
+    return np.array([row["minutes"] for row in looks]), {
+        label: np.array([[row[key], *row[f"{key}_interval"]] for row in looks]).T for label, key in columns.items()}
