@@ -105,6 +105,26 @@ def test_what_each_network_loses_is_lost_where_it_fails(networks):
     assert deaf["difference"]["readout"].keys() == {f"within_{k}{end}" for k in (0, 1) for end in ("", "_interval")}
 
 
+def test_the_table_and_the_curves_of_a_page_are_those_of_the_result(networks):
+    pairs, bundles, root = networks
+    assert diagnose.read_networks() == {}
+    result = run(networks)
+    assert diagnose.read_networks() == result
+    header, _, known, blind, deaf = diagnose.as_markdown(result).splitlines()
+    assert header.count("|") == known.count("|") == 8 and known.startswith("| known | 7 | 0.0 M | 100.0% | 100.0% |")
+    assert "| 0.0% (-100.0%, -100.0% to " in blind and "| 100.0% (+0.0%, " in deaf
+    for key in ("within_1", "r_high"):
+        found = diagnose.lines(result, key)["deaf"]
+        assert found["given"].shape == found["null"].shape == (3, len(found["noise"]))
+        assert (found["given"][0] == result["networks"]["deaf"]["noise"]["given"][key]).all()
+        assert (found["given"][1] <= found["given"][0]).all() and (found["given"][0] <= found["given"][2]).all()
+    (root / "models" / "blind.json").write_text("{}")
+    assert diagnose.read_networks() == result
+    (root / "models" / "blind.safetensors").write_bytes(b"other weights")
+    with pytest.raises(SettingsError, match="other weights than models/blind.safetensors"):
+        diagnose.read_networks()
+
+
 def test_an_oracle_is_right_at_all_noise_levels(networks):
     row = run(networks, ["known"])["networks"]["known"]["noise"]
     assert len(row["t"]) == len(row["ratio"]) == len(diagnose.LEVELS) + 1 and row["t"][-1] == CONFIG.diffusion.steps - 1

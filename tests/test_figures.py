@@ -110,6 +110,8 @@ FIGURES = {
     "attention auc": lambda: figures_network.attention_auc(np.geomspace(100, 0.1, 5), {"down15": AUC, "up15": AUC}, 0.85),
     "score planes": lambda: figures_network.score_planes({name: plane() for name in "abcd"}, 0.02),
     "score pointing": lambda: figures_network.score_pointing(np.geomspace(0.1, 20, 4), {"network": POINTING, "∅": POINTING}, 0.2),
+    "learning": lambda: figures_network.learning(np.arange(1, 4), {"exact": RNG.random((3, 3)), "off": RNG.random((3, 3))},
+                                                 0.95),
     "score against noise": lambda: figures_network.score_against_noise(
         {"within one site": {"a": AGAINST_NOISE, "b": AGAINST_NOISE}, "r": {"a": AGAINST_NOISE | {"readout": None}}}),
     "wire and curve": lambda: figures_network.wire_and_curve(IMAGE, PAIR, FIELDS, CURVE, title="V = 0"),

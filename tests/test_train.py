@@ -320,3 +320,12 @@ def test_95_percent_are_reached_when_a_look_says_so_and_for_certain_when_its_low
     assert learn.reached(looks) == {"share": {"step": 2, "minutes": 1, "images": 8},
                                     "lower_bound": {"step": 4, "minutes": 2, "images": 16}}
     assert learn.reached(looks[:2]) == {"share": None, "lower_bound": None}
+
+
+def test_a_learning_curve_is_drawn_from_what_was_measured(pairs, tmp_path, monkeypatch):
+    monkeypatch.setattr(learn, "project_root", lambda: tmp_path)
+    result = learn.run_learn(tiny(max_steps=10), "toy.h5", tmp_path / "learn.json", 5, lambda line: None)
+    minutes, scores = learn.lines(result)
+    assert (minutes == [row["minutes"] for row in result["looks"]]).all() and len(scores) == 3
+    for value, low, high in scores.values():
+        assert value.shape == minutes.shape and (low <= value).all() and (value <= high).all()
