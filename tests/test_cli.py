@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from qfp import green
-from qfp.cli import BENCHMARKS, EVALUATIONS, main
+from qfp.cli import BENCHMARKS, EVALUATIONS, OTHERS, PROBES, main
 from qfp.config import SettingsError, load_preset
 from qfp.device import random_potential
 from qfp.geometry import removed_mask
@@ -162,3 +162,20 @@ def test_bench_calls_what_it_names(capsys, monkeypatch, what):
     code, _, err = run(capsys, "bench", what, "--curves", "7", "--data", "toy.h5", "--out", "here.json")
     assert (code == 0) == (what == "learn") and ("belongs to" in err) == (what != "learn")
     assert what != "learn" or calls[1] == ("laptop", {"data": "toy.h5", "curves": 7, "out": "here.json"})
+
+
+def test_probe_calls_what_it_names(capsys, monkeypatch):
+    calls = []
+    for what, (module, function) in PROBES.items():
+        monkeypatch.setattr(importlib.import_module(f"qfp.{module}"), function,
+                            lambda config, weights, what=what, **options: calls.append((what, weights, options)))
+    code, _, err = run(capsys, "probe")
+    files = {what: {"data": "data/laptop.h5", "out": f"results/probe_{what}.json"} for what in PROBES}
+    assert code == 0 and calls == [("attention", "laptop", {**files["attention"], "others": list(OTHERS)}),
+                                   ("score", "laptop", files["score"])], err
+    calls.clear()
+    assert run(capsys, "probe", "attention", "--weights", "one", "two", "--curves", "7", "--out", "here.json")[0] == 0
+    assert calls == [("attention", "one", {"data": "data/laptop.h5", "out": "here.json", "others": ["two"], "curves": 7})]
+    for arguments, message in ((("score", "--weights", "one", "two"), "takes one"), (("--out", "here.json"), "one file")):
+        code, _, err = run(capsys, "probe", *arguments)
+        assert code == 2 and message in err and len(calls) == 1

@@ -11,7 +11,7 @@ import scipy.ndimage
 import torch
 from matplotlib.patches import Circle
 
-from qfp import figures, figures_network, geometry, probes
+from qfp import figures, figures_attention, figures_network, figures_score, forcefield, geometry, probes
 from qfp.config import load_preset
 from qfp.unet import UNet
 
@@ -82,7 +82,7 @@ def test_ring_picture_shows_every_site_once_and_bonds_between_remaining_ones():
 
 
 def plane():
-    return probes.Plane(((20, 40), (30, 50)), RNG.normal(size=(50, 2)), RNG.normal(size=(50, 2)), np.zeros(2), np.ones(50))
+    return forcefield.Plane(((20, 40), (30, 50)), RNG.normal(size=(50, 2)), RNG.normal(size=(50, 2)), np.zeros(2), np.ones(50))
 
 
 def network_of(preset):
@@ -93,7 +93,10 @@ def network_of(preset):
 
 
 AUC = [(f"head {k}", *RNG.random((4, 5))) for k in range(4)]
+TOLD = [(row[0], np.sort(row[1:], axis=0).T) for row in RNG.random((4, 3, 5))]
 POINTING = {kind: tuple(RNG.random((3, 4))) for kind in ("full", "planes", "end")}
+PROFILE = {"at": np.arange(5), "unit": "sites", "reach": 3} | dict.fromkeys(("mean", "low", "high", "parabola"), np.arange(5.0))
+MEMORY = {key: RNG.random((3, 3)) + 0.1 for key in ("network", "empirical", "apart", "effective")}
 MAPS = RNG.normal(size=(6, 60, 60))
 AGAINST_NOISE = {"noise": np.geomspace(0.2, 2e4, 10), "given": np.sort(RNG.random((3, 10)), 0)[[1, 0, 2]],
                  "null": np.sort(RNG.random((3, 10)), 0)[[1, 0, 2]], "readout": 0.9}
@@ -106,10 +109,22 @@ FIGURES = {
                                                  np.arange(3), {"within one site": RNG.random(3)}),
     "short training log": lambda: figures_network.training_log(np.arange(2), {"<0.5": RNG.random(2)}, np.arange(1),
                                                        {"a": np.ones(1)}),
-    "attention steps": lambda: figures_network.attention_steps(MAPS, MAPS, RNG.random((6, 4, 15, 15)), list("abcdef"), PAIR),
-    "attention auc": lambda: figures_network.attention_auc(np.geomspace(100, 0.1, 5), {"down15": AUC, "up15": AUC}, 0.85),
-    "score planes": lambda: figures_network.score_planes({name: plane() for name in "abcd"}, 0.02),
-    "score pointing": lambda: figures_network.score_pointing(np.geomspace(0.1, 20, 4), {"network": POINTING, "∅": POINTING}, 0.2),
+    "attention steps": lambda: figures_attention.attention_steps(MAPS, MAPS, RNG.random((6, 4, 15, 15)), list("abcdef"), PAIR),
+    "attention auc": lambda: figures_attention.attention_auc(np.geomspace(100, 0.1, 5), {"down15": AUC, "up15": AUC}, 0.85),
+    "attention frame": lambda: figures_attention.attention_frame(MAPS[0], MAPS[1], RNG.random((4, 15, 15)), "step 1", np.ones(4), PAIR),
+    "through generation": lambda: figures_attention.through_generation(
+        np.geomspace(1e4, 0.01, 5), {"down15": TOLD, "up15": TOLD, "up30": TOLD}, {"$x_t$": TOLD[0], r"$\hat x_0$": TOLD[1]}),
+    "preferences": lambda: figures_attention.preferences({"a": dict.fromkeys("xyz", (0.1, (-0.1, 0.2))),
+                                                          "b": {"x": (-0.3, (-0.4, -0.2)), "y": (0.3, (0.2, 0.4))}}),
+    "wave correlation": lambda: figures_attention.wave_correlation(list("abc"), *RNG.random((3, 3)), np.sort(RNG.random((3, 2)))),
+    "score planes": lambda: figures_score.score_planes({name: plane() for name in "abcd"}, 0.02),
+    "score pointing": lambda: figures_score.score_pointing(np.geomspace(0.1, 20, 4), {"network": POINTING, "∅": POINTING}, [0.2]),
+    "energy tests": lambda: figures_score.energy_tests([0.2, 1, 5], {"network": RNG.random((3, 3)) + 0.1}, [0.2, 1],
+                                                       {"a, b": RNG.random((3, 2)) + 0.1}),
+    "energy profiles": lambda: figures_score.energy_profiles({"σ/α 1": {"noise": PROFILE, "other": PROFILE}, "σ/α 5": {
+        "noise": PROFILE, "other": PROFILE}}),
+    "soft directions": lambda: figures_score.soft_directions(MAPS[:4], np.ones(4), {"x1 + 1": MAPS[0], "dy + 1": MAPS[1]}, PAIR),
+    "against memory": lambda: figures_score.against_memory([2, 5, 100], {"seen": MEMORY, "unseen": MEMORY}),
     "learning": lambda: figures_network.learning(np.arange(1, 4), {"exact": RNG.random((3, 3)), "off": RNG.random((3, 3))},
                                                  0.95),
     "score against noise": lambda: figures_network.score_against_noise(

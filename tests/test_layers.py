@@ -38,6 +38,11 @@ ALLOWED = {
     "metrics": {"config", "geometry"},
     "decode": USE | {"figures"},  # `qfp decode --out` draws what it found
     "probes": USE,
+    "forcefield": {"diffusion"},
+    "energy": set(),
+    "empirical": set(),
+    "probe_energy": USE | {"sweep", "forcefield", "energy"},
+    "probe_score": USE | {"evaluate", "forcefield", "empirical", "probe_energy"},
     "preview": CORE | {"decode", "metrics"},
     "train": MODEL | {"sam", "preview"},
     "evaluate": USE,
@@ -46,16 +51,20 @@ ALLOWED = {
     "rivals": USE | {"sweep", "evaluate", "interpolate", "readers"},
     "readout": {"config", "geometry", "precision", "train", "unet"},
     "diagnose": USE | {"evaluate", "readout"},
+    "attention_rows": USE,
+    "probe_attention": USE | {"evaluate", "diagnose", "green", "attention_rows"},
     "learn": USE | {"evaluate", "train"},
     "figures": set(),
     "figures_network": {"figures"},
+    "figures_attention": {"figures"},
+    "figures_score": {"figures"},
     "explore": USE | {"green", "device", "figures_network"},
     "notebook": set(),
     "run": {"config", "notebook"},
     "pages": {"config"},
 }
 KWANT = {"device"}  # the only module that imports Kwant, and only when it is used
-DRAW = {"explore", "decode", "cli", "figures_network"}  # besides notebooks, what may draw
+DRAW = {"explore", "decode", "cli", "figures_network", "figures_attention", "figures_score"}  # besides notebooks, what may draw
 MODULES = sorted(path.stem for path in SOURCE.glob("*.py"))
 
 
@@ -108,7 +117,7 @@ def test_device_imports_kwant_only_when_used():
 
 @pytest.mark.parametrize("module", MODULES)
 def test_few_modules_draw(module):
-    assert not {"figures", "figures_network"} & imports(SOURCE / f"{module}.py")[1] or module in DRAW
+    assert not {"figures", "figures_network", "figures_attention", "figures_score"} & imports(SOURCE / f"{module}.py")[1] or module in DRAW
 
 
 @pytest.mark.parametrize("module", [m for m in MODULES if m != "cli"])

@@ -22,6 +22,8 @@ EVALUATIONS = {  # module of qfp, its function, and the file of results/ that it
     "table": ("evaluate", "run_evaluate", "evaluate"), "rivals": ("rivals", "run_rivals", "rivals"),
     "samplers": ("samplers", "run_samplers", "samplers"), "networks": ("diagnose", "run_diagnose", "networks"),
 }
+OTHERS = ("twin", "twin-no-attention")  # networks whose attention is looked at beside the preset's weights
+PROBES = {"attention": ("probe_attention", "run_probe_attention"), "score": ("probe_score", "run_probe_score")}
 BENCHMARKS = {"solver": ("bench", "solver", "bench_solver"), "learn": ("learn", "run_learn", "bench_learn")}
 
 
@@ -129,6 +131,22 @@ def evaluate(arguments):
     getattr(module, function)(config, weights if what == "networks" else weights[0], **options)
 
 
+def probe(arguments):
+    """`qfp probe`."""
+    config, chosen = config_of(arguments), list(PROBES) if arguments.what == "all" else [arguments.what]
+    weights, *others = arguments.weights or [config.weights, *OTHERS]
+    if others and arguments.weights and "attention" not in chosen:
+        raise SettingsError(f"--weights {' '.join(arguments.weights)}: `qfp probe score` takes one")
+    if arguments.out is not None and len(chosen) > 1:
+        raise SettingsError(f"--out {arguments.out}: names one file, `qfp probe` writes {len(chosen)}; say which probe")
+    for what in chosen:
+        module, function = PROBES[what]
+        options = {"others": others} if what == "attention" else {}
+        options |= {"curves": arguments.curves} if arguments.curves is not None else {}
+        getattr(importlib.import_module(f"qfp.{module}"), function)(
+            config, weights, data=arguments.data, out=arguments.out or f"results/probe_{what}.json", **options)
+
+
 def decode(arguments):
     """`qfp decode`."""
     from . import decode as decoding
@@ -199,6 +217,13 @@ def parser():
     sub.add_argument("--out", metavar="FILE", help="default results/evaluate.json, rivals.json, samplers.json, networks.json")
     sub.add_argument("--curves", type=int, help="test configurations (default: table 1000, samplers 200, others 300)")
     sub.add_argument("--consensus-curves", type=int, help="table: of them with many samples each (default 1000)")
+
+    sub = command("probe", probe, "look inside: attention and score field, measured over many curves")
+    sub.add_argument("what", nargs="?", default="all", choices=[*PROBES, "all"], help="default all, an hour of one core")
+    sub.add_argument("--weights", nargs="+", help="name in models/, or a .safetensors file; attention: further ones beside it")
+    sub.add_argument("--data", metavar="FILE", default="data/laptop.h5")
+    sub.add_argument("--out", metavar="FILE", help="default results/probe_attention.json, probe_score.json")
+    sub.add_argument("--curves", type=int, help="test configurations (default: attention 300, score 100)")
 
     sub = command("decode", decode, "decode magnetoconductance curves into LDOS and antidots", preset=False)
     sub.add_argument("curves", nargs="+", metavar="CURVE.csv", help="columns field [rad/plaquette], conductance [e^2/h]")

@@ -66,7 +66,8 @@ def read_result(weights, name="evaluate"):
     """What results/NAME.json holds, for these weights; an empty dict where it is about weights of another name.
 
     Raises SettingsError where there is none, or the weights of that name have changed since."""
-    path, command = project_root() / "results" / f"{name}.json", "qfp evaluate" + (f" {name}" if name != "evaluate" else "")
+    path = project_root() / "results" / f"{name}.json"
+    command = "qfp evaluate" if name == "evaluate" else f"qfp {name.replace('_', ' ')}" if "_" in name else f"qfp evaluate {name}"
     if not path.is_file():
         raise SettingsError(f"results/{name}.json does not exist: make it with `{command}`")
     result = json.loads(path.read_text())

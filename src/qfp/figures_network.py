@@ -1,4 +1,4 @@
-"""Figures of the network: what it is made of, how it is trained, what its attention and its score do, and the explorer.
+"""Figures of the network: what it is made of, how it is trained, what its parts bring, and the explorer.
 
 As in `figures`, whose helpers they use: arrays to a Matplotlib figure, one function a figure; nothing is computed here.
 """
@@ -15,13 +15,11 @@ from .figures import (
     GREEN,
     GREY,
     ORANGE,
-    OUTLINE,
     PURPLE,
     RED,
     canvas,
     curve,
     ldos_image,
-    outline,
     style,
 )
 
@@ -173,100 +171,6 @@ def score_against_noise(panels):
     columns = zip_longest(zip(*ax.get_legend_handles_labels()), kinds, fillvalue=(Line2D([], [], linestyle="none"), ""))
     entries = [entry for column in columns for entry in column]  # a legend is filled by columns: networks, then kinds
     figure.legend(*zip(*entries), loc="outside lower center", ncols=len(entries) // 2)
-    return figure
-
-
-# --- notebook 04
-
-
-@style()
-def attention_steps(x, x0, importance, titles, antidots, radius=5, margin=5):
-    """Fig. 4: columns are steps of a generation, rows the noisy image (S, 60, 60), the clean image predicted from it and
-    the importance B_j (S, head, 15, 15) of each head."""
-    heads, cell = importance.shape[1], x.shape[-1] // importance.shape[-1]
-    wire = slice(margin // cell, importance.shape[-1] - margin // cell)  # the padding must not set the scale
-    figure = canvas(1.08 * (heads + 2) + 0.3)
-    axes = figure.subplots(heads + 2, len(x))
-    rows = [("noisy image x$_t$", x, 1, {"vmin": -2.5, "vmax": 3.5}),
-            ("predicted x̂$_0$", x0, 1, {"vmin": -1.5, "vmax": 3.5})]
-    for head in range(heads):
-        B = importance[:, head]
-        limits = {"vmin": 0, "vmax": np.quantile(B[..., wire], 0.995), "cmap": "viridis"}
-        rows.append((f"B$_j$, head {head + 1}", B, cell, limits))
-    for line, (name, images, size, limits) in zip(axes, rows):
-        for ax, image in zip(line, images):
-            shown = ldos_image(ax, image, (), radius, margin, size, labels=False, **limits)
-            outline(ax, antidots, radius, edgecolor=OUTLINE if size == 1 else "white")
-        line[0].set_ylabel(name, fontsize=8.5)
-        figure.colorbar(shown, ax=line, pad=0.01, fraction=0.05)
-    for ax, title in zip(axes[0], titles):
-        ax.set_title(title, fontsize=8)
-    return figure
-
-
-@style()
-def attention_auc(noise, groups, prior):
-    """AUC for antidot cells through a generation, a panel a layer.
-
-    noise (S,): σ/α; groups: {panel: [(label, own (S,), other (S,), low (S,), high (S,)), ...]}, the interval is that of own
-    - other, drawn around own; prior: AUC of the map of where antidots usually are."""
-    figure, noise = canvas(3.8), np.minimum(noise, 100)
-    for ax, (panel, lines) in zip(figure.subplots(1, len(groups), sharey=True, squeeze=False)[0], groups.items()):
-        for k, (label, own, other, low, high) in enumerate(lines):
-            color = [BLUE, RED, GREEN, ORANGE, PURPLE][k % 5]
-            ax.plot(noise, own, color=color, label=label)
-            ax.fill_between(noise, other + low, other + high, color=color, alpha=0.18, linewidth=0)
-            ax.plot(noise, other, color=color, linestyle=":", linewidth=1)
-        ax.axhline(prior, color="black", linestyle="--", linewidth=1)
-        ax.axhline(0.5, color=GREY, linewidth=0.8)
-        ax.set(xscale="log", xlabel="noise over signal σ/α", title=panel, xlim=(130, 0.004))
-        ax.set_xticks([100, 10, 1, 0.1, 0.01], ["noise", "10", "1", "0.1", "0.01"])
-        ax.legend(fontsize=8, loc="upper center", bbox_to_anchor=(0.5, -0.22), ncols=2, handlelength=1.2)
-    figure.axes[0].set_ylabel("AUC for antidot cells")
-    return figure
-
-
-# --- notebook 05
-
-
-@style()
-def score_planes(planes, step):
-    """Fig. 5: {panel: probes.Plane}; arrows are `step` times the score."""
-    figure = canvas(6.4)
-    for ax, (name, plane) in zip(figure.subplots(2, 2).flat, planes.items()):
-        ax.quiver(*plane.points.T, *(step * plane.arrows).T, color=BLUE, angles="xy", scale_units="xy", scale=1, width=0.005)
-        ax.plot(*plane.points.T, "o", color=GREY, markersize=2.5)
-        ax.plot(*plane.truth, "*", color=RED, markersize=13, markeredgecolor="white")
-        (r1, c1), (r2, c2) = plane.pixels
-        ax.set(xlabel=f"image at row {r1}, column {c1}", ylabel=f"image at row {r2}, column {c2}", aspect="equal",
-               title=f"({name})")
-        ax.set_adjustable("datalim")
-    return figure
-
-
-@style()
-def score_pointing(noise, lines, marked):
-    """Does the score lead to the truth? Over the noise level σ/α (T,): cosine with the way there in all pixels, share of
-    two-pixel arrows within 90 degrees of it, and rms distance of the arrow's end from the truth.
-
-    lines: {label: {'full': (mean, low, high), 'planes': ..., 'end': ...}}, each (T,); marked: σ/α of Fig. 5."""
-    figure = canvas(3.5)
-    panels = {"full": "cosine, all pixels", "planes": "share within 90°, two pixels", "end": "distance of the arrow's end"}
-    for ax, (kind, title) in zip(figure.subplots(1, 3), panels.items()):
-        for color, marker, (label, values) in zip([BLUE, ORANGE, PURPLE, "black"], "osD^", lines.items()):
-            mean, low, high = values[kind]
-            ax.plot(noise, mean, marker=marker, markersize=3.5, linewidth=1.2, color=color, label=label)
-            ax.fill_between(noise, low, high, color=color, alpha=0.2, linewidth=0)
-        ax.axvline(marked, color=GREY, linestyle=":", linewidth=1)
-        ax.set(xscale="log", xlabel="noise over signal σ/α", title=title)
-        ax.set_xticks([0.2, 1, 5, 20], ["0.2", "1", "5", "20"])
-        ax.minorticks_off()
-    figure.axes[0].set_ylim(0.45, 1.02)
-    figure.axes[1].set_ylim(0.45, 1.02)
-    figure.axes[2].set(yscale="log", ylim=(0.04, 1.1))
-    figure.axes[2].set_yticks([0.05, 0.1, 0.2, 0.5, 1], ["0.05", "0.1", "0.2", "0.5", "1"])
-    figure.axes[2].minorticks_off()
-    figure.legend(*figure.axes[0].get_legend_handles_labels(), loc="outside lower center", ncols=4)
     return figure
 
 

@@ -13,7 +13,7 @@ import numpy as np
 import torch
 
 from . import dataset, decode, evaluate, geometry
-from .checkpoint import CHECKPOINT, export, load_model, write_json
+from .checkpoint import CHECKPOINT, export, load_model
 from .config import SettingsError, as_dict, digest, project_root
 from .train import Batches, train
 

@@ -1,4 +1,4 @@
-"""Looks inside the network: attention importance (Sec. V, Fig. 4) and the score around an image (Sec. VI, Fig. 5).
+"""Looks inside the network: what it is made of, and its attention importance (Sec. V, Fig. 4).
 
 Images are what the network sees: normalised, with the zero padding of the paper's footnote 1, (B, 1, 60, 60).
 """
@@ -12,19 +12,8 @@ from scipy.stats import rankdata
 
 from . import geometry
 from .attention import FullAttention, LinearAttention
-from .diffusion import guided, sample, score_from_eps, step_noise
-from .unet import GRID, SIZE
-
-# The two pixels of each panel of Fig. 5, read as (row, column) = (y, x + 5) of the padded image; the paper does not say.
-PIXEL_PAIRS = {
-    "a": ((20, 40), (30, 50)),
-    "b": ((10, 30), (50, 40)),
-    "c": ((15, 30), (20, 10)),
-    "d": ((25, 10), (45, 30)),
-}
-NOISE_STEPS = 100  # 'each with 100 steps of added noise' (Sec. VI): t = 99, q(x_t | x_0) with alpha_bar of 100 steps
-NOISY_POINTS = 50
-
+from .diffusion import guided, sample
+from .unet import BELIEF, GRID, SIZE
 
 # --- the network as it is
 
@@ -87,17 +76,25 @@ def _watched(model, layers):
     return {name: layer for name, layer in model.attention_layers().items() if layers is None or name in layers}
 
 
-def _images(B):
-    """B_j (..., N) as maps (..., n, n), numpy."""
+def _measured(measure, tokens):
+    """What `measure` (a layer's weights or importance) makes of caught tokens: in fp32 even where the pass itself is in
+    bf16, whose three digits would tie the values of many pixels."""
+    with torch.autocast(tokens.device.type, enabled=False):
+        return measure(tokens.float()).cpu()
+
+
+def _importance(layer, tokens):
+    """B_j of caught tokens as maps (B, head, n, n), numpy."""
+    B = _measured(layer.importance, tokens)
     side = round(B.shape[-1] ** 0.5)
-    return B.unflatten(-1, (side, side)).cpu().numpy()
+    return B.unflatten(-1, (side, side)).numpy()
 
 
 @torch.no_grad()
 def importance_at(model, x, t, condition, layers=None):
     """B_j = sum_i A_ij of Sec. V in one pass at points x (B, 1, 60, 60) of step t: {layer: (B, head, n, n)}."""
     watched, found = _watched(model, layers), {}
-    with watching(watched, lambda name, layer, tokens: found.update({name: _images(layer.importance(tokens))})):
+    with watching(watched, lambda name, layer, tokens: found.update({name: _importance(layer, tokens)})):
         model(x, torch.full((len(x),), t), condition)
     return found
 
@@ -110,16 +107,17 @@ class Trajectory:
     x: np.ndarray  # (S, B, 60, 60) noisy images x_t, normalised
     x0: np.ndarray  # (S, B, 60, 60) clean images predicted from them
     importance: dict  # layer name: B_j, (S, B, head, n, n); its mean over the pixels j is 1
+    weights: dict  # name of a layer of full attention at 15 x 15: A_ij, (K, B, head, 225, 225), at the steps asked for
 
 
-def importance_trajectory(model, schedule, condition, seeds, steps, sampler="ddim", layers=None, keep=None):
+def importance_trajectory(model, schedule, condition, seeds, steps, sampler="ddim", layers=None, keep=None, weights_at=()):
     """B_j = sum_i A_ij of Sec. V along a generation with `steps` steps: Trajectory.
 
     One image per seed, of condition's row; layers: names out of model.attention_layers(), all by default; keep: indices
-    of the steps to record, all by default."""
+    of the steps to record, all by default; weights_at: indices of those of them at which A_ij is recorded, too."""
     watched = _watched(model, layers)
     now, times, noisy, clean = {}, [], [], []
-    found = {name: [] for name in watched}
+    found, dense = {name: [] for name in watched}, {name: [] for name in bottom_layers(model) if name in watched}
 
     def record(name, layer, tokens):
         now[name] = tokens
@@ -130,41 +128,55 @@ def importance_trajectory(model, schedule, condition, seeds, steps, sampler="ddi
             noisy.append(x[:, 0].float().cpu().numpy())
             clean.append(x0_hat[:, 0].float().cpu().numpy())
             for name, layer in watched.items():
-                found[name].append(_images(layer.importance(now[name])))
+                found[name].append(_importance(layer, now[name]))
+            if index in weights_at:
+                for name, kept in dense.items():
+                    kept.append(_measured(watched[name].weights, now[name]).numpy())
 
     with watching(watched, record):
         sample(guided(model, schedule, condition), schedule, seeds, (1, SIZE, SIZE), sampler, steps, callback=step)
-    return Trajectory(np.array(times), np.stack(noisy), np.stack(clean), {k: np.stack(v) for k, v in found.items()})
+    return Trajectory(np.array(times), np.stack(noisy), np.stack(clean), {k: np.stack(v) for k, v in found.items()},
+                      {k: np.stack(v) for k, v in dense.items() if v})
 
 
-def grid_cells(antidots, device):
-    """Which cells of the 15 x 15 level lie on an antidot, bool (B, 15, 15), for antidots (B, 2, 2).
+def bottom_layers(model):
+    """Names of the layers of full attention at 15 x 15, 'the most downsampled layer' of Sec. V, in the order of action."""
+    return [stage["name"] for stage in architecture(model) if stage["size"] == GRID and stage["attention"] == "full"]
 
-    A cell is 4 x 4 pixels of the padded image; it counts where half of it or more is removed."""
+
+def cell_means(images, size=GRID):
+    """Images (..., 60, 60) averaged over the cells of the level with size x size of them: (..., size, size)."""
+    side = images.shape[-1] // size
+    return images.reshape(*images.shape[:-2], size, side, size, side).mean(axis=(-3, -1))
+
+
+def grid_cells(antidots, device, size=GRID):
+    """Which cells of the level with size x size of them lie on an antidot, bool (B, size, size), for antidots (B, 2, 2).
+
+    A cell of the 15 x 15 level is 4 x 4 pixels of the padded image; it counts where half of it or more is removed."""
     margin = (device.length - device.width) // 2
     cover = np.pad(geometry.removed_masks(antidots, device), ((0, 0), (0, 0), (margin, margin)))
-    side = device.length // GRID
-    return cover.reshape(len(cover), GRID, side, GRID, side).mean(axis=(2, 4)) >= 0.5
+    return cell_means(cover, size) >= 0.5
 
 
-def wire_cells(device):
-    """Cells of the 15 x 15 level that lie on the wire by half or more, bool (15, 15): the padding is left out."""
-    side, margin = device.length // GRID, (device.length - device.width) // 2
-    inside = np.pad(np.ones(device.width), margin).reshape(GRID, side).mean(axis=1) >= 0.5
-    return np.broadcast_to(inside, (GRID, GRID))
+def wire_cells(device, size=GRID):
+    """Cells of the level that lie on the wire by half or more, bool (size, size): the padding is left out."""
+    margin = (device.length - device.width) // 2
+    inside = np.pad(np.ones(device.width), margin).reshape(size, -1).mean(axis=1) >= 0.5
+    return np.broadcast_to(inside, (size, size))
 
 
 def rim_cells(cells):
-    """Cells beside antidot cells (B, 15, 15), diagonals included: their vicinity, bool (B, 15, 15)."""
-    wide = np.pad(cells, ((0, 0), (1, 1), (1, 1)))
-    near = np.any([wide[:, i : i + GRID, j : j + GRID] for i in range(3) for j in range(3)], axis=0)
+    """Cells beside antidot cells (B, n, n), diagonals included: their vicinity, bool (B, n, n)."""
+    wide, n = np.pad(cells, ((0, 0), (1, 1), (1, 1))), cells.shape[-1]
+    near = np.any([wide[:, i : i + n, j : j + n] for i in range(3) for j in range(3)], axis=0)
     return near & ~cells
 
 
 def auc_table(maps, cells, valid):
-    """AUC of maps (..., M, 15, 15) for antidot cells (B, 15, 15): (..., M, B), map m scored against antidots b.
+    """AUC of maps (..., M, n, n) for antidot cells (B, n, n): (..., M, B), map m scored against antidots b.
 
-    The probability that an antidot cell has a larger value than another cell of the wire (valid, (15, 15)); ties count
+    The probability that an antidot cell has a larger value than another cell of the wire (valid, (n, n)); ties count
     half. 0.5 is chance. Sign fixed: large values are to mean antidots."""
     rank = rankdata(maps[..., valid], axis=-1)  # (..., M, n)
     own = cells[:, valid].astype(float)  # (B, n)
@@ -181,58 +193,90 @@ def own_and_other(table):
     return own, (table.sum(axis=-1) - own) / (table.shape[-1] - 1)
 
 
-# --- the score around an image, Sec. VI
+def first_above(low, margin):
+    """Index of the first entry of low (S,) above margin; None where there is none."""
+    above = np.flatnonzero(np.asarray(low) > margin)
+    return int(above[0]) if len(above) else None
 
 
-def noisy_points(schedule, x0, t, seeds):
-    """Points x_t = sqrt(alpha_bar) x0 + sqrt(1 - alpha_bar) ε around clean images x0 (B, 1, 60, 60), one a seed."""
-    noise = step_noise(x0.shape[1:], seeds, 0).to(x0.dtype)
-    return schedule.q_sample(x0, torch.full((len(x0),), t), noise)
+def believed_cover(features, device, size=GRID):
+    """Share of each cell that an antidot covers if its centre lies where the condition path believes it: (B, size, size).
+
+    features (B, c, 15, 15) of a network with believed positions (unet.ConditionTransformer): its last channels."""
+    block = SIZE // GRID
+    centres = torch.nn.functional.pixel_shuffle(features[:, -2 * block**2 :].float(), block).sum(1, keepdim=True) / BELIEF
+    dx, dy = geometry.disc(device.radius).T
+    disc = torch.zeros(1, 1, 2 * device.radius + 1, 2 * device.radius + 1)
+    disc[0, 0, dy + device.radius, dx + device.radius] = 1.0
+    return cell_means(torch.nn.functional.conv2d(centres, disc, padding=device.radius)[:, 0].numpy(), size)
 
 
-@torch.no_grad()
-def score_at(eps_model, schedule, x, t):
-    """Score ∇_x log P_t(x) at points x (B, 1, 60, 60), of a noise model (x, t) -> ε; float64."""
-    return score_from_eps(eps_model(x, torch.full((len(x),), t)).double(), float(schedule.alpha_bar[t]))
+def preference(B, lower, upper):
+    """(B_upper - B_lower)/(B_upper + B_lower) from mean importance on the two antidots' cells: (..., B), in -1..1.
+
+    B (..., B, n, n); lower, upper: cells (B, n, n) of each. 'Complementary' heads (Sec. V) have opposite signs."""
+    low, up = ((B * cells).sum(axis=(-2, -1)) / cells.sum(axis=(-2, -1)) for cells in (lower, upper))
+    return (up - low) / (up + low)
 
 
-def gaussian_score(schedule, x, t, images):
-    """Score of the Gaussian with mean and covariance of clean images (M, 1, 60, 60), noised to step t: the plainest model.
-
-    With R = X^T X / (M - 1) the covariance, -(alpha_bar R + (1 - alpha_bar) I)^-1 (x - sqrt(alpha_bar) mean)."""
-    alpha_bar = float(schedule.alpha_bar[t])
-    flat = images.double().flatten(1)
-    mean = flat.mean(0)
-    _, singular, axes = torch.linalg.svd((flat - mean) / (len(flat) - 1) ** 0.5, full_matrices=False)  # R = V s^2 V^T
-    residual = x.double().flatten(1) - alpha_bar**0.5 * mean
-    share = alpha_bar * singular**2 / (alpha_bar * singular**2 + 1 - alpha_bar)
-    return -((residual - (residual @ axes.T * share) @ axes) / (1 - alpha_bar)).view(x.shape)
+# --- attention weights against the wave functions, Sec. V
 
 
-def on_plane(images, pixels):
-    """Values of images (B, 1, 60, 60) at two pixels ((row, column), (row, column)): (B, 2)."""
-    (r1, c1), (r2, c2) = pixels
-    return torch.stack([images[:, 0, r1, c1], images[:, 0, r2, c2]], dim=-1)
+def cell_correlation(psi, exists, margin, side):
+    """Non-local correlation C_ij = |Im G_ij|^2/(Im G_ii Im G_jj) of the wave functions, averaged over pairs of sites of
+    cells I and J: (N, N), 0..1, N cells of side x side pixels.
+
+    psi (sites, n): unit-flux scattering states of both leads at b = 0, where time reversal makes G symmetric, so that
+    -2 Im G = psi psi^dagger (green.scattering_states). exists (L, W): sites that are not removed; margin: padding columns
+    left and right. NaN for cells less than half of whose area are such sites."""
+    pad = ((0, 0), (margin, margin))
+    there = np.pad(exists, pad)
+    states = np.where(exists.reshape(-1, 1), psi, 0)
+    states = states / np.sqrt(np.maximum((np.abs(states) ** 2).sum(axis=1, keepdims=True), np.finfo(float).tiny))
+    states = np.pad(states.reshape(*exists.shape, -1), (*pad, (0, 0)))
+
+    def by_cell(values):  # (rows, columns, ...) -> (N, side^2, ...)
+        rows, columns = (n // side for n in values.shape[:2])
+        cells = values.reshape(rows, side, columns, side, -1).swapaxes(1, 2)
+        return cells.reshape(rows * columns, side**2, -1)
+
+    z, number = by_cell(states), by_cell(there).sum(axis=(1, 2))
+    # |psi_i . psi_j*|^2 = Tr[(psi_i^dagger psi_i)(psi_j^dagger psi_j)]: a small matrix a cell, not one number a pair of sites
+    matrices = (z.swapaxes(1, 2) @ z.conj()).reshape(len(z), -1)
+    number = np.where(number >= side**2 / 2, number, np.nan)
+    return (matrices @ matrices.conj().T).real / number[:, None] / number
 
 
-def cosine(a, b):
-    """Cosine of the angle between vectors: rows of (B, ...), flattened; numpy (B,)."""
-    return torch.nn.functional.cosine_similarity(a.double().flatten(1), b.double().flatten(1)).numpy()
+def _ranks(values):
+    """Ranks along the last axis, centred and of unit length; 0 where all values are equal."""
+    ranks = rankdata(values, axis=-1)
+    ranks -= ranks.mean(axis=-1, keepdims=True)
+    return ranks / np.maximum(np.linalg.norm(ranks, axis=-1, keepdims=True), 1e-9)
 
 
-@dataclass(frozen=True)
-class Plane:
-    """One panel of Fig. 5: points and their scores on the plane of two pixels, in the units of normalised images."""
+def partial_rank_correlation(A, C):
+    """Rank correlations of attention weights A (M, N, N) with correlations C (K, N, N) over pairs i != j of cells.
 
-    pixels: tuple  # ((row, column), (row, column))
-    points: np.ndarray  # (B, 2) noisy points
-    arrows: np.ndarray  # (B, 2) projected scores
-    truth: np.ndarray  # (2,) sqrt(alpha_bar) x0, where the arrows should lead
-    cosine: np.ndarray  # (B,) between arrow and the way to the truth, in this plane
-
-
-def score_on_plane(x, score, target, pixels):
-    """Projection of points x and scores (B, 1, 60, 60) on two pixels; target (1, 60, 60) or (B, 1, 60, 60), the truth."""
-    target = target.expand_as(x)
-    points, arrows, truth = (on_plane(a, pixels).double() for a in (x, score, target))
-    return Plane(pixels, points.numpy(), arrows.numpy(), truth[0].numpy(), cosine(arrows, truth - points))
+    partial (M, K): given distance and B_j = sum_i A_ij. Ranks of A and of C are regressed on those of both and on their
+    squares (so that a curved dependence on the distance goes, too); Pearson r of the residuals. What a sum of parabolas
+    leaves is the same for any C, so compare two of them. plain (M, K): Spearman's. distance (M,): Spearman's of A with the
+    distance. Cells where any C is NaN are left out."""
+    side = round(A.shape[-1] ** 0.5)
+    cells = np.flatnonzero(np.isfinite(np.diagonal(C, axis1=1, axis2=2)).all(axis=0))
+    i, j = (cells[k] for k in np.nonzero(~np.eye(len(cells), dtype=bool)))
+    distance = _ranks((i // side - j // side) ** 2 + (i % side - j % side) ** 2)
+    c = _ranks(C[:, i, j])  # (K, pairs)
+    partial, plain, far = [], [], []
+    for weights in A:
+        a = _ranks(weights[i, j])
+        b = np.zeros(A.shape[-1])
+        b[cells] = _ranks(weights.sum(axis=0)[cells])  # every j is in equally many pairs: ranks of cells are those of pairs
+        b = b[j] / max(np.linalg.norm(b[j]), 1e-9)
+        given = np.stack([np.full(len(a), len(a) ** -0.5), distance, b, len(a) ** 0.5 * distance**2, len(a) ** 0.5 * b**2])
+        both = np.vstack([a[None], c])
+        rest = both - (both @ given.T) @ np.linalg.pinv(given @ given.T, hermitian=True) @ given
+        size = np.linalg.norm(rest, axis=1)
+        partial.append(rest[1:] @ rest[0] / np.where((size[1:] * size[0]) > 1e-9, size[1:] * size[0], np.inf))
+        plain.append(c @ a)
+        far.append(distance @ a)
+    return np.array(partial), np.array(plain), np.array(far)
