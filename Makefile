@@ -88,6 +88,7 @@ twins: $(STAMP) data/laptop.h5  ## train networks for comparison, where models/ 
 
 results: $(STAMP) data/laptop.h5  ## measure again what the book quotes: results/ from the weights and the full dataset
 	for what in table rivals samplers; do $(BIN)/qfp evaluate $$what || exit 1; done
+	$(BIN)/qfp probe
 	$(BIN)/qfp bench solver --preset laptop
 	$(BIN)/qfp bench learn --preset laptop
 
