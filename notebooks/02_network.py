@@ -200,7 +200,7 @@ figures_network.training_log(np.array([entry["minutes"] for entry in losses]), l
 # decode development curves, one sample each. The steps and scores are the same on any machine, the minutes are not: they
 # count training alone, without the making of the data (README) and the time to load it, printed below.
 
-# %% mystnb={"figure": {"caption": "A short training of the network of the preset `laptop`, from random weights (results/bench_learn.json). Shares of development curves, configurations that are not in training, with 95 % intervals. Dashed: 95 %. The learning rate falls over the last fifth.", "name": "network-learning"}, "image": {"alt": "Three rising curves of shares against minutes of training: both antidots within one site rises first and reaches nearly 1, exact positions follow, pattern correlation of at least 0.95 comes last."}}
+# %% mystnb={"figure": {"caption": "A short training of the network of the preset `laptop`, from random weights (results/bench_learn.json). Shares of development curves, configurations that are not in training, with 95 % intervals. Dashed: 95 %. The learning rate falls over the last fifth.", "name": "network-learning"}, "image": {"alt": "Three rising curves of shares against minutes of training: both antidots within one site rises first and reaches nearly 1, exact positions follow, pattern correlation of at least 0.95 stays near 0 in so short a time."}}
 path = result_file("bench_learn")
 course = json.loads(path.read_text()) if path.is_file() else None
 figures_network.learning(*learn.lines(course), course["share"]) if course else print("no results: `qfp bench learn` makes them")

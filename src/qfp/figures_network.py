@@ -141,7 +141,7 @@ def learning(minutes, scores, wanted):
         ax.fill_between(minutes, low, high, color=color, alpha=0.18, linewidth=0)
     ax.axhline(wanted, color="black", linestyle="--", linewidth=1)
     ax.set(xlabel="minutes of training", ylabel="share of unseen curves", xlim=(0, None), ylim=(-0.02, 1.02))
-    ax.legend(loc="center right")
+    figure.legend(*ax.get_legend_handles_labels(), loc="outside lower center", ncols=3)
     return figure
 
 
