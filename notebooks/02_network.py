@@ -269,8 +269,8 @@ for name, row in networks["networks"].items() if networks else ():
 #
 # **Verdict.** The architecture of Sec. IV can be built as described, and this family learns to read the curve. Within the
 # steps compared here it does not do so by the plain diffusion loss alone (whether SAM and a long training would, is not
-# checked), and it does so without any self-attention: "the key mechanism" is the path of the curve. The interpolated
-# curves bring most of the exact positions.
+# checked), and it does so without any self-attention: "the key mechanism" is the path of the curve. Interpolated curves
+# and mixed potentials make the largest difference for exact positions.
 
 # %% tags=["nbval-check-output"]
 assert abs(shares["linear"] - 0.434) < 0.001 and abs(shares["cosine"] - 0.127) < 0.001
