@@ -222,6 +222,7 @@ def test_a_run_resumes_and_says_what_it_measured(networks, monkeypatch):
             assert all(len(row[key]) == 6 for key in ("own", "other", "difference", "difference_interval", "mean_map"))
     assert abs(result["images"]["x_t"]["own"][0] - 0.5) < 0.1, "pure noise knows nothing"
     assert result["prior"]["difference"] == [0] and result["prior"]["own"][0] > 0.7
+    assert result["summary"]["auc"]["up15 head 2"] == result["attention"]["up15"]["heads"][1]["own"][0]
     assert result["summary"]["heads"] == 16 and set(result["summary"]["first_tells"]) >= {"x_t", "x0", "up30 head 4"}
     assert result["waves"]["curves"] >= 2 and result["summary"]["waves"]["heads"] == 8
     assert len(result["heads"]["heads"]) == 8 and set(result["heads"]["sorted"][0]) == set(result["heads"]["heads"])

@@ -137,6 +137,7 @@ def summary(result, differences, free, seed):
                      for kind, found in free.items()},
                   "heads": dict(zip(heads, rounded(values.mean(axis=1))))}
     found = {"heads": len(heads), "first": first,
+             "auc": {name: row["own"][0] for name, row in {**rows, **result["images"], "prior": result["prior"]}.items()},
              "first_tells": {name: row["first_tells"] and row["first_tells"]["ratio"]
                              for name, row in {**rows, **result["images"]}.items()}}
     waves = [row["all_levels"] for part in result["waves"].values() if isinstance(part, dict) for row in part["heads"]]

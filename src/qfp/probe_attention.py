@@ -51,7 +51,7 @@ NOTES = {
     "summary": f"telling, avoiding: heads with own - other above {MARGIN} or below -{MARGIN} at the first step (interval); "
                "ahead: those whose difference lies above that of the predicted image (paired interval); absolute: mean "
                "over heads of |own - other| there; null_curve, null_own_image, untrained: that of these controls; "
-               "waves: own - other of the mean over levels; other keys as above",
+               "auc: 'own' at the first step; waves: own - other of the mean over levels; other keys as above",
 }
 
 
