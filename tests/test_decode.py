@@ -1,15 +1,16 @@
-"""Positions from images, consensus, decoding with a network that knows the answer, and CSV files of every kind."""
+"""Positions from images, consensus, decoding with a network that knows the answer, and the command."""
 
 import dataclasses
 import json
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 import torch
 
-from qfp import cli, dataset, decode, geometry, sweep
-from qfp.config import SettingsError, load_preset
-from qfp.curves import read_curve
+from qfp import answer, cli, dataset, decode, geometry, green, novelty, sweep
+from qfp.config import load_preset
+from qfp.curves import SIEMENS, Curve, per_tesla
 from qfp.diffusion import Schedule
 from qfp.unet import Condition
 
@@ -119,110 +120,134 @@ def test_a_sample_does_not_depend_on_its_company(bundle, images):
     assert np.abs(together[2, 0] - together[2, 1]).max() > 0.05 and decode.sample_seeds(0, 5)[:3] == seeds[0]
 
 
-# --- CSV files
-
-
-def write(path, field=DEVICE.fields, conductance=None, header="field,conductance"):
-    conductance = 5 + np.cos(100 * np.asarray(field)) if conductance is None else conductance
-    rows = "".join(f"{b!r},{g!r}\n" for b, g in zip(np.asarray(field).tolist(), np.asarray(conductance).tolist()))
-    path.write_text(header + "\n" + rows)
-    return path
-
-
-def test_reads_its_own_grid_to_the_digit(tmp_path):
-    notes = []
-    curve = read_curve(write(tmp_path / "a.csv"), DEVICE, notes.append)
-    np.testing.assert_array_equal(curve, 5 + np.cos(100 * DEVICE.fields))
-    text = (tmp_path / "a.csv").read_text().replace("\n", ",7\n").replace("conductance,7", "conductance,open_modes")
-    (tmp_path / "b.csv").write_text("\ufeff# measured\n\n" + text)  # further columns, comments, a byte order mark
-    np.testing.assert_array_equal(read_curve(tmp_path / "b.csv", DEVICE, notes.append), curve)
-    assert not notes
-    write(tmp_path / "c.csv", header="Conductance [e²/h],Field [rad/plaquette]", field=curve, conductance=DEVICE.fields)
-    np.testing.assert_array_equal(read_curve(tmp_path / "c.csv", DEVICE), curve)
-
-
-def test_resamples_and_folds_and_says_so(tmp_path):
-    notes = []
-    field = np.linspace(-0.06, 0.06, 151)[::-1]
-    curve = read_curve(write(tmp_path / "a.csv", field), DEVICE, notes.append)
-    np.testing.assert_allclose(curve, 5 + np.cos(100 * DEVICE.fields), atol=1e-3)
-    assert len(notes) == 2 and "folded" in notes[0] and "interpolated" in notes[1]
-
-
-BAD = {
-    "no column 'conductance'": "field,G\n0,5\n",
-    "no header": "0,5\n0.01,5\n",
-    "separated by something else": "field;conductance\n0;5\n",
-    "two columns 'field'": "field,field,conductance\n0,0,5\n",
-    "[T], it must be in [rad/plaquette]": "field [T],conductance\n0,5\n",
-    "line 3: conductance 'high' is not a number": "field,conductance\n0,5\n0.01,high\n",
-    "line 2: conductance is nan": "field,conductance\n0,nan\n",
-    "line 3: 1 cells where the header has 2": "field,conductance\n0,5\n0.01\n",
-    "the file is empty": "",
-    "0 data lines": "field,conductance\n",
-    "stands on lines 2 and 4": "field,conductance\n0,5\n0.01,5\n0,5\n",
-    "covers 0 to 0.03": (np.linspace(0, 0.03, 64), None),
-    "covers 0.01 to 0.05": (np.linspace(0.01, 0.05, 64), None),
-    "in tesla": (np.linspace(0, 10, 64), None),
-    "Multiply by 2 pi": (np.linspace(0, 0.05 / (2 * np.pi), 64), None),
-    "too few": (np.linspace(0, 0.05, 20), None),
-    "conductance 12 lies outside 0 to 11": (DEVICE.fields, np.full(64, 12.0)),
-    "conductance -1 lies outside": (DEVICE.fields, np.full(64, -1.0)),
-    "in siemens": (DEVICE.fields, np.full(64, 5 * 3.874e-5)),
-}
-
-
-@pytest.mark.parametrize("message", BAD)
-def test_a_bad_file_is_one_line(message, tmp_path):
-    content = BAD[message]
-    if isinstance(content, str):
-        (tmp_path / "curve.csv").write_text(content)
-    else:
-        write(tmp_path / "curve.csv", *content)
-    with pytest.raises(SettingsError) as error:
-        read_curve(tmp_path / "curve.csv", DEVICE)
-    text = str(error.value)
-    assert "\n" not in text and "curve.csv" in text
-    assert (message if message != "no header" else "no column 'field' in the header '0,5'") in text
-
-
-def test_what_is_no_csv_file_is_one_line(tmp_path):
-    (tmp_path / "binary.csv").write_bytes(bytes(range(256)))
-    for path, message in ((tmp_path, "is a folder"), (tmp_path / "none.csv", "No such file"),
-                          (tmp_path / "binary.csv", "not a text file")):
-        with pytest.raises(SettingsError, match=message):
-            read_curve(path, DEVICE)
+def test_each_sample_decodes_its_own_draw_of_the_noise(bundle, images, monkeypatch):
+    """Draws are pure functions of (seed, sample), have the noise's size, and none changes nothing."""
+    encoded = []
+    monkeypatch.setattr(bundle[0], "encode", lambda curve: encoded.append(curve) or Condition(curve[:, :1, None].long() * 0, ()))
+    curves, noise = np.full((3, 64), 5.0), np.full((3, 64), 0.2) * [[1], [0], [1]]
+    decoded = decode.decode(bundle, curves, samples=20, steps=1, noise=noise, seed=[4, 4, 5])
+    seen = np.concatenate(encoded).reshape(3, 20, 64)
+    assert decoded.ldos.shape == (3, 20, 60, 50) and decoded.consensus.shape == (3, 2, 2)
+    assert (seen[1] == 5).all() and seen[0].std() == pytest.approx(0.2, rel=0.1) and len(np.unique(seen[0])) > 1000
+    encoded.clear()
+    decode.decode(bundle, curves[2:], samples=7, steps=1, noise=noise[2:], seed=5)
+    np.testing.assert_array_equal(np.concatenate(encoded), seen[2, :7])
 
 
 # --- the command
 
 
+def write(path, field=DEVICE.fields, conductance=None, header="field,conductance"):
+    columns = [np.asarray(c).tolist() for c in (field, *np.atleast_2d(conductance))]
+    path.write_text(header + "\n" + "".join(",".join(map(repr, row)) + "\n" for row in zip(*columns)))
+    return path
+
+
 @pytest.fixture
 def command(bundle, monkeypatch):
-    """`qfp decode` with the perfect network in place of weights."""
-    monkeypatch.setattr(decode, "load_model", lambda name: bundle)
+    """`qfp decode` with the perfect network in place of weights, and without a reference for novelty."""
+    monkeypatch.setattr(answer, "load_model", lambda name: bundle)
+    monkeypatch.setattr(novelty, "load", lambda weights: None)
     return lambda *arguments: cli.main(["decode", *map(str, arguments)])
+
+
+@pytest.fixture
+def judge(command, monkeypatch):
+    """The command with a reference that flags the curves whose number is above 2; what it was given is in the list."""
+    calls = []
+
+    def judged(reference, curves, decoded, noise=None):
+        calls.append((reference, curves, decoded, noise))
+        return SimpleNamespace(novelty=curves[:, 0] / 2, flagged=curves[:, 0] > 2, predicted=curves + 0.1)
+
+    monkeypatch.setattr(novelty, "load", lambda weights: "the reference")
+    monkeypatch.setattr(novelty, "judge", judged)
+    return calls
+
+
+KEYS = ["file", "antidots", "probability", "samples", "candidates", "novelty", "flagged", "notes", "seconds"]
 
 
 def test_decode_command(command, images, tmp_path, capsys):
     files = [write(tmp_path / f"{i}.csv", conductance=np.full(64, float(i))) for i in (3, 1)]
-    assert command(*files, "--json", "--samples", 2, "--steps", 2, "--out", tmp_path / "out") == 0
+    assert command(*files, "--json", "--samples", 2, "--steps", 2) == 0
     answers = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
-    assert [list(answer) for answer in answers] == 2 * [["file", "antidots", "probability", "samples", "candidates", "seconds"]]
-    for i, file, answer in zip((3, 1), files, answers):
-        assert answer["file"] == str(file) and answer["antidots"] == images[0][i].tolist()
-        assert answer["probability"] == 1 and answer["samples"] == 2
-        assert answer["candidates"] == [{"antidots": images[0][i].tolist(), "share": 1.0}]
-        assert np.load(tmp_path / "out" / f"{i}.npy").shape == (2, 60, 50)
-        assert (tmp_path / "out" / f"{i}.png").stat().st_size > 10_000
-    assert command(files[0], "--out", tmp_path / "out") == 2
-    assert "exists" in capsys.readouterr().err
+    assert [list(found) for found in answers] == [KEYS, KEYS]
+    for i, file, found in zip((3, 1), files, answers):
+        assert found["file"] == str(file) and found["antidots"] == images[0][i].tolist()
+        assert found["probability"] == 1 and found["samples"] == 2
+        assert found["candidates"] == [{"antidots": images[0][i].tolist(), "share": 1.0}]
+        assert found["novelty"] is None and found["flagged"] is None
+        assert len(found["notes"]) == 1 and "qfp evaluate novelty --weights laptop" in found["notes"][0]
     assert command(files[0], "--samples", 1, "--steps", 2) == 0
     text = capsys.readouterr().out
-    assert "100% of 1 samples agree" in text and "canonical placement" in text
+    assert "100% of 1 samples agree" in text and "canonical placement" in text and "not judged" in text
 
 
-@pytest.mark.parametrize("arguments", [["--samples", "0"], ["--steps", "2000"], ["missing.csv"], ["--out", "FILE"]])
+def test_what_is_flagged_is_answered_and_marked(command, judge, images, tmp_path, capsys):
+    files = [write(tmp_path / f"{i}.csv", conductance=[np.full(64, float(i)), np.full(64, 0.3)],
+                   header="field,conductance,noise") for i in (5, 1)]
+    assert command(*files, "--samples", 1, "--steps", 2, "--out", tmp_path / "out") == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0].endswith(f"(x, y) = {answer.places(images[0][5])}") and lines[3].endswith(answer.places(images[0][1]))
+    assert lines[2] == "  unlike the training curves: novelty 2.5, above 1; do not trust this answer"
+    assert lines[5] == "  like the training curves: novelty 0.50, not above 1"
+    reference, curves, decoded, noise = judge[0]
+    assert reference == "the reference" and curves[:, 7].tolist() == [5, 1] and (noise == 0.3).all()
+    np.testing.assert_array_equal(decoded.consensus, images[0][[5, 1]])
+    assert [np.load(tmp_path / "out" / f"{i}.npy").shape for i in (5, 1)] == 2 * [(1, 60, 50)]
+    assert all((tmp_path / "out" / f"{i}.png").stat().st_size > 20_000 for i in (5, 1))
+    assert command(files[0], "--out", tmp_path / "out") == 2 and "exists" in capsys.readouterr().err
+    assert command(*files, "--samples", 1, "--steps", 2, "--json") == 0
+    found = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert [(f["novelty"], f["flagged"], f["notes"]) for f in found] == [(2.5, True, []), (0.5, False, [])]
+
+
+def test_units_change_nothing(command, judge, tmp_path, capsys):
+    """Tesla and siemens give the answer, the noise and the curve of rad/plaquette and e^2/h, and an axis in tesla."""
+    curve = [np.full(64, 4.0), np.full(64, 0.1)]
+    plain = write(tmp_path / "plain.csv", conductance=curve, header="field,conductance,noise")
+    si = write(tmp_path / "si.csv", DEVICE.fields / per_tesla(5), np.multiply(curve, SIEMENS), "field [T],conductance [S],noise [S]")
+    assert command(plain, "--samples", 1, "--steps", 2, "--json") == 0
+    assert command(si, "--samples", 1, "--steps", 2, "--json", "--lattice-nm", 5, "--siemens") == 0
+    found = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert all(found[0][key] == found[1][key] for key in set(KEYS) - {"file", "seconds", "novelty"}) and found[0]["notes"] == []
+    for a, b in zip(judge[0][1::2], judge[1][1::2]):
+        np.testing.assert_allclose(a, b, rtol=1e-12)
+
+
+def test_notes_are_told(command, tmp_path, capsys):
+    field = np.linspace(0.06, -0.06, 151)
+    file = write(tmp_path / "folded.csv", field, np.full(151, 5.0))
+    assert command(file, "--samples", 1, "--steps", 2, "--json") == 0
+    out, err = capsys.readouterr()
+    notes = json.loads(out)["notes"]
+    assert [word in note for word, note in zip(("folded", "interpolated", "novelty"), notes, strict=True)] == [True] * 3
+    assert err.splitlines() == [f"note: {file}: {note}" for note in notes]
+
+
+def test_report_shows_what_was_found(images):
+    """Images of all samples, outlines and shares of the candidates, curve, error bars, exact curve, verdict, tesla."""
+    device = dataclasses.replace(DEVICE, field_points=3)
+    samples = images[1][[7, 7, 7, 9]].astype(float)[None]
+    curve = Curve(np.full(3, 5.0), np.full(3, 0.2), 0.0, ())
+    for judged, word in ((None, "not judged"), (SimpleNamespace(novelty=[3.12], flagged=[True], predicted=[np.full(3, 4.0)]),
+                                                "novelty 3.1, above 1")):
+        found = answer.Answers(device, ("a/b.csv",), (curve,), decode.conclude(samples, device), judged, ((),), per_tesla(5), 1.0)
+        figure = answer.report(found, 0)
+        mean, spread, shares, plot = [ax for ax in figure.axes if ax.get_label() in ("mean", "spread", "shares", "curve")]
+        np.testing.assert_allclose(mean.images[0].get_array(), samples[0].mean(axis=0))
+        np.testing.assert_allclose(spread.images[0].get_array(), samples[0].std(axis=0))
+        assert len(mean.patches) == len(spread.patches) == 4 and [bar.get_width() for bar in shares.patches] == [0.75, 0.25]
+        exact = green.solve(device, images[0][7])[0] if judged is None else np.full(3, 4.0)
+        np.testing.assert_allclose(plot.lines[0].get_ydata(), exact, atol=1e-9)
+        assert len(plot.containers[0].lines[2]) == 1 and word in plot.get_title("left")
+        assert "b.csv" in figure.get_suptitle() and "four copies" in figure.get_supxlabel().replace("\n", " ")
+        assert [ax.get_xlabel() for ax in plot.child_axes] == ["magnetic field B [T]"]
+
+
+@pytest.mark.parametrize("arguments", [["--samples", "0"], ["--steps", "2000"], ["missing.csv"], ["--out", "FILE"],
+                                       ["--lattice-nm", "0"], ["--lattice-nm", "nan"]])
 def test_decode_refuses_before_it_starts(command, arguments, tmp_path, capsys):
     file = write(tmp_path / "1.csv", conductance=np.full(64, 1.0))
     arguments = [file if a == "FILE" else a for a in arguments]

@@ -146,6 +146,17 @@ def test_refuses_settings_before_running(committed, preset, parameters, message)
     assert not (committed / "runs" / "smoke").exists()
 
 
+def test_a_notebook_may_have_parameters_of_its_own(committed, tmp_path, monkeypatch):
+    """They are no keys of a preset; files are named as seen from where the runner is started."""
+    replace(committed / "notebooks" / "00_second.ipynb", "seed = None\\n", "seed = None\\ncurve = 'c.csv'\\n")
+    (tmp_path / "own.csv").write_text("")
+    monkeypatch.chdir(tmp_path)
+    assert run("smoke", only="00", parameters={"curve": "own.csv"})["parameters"]["curve"] == str(tmp_path / "own.csv")
+    assert run("smoke", only="00", parameters={"curve": "none.csv"})["parameters"]["curve"] == "none.csv"
+    with pytest.raises(SettingsError, match="01_first.ipynb has no parameter 'curve'"):
+        run("smoke", parameters={"curve": "own.csv"})
+
+
 def test_refuses_a_notebook_that_lacks_a_parameter(committed):
     replace(committed / "notebooks" / "00_second.ipynb", "seed = None\\n", "")
     with pytest.raises(SettingsError, match="00_second.ipynb has no parameter 'seed'; it has: preset, weights"):

@@ -109,9 +109,14 @@ def notebook_path(request):
     return request.param
 
 
+OWN = {"08_own_curve": {"curve": '"curves/test.csv"', "lattice_nm": "None", "siemens": "False"}}  # besides a preset's keys
+
+
 def test_parameters_are_the_keys_of_a_preset(notebook_path):
     """So that `papermill -f presets/NAME.yaml` sets everything and nothing is unknown; None means the preset's value."""
     declared = papermill.inspect_notebook(str(notebook_path))
+    for key, default in OWN.get(notebook_path.stem, {}).items():
+        assert declared.pop(key)["default"] == default
     assert set(declared) == {field.name for field in dataclasses.fields(Config)}
     assert declared.pop("preset")["default"] == '"laptop"'
     assert {entry["default"] for entry in declared.values()} == {"None"}

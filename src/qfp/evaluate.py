@@ -5,14 +5,13 @@ end, so a killed run resumes.
 """
 
 import dataclasses
-import hashlib
 import json
 import shutil
 from pathlib import Path
 
 import numpy as np
 
-from . import dataset, decode, geometry, metrics
+from . import checkpoint, dataset, decode, geometry, metrics
 from .checkpoint import load_model, write_json
 from .config import SettingsError, as_dict, digest, progress_bar, project_root, stream, write_atomic
 
@@ -57,9 +56,7 @@ def choose(parts, name, number, seed):
 def weights_hash(weights):
     """sha256 of a weights file, named as for load_model; of weights in shards, a hash of all theirs."""
     path = Path(weights) if str(weights).endswith(".safetensors") else project_root() / "models" / f"{weights}.safetensors"
-    if path.is_file():
-        return hashlib.sha256(path.read_bytes()).hexdigest()
-    return digest(json.loads(path.with_suffix(".json").read_text())["shards"])
+    return checkpoint.weights_hash(path)
 
 
 def read_result(weights, name="evaluate"):
@@ -134,15 +131,17 @@ def noise_seeds(rows, samples, seed):
     return [[int(stream("evaluate noise", seed, p, n, s).integers(2**63)) for s in range(samples)] for p, n in rows]
 
 
-def sampled(bundle, sampling, curves, rows, samples, folder, name, seed):
-    """LDOS samples (B, S, L, W), block by block through files of `folder`. Noise is a pure function of (seed, row)."""
+def sampled(bundle, sampling, curves, rows, samples, folder, name, seed, keep=lambda ldos: ldos):
+    """LDOS samples (B, S, L, W), block by block through files of `folder`. Noise is a pure function of (seed, row).
+
+    keep: what to keep of a block's samples instead, an array of as many rows."""
     blocks = []
     for start in progress_bar(range(0, len(rows), BLOCK), desc=name, unit="block"):
         path, part = folder / f"{name}_{start:05d}.npy", slice(start, start + BLOCK)
         if not path.exists():
             ldos = decode.draw(bundle, curves[part], noise_seeds(rows[part], samples, seed), sampling.steps,
                                sampling.sampler, sampling.gamma)
-            write_atomic(path, lambda handle: np.save(handle, ldos))
+            write_atomic(path, lambda handle: np.save(handle, keep(ldos)))
         blocks.append(np.load(path))
     return np.concatenate(blocks)
 

@@ -1,5 +1,5 @@
 """Arrays to Matplotlib figures, one function a figure; nothing is computed here. Common helpers, the physics and the
-generated images; the network's figures are in `figures_network`.
+generated images; other figures are in `figures_*`.
 
 Every figure function is decorated with `@style()`, makes its figure with `canvas` and returns it. Images of the wire are
 drawn with row 0 (y = 0, the lead along -y) at the bottom and x to the right, in sites, equal aspect.
@@ -202,23 +202,7 @@ def resonance(fields, singular, centre, distance, errors):
     return figure
 
 
-# --- notebooks 00 and 03, `qfp decode`
-
-
-@style()
-def decoded(fields, conductance, image, spread, antidots, radius=5):
-    """Answer to one curve: the curve (F,), the mean image (L, W) with the antidots, and the samples' standard deviation."""
-    figure = canvas(3.4, 9.2)
-    left, middle, right = figure.subplots(1, 3, width_ratios=[1.5, 1, 1])
-    curve(left, fields, conductance)
-    left.set_title("quantum fingerprint")
-    shown = ldos_image(middle, image, antidots, radius, vmin=0, vmax=np.quantile(image, 0.995))
-    middle.set_title("decoded LDOS [1/t]")
-    figure.colorbar(shown, ax=middle, shrink=0.8)
-    shown = ldos_image(right, spread, antidots, radius, vmin=0, cmap="viridis")
-    right.set_title("spread of samples [1/t]")
-    figure.colorbar(shown, ax=right, shrink=0.8)
-    return figure
+# --- notebooks 00 and 03
 
 
 @style()

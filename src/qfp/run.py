@@ -3,6 +3,7 @@
 `run` writes executed copies and a manifest into runs/NAME/; `refresh` executes the committed notebooks again in place.
 """
 
+import dataclasses
 import datetime
 import hashlib
 import importlib.metadata
@@ -16,7 +17,7 @@ from pathlib import Path
 
 import yaml
 
-from .config import SettingsError, digest, load_preset, project_root, write_atomic
+from .config import Config, SettingsError, digest, load_preset, project_root, write_atomic
 
 COMPARED = "nbval-check-output"  # tag of cells whose outputs must be the same again
 COMMITTED = "laptop"  # preset that the committed notebooks were executed with
@@ -83,6 +84,19 @@ def check_parameters(root, notebooks, parameters):
         unknown = sorted(set(parameters) - set(declared))
         if unknown:
             raise SettingsError(f"{path} has no parameter {unknown[0]!r}; it has: {', '.join(declared)}")
+
+
+def own_parameters(root, notebooks, parameters):
+    """Those of `parameters` that are no keys of a preset but declared by one of the notebooks.
+
+    Notebooks run in their own folder, so the name of a file that exists, seen from here, is given to them in full."""
+    import papermill
+
+    found = {key: value for key, value in parameters.items() if key not in {field.name for field in dataclasses.fields(Config)}}
+    declared = {key for path in notebooks if found and (root / path).is_file()
+                for key in papermill.inspect_notebook(str(root / path))}
+    return {key: str(Path(value).resolve()) if isinstance(value, str) and Path(value).is_file() else value
+            for key, value in found.items() if key in declared}
 
 
 def _execute(source, target, cwd, parameters, name):
@@ -153,17 +167,18 @@ def run(preset=COMMITTED, only=None, parameters=None, out=None, compare=True):
     """Run the book's notebooks in order into runs/NAME/ (or `out`) and return the manifest written there.
 
     preset: name or YAML file. only: '04,05' or a list of such beginnings. parameters: dict of preset keys to change (a
-    mapping changes keys of a section). compare: hold the tagged outputs against the committed ones where the preset is
+    mapping changes keys of a section), and of parameters that a notebook has of its own. compare: hold the tagged outputs against the committed ones where the preset is
     the committed one, unchanged. Raises SettingsError, one line, before the first cell where a setting is wrong, and at
     the first cell that fails."""
     parameters = dict(parameters or {})
     if "preset" in parameters:
         raise SettingsError("choose the preset with --preset, not as a parameter")
-    config = load_preset(preset, **parameters)
     root = project_root()
     notebooks = select(book_notebooks(root), only)
+    own = own_parameters(root, notebooks, parameters)
+    config = load_preset(preset, **{key: value for key, value in parameters.items() if key not in own})
     named = preset if str(preset) == config.preset else str(Path(preset).resolve())
-    given = {"preset": named, **parameters}
+    given = {"preset": named, **parameters, **own}
     check_parameters(root, notebooks, given)
     compare = compare and preset == COMMITTED and not parameters
 

@@ -1,0 +1,182 @@
+# ---
+# jupyter:
+#   kernelspec:
+#     display_name: Python 3
+#     language: python
+#     name: python3
+# ---
+
+# %% [markdown]
+# # Your own curve
+#
+# **Question.** What does the network say to a curve that you measured or computed yourself, and when may you believe it?
+#
+# **Method.** Write the curve into a CSV file and decode it. The answer comes with three things to judge it by: how many
+# samples agree, how well the exact curve of the decoded antidots fits, and whether the curve is of the kind that the
+# network was trained on at all. Three files in `notebooks/curves/` show what that looks like.
+#
+# This page takes a file of yours, too: `qfp run --only 08 -p curve=mine.csv`, in tesla and siemens with
+# `-p lattice_nm=5 -p siemens=true`. The same without a notebook: `qfp decode mine.csv --lattice-nm 5 --siemens --out decoded/`.
+
+# %% tags=["parameters"]
+preset = "laptop"
+seed = None
+weights = None
+notebook_configurations = None
+notebook_training_steps = None
+device = None
+dataset = None
+network = None
+diffusion = None
+training = None
+sampling = None
+curve = "curves/test.csv"
+lattice_nm = None
+siemens = False
+
+# %%
+from pathlib import Path
+
+import numpy as np
+from IPython.display import Markdown
+
+from qfp import answer, green, metrics
+from qfp.checkpoint import load_model
+from qfp.config import SettingsError, load_preset
+from qfp.curves import SIEMENS, per_tesla, read_curve
+from qfp.device import random_potential
+
+config = load_preset(preset, seed=seed, weights=weights, notebook_configurations=notebook_configurations,
+                     notebook_training_steps=notebook_training_steps, device=device, dataset=dataset, network=network,
+                     diffusion=diffusion, training=training, sampling=sampling)
+wire = config.device
+assert load_model(config.weights)[1].device == wire, "these weights belong to another wire"
+options = {"weights": config.weights, "samples": config.sampling.samples, "steps": config.sampling.steps, "seed": config.seed}
+
+# %% [markdown]
+# ## The file
+#
+# Plain text with commas and decimal points, one line a field, rising or falling:
+
+# %% tags=["nbval-check-output"]
+for name in ("test", "noisy"):
+    print("".join(Path(f"curves/{name}.csv").read_text().splitlines(keepends=True)[:4]) + "...\n")
+
+# %% [markdown]
+# | column | meaning | unit |
+# | --- | --- | --- |
+# | `field` | phase $b$ around a plaquette of the lattice | rad, or tesla with the option `--lattice-nm` |
+# | `conductance` | $G$ of one spin: halve what was measured on spin-degenerate electrons | $e^2/h$, or siemens with `--siemens` |
+# | `noise` | standard deviation of the conductance; leave the column out where it is not known | as the conductance |
+#
+# - Further columns and lines that begin with `#` are ignored. A header may name units, `field [T]`; they are checked.
+# - Negative fields are folded by $G(-b) = G(b)$. Where both signs were measured the mean is taken, and its noise.
+# - The whole range of the table below must be covered. Any grid will do and is interpolated, but curves have resonances as
+#   narrow as the decoder's own steps: its own fields are best. What the interpolation costs is estimated from the curve, and
+#   tolerated by the verdict.
+# - Whatever cannot be read is refused in a line that says what to do.
+#
+# ## Units
+#
+# A field $B$ is $b = 2\pi B A^2/(h/e)$, with $A$ the lattice constant. It is no free choice: the network knows one wire,
+# {result}`presets/laptop:device.width` $A$ wide, at one energy, that is with one Fermi wavelength. Choose $A$ so that your wire
+# has this width; wavelength and holes must then fit as well.
+
+# %% tags=["nbval-check-output"]
+wavelength = 2 * np.pi / np.arccos(1 - wire.energy / 2)  # along an axis of the lattice, E = 2 - 2 cos k
+rows = ["| $A$ [nm] | width [nm] | Fermi wavelength [nm] | radius of a hole [nm] | $b$ of 1 T [rad] | $B$ [T] | step [mT] |",
+        "|" + " --- |" * 7]
+for A in (1, 2, 5, 10, 20):
+    top = wire.field_max / per_tesla(A)
+    rows += [f"| {A} | {A * wire.width} | {A * wavelength:.1f} | {A * wire.radius} | {per_tesla(A):.3g} | 0 to {top:.4g} | "
+             f"{1000 * top / (wire.field_points - 1):.3g} |"]
+Markdown("\n".join(rows))
+
+# %% [markdown]
+# The unit of the conductance, and the fields that the decoder knows:
+
+# %% tags=["nbval-check-output"]
+print(f"e^2/h = {SIEMENS:.6e} S; fields of the decoder: numpy.linspace(0, {wire.field_max}, {wire.field_points}) rad")
+
+# %% [markdown]
+# ## A curve of the kind it knows
+#
+# The file of the parameter `curve`. By default it is a wire that the network never saw in training, from the exact solver:
+# the true antidots stand in its first line.
+
+# %%
+mine = answer.answer([curve], lattice_nm=lattice_nm, siemens=siemens, **options)
+print(answer.as_text(mine, 0), *(f"note: {note}" for note in mine.notes[0]), sep="\n")
+
+# %% mystnb={"figure": {"caption": "The report that `qfp decode --out` writes. (a), (b) Mean and standard deviation of the LDOS over all samples, that is over what the network holds possible. (c) The antidots found in the samples. (d) The measured curve, and the exact curve of the decoded antidots without random potential, with the verdict above it.", "name": "own-test"}, "image": {"alt": "Report of a page: interference pattern with two outlined antidots, its small spread among the samples, a single bar of candidates, and the measured points along the exact curve of the decoded antidots."}}
+answer.report(mine, 0)
+
+# %% [markdown]
+# The random potential of your wire is not known. The exact curve leaves it out, so a right answer fits only up to the
+# potential's effect. The *novelty* measures the misfit in units of that effect: is the curve less the exact one, of the answer
+# or of a pair one site off, a change that potentials of the trained strength make? What lies above 1 is flagged; the cell
+# prints how many genuine curves do.
+
+# %%
+reference = answer.novelty.load(config.weights)
+print(f"{1 - reference.quantile:.1%} of genuine curves lie above 1" if reference else "no reference for these weights")
+
+# %% [markdown]
+# ## With noise
+#
+# The verdict tolerates what the column `noise` says. Each sample decodes the curve plus a further draw of that noise, so that
+# the agreement of the samples shows what the noise leaves open.
+
+# %%
+noisy, foreign = "curves/noisy.csv", "curves/foreign.csv"
+examples = answer.answer([noisy, foreign], **options)
+print(answer.as_text(examples, 0))
+
+# %% mystnb={"figure": {"caption": "A test wire with noise of one twentieth of e²/h, drawn as error bars.", "name": "own-noisy"}, "image": {"alt": "Report of a page for a noisy curve: points with error bars scatter about the exact curve of the decoded antidots."}}
+answer.report(examples, 0)
+
+# %% [markdown]
+# ## A curve of another kind
+#
+# Three antidots instead of two. The network answers all the same, for it knows nothing but wires with two:
+
+# %%
+print(answer.as_text(examples, 1))
+
+# %% mystnb={"figure": {"caption": "A wire with three antidots. The samples may well agree on two; the curve of these two is not the measured one, and the answer is flagged.", "name": "own-foreign"}, "image": {"alt": "Report of a page for a wire with three antidots: an interference pattern with two outlined antidots that the samples agree on, and an exact curve that misses the measured points."}}
+answer.report(examples, 1)
+
+# %% [markdown]
+# **Flagged** means: no two antidots near the answer, with a potential of the trained strength, give this curve. The answer is
+# printed and drawn, but do not trust it. **Agreement of the samples is no substitute**: it says how sure the network is,
+# provided that the wire is of its kind.
+#
+# ## What the answer cannot know
+#
+# - **Where along the wire, and which way round.** A shift of both antidots along $y$ leaves the curve as it is, and so do two
+#   inversions, which make four copies. Positions and images are in the canonical placement, one of the four, centred.
+# - **The random potential.** The image is one of a wire with a typical potential, not with yours.
+# - **Another wire that happens to fit.** Not flagged means that this answer explains the curve, not that no other wire
+#   would: other energies, leads, radii or temperatures were never compared.
+#
+# ## The example files
+#
+# Each file says in its first line how it was made; the last cell makes them again. To make one of your own:
+# `qfp solve --antidots 10,20 33,41 --potential-seed 5 > curve.csv`.
+
+# %% tags=["nbval-check-output"]
+made = {"test": ([[22, 9], [27, 50]], 0, 0.0), "noisy": ([[7, 17], [38, 41]], 1, 0.05),
+        "foreign": ([[15, 12], [35, 24], [20, 45]], 2, 0.0)}
+some = [0, 20, 40, 63]
+for name, (antidots, potential, sigma) in made.items():
+    G = green.solve(wire, antidots, random_potential(potential, wire), wire.fields[some])[0]
+    G += np.random.default_rng(1).normal(0, sigma, wire.field_points)[some]
+    np.testing.assert_allclose(read_curve(f"curves/{name}.csv", wire).conductance[some], G, atol=1e-8)
+assert np.isclose(per_tesla(1) * 4.135667696e-15, 2 * np.pi * 1e-18), "one flux quantum h/e through a plaquette is 2 pi"
+assert metrics.within(examples.decoded.consensus[0], made["noisy"][0], wire) <= 1, "noise of 0.05 is survived"
+assert not reference or examples.judged.flagged.tolist() == [False, True], "three antidots are flagged"
+try:
+    read_curve("curves/none.csv", wire)
+except SettingsError as error:
+    print(f"refused: {error}")
+print("checks passed: the three files are what their first lines say, a noisy curve gives its antidots")

@@ -1,0 +1,245 @@
+"""Is a curve unlike anything in training? With the exact solver, on a wire with few fields."""
+
+import dataclasses
+import json
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+import torch
+
+from qfp import (
+    checkpoint,
+    dataset,
+    evaluate,
+    figures_trust,
+    foreign,
+    geometry,
+    green,
+    novelty,
+    novelty_rates,
+    sweep,
+)
+from qfp.config import SettingsError, load_preset
+from qfp.diffusion import Schedule
+
+DEVICE = load_preset("smoke", device={"field_points": 8}).device
+CONFIG = load_preset("smoke", device={"field_points": 3}, dataset={"configurations": 150}, sampling={"steps": 1, "samples": 2})
+ANTIDOTS = geometry.configurations(DEVICE)[1][[100, 4000, 8000, 12000, 16000]].astype(int)
+
+
+def decoded(antidots):
+    """What judge reads of an answer."""
+    return SimpleNamespace(consensus=np.asarray(antidots))
+
+
+def curves(antidots, seed):
+    return np.stack([sweep.curves_at(DEVICE, antidots, seed, b) for b in DEVICE.fields], axis=1)
+
+
+@pytest.fixture(scope="module")
+def reference():
+    """From changes of 100 configurations under one potential."""
+    some = geometry.configurations(DEVICE)[1][::160]
+    changes = curves(some, 0) - novelty.predicted(DEVICE, some)
+    return novelty.Reference("0" * 64, DEVICE, changes.mean(axis=0), np.cov(changes.T), 1e-4, 0.1, 2.0, 0.97)
+
+
+@pytest.fixture(scope="module")
+def measured():
+    """Of ANTIDOTS, under a potential that the reference never saw."""
+    return curves(ANTIDOTS, 1)
+
+
+def test_predicted_curves_are_the_exact_ones(reference):
+    judged = novelty.judge(reference, np.zeros((2, 8)), decoded(ANTIDOTS[:2]))
+    for curve, pair in zip(judged.predicted, ANTIDOTS):
+        assert np.abs(curve - green.solve(DEVICE, pair)[0]).max() < 1e-10
+
+
+def test_right_and_wrong_answers(reference, measured):
+    right, foreigner = (novelty.judge(reference, measured, decoded(pairs)) for pairs in (ANTIDOTS, np.roll(ANTIDOTS, 1, axis=0)))
+    assert (right.novelty < 1).all() and not right.flagged.any()
+    assert (foreigner.novelty > 1).all() and foreigner.flagged.all()
+    exact = novelty.judge(reference, right.predicted + reference.mean, decoded(ANTIDOTS))
+    assert exact.novelty == pytest.approx(0, abs=1e-12)
+    assert novelty.judge(reference, measured[::-1, ::-1], decoded(ANTIDOTS)).flagged.all()
+
+
+def test_an_answer_one_site_off_is_no_novelty(reference):
+    orbits = geometry.orbit(ANTIDOTS, DEVICE) + [0, 0, 1]
+    beside = geometry.canonical(geometry.placement(orbits, DEVICE), DEVICE)
+    exact = novelty.predicted(DEVICE, beside) + reference.mean
+    assert novelty.judge(reference, exact, decoded(ANTIDOTS)).novelty == pytest.approx(0, abs=1e-12)
+
+
+def test_neighbours():
+    for pair in ANTIDOTS:
+        near = novelty.neighbours(pair, DEVICE)
+        assert (near[0] == geometry.canonical(pair, DEVICE)).all() and len(np.unique(near, axis=0)) == len(near) <= 27
+        assert all(geometry.in_dataset(other, DEVICE) for other in near)
+    level = geometry.placement([10, 30, 0], DEVICE)  # dy = -1 is a copy of dy = 1
+    assert {geometry.orbit(pair, DEVICE)[2] for pair in novelty.neighbours(level, DEVICE)} == {0, 1}
+    assert novelty.neighbours(geometry.placement([20, 20, 20], DEVICE)[::-1], DEVICE).shape[0] > 1, "in any order"
+
+
+def test_declared_noise_widens_the_tolerance(reference, measured):
+    noise = np.random.default_rng(0).normal(0, 0.3, measured.shape)
+    blunt, aware = (novelty.judge(reference, measured + noise, decoded(ANTIDOTS), given).novelty
+                    for given in (None, np.full(measured.shape, 0.3)))
+    assert (aware < blunt).all() and (blunt > 1).all() and np.median(aware) < 1
+    none = novelty.judge(reference, measured, decoded(ANTIDOTS), np.zeros(measured.shape)).novelty
+    assert none == pytest.approx(novelty.judge(reference, measured, decoded(ANTIDOTS)).novelty)
+
+
+def test_a_steep_curve_may_differ_more(reference, measured):
+    flat = dataclasses.replace(reference, shift=0.0)
+    assert (novelty.judge(reference, measured, decoded(ANTIDOTS)).novelty
+            < novelty.judge(flat, measured, decoded(ANTIDOTS)).novelty).all()
+    assert novelty.steepness(np.array([0.0, 1.0, 1.0, 3.0])) == pytest.approx(np.sqrt([1, 0.5, 2, 4]))
+
+
+def test_a_batch_gives_what_single_curves_give(reference, measured):
+    noise = np.random.default_rng(1).uniform(0, 0.1, measured.shape)
+    whole = novelty.judge(reference, measured, decoded(ANTIDOTS), noise)
+    for i in range(len(ANTIDOTS)):
+        part = slice(i, i + 1)
+        alone = novelty.judge(reference, measured[part], decoded(ANTIDOTS[part]), noise[part])
+        assert alone.novelty[0] == pytest.approx(whole.novelty[i], rel=1e-9)
+        assert np.abs(alone.predicted[0] - whole.predicted[i]).max() < 1e-10
+
+
+def test_the_file(reference, measured, tmp_path, monkeypatch):
+    weights = tmp_path / "some.safetensors"
+    weights.write_bytes(b"weights")
+    assert novelty.load(weights) is None
+    own = dataclasses.replace(reference, weights_sha256=checkpoint.sha256(weights))
+    assert novelty.save(own, weights) == tmp_path / "some.novelty.json"
+    again = novelty.load(str(weights))
+    for field in dataclasses.fields(own):
+        a, b = (getattr(value, field.name) for value in (own, again))
+        assert np.abs(a - b).max() < 1e-8 if isinstance(a, np.ndarray) else a == b
+    one, two = (novelty.judge(value, measured, decoded(ANTIDOTS)).novelty for value in (own, again))
+    assert one == pytest.approx(two, rel=1e-3)
+    weights.write_bytes(b"trained again")
+    with pytest.raises(SettingsError, match="belongs to other weights"):
+        novelty.load(weights)
+    (tmp_path / "some.novelty.json").write_text("{}")
+    with pytest.raises(SettingsError, match="no reference of novelty"):
+        novelty.load(weights)
+    monkeypatch.setattr(novelty, "project_root", lambda: tmp_path)
+    assert novelty.load("others") is None
+
+
+def test_foreign_curves(monkeypatch, tmp_path):
+    wires = {name: foreign.WIRES[name] for name in ("zero", "potential_x2", "radius_6")}  # all would take half a minute
+    monkeypatch.setattr(foreign, "WIRES", wires)
+    others = [name for name in foreign.FAMILIES if not name.startswith(("unseen", "energy", "potential", "radius"))]
+    known = np.random.default_rng(0).uniform(0, 9, (5, 3))
+    given = {"curves": known, "low": known.min(axis=0), "high": known.max(axis=0)}
+    made = {name: foreign.curves(name, CONFIG.device, 4, 0, given, tmp_path) for name in (*wires, *others)}
+    assert {values.shape for values in made.values()} == {(4, 3)}
+    assert all(np.isfinite(values).all() and (values > -1).all() for values in made.values())
+    assert (np.sort(made["shuffled"]) == np.sort(known[:4])).all() and (made["shuffled"] != known[:4]).any()
+    assert (made["halves"][1] == [known[1, 0], *known[0, 1:]]).all()
+    assert np.diff(made["line"], 2) == pytest.approx(0, abs=1e-12)
+    again = foreign.curves("one_antidot", CONFIG.device, 4, 0, given, tmp_path)
+    assert (again == made["one_antidot"]).all()
+    assert (foreign.curves("line", CONFIG.device, 4, 1, given, tmp_path) != made["line"]).any(), "another seed"
+    assert len(np.unique(np.concatenate([made[name] for name in wires]), axis=0)) == 4 * len(wires)
+
+
+@pytest.fixture
+def world(monkeypatch, tmp_path):
+    """48 configurations under two potentials, a network without training, few families."""
+    pairs = sweep.simulate(CONFIG, potentials=(0, 1), images=False)
+    torch.manual_seed(0)
+    model = checkpoint.network_of(CONFIG).eval()
+    G = pairs.conductance.reshape(-1, CONFIG.device.field_points)
+    constants = dataset.Normalisation(tuple(G.mean(axis=0)), tuple(G.std(axis=0)), 0.1, 0.05, CONFIG.device.width)
+    meta = {"data": pairs.sha256, "config": {"some": "settings"}}
+    bundle = model, CONFIG, constants, Schedule(1000, "cosine", "v"), meta
+    monkeypatch.setattr(evaluate, "load_model", lambda name: bundle)
+    monkeypatch.setattr(dataset, "load", lambda path, images=True: pairs)
+    for module in (evaluate, novelty, novelty_rates):
+        monkeypatch.setattr(module, "project_root", lambda: tmp_path)
+    few = ("unseen", "line", "shuffled", "noise_0.02", novelty_rates.CHECKED)
+    monkeypatch.setattr(foreign, "FAMILIES", {name: foreign.FAMILIES[name] for name in few})
+    sizes = {"FAMILY_CURVES": 4, "TRIAL_CURVES": 3, "DEV_CURVES": 3, "DEV_SAMPLES": 2, "HEAD_CURVES": 5, "MORE": 2}
+    for name, value in sizes.items():
+        monkeypatch.setattr(novelty_rates, name, value)
+    (tmp_path / "models").mkdir()
+    (tmp_path / "models" / "tiny.safetensors").write_bytes(b"weights")
+    return tmp_path
+
+
+def run(world, **options):
+    return novelty_rates.run_novelty(CONFIG, "tiny", "data.h5", world / "results" / "novelty.json",
+                                     **{"curves": 5, "report": lambda line: None, **options})
+
+
+def test_the_evaluation(world, monkeypatch):
+    lines = []
+    result = run(world, report=lines.append)
+    assert result == json.loads((world / "results" / "novelty.json").read_text())
+    assert [path.name for path in (world / "runs").iterdir()] == ["curves"], "blocks are removed in the end"
+    reference = novelty.load("tiny")
+    assert (reference.threshold, reference.floor, reference.shift) == tuple(result[k] for k in ("threshold", "floor", "shift"))
+    assert result["test"]["n"] == len(result["test"]["novelty"]) == 5
+    assert result["test"]["flagged"] == np.mean(np.array(result["test"]["novelty"]) > 1)
+    assert set(foreign.LABELS) >= set(foreign.FAMILIES) and not np.isnan(result["comparison"][result["score"]]["mean"])
+    assert sum(row["n"] for row in result["test"]["right"].values()) == 5
+    for name, family in result["families"].items():
+        assert family["n"] == len(family["novelty"]) and 0 <= family["auc"] <= 1
+        assert ("declared" in family) == name.startswith("noise_") and ("more" in family) == (name == novelty_rates.CHECKED)
+    assert result["families"]["unseen"]["genuine"] and not result["families"]["line"]["genuine"]
+    assert result["comparison"][result["score"]]["mean"] == max(
+        row["mean"] for name, row in result["comparison"].items() if name.startswith("whitened") and "no" not in name)
+    assert "| test curves | 5 |" in lines[-2] and "| noise_0.02, declared |" in lines[-2]
+
+
+def test_an_interrupted_run_resumes(world, monkeypatch):
+    monkeypatch.setattr(novelty_rates, "BLOCK", 2)
+    whole, drawn, draw = run(world), [], novelty_rates.decode.draw
+
+    def interrupted(*arguments):
+        if len(drawn) == 6:
+            raise KeyboardInterrupt
+        drawn.append(1)
+        return draw(*arguments)
+
+    monkeypatch.setattr(novelty_rates.decode, "draw", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        run(world)
+    again = []
+    monkeypatch.setattr(novelty_rates.decode, "draw", lambda *a: again.append(1) or draw(*a))
+    assert run(world) == whole and len(again) == 2 + 5 * 2 + 3 - 6, "no block is drawn twice"
+
+
+def test_library_and_solver_agree(tmp_path):
+    clean = novelty_rates.Clean(CONFIG.device, tmp_path)
+    for own, other in zip(clean.explained(ANTIDOTS), novelty.explained(CONFIG.device, ANTIDOTS), strict=True):
+        assert own.shape == other.shape and np.abs(own - other).max() < 1e-6
+    assert all(len(own) == 1 for own in clean.explained(ANTIDOTS, near=False))
+
+
+def test_auc():
+    assert novelty_rates.auc([1, 2, 3], np.array([4.0, 5.0])) == 1 and novelty_rates.auc([1.0, 1.0], np.array([1.0])) == 0.5
+
+
+def test_the_shipped_reference():
+    """It loads, and belongs to the weights beside it."""
+    reference = novelty.load("laptop")
+    assert reference.device == checkpoint.load_model("laptop")[1].device and len(reference.mean) == 64
+    assert np.linalg.eigvalsh(reference.covariance).min() > -reference.floor / 10
+
+
+def test_the_figure_of_the_measured_rates():
+    result = evaluate.read_result("laptop", "novelty")
+    rows = figures_trust.novelty_rows(result)
+    assert len(rows) == 1 + len(result["families"]) and {row[0] for row in rows.values()} == set(figures_trust.COLORS)
+    figure = figures_trust.novelty_rates(rows)
+    figure.canvas.draw()
+    shown = [text.get_text() for text in figure.axes[0].texts]
+    assert sum(f"{row['flagged']:.1%}" in " ".join(shown) for row in result["families"].values()) == len(result["families"])
+    assert figure.axes[0].get_xscale() == "log" and [t.get_text() for t in figure.axes[0].get_yticklabels()] == list(rows)
