@@ -15,7 +15,7 @@ STAMP := $(VENV)/.installed
 PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet --constraint constraints.txt
 NBVAL := --nbval-lax --nbval-current-env --nbval-sanitize-with tests/nbval_sanitize.cfg
 
-.PHONY: help install book test refresh twins results clean distclean
+.PHONY: help install book test refresh twins vae results clean distclean
 
 help:  ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-10s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
@@ -77,17 +77,25 @@ test -e $(1).safetensors || { $(BIN)/qfp train --preset laptop --data data/lapto
   && $(BIN)/qfp export runs/$(notdir $(1)) $(1) --bf16; }
 endef
 OWN_CURVES = training.curve_neighbours=0 training.curve_mixing=0
-UNSHIPPED = runs/twin-no-interpolation/twin-no-interpolation
+unshipped = runs/$(1)/$(1)
 
 twins: $(STAMP) data/laptop.h5  ## train networks for comparison, where models/ lacks them, and measure them
 	$(call twin,models/twin)
 	$(call twin,models/twin-no-attention,network.attention=[none$(,)none] network.condition_layers=0)
-	$(call twin,models/twin-no-gradient,training.curve_target=none training.curve_batch=0 $(OWN_CURVES))
-	$(call twin,$(UNSHIPPED),$(OWN_CURVES))
-	$(BIN)/qfp evaluate networks --weights twin twin-no-attention twin-no-gradient $(UNSHIPPED).safetensors laptop
+	$(call twin,$(call unshipped,twin-no-gradient),training.curve_target=none training.curve_batch=0 $(OWN_CURVES))
+	$(call twin,$(call unshipped,twin-no-interpolation),$(OWN_CURVES))
+	$(BIN)/qfp evaluate networks --weights twin twin-no-attention $(call unshipped,twin-no-gradient).safetensors \
+	  $(call unshipped,twin-no-interpolation).safetensors laptop
+
+vae: $(STAMP) data/laptop.h5  ## train the two-stage baseline, where models/ lacks it, and measure it
+	$(BIN)/qfp train-vae
+	for name in few joint; do $(BIN)/qfp export runs/vae/$$name runs/vae/$$name --bf16 --force || exit 1; done
+	test -e models/vae.safetensors || $(BIN)/qfp export runs/vae/general models/vae --bf16
+	test -e models/vae-restricted.safetensors || $(BIN)/qfp export runs/vae/restricted models/vae-restricted --bf16
+	$(BIN)/qfp evaluate vae
 
 results: $(STAMP) data/laptop.h5  ## measure again what the book quotes: results/ from the weights and the full dataset
-	for what in table rivals samplers; do $(BIN)/qfp evaluate $$what || exit 1; done
+	for what in table rivals samplers calibration novelty; do $(BIN)/qfp evaluate $$what || exit 1; done
 	$(BIN)/qfp probe
 	$(BIN)/qfp bench solver --preset laptop
 	$(BIN)/qfp bench learn --preset laptop

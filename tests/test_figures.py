@@ -11,7 +11,7 @@ import scipy.ndimage
 import torch
 from matplotlib.patches import Circle
 
-from qfp import figures, figures_attention, figures_network, figures_score, forcefield, geometry, probes
+from qfp import figures, figures_attention, figures_calibration, figures_network, figures_score, forcefield, geometry, probes
 from qfp.config import load_preset
 from qfp.unet import UNet
 
@@ -100,7 +100,14 @@ MEMORY = {key: RNG.random((3, 3)) + 0.1 for key in ("network", "empirical", "apa
 MAPS = RNG.normal(size=(6, 60, 60))
 AGAINST_NOISE = {"noise": np.geomspace(0.2, 2e4, 10), "given": np.sort(RNG.random((3, 10)), 0)[[1, 0, 2]],
                  "null": np.sort(RNG.random((3, 10)), 0)[[1, 0, 2]], "readout": 0.9}
+BINS = [{"n": 3, "forecast": 0.5, "right": 0.4, "right_interval": [0.2, 0.6], "from": 0.4, "to": 0.6}, {"n": 0, "from": 0.6, "to": 1.0},
+        {"n": 2, "forecast": 1.0, "right": 1.0, "right_interval": [0.6, 1.0], "from": 1.0, "to": 1.0}]
+RANKS = np.arange(8), np.array([np.zeros(8), 9 * np.ones(8)])
+ECDF = RNG.normal(size=7), np.array([-np.ones(7), np.ones(7)])
 FIGURES = {
+    "reliability": lambda: figures_calibration.reliability({"a": {"truth": BINS, "sample": BINS}, "b": {"truth": BINS}}),
+    "ranks": lambda: figures_calibration.ranks({name: (*RANKS, {"all": (5, *ECDF), "some": (0, *ECDF)}) for name in "ab"}),
+    "comparison": lambda: figures_calibration.comparison({name: (BINS, *RANKS, *ECDF) for name in "abcd"}),
     "network of laptop": lambda: figures_network.network(*network_of("laptop")),
     "network of paper": lambda: figures_network.network(*network_of("paper")),
     "forward process": lambda: figures_network.forward_process(MAPS, list("abcdef"), PAIR),

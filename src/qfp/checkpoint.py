@@ -12,9 +12,11 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 
 from . import dataset
-from .config import SECTIONS, Config, SettingsError, _build, as_dict, project_root
+from .config import SECTIONS, Config, SettingsError, _build, as_dict, digest, project_root
+from .config import Vae as VaeSettings
 from .diffusion import Schedule
 from .unet import UNet
+from .vae import Vae
 
 CHECKPOINT, LOG = "checkpoint.safetensors", "log.jsonl"
 FILE_LIMIT = 31 * 2**19  # bytes of weights in an exported file: with names and meta it stays under 16 MiB
@@ -135,6 +137,13 @@ def sha256(path):
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
+def weights_hash(path):
+    """sha256 of a .safetensors file; of weights in shards, which have no such file, a hash of all theirs."""
+    if path.is_file():
+        return sha256(path)
+    return digest(json.loads(path.with_suffix(".json").read_text())["shards"])
+
+
 def read_shards(described, files):
     """Tensors of all shards {path: sha256} that the JSON file `described` names."""
     tensors = {}
@@ -166,27 +175,51 @@ def load_model(name_or_path, device="cpu"):
 
     A name stands for models/NAME.safetensors; where NAME.json lists shards, for these. SettingsError where files are
     missing or do not fit."""
+    path, meta, config, normal, files = described(name_or_path)
+    if "vae" in meta:
+        raise SettingsError(f"{path.name} holds the two-stage baseline, which has no diffusion model")
+    schedule = Schedule(config.diffusion.steps, config.diffusion.schedule, config.diffusion.prediction)
+    return filled(network_of(config), path, files).to(device), config, normal, schedule, meta
+
+
+def load_vae(name_or_path):
+    """The two-stage baseline of exported weights (eval mode, float32), its Config, Normalisation and meta dict.
+
+    Named as for `load_model`; raises SettingsError as it does, and where the weights are a diffusion model's."""
+    path, meta, config, normal, files = described(name_or_path)
+    if "vae" not in meta:
+        raise SettingsError(f"{path.name} holds a diffusion model, not the two-stage baseline")
+    model = Vae(_build(VaeSettings, meta["vae"], f"{path.name}, vae"), config.device.field_points)
+    return filled(model, path, files), config, normal, meta
+
+
+def filled(model, path, files):
+    """`model` in eval mode with the weights of a file or of its shards, as float32."""
+    tensors = read_shards(path.with_suffix(".json"), files) if files else read(path)[0]
+    strict_load(model, {k: v.float() for k, v in tensors.items()}, path.name)
+    return model.eval()
+
+
+def described(name_or_path):
+    """Path of exported weights and what their JSON says: meta, Config, Normalisation, shards {path: sha256}."""
     path = Path(name_or_path)
     if path.suffix != ".safetensors":
         path = project_root() / "models" / f"{name_or_path}.safetensors"
-    described = path.with_suffix(".json")
-    if not described.is_file():
+    about = path.with_suffix(".json")
+    if not about.is_file():
         if path.is_file():
-            raise SettingsError(f"{path.name} needs its description {described.name} beside it")
+            raise SettingsError(f"{path.name} needs its description {about.name} beside it")
         raise SettingsError(f"no weights at {path}: train with `qfp train`, or name a .safetensors file")
     try:
-        meta = json.loads(described.read_text())
+        meta = json.loads(about.read_text())
         normal = normalisation_of(meta)
-        config = config_of(meta["config"], described.name)
+        config = config_of(meta["config"], about.name)
         files = {path.with_name(name): expected for name, expected in dict(meta.get("shards", {})).items()}
     except (KeyError, TypeError, ValueError) as error:
-        raise SettingsError(f"{described} does not describe weights: {type(error).__name__} {error}") from None
+        raise SettingsError(f"{about} does not describe weights: {type(error).__name__} {error}") from None
     if dataset.contract(config.device, normal) != meta.get("contract"):
-        raise SettingsError(f"{described}: contract hash and settings disagree; the file was changed or is too old")
-    model, tensors = network_of(config), read_shards(described, files) if files else read(path)[0]
-    strict_load(model, {k: v.float() for k, v in tensors.items()}, path.name)
-    schedule = Schedule(config.diffusion.steps, config.diffusion.schedule, config.diffusion.prediction)
-    return model.to(device).eval(), config, normal, schedule, meta
+        raise SettingsError(f"{about}: contract hash and settings disagree; the file was changed or is too old")
+    return path, meta, config, normal, files
 
 
 def network_of(config):

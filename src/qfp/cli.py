@@ -8,7 +8,7 @@ from pathlib import Path
 import yaml
 
 from . import __version__
-from .config import PRESETS, SettingsError, as_dict, load_preset
+from .config import PRESETS, SettingsError, as_dict, load_baseline, load_preset
 
 
 class Parser(argparse.ArgumentParser):
@@ -21,7 +21,11 @@ class Parser(argparse.ArgumentParser):
 EVALUATIONS = {  # module of qfp, its function, and the file of results/ that it writes
     "table": ("evaluate", "run_evaluate", "evaluate"), "rivals": ("rivals", "run_rivals", "rivals"),
     "samplers": ("samplers", "run_samplers", "samplers"), "networks": ("diagnose", "run_diagnose", "networks"),
+    "vae": ("baseline", "run_vae", "vae"),
+    "calibration": ("calibration", "run_calibration", "calibration"),
+    "novelty": ("novelty_rates", "run_novelty", "novelty"),
 }
+BASELINE = ("vae", "sweep", "restricted")  # sections of presets/vae.yaml
 OTHERS = ("twin", "twin-no-attention")  # networks whose attention is looked at beside the preset's weights
 PROBES = {"attention": ("probe_attention", "run_probe_attention"), "score": ("probe_score", "run_probe_score")}
 BENCHMARKS = {"solver": ("bench", "solver", "bench_solver"), "learn": ("learn", "run_learn", "bench_learn")}
@@ -103,6 +107,19 @@ def train(arguments):
     return 0 if done >= 1 else 3
 
 
+def train_vae(arguments):
+    """`qfp train-vae`."""
+    from . import train_vae as training
+
+    changes = parse_changes(arguments.set)
+    own = {name: changes.pop(name) for name in BASELINE if name in changes}
+    config, baseline = load_preset(arguments.preset, **changes), load_baseline(**own)
+    if arguments.dry_run:
+        print(yaml.safe_dump(as_dict(config) | as_dict(baseline), sort_keys=False), end="")
+        return
+    training.run_train_vae(config, baseline, arguments.data or f"data/{config.preset}.h5", arguments.out)
+
+
 def export(arguments):
     """`qfp export`."""
     from . import checkpoint
@@ -149,10 +166,10 @@ def probe(arguments):
 
 def decode(arguments):
     """`qfp decode`."""
-    from . import decode as decoding
+    from .answer import run_decode
 
-    decoding.run_decode(arguments.curves, out=arguments.out, samples=arguments.samples, as_json=arguments.json,
-                        steps=arguments.steps, weights=arguments.weights)
+    run_decode(arguments.curves, out=arguments.out, as_json=arguments.json, weights=arguments.weights, samples=arguments.samples,
+               steps=arguments.steps, lattice_nm=arguments.lattice_nm, siemens=arguments.siemens)
 
 
 def bench(arguments):
@@ -204,18 +221,22 @@ def parser():
     sub.add_argument("--slice-minutes", type=float, metavar="M", help="end after so much wall time with a checkpoint, "
                      "exit code 3 where the run is not finished; --resume goes on with the same plan")
 
+    sub = command("train-vae", train_vae, "train the two-stage baseline of presets/vae.yaml: sweep, general, restricted set")
+    sub.add_argument("--data", metavar="FILE", help="default data/PRESET.h5")
+    sub.add_argument("--out", metavar="DIR", default="runs/vae", help="default runs/vae; goes on with what is there")
+
     sub = command("export", export, "write a run's averaged weights to files under 16 MiB each", preset=False)
     sub.add_argument("run", metavar="RUN", help="folder of `qfp train`")
     sub.add_argument("out", metavar="OUT", help="such as models/paper, for models/paper.safetensors, .json and .jsonl")
     sub.add_argument("--bf16", action="store_true", default=None, help="halve them (default: above 16 MiB)")
     sub.add_argument("--force", action="store_true", help="replace an earlier export of that name")
 
-    sub = command("evaluate", evaluate, "measure what the book quotes: a table of scores, rivals, samplers, networks")
+    sub = command("evaluate", evaluate, "measure what the book quotes: scores, rivals, samplers, networks, vae, calibration, novelty")
     sub.add_argument("what", nargs="?", default="table", choices=EVALUATIONS, help="default table")
     sub.add_argument("--weights", nargs="+", help="name in models/, or a .safetensors file; networks: several")
     sub.add_argument("--data", metavar="FILE", default="data/laptop.h5")
-    sub.add_argument("--out", metavar="FILE", help="default results/evaluate.json, rivals.json, samplers.json, networks.json")
-    sub.add_argument("--curves", type=int, help="test configurations (default: table 1000, samplers 200, others 300)")
+    sub.add_argument("--out", metavar="FILE", help="default results/evaluate.json, or results/ and the name of another")
+    sub.add_argument("--curves", type=int, help="test configurations (default: samplers 200, rivals and networks 300, others 1000)")
     sub.add_argument("--consensus-curves", type=int, help="table: of them with many samples each (default 1000)")
 
     sub = command("probe", probe, "look inside: attention and score field, measured over many curves")
@@ -226,11 +247,14 @@ def parser():
     sub.add_argument("--curves", type=int, help="test configurations (default: attention 300, score 100)")
 
     sub = command("decode", decode, "decode magnetoconductance curves into LDOS and antidots", preset=False)
-    sub.add_argument("curves", nargs="+", metavar="CURVE.csv", help="columns field [rad/plaquette], conductance [e^2/h]")
-    sub.add_argument("--out", metavar="DIR", help="write images there")
+    sub.add_argument("curves", nargs="+", metavar="CURVE.csv", help="columns field [rad/plaquette], conductance [e^2/h] and, "
+                     "where known, noise, its standard deviation")
+    sub.add_argument("--lattice-nm", type=float, metavar="A", help="the field is in tesla; A is the lattice constant in nm")
+    sub.add_argument("--siemens", action="store_true", help="conductance and noise are in siemens")
+    sub.add_argument("--out", metavar="DIR", help="write a report of one page and all samples there")
     sub.add_argument("--samples", type=int, help="images per curve")
     sub.add_argument("--steps", type=int, help="sampling steps")
-    sub.add_argument("--weights", help="name in models/, or a .safetensors file")
+    sub.add_argument("--weights", default="laptop", help="name in models/, or a .safetensors file (default laptop)")
     sub.add_argument("--json", action="store_true", help="one JSON object a line")
 
     sub = command("solve", solve, "exact conductance curve of a device")

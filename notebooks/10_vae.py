@@ -1,0 +1,205 @@
+# ---
+# jupyter:
+#   kernelspec:
+#     display_name: Python 3
+#     language: python
+#     name: python3
+# ---
+
+# %% [markdown]
+# # The VAE before it
+#
+# **Claim** (Secs. I and III). The authors' earlier model, a variational autoencoder (VAE, their reference [7]), "successfully
+# deciphered quantum fingerprints associated with restricted configurations", but "its performance is limited when applied to
+# larger datasets": with the configurations of this paper, "the accuracy of interference reconstruction using the VAE-based
+# model drops to around 60 percent". It "requires a two-stage learning process".
+#
+# **Question.** Is that so for a VAE that is trained as well as we can, and if it falls behind, why: is it the two stages, the
+# blur of an autoencoder, or the amount of data?
+#
+# **Method.** We train such a VAE on the same pairs, with the same split, and score it on the same test curves by the same
+# measures as the diffusion model; and again on restricted configurations, one antidot fixed and the other anywhere below it.
+
+# %% tags=["parameters"]
+preset = "laptop"
+seed = None
+weights = None
+notebook_configurations = None
+notebook_training_steps = None
+device = None
+dataset = None
+network = None
+diffusion = None
+training = None
+sampling = None
+
+# %%
+import json
+
+import numpy as np
+from IPython.display import Markdown
+
+from qfp import baseline, decode, evaluate, figures, figures_vae, green, train_vae
+from qfp.checkpoint import load_model, load_vae
+from qfp.config import load_baseline, load_preset
+from qfp.dataset import choose, split
+from qfp.device import random_potential
+from qfp.pages import result_file
+
+config = load_preset(preset, seed=seed, weights=weights, notebook_configurations=notebook_configurations,
+                     notebook_training_steps=notebook_training_steps, device=device, dataset=dataset, network=network,
+                     diffusion=diffusion, training=training, sampling=sampling)
+wire = config.device
+bundle, (vae, trained, constants, about) = load_model(config.weights), load_vae("vae")
+small, _, small_constants, small_about = load_vae("vae-restricted")
+assert trained.device == wire == bundle[1].device, "these weights belong to another wire"
+
+# %% [markdown]
+# ## Two stages
+#
+# An **encoder** turns an image $x$ into a Gaussian $q(z|x)$ over a few numbers $z$, the latent, and a **decoder** turns $z$ back
+# into an image. Both learn, from images alone, to make the reconstruction error small while $q(z|x)$ stays near the unit
+# Gaussian:
+#
+# $$\mathcal{L}_1 = \big\langle (x - \hat x(z))^2 \big\rangle_{\rm pixels}
+#   + \frac{\beta}{N_{\rm pixels}}\, D_{\rm KL}\big(q(z|x)\,\|\,\mathcal{N}(0, 1)\big), \qquad z \sim q(z|x).$$
+#
+# Then both are frozen, and a **second network** learns a Gaussian $p(z|G)$ over the latent for each curve,
+# $\mathcal{L}_2 = D_{\rm KL}\big(q(z|x)\,\|\,p(z|G)\big)$. To decode a curve, the decoder is given the mean of $p(z|G)$. The
+# second network is the same kind of residual network over the 64 numbers that leads the diffusion model's path of the curve.
+
+# %%
+parts = {name: sum(p.numel() for p in getattr(vae, name).parameters()) for name in ("encoder", "decoder", "curve")}
+print(", ".join(f"{name} {n / 1e6:.1f} M" for name, n in parts.items()), f"parameters; latent of {about['vae']['latent']} numbers")
+for name, told in (("general", about), ("restricted", small_about)):
+    first, second = told["stage_minutes"]
+    print(f"{name}: {told['training_pairs']:,} training pairs, first stage {first:.0f} minutes of one core, second {second:.0f}")
+
+# %% [markdown]
+# How many numbers the latent has, the weight $\beta$ and the width were chosen by short runs, scored on development curves.
+# `curve_mixing` mixes potentials in the second stage: random combinations of the differences between a configuration's five
+# potentials are added to its curve, and the same ones to its latent.
+
+# %%
+path = result_file("vae")
+measured = json.loads(path.read_text()) if path.is_file() else None
+MISSING = "No results: `make vae` makes them."
+found = measured["sweep"] if measured else None
+Markdown(baseline.sweep_table(found["rows"], found["best"]) if found else MISSING)
+
+# %% [markdown]
+# The chosen one was trained in full, and its second stage, which costs little, in four ways:
+
+# %%
+Markdown(baseline.sweep_table(found["second_rows"], found["second_best"]) if found else MISSING)
+
+# %% [markdown]
+# ## Side by side
+#
+# The same unseen wires, simulated here, decoded by both. The third column shows the true image after encoder and decoder
+# without any curve: what is missing there, no curve can bring back.
+
+# %%
+settings = load_baseline().restricted
+general = choose(trained)[1]
+rows = evaluate.choose(split(len(general), trained.dataset.potentials, "config", trained.seed), "test", 3, trained.seed)
+restricted = train_vae.restricted_antidots(wire, settings.upper)
+own_rows = evaluate.choose(split(len(restricted), settings.potentials, "config", trained.seed), "test", 2, trained.seed)
+
+
+def images(antidots, rows, model, constants):
+    """For each row (potential, configuration): truth, VAE, its reconstruction, (a sample of) the diffusion model; antidots."""
+    for p, n in rows:
+        pair = antidots[n].astype(int)
+        conductance, _, ldos = green.solve(wire, pair, random_potential(int(p), wire), image=True)
+        sample = decode.draw(bundle, conductance[None], [[config.seed]], config.sampling.steps, config.sampling.sampler)[0, 0]
+        yield [ldos, train_vae.decoded(model, constants, conductance[None])[0],
+               train_vae.reconstructed(model, constants, ldos[None])[0], sample], pair
+
+
+shown, pairs = zip(*images(general, rows, vae, constants))
+
+# %% mystnb={"figure": {"caption": "Three unseen general configurations: true LDOS at b = 0, the VAE's image from the curve, the VAE's image from the true image (no curve), and one sample of the diffusion model from the curve. True antidots outlined; one colour scale.", "name": "vae-general"}, "image": {"alt": "Grid of LDOS images, three wires in rows. The VAE's images show the antidots and the coarse ripples, its fine ripples are smoother than the truth; the diffusion sample is as sharp as the truth."}}
+titles = ["truth", "VAE, from the curve", "VAE, from the image", "diffusion, from the curve"]
+figures.image_grid(shown, [f"wire {k + 1}" for k in range(len(shown))], titles, [[pair] * 4 for pair in pairs])
+
+# %% [markdown]
+# The restricted configurations as they stand: the upper antidot of every image is in the same place. The diffusion model
+# was trained on the canonical placement and would answer there, so only the VAE trained for this set is shown.
+
+# %% mystnb={"figure": {"caption": "Two unseen restricted configurations: true LDOS, the VAE's image from the curve, and from the true image. The upper antidot is the same in all.", "name": "vae-restricted"}, "image": {"alt": "Grid of LDOS images, two wires in rows, the upper antidot always in the middle of the wire; the VAE's images from the curve resemble the truth."}}
+shown, pairs = zip(*images(restricted, own_rows, small, small_constants))
+figures.image_grid([row[:3] for row in shown], [f"wire {k + 1}" for k in range(len(shown))], titles[:3],
+                   [[pair] * 3 for pair in pairs])
+
+# %% [markdown]
+# ## How good
+#
+# All unseen test curves, each decoded once. `two stage` is the VAE as described; `one step` is the diffusion model's prediction
+# from pure noise, a mean over the images that fit the curve, as the VAE's answer is.
+
+# %%
+listed = ("two_stage", "two_stage_sample", "reconstruction", "single", "one_step", "train")
+Markdown(evaluate.as_markdown({name: measured["general"][name] for name in listed}) if measured else MISSING)
+
+# %% [markdown]
+# On the restricted set:
+
+# %%
+Markdown(evaluate.as_markdown({name: measured["restricted"][name] for name in listed if name in measured["restricted"]})
+         if measured else MISSING)
+
+# %% [markdown]
+# The paper does not say what counts as accurate. As a share of curves whose image has at least some Pearson r with the truth, a
+# model has any accuracy that one likes:
+
+# %% mystnb={"figure": {"caption": "Share of unseen test curves whose image has at least the Pearson correlation r with the true one (results/vae.json). The thin dotted line marks the 60 percent that the paper gives for the VAE on the general set. Few: the VAE trained on as few general configurations as the restricted set has.", "name": "vae-patterns"}, "image": {"alt": "Two panels of falling curves. In the general set the diffusion model stays high up to r of about 0.95, the VAE falls earlier; in the restricted set it falls earlier still, far from its reconstruction."}}
+names = {"single": "diffusion, one sample", "one_step": "diffusion, one step", "two_stage": "VAE, two stages",
+         "one_stage": "VAE, trained on as one", "reconstruction": "VAE, from the image", "few": "VAE, few configurations"}
+figures_vae.patterns({f"{name} set": measured[name]["r"] for name in ("general", "restricted")}, names, 0.6) if measured else None
+
+# %%
+for name in ("general", "restricted") if measured else ():
+    r = baseline.best_share(measured[name]["r"]["two_stage"], 0.6)
+    print(f"{name}: 60 % of the VAE's images have r of at least {r:.3f}")
+
+# %% [markdown]
+# ## Why
+#
+# Paired differences on the same curves, in points of the share, with 95 % intervals.
+
+# %%
+for name in ("general", "restricted") if measured else ():
+    print(name)
+    for key, row in measured[name]["differences"].items():
+        first, second, text = baseline.PAIRS[key]
+        cells = ", ".join(f"{label} {100 * row[column]:+.1f} ({100 * row[f'{column}_interval'][0]:+.1f} to "
+                          f"{100 * row[f'{column}_interval'][1]:+.1f})"
+                          for label, column in (("within 1 site", "within_1"), ("exact", "within_0"), ("r ≥ 0.95", "r_high")))
+        print(f"  {first} - {second}, {text}: {cells}")
+
+# %% [markdown]
+# ## What it means, and what could be wrong
+#
+# - **Not the blur.** Encoder and decoder alone give nearly every true image back, antidots and fringes.
+# - **Not the two stages as such.** Trained on as one, from curve to image, the same network reads test curves no better.
+# - **The reading of the curve, and with it the amount of data.** With few configurations of the general set the same network fails;
+#   with all of them it finds the antidots within one site nearly always, and exactly about every second time. The restricted
+#   set has few configurations as well, but they are dense: only one antidot moves.
+# - **What the diffusion model has beside.** Its path of the curve also learns from *interpolated* curves of configurations that have
+#   no image, with positions as labels, which a latent cannot use. Without these its exact positions fall to those of the VAE:
+#   the row `twin-no-interpolation` on the page of the network. So most of its lead in positions comes from what it is
+#   taught beside the images, and not from diffusion. A VAE whose second stage is taught so, too, was not tried.
+#
+# The drop to "around 60 percent" is about what we find, if exact positions or a correlation of 0.95 is meant; within one site
+# there is no such drop. The restricted set is not read with the high accuracy that the paper reports. The earlier work's
+# wire, data and measure were its own, and ours has few restricted configurations to learn from (their number stands above).
+#
+# What could be wrong: one seed a network; the restricted network was trained for less time and with a smaller latent, its size
+# chosen by us; other second stages may read better. All that was tried stands in the tables above.
+
+# %% tags=["nbval-check-output"]
+assert set(about["vae"]) == set(small_about["vae"]) and about["training_pairs"] > small_about["training_pairs"]
+assert all((pair == decode.recover(row[:1], wire)[0]).all() for row, pair in zip(shown, pairs)), "true images give true antidots"
+assert (restricted[:, 1] == settings.upper).all() and len(restricted) < len(general)
+print(f"{len(general)} general configurations, {len(restricted)} restricted ones: upper antidot at {tuple(settings.upper)}")

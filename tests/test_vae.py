@@ -1,0 +1,244 @@
+"""The two-stage baseline: its losses, its data, training that resumes, and the whole way from training to a table."""
+
+import dataclasses
+import json
+
+import numpy as np
+import pytest
+import torch
+from torch.distributions import Normal, kl_divergence
+
+from qfp import baseline, checkpoint, cli, dataset, decode, evaluate, geometry, sweep, train_vae, vae
+from qfp.config import SettingsError, as_dict, load_baseline, load_preset
+
+SMOKE = load_preset("smoke")
+CONFIG = dataclasses.replace(SMOKE, device=dataclasses.replace(SMOKE.device, field_points=4))
+TINY = load_baseline(
+    vae={"latent": 6, "width": 16, "blocks": 1, "curve_hidden": 16, "curve_blocks": 1, "batch": 4, "curve_batch": 16,
+         "image_steps": 8, "curve_steps": 8, "joint_steps": 4},
+    sweep={"image_steps": 2, "curve_steps": 2, "rows": [{}, {"latent": 3}], "second_rows": [{}, {"curve_mixing": 1.0}]},
+    restricted={"upper": [24, 16], "potentials": 1, "latent": 4, "image_steps": 2})
+
+
+@pytest.fixture(scope="module")
+def pairs():
+    """48 configurations under two potentials."""
+    return sweep.simulate(CONFIG, potentials=(0, 1))
+
+
+@pytest.fixture(scope="module")
+def part(pairs):
+    rows = dataset.split(len(pairs.antidots), 2, "config", 0)["train"]
+    return train_vae.Part(pairs, rows, dataset.normalisation(pairs, rows))
+
+
+def fresh(settings=TINY.vae):
+    torch.manual_seed(0)
+    return vae.Vae(settings, CONFIG.device.field_points)
+
+
+def test_the_divergence_is_that_of_two_gaussians():
+    mean, log_variance, other, other_log_variance = torch.randn(4, 5, 7)
+    found = vae.divergence(mean, log_variance, other, other_log_variance)
+    a, b = (Normal(m, (v / 2).exp()) for m, v in ((mean, log_variance), (other, other_log_variance)))
+    torch.testing.assert_close(found, kl_divergence(a, b).sum(1))
+    unit = kl_divergence(a, Normal(torch.zeros(()), torch.ones(()))).sum(1)
+    torch.testing.assert_close(vae.divergence(mean, log_variance), unit)
+
+
+def test_both_losses_by_hand(part):
+    model, i = fresh(), np.arange(3)
+    images, curves = part.images(i), part.curves(i)
+    mean, log_variance = model.encode(images)
+    noise = torch.randn(3, 6)
+    error, regular = vae.image_loss(model, images, noise, beta=0.5)
+    image = model.decoder(mean + noise * torch.exp(0.5 * log_variance))
+    assert image.shape == images.shape == (3, 1, 60, 60)
+    torch.testing.assert_close(error, (image - images).square().mean())
+    torch.testing.assert_close(regular, 0.5 * vae.divergence(mean, log_variance).mean() / 3600)
+    found = vae.curve_loss(model, curves, mean, log_variance)
+    torch.testing.assert_close(found, vae.divergence(mean, log_variance, *model.read(curves)) / 6)
+    torch.testing.assert_close(model(curves), model.decoder(model.read(curves)[0]))
+
+
+# --- the restricted set
+
+
+def test_restricted_configurations_are_all_that_the_rule_allows_below_the_fixed_antidot():
+    device, upper = SMOKE.device, (24, 45)
+    antidots = train_vae.restricted_antidots(device, upper)
+    every = [((x, y), upper) for y in range(device.length) for x in range(device.width)]
+    expected = [pair for pair in every if geometry.in_dataset(pair, device) and pair[0][1] < upper[1]]
+    assert sorted(map(tuple, antidots[:, 0].tolist())) == sorted(pair[0] for pair in expected)
+    assert (antidots[:, 1] == upper).all() and (geometry.ordered(antidots) == antidots).all()
+    assert (geometry.canonical(antidots, device) != antidots).any()
+    with pytest.raises(SettingsError, match=r"upper \[3, 45\] is no place"):
+        train_vae.restricted_antidots(device, (3, 45))
+
+
+def test_restricted_pairs_come_from_the_exact_solver_and_are_kept(tmp_path):
+    pairs = train_vae.restricted_pairs(CONFIG.device, TINY.restricted, tmp_path)
+    from qfp import green
+    from qfp.device import random_potential
+
+    k = len(pairs.antidots) // 2
+    G, _, ldos = green.solve(CONFIG.device, pairs.antidots[k], random_potential(0, CONFIG.device), image=True)
+    np.testing.assert_allclose(pairs.conductance[0, k], G, atol=1e-6)
+    np.testing.assert_allclose(pairs.ldos[0, k], ldos, atol=1e-2)
+    np.testing.assert_array_equal(decode.recover(pairs.ldos[0], CONFIG.device), pairs.antidots)
+    kept = next(tmp_path.glob("curves-*.npy"))
+    np.save(kept, pairs.conductance[0] + 1)
+    again = train_vae.restricted_pairs(CONFIG.device, TINY.restricted, tmp_path)
+    np.testing.assert_array_equal(again.conductance, pairs.conductance + 1)
+    assert again.sha256 == pairs.sha256
+
+
+# --- training
+
+
+def test_training_learns_images_and_then_curves(part, tmp_path):
+    few = dataclasses.replace(part, rows=part.rows[:8])
+    settings = dataclasses.replace(TINY.vae, image_steps=120, curve_steps=150, learning_rate=4e-3, beta=1e-3, batch=8)
+    model = train_vae.train_vae(settings, CONFIG, few, 0, tmp_path)[0]
+    p, n = few.rows.T
+    truth = part.pairs.ldos[p, n].astype(float)
+    variance = truth.var()
+    for images in (train_vae.reconstructed(model, part.normal, truth),
+                   train_vae.decoded(model, part.normal, part.pairs.conductance[p, n])):
+        own, other = ((images - target) ** 2 for target in (truth, np.roll(truth, 2, axis=0)))
+        error, mistaken = float(own.mean()), float(other.mean())
+        assert error < 0.6 * variance and error < 0.6 * mistaken, "it tells the wires apart"
+
+
+@pytest.mark.parametrize("stage", ["first_stage", "second_stage"])
+def test_a_killed_stage_goes_on_to_the_same_weights(part, tmp_path, monkeypatch, stage):
+    monkeypatch.setattr(train_vae, "KEEP", 3)
+    settings = dataclasses.replace(TINY.vae, curve_mixing=1.0)
+    whole, killed = fresh(), fresh()
+    known = () if stage == "first_stage" else (train_vae.latents(whole, part),)
+
+    def run(model, name):
+        getattr(train_vae, stage)(model, settings, part, *known, 0, tmp_path / name)
+
+    run(whole, "whole")
+    name = {"first_stage": "image_loss", "second_stage": "curve_loss"}[stage]
+    real, calls = getattr(train_vae, name), []
+
+    def dies(*arguments):
+        calls.append(arguments)
+        if len(calls) == 6:
+            raise KeyboardInterrupt
+        return real(*arguments)
+
+    monkeypatch.setattr(train_vae, name, dies)
+    with pytest.raises(KeyboardInterrupt):
+        run(killed, "killed")
+    run(resumed := fresh(), "killed")
+    assert len(calls) == 6 + 8 - 3, "three steps had been kept"
+    for ours, theirs in zip(resumed.parameters(), whole.parameters(), strict=True):
+        torch.testing.assert_close(ours, theirs, rtol=0, atol=0)
+
+
+def test_the_second_stage_leaves_encoder_and_decoder_alone(part, tmp_path):
+    model, before = fresh(), fresh()
+    train_vae.second_stage(model, TINY.vae, part, train_vae.latents(model, part), 0, tmp_path)
+    for name in ("encoder", "decoder"):
+        for ours, theirs in zip(getattr(model, name).parameters(), getattr(before, name).parameters(), strict=True):
+            assert torch.equal(ours, theirs)
+    assert not torch.equal(model.curve[0].weight, before.curve[0].weight)
+
+
+# --- from training to the table
+
+
+@pytest.fixture(scope="module")
+def trained(pairs, tmp_path_factory):
+    """Folder of `qfp train-vae` with tiny settings, everything exported; and what it reported."""
+    folder, lines = tmp_path_factory.mktemp("vae"), []
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(dataset, "load", lambda path: pairs)
+        patch.setattr(train_vae, "DEV", 5)
+        patch.setattr(evaluate.dataset, "load", lambda path, images=True: pairs)
+        train_vae.run_train_vae(CONFIG, TINY, "data.h5", folder, lines.append)
+        stamp = (folder / "general" / "images" / checkpoint.CHECKPOINT).stat().st_mtime_ns
+        train_vae.run_train_vae(CONFIG, TINY, "data.h5", folder, lines.append)
+        assert (folder / "general" / "images" / checkpoint.CHECKPOINT).stat().st_mtime_ns == stamp, "nothing is done twice"
+    for name in ("few", "joint", "general", "restricted"):
+        checkpoint.export(folder / name, folder / name, bf16=True)
+    return folder, lines
+
+
+def test_the_sweep_chooses_by_development_curves(trained):
+    found = json.loads((trained[0] / "sweep.json").read_text())
+    assert [row["changes"] for row in found["rows"]] == [{}, {"latent": 3}]
+    best = max(found["rows"], key=lambda row: row["curve"]["r_median"])
+    assert found["best"] == best["changes"] and best["curve"]["n"] == 2, "as many as there are"
+    second = max(found["second_rows"], key=lambda row: row["curve"]["r_median"])
+    assert len(found["second_rows"]) == 2 and found["second_best"] == second["changes"]
+    model, config, _, meta = checkpoint.load_vae(trained[0] / "general.safetensors")
+    assert meta["vae"]["latent"] == (found["best"] or {"latent": 6})["latent"] == model.read(torch.zeros(1, 4))[0].shape[1]
+    assert meta["vae"]["curve_mixing"] == found["second_best"].get("curve_mixing", 0.0)
+    assert config == CONFIG and len(meta["stage_minutes"]) == 2 and meta["training_pairs"] == 68
+    few = checkpoint.load_vae(trained[0] / "few.safetensors")[3]
+    assert few["vae"]["image_steps"] == 2 < meta["vae"]["image_steps"]
+
+
+def test_weights_of_one_kind_are_not_taken_for_the_other(trained):
+    with pytest.raises(SettingsError, match="general.safetensors holds the two-stage baseline"):
+        checkpoint.load_model(trained[0] / "general.safetensors")
+    with pytest.raises(SettingsError, match="laptop.safetensors holds a diffusion model"):
+        checkpoint.load_vae("laptop")
+
+
+def test_the_whole_table(trained, pairs, tmp_path, monkeypatch):
+    folder, lines = trained[0], []
+    names = [str(folder / f"{name}.safetensors") for name in ("general", "restricted")]
+    parts = dataset.split(len(pairs.antidots), 2, "config", CONFIG.seed)
+    about = {"weights": "known", "weights_sha256": "0", "config_sha256": "0"}
+    monkeypatch.setattr(evaluate, "opened", lambda *_: (None, pairs, parts, about))
+    monkeypatch.setattr(evaluate, "sampled", lambda *arguments: pairs.ldos[arguments[3][:, 0], arguments[3][:, 1]][:, None])
+    result = baseline.run_vae(CONFIG, "known", "data.h5", tmp_path / "vae.json", curves=6, folder=folder, names=names,
+                              baseline=TINY, report=lines.append)
+    assert result == json.loads((tmp_path / "vae.json").read_text())
+    general, restricted = result["general"], result["restricted"]
+    assert general.keys() - {"differences", "r"} == baseline.ROWS.keys()
+    assert restricted.keys() - {"differences", "r"} == {"two_stage", "two_stage_sample", "reconstruction", "train"}
+    assert general["single"]["within_0"] == 1 and general["two_stage"]["n"] == 6, "the truth stood in for the diffusion model"
+    assert general["differences"].keys() == baseline.PAIRS.keys() and restricted["differences"].keys() == {"reading"}
+    lead = general["differences"]["diffusion"]
+    assert lead["r_high"] == 1 - general["two_stage"]["r_high"] and len(lead["r_high_interval"]) == 2
+    assert baseline.best_share(general["r"]["single"], 0.6) == 1
+    model, _, normal, _ = checkpoint.load_vae(names[0])
+    p, n = evaluate.choose(parts, "test", 6, CONFIG.seed).T
+    truth = pairs.ldos[p, n]
+    again = evaluate.scores(pairs.device, decode.recover(train_vae.decoded(model, normal, pairs.conductance[p, n]), pairs.device),
+                            pairs.antidots[n], train_vae.decoded(model, normal, pairs.conductance[p, n]), truth)
+    assert again == general["two_stage"]
+    assert "| latent 3" in baseline.sweep_table(result["sweep"]["rows"], {"latent": 3}) and "two stage" in lines[-2]
+    assert "| none (chosen) |" in baseline.sweep_table(result["sweep"]["second_rows"], {})
+    row = result["networks"][names[0]]
+    assert row["vae"] == as_dict(TINY.vae) | result["sweep"]["best"] | result["sweep"]["second_best"] and sum(row["stage_minutes"]) > 0
+
+
+def test_weights_of_other_data_are_refused(trained, pairs):
+    other = dataclasses.replace(pairs, sha256="other")
+    with pytest.raises(SettingsError, match="not what the weights"):
+        baseline.opened(trained[0] / "general.safetensors", other, "data.h5")
+
+
+# --- the command
+
+
+@pytest.mark.parametrize("change, message", [
+    ("vae.latnt=3", "unknown key 'latnt'"), ("vae.latent=many", "latent must be int"),
+    ("sweep.rows=[{latnt: 3}]", "unknown key 'latnt'"), ("vae=3", "--set vae")])
+def test_bad_settings_are_one_line(capsys, change, message):
+    assert cli.main(["train-vae", "--dry-run", "--set", change]) == 2
+    error = capsys.readouterr().err
+    assert message in error and error.count("\n") == 1
+
+
+def test_dry_run_shows_the_sections_of_the_baseline(capsys):
+    assert cli.main(["train-vae", "--dry-run", "--set", "vae.latent=3"]) == 0
+    shown = capsys.readouterr().out
+    assert "latent: 3" in shown and "upper:" in shown and "width: 50" in shown
