@@ -41,10 +41,11 @@ from IPython.display import Markdown
 
 from qfp import baseline, decode, evaluate, figures, figures_vae, green, train_vae
 from qfp.checkpoint import load_model, load_vae
-from qfp.config import load_baseline, load_preset
+from qfp.config import load_preset
 from qfp.dataset import choose, split
 from qfp.device import random_potential
 from qfp.pages import result_file
+from qfp.vae_settings import load_baseline
 
 config = load_preset(preset, seed=seed, weights=weights, notebook_configurations=notebook_configurations,
                      notebook_training_steps=notebook_training_steps, device=device, dataset=dataset, network=network,

@@ -10,7 +10,7 @@ SOURCE = Path(__file__).parents[1] / "src" / "qfp"
 # What each module may import from qfp. A new module needs a line here.
 PHYSICS = {"__init__", "config", "geometry", "device", "leads", "green", "dataset", "sweep", "workers",
            "generate"}
-CORE = {"config", "diffusion", "attention", "unet", "vae", "precision"}  # the network; it knows no physics and no file
+CORE = {"config", "diffusion", "attention", "unet", "vae", "vae_settings", "precision"}  # the network; it knows no physics and no file
 MODEL = CORE | {"geometry", "dataset", "interpolate", "checkpoint"}
 USE = MODEL | {"curves", "decode", "metrics", "probes"}
 ALLOWED = {
@@ -31,6 +31,7 @@ ALLOWED = {
     "diffusion": {"config"},
     "unet": {"config", "attention"},
     "vae": {"unet"},
+    "vae_settings": {"config"},
     "sam": set(),
     "interpolate": set(),
     "precision": set(),

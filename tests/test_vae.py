@@ -9,7 +9,8 @@ import torch
 from torch.distributions import Normal, kl_divergence
 
 from qfp import baseline, checkpoint, cli, dataset, decode, evaluate, geometry, sweep, train_vae, vae
-from qfp.config import SettingsError, as_dict, load_baseline, load_preset
+from qfp.config import SettingsError, as_dict, load_preset
+from qfp.vae_settings import load_baseline
 
 SMOKE = load_preset("smoke")
 CONFIG = dataclasses.replace(SMOKE, device=dataclasses.replace(SMOKE.device, field_points=4))

@@ -13,10 +13,10 @@ from safetensors.torch import save_file
 
 from . import dataset
 from .config import SECTIONS, Config, SettingsError, _build, as_dict, digest, project_root
-from .config import Vae as VaeSettings
 from .diffusion import Schedule
 from .unet import UNet
 from .vae import Vae
+from .vae_settings import Vae as VaeSettings
 
 CHECKPOINT, LOG = "checkpoint.safetensors", "log.jsonl"
 FILE_LIMIT = 31 * 2**19  # bytes of weights in an exported file: with names and meta it stays under 16 MiB

@@ -8,7 +8,7 @@ from pathlib import Path
 import yaml
 
 from . import __version__
-from .config import PRESETS, SettingsError, as_dict, load_baseline, load_preset
+from .config import PRESETS, SettingsError, as_dict, load_preset
 
 
 class Parser(argparse.ArgumentParser):
@@ -110,6 +110,7 @@ def train(arguments):
 def train_vae(arguments):
     """`qfp train-vae`."""
     from . import train_vae as training
+    from .vae_settings import load_baseline
 
     changes = parse_changes(arguments.set)
     own = {name: changes.pop(name) for name in BASELINE if name in changes}

@@ -47,7 +47,7 @@ def decoder(latent, width, blocks):
 
 
 class Vae(nn.Module):
-    """Both stages; `settings` is a config.Vae, `fields` the number of points of a curve. All in normalised units."""
+    """Both stages; `settings` is a vae_settings.Vae, `fields` the number of points of a curve. All in normalised units."""
 
     def __init__(self, settings, fields):
         super().__init__()
