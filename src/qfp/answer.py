@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
-from . import figures_answer, novelty
+from . import novelty
 from .checkpoint import load_model
 from .config import Device, SettingsError, write_atomic
 from .curves import per_tesla, read_curve
@@ -101,6 +101,8 @@ def as_text(answers, i):
 
 def report(answers, i):
     """Figure of one page about answer i."""
+    from . import figures_answer  # Matplotlib takes a second to load, and most calls draw nothing
+
     decoded, judged, curve = answers.decoded, answers.judged, answers.curves[i]
     consensus = decoded.consensus[i]
     predicted = novelty.predicted(answers.device, consensus[None])[0] if judged is None else judged.predicted[i]

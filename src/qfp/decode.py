@@ -28,8 +28,8 @@ def allowed(device):
     r = geometry.clearance(device)
     y, x = np.meshgrid(np.arange(r, device.length - r), np.arange(r, device.width - r), indexing="ij")
     centres = np.stack([x.ravel(), y.ravel()], axis=-1)
-    square = np.square(centres[:, None] - centres[None]).sum(axis=-1)
-    return centres, square > (2 * r) ** 2
+    apart = [np.square(np.subtract.outer(c, c)) for c in centres.T.astype(np.int32)]
+    return centres, sum(apart) > (2 * r) ** 2
 
 
 def disc_means(ldos, device):
