@@ -19,6 +19,20 @@ NOTES = {
 }
 
 
+def measured(bundle, sampling, values, rows, folder, name, seed, reference=None):
+    """One sample a curve with these settings: (row of the table, hits by curve).
+
+    values: curves (B, F), antidots (B, 2, 2), LDOS (B, L, W) of `rows`, blocks in `folder`; reference: the hits to which the
+    row's difference is taken, on the same curves."""
+    curves, antidots, truth = values
+    answer = decode.conclude(sampled(bundle, sampling, curves, rows, 1, folder, name, seed), bundle[1].device)
+    found = answer.antidots[:, 0], antidots, answer.ldos[:, 0], truth
+    successes = hits(bundle[1].device, *found)
+    row = {"sampler": sampling.sampler, "steps": sampling.steps,
+           "network_evaluations": sampling.steps * (1 if sampling.gamma == 1 else 2), **scores(bundle[1].device, *found, seed)}
+    return row if reference is None else row | {"difference": metrics.differences(successes, reference)}, successes
+
+
 def run_samplers(config, weights, data="data/laptop.h5", out="results/samplers.json", curves=200, report=print):
     """Compare RUNS with all T ancestral steps on `curves` test configurations; writes `out` and returns what it holds.
 
@@ -33,21 +47,12 @@ def run_samplers(config, weights, data="data/laptop.h5", out="results/samplers.j
     folder = project_root() / "runs" / f"samplers-{digest(about, BLOCK)[:12]}"
     report(f"{len(test)} test configurations, {sum(steps for _, steps in runs)} steps each; "
            f"blocks in {folder.relative_to(project_root())}")
-    G, truth, antidots = pairs.conductance[p, n], pairs.ldos[p, n], pairs.antidots[n]
+    values = pairs.conductance[p, n], pairs.antidots[n], pairs.ldos[p, n]
     rows, reference = {}, None
     for sampler, steps in runs:
-        name = f"{sampler} {steps}"
-        sampling = dataclasses.replace(config.sampling, sampler=sampler, steps=steps)
-        answer = decode.conclude(sampled(bundle, sampling, G, test, 1, folder, name, config.seed), pairs.device)
-        found = answer.antidots[:, 0], antidots, answer.ldos[:, 0], truth
-        successes = hits(pairs.device, *found)
-        row = {"sampler": sampler, "steps": steps, "network_evaluations": steps * (1 if gamma == 1 else 2),
-               **scores(pairs.device, *found, config.seed)}
-        if reference is None:
-            reference = successes
-        else:
-            row["difference"] = metrics.differences(successes, reference)
-        rows[name] = row
+        name, sampling = f"{sampler} {steps}", dataclasses.replace(config.sampling, sampler=sampler, steps=steps)
+        rows[name], successes = measured(bundle, sampling, values, test, folder, name, config.seed, reference)
+        reference = reference or successes
     result = {**about, "reference": "{} {}".format(*runs[0]), "rows": rows, "notes": NOTES}
     return finished(out, result, [folder], as_markdown(result), report)
 

@@ -1,0 +1,136 @@
+"""The search among training images, and what it says of a decoder that knows and of one that remembers."""
+
+import dataclasses
+import json
+
+import numpy as np
+import pytest
+from test_evaluate import CONFIG, world  # noqa: F401  (a fixture)
+
+from qfp import evaluate, geometry, memorisation, metrics
+from qfp.config import SettingsError
+
+RNG = np.random.default_rng(0)
+IMAGES = (0.03 * RNG.random((3, 50, 12, 10)) + 0.1 * RNG.random((50, 1, 1))).astype(np.float16)  # (P, N, L, W)
+
+
+# --- the search
+
+
+@pytest.mark.parametrize("block", [7, 2048])
+def test_the_search_is_brute_force(block):
+    known, queries = np.arange(3, 50, 2), RNG.random((9, 12, 10)) / 10
+    without = np.array([-1, 3, 5, 4, 7, 9, 11, -1, 13])
+    near = memorisation.nearest_images(IMAGES, known, queries, without, block)
+    assert near.rows.shape == (9, 4, 2)
+    for q, query in enumerate(queries):
+        rows = [(p, n) for p in range(3) for n in known if n != without[q]]
+        every = {row: np.sqrt(np.square(IMAGES[row].astype(float) - query).mean()) for row in rows}
+        best = sorted(every, key=every.get)[:4]
+        assert list(map(tuple, near.rows[q].tolist())) == best
+        np.testing.assert_allclose(near.distance[q], [every[row] for row in best], rtol=1e-12)
+        np.testing.assert_allclose(near.r[q], max(metrics.pearson(IMAGES[row], query) for row in rows), atol=1e-6)
+
+
+def test_a_planted_copy_is_found():
+    known = np.arange(10, 40)
+    queries = np.stack([IMAGES[1, 20], IMAGES[2, 20], IMAGES[0, 5]]).astype(np.float32)
+    near = memorisation.nearest_images(IMAGES, known, queries)
+    assert near.rows[:2, 0].tolist() == [[1, 20], [2, 20]] and (near.distance[:2, 0] == 0).all()
+    assert near.distance[2, 0] > 0, "of no known configuration"
+    ratio = memorisation.copy_ratio(near)
+    assert (ratio[:2] == 0).all() and ratio[2] > memorisation.COPIED
+    hidden = memorisation.nearest_images(IMAGES, known, queries, np.array([20, 20, -1]))
+    assert (hidden.distance > 0).all() and not (hidden.rows[:2, :, 1] == 20).any()
+
+
+def test_the_next_image_is_of_another_configuration():
+    alike = IMAGES.copy()
+    alike[:, 20] = alike[0, 20] + np.linspace(0, 1e-3, 3)[:, None, None].astype(np.float16)  # its potentials
+    near = memorisation.nearest_images(alike, np.arange(50), alike[:1, 20].astype(np.float32) + 1e-3)
+    assert near.rows[0, :3, 1].tolist() == [20] * 3 and near.distance[0, 1] < 4 * near.distance[0, 0] + 1e-3
+    assert memorisation.copy_ratio(near)[0] == near.distance[0, 0] / near.distance[0, 3]
+
+
+def test_spread():
+    known = np.arange(0, 50, 3)
+    assert memorisation.spread(IMAGES, known) == pytest.approx(IMAGES[:, known].astype(float).std(), rel=1e-4)
+
+
+# --- the command
+
+
+@pytest.fixture
+def known(world, monkeypatch):  # noqa: F811
+    """The world of test_evaluate: weights that know the truth, and without a curve give a training image, too noisy by a bit."""
+    pairs, _, root = world
+    train = dataset_train(pairs)
+    draw, mode = evaluate.decode.draw, {"remembers": False}
+
+    def drawn(bundle, curves, seeds, steps, sampler, gamma):
+        images = draw(bundle, curves, seeds, steps, sampler, 1.0)
+        if gamma == 0 or mode["remembers"]:
+            images[:, 0] = pairs.ldos[0, train[: len(images)]]
+        return images
+
+    monkeypatch.setattr(evaluate.decode, "draw", drawn)
+    monkeypatch.setattr(memorisation, "project_root", lambda: root)
+    return *world, mode
+
+
+def dataset_train(pairs):
+    return np.unique(evaluate.dataset.split(len(pairs.antidots), 2, "config", CONFIG.seed)["train"][:, 1])
+
+
+def run(known, config=CONFIG, **options):
+    return memorisation.run_memorisation(config, "known", "data.h5", known[2] / "results" / "memorisation.json",
+                                         **{"curves": 8, "report": lambda line: None, **options})
+
+
+def test_the_result(known):
+    lines = []
+    result = run(known, report=lines.append)
+    assert result == json.loads((known[2] / "results" / "memorisation.json").read_text())
+    assert list((known[2] / "runs").iterdir()) == [] and lines[-2] == memorisation.as_markdown(result)
+    assert (result["curves"], result["train_curves"], result["training_images"]) == (8, 8, 56) and result["training_share"] == 0.7
+    rows = result["rows"]
+    for name in ("test", "train", "truth"):
+        assert rows[name]["closer"] == rows[name]["closer_r"] == rows[name]["own_potential"] == 1
+        assert rows[name]["sites"]["error"][0] == 8 and rows[name]["sites"]["neighbour_error"][0] == 0 == rows[name]["copied"]
+    assert rows["test"]["truth_distance"] < 0.01 < rows["test"]["neighbour_distance"] and rows["test"]["ahead"] == 1
+    assert rows["test"]["neighbour_distance"] == pytest.approx(rows["truth"]["neighbour_distance"], rel=0.01)
+    for name in ("nearest", "no_curve"):
+        assert rows[name]["closer"] == rows[name]["ahead"] == 0 and rows[name]["copied"] == rows[name]["wrong_trained"] == 1
+        assert rows[name]["neighbour_distance"] < 1e-9 and rows[name]["sites"]["neighbour_to_answer"][0] == 8
+    assert result["exceptions"] == [] and len(result["values"]["test"]["truth"]) == 8
+    assert set(result["examples"]) == {"median", "largest", "train", "no_curve"} and len(result["examples"]["train"]["curve"]) == 64
+
+
+def test_a_decoder_that_remembers_is_found_out(known):
+    known[3]["remembers"] = True
+    result = run(known)
+    test = result["rows"]["test"]
+    assert test["closer"] == 0 and test["copied"] == 1 and test["closer_wrong"] == 0 and "closer_exact" not in test
+    assert len(result["exceptions"]) == 8 and all(entry["neighbour_to_answer"] == 0 for entry in result["exceptions"])
+    assert [entry["truth"] / max(entry["neighbour"], 1e-12) > 1 for entry in result["exceptions"]] == [True] * 8
+
+
+def test_wrong_answers_and_the_training_set(known):
+    pairs = known[0]
+    train, device = dataset_train(pairs), pairs.device
+    rows = np.array([[0, n] for n in np.setdiff1d(np.arange(40), train)[:4]])
+    images = pairs.ldos[1, np.concatenate([train[:3], rows[:1, 1]])].astype(np.float32)
+    near = memorisation.nearest_images(pairs.ldos, train, images)
+    row, values = memorisation.compared(pairs, rows, train, images, near, near, 0.03)
+    wrong = metrics.within(geometry.canonical(pairs.antidots[[*train[:3], rows[0, 1]]], device), pairs.antidots[rows[:, 1]], device) > 0
+    assert row["wrong_trained"] == pytest.approx(np.array([1, 1, 1, 0])[wrong].mean()) and wrong[:3].all()
+    np.testing.assert_allclose(values["copy"][:3], 0, atol=1e-9)
+
+
+def test_what_has_no_meaning_is_refused(known):
+    stretched = dataclasses.replace(CONFIG, sampling=dataclasses.replace(CONFIG.sampling, gamma=1.5))
+    with pytest.raises(SettingsError, match="sampling.gamma 1.5: must be 1"):
+        run(known, stretched)
+    with pytest.raises(SettingsError, match="--curves 0: must be 1 or more"):
+        run(known, curves=0)
+    assert not (known[2] / "results").exists()
