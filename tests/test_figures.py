@@ -11,7 +11,17 @@ import scipy.ndimage
 import torch
 from matplotlib.patches import Circle
 
-from qfp import figures, figures_attention, figures_calibration, figures_network, figures_score, forcefield, geometry, probes
+from qfp import (
+    figures,
+    figures_attention,
+    figures_calibration,
+    figures_network,
+    figures_robustness,
+    figures_score,
+    forcefield,
+    geometry,
+    probes,
+)
 from qfp.config import load_preset
 from qfp.unet import UNet
 
@@ -104,7 +114,15 @@ BINS = [{"n": 3, "forecast": 0.5, "right": 0.4, "right_interval": [0.2, 0.6], "f
         {"n": 2, "forecast": 1.0, "right": 1.0, "right_interval": [0.6, 1.0], "from": 1.0, "to": 1.0}]
 RANKS = np.arange(8), np.array([np.zeros(8), 9 * np.ones(8)])
 ECDF = RNG.normal(size=7), np.array([-np.ones(7), np.ones(7)])
+SHARES = np.sort(RNG.random((3, 4)), axis=0)[[1, 0, 2]]
+THREE = dict.fromkeys(("exact", "near", "alike"), SHARES)
+CLOUD = tuple(RNG.random((2, 9)))
 FIGURES = {
+    "factors": lambda: figures_robustness.factors({"noise": ("σ", np.array([0, 0.01, 0.1, 1]), THREE, None),
+                                                   "shift": ("steps", np.arange(-2, 2), THREE, dict.fromkeys(THREE, 0.9))}),
+    "steps": lambda: figures_robustness.steps({"share exact": {name: ([5, 10, 20, 50], SHARES) for name in ("ddim", "dpm2m")}}),
+    "against change": lambda: figures_robustness.against_change({"exact": {name: (np.geomspace(0.01, 0.2, 4), SHARES) for name in "abc"}}),
+    "distances": lambda: figures_robustness.distances({"test, exact": CLOUD, "a decoder that remembers": CLOUD}, {"truth": CLOUD[0]}),
     "reliability": lambda: figures_calibration.reliability({"a": {"truth": BINS, "sample": BINS}, "b": {"truth": BINS}}),
     "ranks": lambda: figures_calibration.ranks({name: (*RANKS, {"all": (5, *ECDF), "some": (0, *ECDF)}) for name in "ab"}),
     "comparison": lambda: figures_calibration.comparison({name: (BINS, *RANKS, *ECDF) for name in "abcd"}),
@@ -134,6 +152,8 @@ FIGURES = {
     "against memory": lambda: figures_score.against_memory([2, 5, 100], {"seen": MEMORY, "unseen": MEMORY}),
     "learning": lambda: figures_network.learning(np.arange(1, 4), {"exact": RNG.random((3, 3)), "off": RNG.random((3, 3))},
                                                  0.95),
+    "ablations": lambda: figures_network.ablations(
+        {name: (np.arange(1, 4), {"exact": RNG.random((3, 3)), "off": RNG.random((3, 3))}) for name in "abcdefghijkl"}, ["off", "exact"]),
     "score against noise": lambda: figures_network.score_against_noise(
         {"within one site": {"a": AGAINST_NOISE, "b": AGAINST_NOISE}, "r": {"a": AGAINST_NOISE | {"readout": None}}}),
     "wire and curve": lambda: figures_network.wire_and_curve(IMAGE, PAIR, FIELDS, CURVE, title="V = 0"),

@@ -285,12 +285,12 @@ def test_a_run_can_start_from_exported_weights(pairs, tmp_path):
 def test_a_killed_learning_curve_goes_on_as_if_nothing_had_happened(pairs, tmp_path, monkeypatch):
     config, lines, fails = tiny(minutes=7, max_steps=10), [], []
 
-    def flaky(*arguments, real=learn.look):
+    def flaky(*arguments, real=learn.decoded):
         if fails and fails.pop():
             raise KeyboardInterrupt
         return real(*arguments)
 
-    monkeypatch.setattr(learn, "look", flaky)
+    monkeypatch.setattr(learn, "decoded", flaky)
     results = []
     for name, plan in (("whole", []), ("killed", [True, False, False])):  # the second of them is killed at its third look
         monkeypatch.setattr(learn, "project_root", lambda name=name: tmp_path / name)

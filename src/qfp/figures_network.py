@@ -17,6 +17,7 @@ from .figures import (
     ORANGE,
     PURPLE,
     RED,
+    SKY,
     canvas,
     curve,
     ldos_image,
@@ -202,4 +203,35 @@ def truth_and_samples(truth, antidots, images, found, radius=5):
         places = "  ".join(f"({x}, {y})" for x, y in pair)
         ax.set_title(f"{name}\n{places}", fontsize=8)
     figure.colorbar(shown, ax=figure.axes, label="LDOS [1/t]", shrink=0.7, pad=0.01)
+    return figure
+
+
+@style()
+def ablations(rows, scores):
+    """Scores of short trainings against minutes: one panel a score, one line a training.
+
+    rows: {name: (minutes (K,), {score: (3, K) value, low, high})}; scores: the names of the panels. Names stand beside the
+    last panel in the order of its final scores; bars are the intervals of the last look."""
+    figure = canvas(4.6)
+    axes = figure.subplots(1, len(scores), sharex=True)
+    end = max(minutes[-1] for minutes, _ in rows.values())
+    tops = [1.03 * max(shares[score].max() for _, shares in rows.values()) for score in scores]
+    looks = [(color, line, marker) for line, marker in (("-", "o"), ("--", "s"), (":", "^"))
+             for color in (BLUE, RED, GREEN, ORANGE, PURPLE, SKY, GREY)]
+    order = sorted(rows, key=lambda name: rows[name][1][scores[-1]][0, -1])
+    heights = []  # of the names: those of the scores, but apart
+    for name in order:
+        heights.append(max(rows[name][1][scores[-1]][0, -1], heights[-1] + 0.055 * tops[-1] if heights else 0.0))
+    heights = np.array(heights) - max(0.0, heights[-1] - tops[-1])
+    for (name, (minutes, shares)), (color, line, marker) in zip(rows.items(), looks, strict=False):
+        for ax, score in zip(axes, scores, strict=True):
+            value, low, high = shares[score]
+            ax.plot(minutes, value, line, color=color, marker=marker, markersize=3.5, linewidth=1.2)
+            ax.plot([minutes[-1]] * 2, [low[-1], high[-1]], color=color, linewidth=1)
+        axes[-1].annotate(name, (minutes[-1], value[-1]), (1.12 * end, heights[order.index(name)]), color=color, fontsize=8,
+                          va="center", annotation_clip=False,
+                          arrowprops={"arrowstyle": "-", "color": color, "linewidth": 0.6, "linestyle": line})
+    for ax, score, top in zip(axes, scores, tops, strict=True):
+        ax.set(title=score, xlabel="minutes of training", xlim=(0, 1.06 * end), ylim=(-0.02 * top, top))
+    axes[0].set_ylabel("share of unseen curves")
     return figure

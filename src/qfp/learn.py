@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from . import dataset, decode, evaluate, geometry
+from . import dataset, decode, evaluate
 from .checkpoint import CHECKPOINT, export, load_model
 from .config import SettingsError, as_dict, digest, project_root
 from .train import Batches, train
@@ -37,14 +37,33 @@ def setup_seconds(config, data):
     return time.perf_counter() - start
 
 
-def look(folder, config, pairs, rows):
-    """Scores of the averaged weights of the run in `folder`, one sample a curve, on rows (B, 2) of pairs."""
-    export(folder / "run", folder / "look", bf16=False)
-    bundle, (p, n), sampling = load_model(folder / "look.safetensors"), rows.T, config.sampling
-    ldos = decode.draw(bundle, pairs.conductance[p, n], evaluate.noise_seeds(rows, 1, config.seed), sampling.steps,
-                       sampling.sampler, sampling.gamma)[:, 0]
-    found = geometry.canonical(decode.recover(ldos, pairs.device), pairs.device)
-    return evaluate.scores(pairs.device, found, pairs.antidots[n], ldos, pairs.ldos[p, n], config.seed)
+def decoded(bundle, sampling, pairs, rows, seed, curves=None):
+    """Scores of single samples on rows (B, 2) of pairs, with the hits of each curve; `curves` (B, F) in place of their own."""
+    p, n = rows.T
+    ldos = decode.draw(bundle, pairs.conductance[p, n] if curves is None else curves, evaluate.noise_seeds(rows, 1, seed),
+                       sampling.steps, sampling.sampler, sampling.gamma)
+    answer = pairs.device, decode.positions(ldos, pairs.device)[:, 0], pairs.antidots[n], ldos[:, 0], pairs.ldos[p, n]
+    return {**evaluate.scores(*answer, seed), "hits": {name: hit.tolist() for name, hit in evaluate.hits(*answer).items()}}
+
+
+def course(config, data, folder, number, pairs, rows, report):
+    """Train a preset for max_steps in `folder`/run, stopped `number` times to decode rows of pairs with the averaged weights.
+
+    Returns a dict a look: step, minutes, images, scores, and the hits of each curve. Goes on where it was stopped."""
+    diary, plan, run = folder / "looks.jsonl", config.training.max_steps, folder / "run"
+    looks = [json.loads(line) for line in diary.read_text().splitlines()] if diary.is_file() else []
+    for k in range(len(looks) + 1, number + 1):
+        meta = train(config, data, run, resume=(run / CHECKPOINT).is_file(), stop=plan * k // number,
+                     report=lambda line: None, device="cpu")
+        export(run, folder / "look", bf16=False)
+        looks.append({**{key: meta[key] for key in ("step", "minutes", "images")},
+                      **decoded(load_model(folder / "look.safetensors"), config.sampling, pairs, rows, config.seed)})
+        with diary.open("a") as file:
+            file.write(json.dumps(looks[-1]) + "\n")
+        report("{minutes:.1f} minutes, step {step}: ".format(**looks[-1])
+               + f"within one site {evaluate.cell(looks[-1], 'within_1', '.1%')}, "
+               f"exact {evaluate.cell(looks[-1], 'within_0', '.1%')}")
+    return looks
 
 
 def reached(looks):
@@ -68,18 +87,10 @@ def run_learn(config, data="data/laptop.h5", out="results/bench_learn.json", cur
     rows = evaluate.choose(dataset.split(len(pairs.antidots), len(pairs.potentials), config.training.split, config.seed),
                            "dev", curves, config.seed)
     folder = project_root() / "runs" / f"learn-{digest(as_dict(config), pairs.sha256, len(rows))[:12]}"
-    diary = folder / "looks.jsonl"
-    looks = [json.loads(line) for line in diary.read_text().splitlines()] if diary.is_file() else []
     report(f"{plan} steps, {LOOKS} looks at {len(rows)} development curves; run in {folder.relative_to(project_root())}")
-    for k in range(len(looks) + 1, LOOKS + 1):
-        meta = train(config, data, folder / "run", resume=(folder / "run" / CHECKPOINT).is_file(), stop=plan * k // LOOKS,
-                     report=lambda line: None, device="cpu")
-        row = {**{key: meta[key] for key in ("step", "minutes", "images")}, **look(folder, config, pairs, rows)}
-        looks.append(row)
-        with diary.open("a") as file:
-            file.write(json.dumps(row) + "\n")
-        report(f"{row['minutes']:.1f} minutes, step {row['step']}: within one site {evaluate.cell(row, 'within_1', '.1%')}, "
-               f"exact {evaluate.cell(row, 'within_0', '.1%')}")
+    looks = course(config, data, folder, LOOKS, pairs, rows, report)
+    for row in looks:
+        del row["hits"]
     result = {"config_sha256": digest(as_dict(config)), "data_sha256": pairs.sha256, "split": config.training.split,
               "seed": config.seed, "curves": len(rows), "threads": torch.get_num_threads(),
               "max_steps": plan, "batch": config.training.batch, "setup_s": setup_seconds(config, data),

@@ -1,0 +1,191 @@
+"""`qfp bench ablations`: what each choice brings in a short training. One change a row, equal numbers of gradient passes.
+
+Every row is trained from random weights as in `learn`, stopped a few times to decode the same development curves from the
+same noise, and looked at more closely at its end. Finished rows are kept, so a killed run resumes, and several processes
+may train rows at the same time (`--rows`); the call that finds all of them finished writes the result.
+"""
+
+import dataclasses
+import json
+from pathlib import Path
+
+import numpy as np
+import torch
+import yaml
+
+from . import checkpoint, dataset, diagnose, evaluate, generate, learn, metrics, race
+from .config import SECTIONS, SettingsError, _check, as_dict, digest, project_root, stream
+
+ROUNDS = 9  # of timing
+LEVELS = np.geomspace(5.0, 40.0, 4)  # σ/α where the noisy image says little, and the curve has to
+NOTES = {
+    "rows": "one training each, in all settings the preset's except for `changes`; curves, noise and looks are the same",
+    "passes": "gradient passes of every row; a step of SAM takes two, so it has half the steps and sees half the images",
+    "looks": "single samples of the averaged weights on development curves (unseen configurations, one potential each); the "
+             "last one is the row's score",
+    "x0_error": "mean square of predicted - true image over the sites, in units of the training images' standard deviation, "
+                "with the curve ('given') and without ('null'); mean over curves and over σ/α of `levels`; 95 % bootstrap "
+                "interval over curves",
+    "last_weights": "the last look with the weights of the last step in place of the exponential moving average",
+    "noisy": "the last look with white noise of `noise` e^2/h on the curves",
+    "first_potential": "the last look with the same configurations, all under the first potential: the only one in the "
+                       "training data of the row that has one",
+    "difference": "share minus that of the first row on the same curves and noise; 95 % interval, paired (Tango)",
+    "pass_s": "seconds of a gradient pass: rows in turn, in one process with one set of batches, median over rounds; read from "
+              "`clock` ('processor': time on the processor, where one thread computes; 'wall' otherwise)",
+    "minutes": "passes times pass_s: what training costs, without data, looks, and whatever else the machine had to do",
+    "columns": evaluate.COLUMNS,
+}
+
+
+@dataclasses.dataclass(frozen=True)
+class Row:
+    """One training of the table."""
+
+    changes: dict  # {section: {setting: value}}
+    config: object
+
+
+def passes(config):
+    """Gradient passes of a step."""
+    return 2 if config.training.optimizer == "sam" else 1
+
+
+def load_plan(config, path=None):
+    """The plan of a YAML file, by default presets/ablations.yaml: {passes, looks, noise}, and {name: Row}.
+
+    Raises SettingsError for a change that no preset could have."""
+    path = project_root() / "presets" / "ablations.yaml" if path is None else Path(path)
+    plan = yaml.safe_load(path.read_text())
+    rows = {}
+    for name, changes in plan.pop("rows").items():
+        where, values = f"{path.name}, {name}", as_dict(config)
+        for section, change in changes.items():
+            if section not in SECTIONS:
+                raise SettingsError(f"{where}: {section} is no section; a row changes {', '.join(SECTIONS)}")
+            values[section] |= change
+        own = checkpoint.config_of(values, where)
+        _check(own, where)
+        training = dataclasses.replace(own.training, minutes=0.0, max_steps=plan["passes"] // passes(own))
+        rows[name] = Row(changes, dataclasses.replace(own, training=training))
+    return plan, rows
+
+
+def x0_error(bundle, pairs, rows, seed):
+    """Square errors (B,) of the image predicted in one evaluation, mean over LEVELS: {'given', 'null'}, see NOTES."""
+    _, _, constants, schedule, _ = bundle
+    p, n = rows.T
+    truth, seeds = pairs.ldos[p, n].astype(np.float32), [s for s, in evaluate.noise_seeds(rows, 1, seed)]
+    steps = [int(abs(np.log(diagnose.ratio(schedule) / level)).argmin()) for level in LEVELS]
+    found = diagnose.predicted(bundle, pairs.conductance[p, n], truth, seeds, steps)
+    return {name: (((images - truth) / constants.image_std) ** 2).mean((0, 2, 3)) for name, images in found.items()}
+
+
+def last_weights(run, bundle):
+    """`bundle` with the weights of the last step of a run in place of the averaged ones."""
+    model = checkpoint.network_of(bundle[1])
+    checkpoint.strict_load(model, checkpoint.part(checkpoint.read(run / checkpoint.CHECKPOINT)[0], "model"), run)
+    return model.eval(), *bundle[1:]
+
+
+def closer_look(config, noise, folder, pairs, rows, first):
+    """What a finished row is worth beyond its looks. first: the row with which others are compared has every score."""
+    seed, bundle, (p, n) = config.seed, checkpoint.load_model(folder / "look.safetensors"), rows.T
+
+    def scores(bundle, rows=rows, curves=None):
+        found = learn.decoded(bundle, config.sampling, pairs, rows, seed, curves)
+        del found["hits"]
+        return found
+
+    errors = x0_error(bundle, pairs, rows, seed)
+    found = {"x0_error": {name: float(values.mean()) for name, values in errors.items()} | {
+        f"{name}_interval": list(metrics.bootstrap(values, np.mean, seed)) for name, values in errors.items()}}
+    if first or config.training.curve_noise:
+        white = np.stack([stream("ablation noise", seed, *r).standard_normal(len(pairs.device.fields)) for r in rows.tolist()])
+        found["noisy"] = scores(bundle, curves=pairs.conductance[p, n] + noise * white)
+    if first or config.dataset.potentials < len(pairs.potentials):
+        found["first_potential"] = scores(bundle, np.stack([np.zeros_like(n), n], axis=1))
+    return found | {"last_weights": scores(last_weights(folder / "run", bundle))}
+
+
+def run_row(row, plan, folder, data, pairs, rows, first, report):
+    """Train a row in `folder` and look at it; returns its part of the result, with the hits of each curve."""
+    kept = folder / "row.json"
+    if not kept.is_file():
+        if row.config.dataset.potentials != len(pairs.potentials):
+            data = generate.generate(row.config, folder / "data.h5", workers=1, report=lambda line: None)
+        looks = learn.course(row.config, data, folder, plan["looks"], pairs, rows, report)
+        hits = [look.pop("hits") for look in looks][-1]
+        meta = json.loads((folder / "look.json").read_text())
+        checkpoint.write_json(kept, {
+            "changes": row.changes, "config_sha256": digest(row.config), "parameters": meta["parameters"],
+            **{key: meta[key] for key in ("step", "images")}, "looks": looks, "hits": hits,
+            **closer_look(row.config, plan["noise"], folder, pairs, rows, first)})
+    return json.loads(kept.read_text())
+
+
+def pass_seconds(table):
+    """Seconds of a gradient pass of each row of {name: Row}, {name: float}; see NOTES."""
+    steps = {name: race.trainee("ours", row.config, None, row.config.training.precision, False, "cpu") for name, row in table.items()}
+    return {name: float(np.median(seconds)) / passes(table[name].config)
+            for name, seconds in race.take_turns(steps, ROUNDS, "cpu").items()}
+
+
+def run_ablations(config, data="data/laptop.h5", out="results/bench_ablations.json", curves=300, rows=None, plan=None, report=print):
+    """Train the rows of a plan (a YAML file) that are not finished, or those named; writes `out` when all are.
+
+    curves: development configurations of a look. Returns the result, or None while rows are missing. Raises
+    SettingsError for a row that the plan does not have."""
+    evaluate.check_use(out, curves=curves)
+    plan, table = load_plan(config, plan)
+    for name in rows or ():
+        if name not in table:
+            raise SettingsError(f"--rows {name}: no such row; there are {', '.join(table)}")
+    pairs = dataset.load(data)
+    chosen = evaluate.choose(dataset.split(len(pairs.antidots), len(pairs.potentials), config.training.split, config.seed),
+                             "dev", curves, config.seed)
+    first, folders = next(iter(table)), {}
+    for name, row in table.items():
+        folders[name] = project_root() / "runs" / f"ablation-{digest(row.config, plan, pairs.sha256, len(chosen))[:12]}"
+        if rows is None or name in rows:
+            report(f"{name}: {plan['passes']} gradient passes, {plan['looks']} looks at {len(chosen)} development curves; "
+                   f"run in {folders[name].relative_to(project_root())}")
+            run_row(row, plan, folders[name], data, pairs, chosen, name == first, report)
+    missing = [name for name, folder in folders.items() if not (folder / "row.json").is_file()]
+    if missing:
+        report(f"not trained yet: {', '.join(missing)}")
+        return None
+    found = {name: json.loads((folder / "row.json").read_text()) for name, folder in folders.items()}
+    hits = {name: {key: np.array(hit) for key, hit in row.pop("hits").items()} for name, row in found.items()}
+    seconds = pass_seconds(table)
+    for name, row in found.items():
+        row["pass_s"] = seconds[name]
+        for look in row["looks"]:
+            look["minutes"] = look["step"] * passes(table[name].config) * seconds[name] / 60
+        if name != first:
+            row["difference"] = metrics.differences(hits[name], hits[first])
+    result = {"config_sha256": digest(config), "data_sha256": pairs.sha256, "split": config.training.split, "seed": config.seed,
+              "curves": len(chosen), **plan, "threads": torch.get_num_threads(), "clock": race.clock("cpu"), "levels": LEVELS.tolist(),
+              "reference": first, "rows": found, "notes": NOTES}
+    return evaluate.finished(out, result, folders.values(), as_markdown(result), report)
+
+
+def as_markdown(result):
+    """The table of a bench_ablations.json in Markdown, a line for each row; differences to the first in brackets."""
+    lines = ["| row | minutes | x0 error | within 1 site | exact | last weights, exact |", "| --- " * 6 + "|"]
+    for name, row in result["rows"].items():
+        low, high = row["x0_error"]["given_interval"]
+        line = [name, f"{row['looks'][-1]['minutes']:.1f}", f"{row['x0_error']['given']:.3f} ({low:.3f} to {high:.3f})"]
+        for key in ("within_1", "within_0"):
+            text = f"{row['looks'][-1][key]:.1%}"
+            if "difference" in row:
+                low, high = row["difference"][f"{key}_interval"]
+                text += f" ({row['difference'][key]:+.1%}, {low:+.1%} to {high:+.1%})"
+            line.append(text)
+        lines.append(f"| {' | '.join(line)} | {row['last_weights']['within_0']:.1%} |")
+    return "\n".join(lines)
+
+
+def lines(result):
+    """Columns of a bench_ablations.json for figures_network.ablations: {row: (minutes (K,), {score: (3, K)})}."""
+    return {name: learn.lines(row) for name, row in result["rows"].items()}
