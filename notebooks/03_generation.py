@@ -34,15 +34,18 @@ training = None
 sampling = None
 
 # %%
+import json
+
 import numpy as np
 from IPython.display import Markdown
 
-from qfp import decode, evaluate, figures, geometry, green, metrics
+from qfp import decode, evaluate, figures, geometry, green, metrics, race, race_sample
 from qfp.checkpoint import load_model
 from qfp.config import load_preset
 from qfp.dataset import choose, split
 from qfp.diffusion import guided
 from qfp.diffusion import sample as generate
+from qfp.pages import result_file
 from qfp.rivals import as_markdown as as_rivals
 from qfp.samplers import as_markdown as as_samplers
 from qfp.sweep import images_of, simulate
@@ -167,6 +170,49 @@ Markdown(as_rivals(rivals) if rivals else missing)
 # %%
 samplers = evaluate.read_result(config.weights, "samplers")
 Markdown(as_samplers(samplers) if samplers else missing)
+
+# %% [markdown]
+# ## What a step and a curve cost
+#
+# The peer of our network is the conditional U-Net of the library diffusers, `UNet2DConditionModel`. It was narrowed until
+# it has, with the same path from the curve to its tokens, as many parameters as our whole network, and reads these tokens
+# by cross-attention, as its users would have it. The **peer** works on the image as it is; the **unshuffled** one gets our
+# stem, which folds blocks of pixels into channels; the **sparing** one also does without attention where ours is linear, as
+# it has no linear kind. So the first ratio is that of what a user of the library would write, and the last one shows what
+# our implementation alone is worth: what lies between them is the design.
+#
+# Both do the same work in a training step. **Diffusion alone** is our network without the further curves, which the peer
+# does not have. Its weights are random: time is compared, and what the peer would learn is not. All contestants took turns
+# in one process (`qfp bench train`, `qfp bench sample`); with one thread the clock is the processor time of that process.
+
+# %%
+path = result_file("bench_train")
+steps_race = json.loads(path.read_text()) if path.is_file() else {}
+Markdown(race.train_markdown(steps_race) if steps_race else "No results: `qfp bench train` makes them.")
+
+# %% [markdown]
+# A curve costs as many evaluations of the network as the sampler takes. Here the peer's network stands in our samplers. The
+# table gives seconds for an image, for many curves drawn together and for a single one, and in brackets how many times ours
+# that is. What the fast sampler costs in accuracy is in the table of samplers above.
+
+# %%
+curves_race = evaluate.read_result(config.weights, "bench_sample")
+Markdown(race_sample.sample_markdown(curves_race) if curves_race else missing)
+
+# %%
+for result in filter(None, (steps_race, curves_race)):
+    print(f"{result['threads']} thread(s), {result['device']}, clock: {result['clock']}; {result['rounds']} rounds")
+    lows = race.below(result, 1.5)
+    print("\n".join(f"less than 1.5 times as fast: {line}" for line in lows) or "at least 1.5 times as fast everywhere")
+if curves_race:
+    alike, more = curves_race["precisions"], curves_race["precisions"]["difference"]
+    low, high = more["within_0_interval"]
+    print(f"bf16 finds the antidots of fp32 on {alike['same_antidots']} of {alike['curves']} test curves; exact "
+          f"{more['within_0']:+.1%} ({low:+.1%} to {high:+.1%}); images differ by {alike['rms_difference']:.4f} of the LDOS' "
+          f"spread (rms), at most by {alike['largest_difference']:.2f}")
+    for number, row in next(iter(curves_race["ratios"]["ours"].values())).items():
+        print(f"our fast sampler against our thousand steps, {number} at a time: "
+              + ", ".join(f"{evaluate.cell(value, 'ratio', '.0f')} times as fast in {p}" for p, value in row.items()))
 
 # %% [markdown]
 # ## The 24 worst

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from qfp import green
-from qfp.cli import BENCHMARKS, EVALUATIONS, OTHERS, PROBES, main
+from qfp.cli import BENCH_OPTIONS, BENCHMARKS, EVALUATIONS, OTHERS, PROBES, main
 from qfp.config import SettingsError, load_preset
 from qfp.device import random_potential
 from qfp.geometry import removed_mask
@@ -159,9 +159,13 @@ def test_bench_calls_what_it_names(capsys, monkeypatch, what):
                         lambda config, **options: calls.append((config.preset, options)))
     code, _, err = run(capsys, "bench", what, "--preset", "smoke")
     assert code == 0 and calls == [("smoke", {"out": f"results/{name}.json"})], err
-    code, _, err = run(capsys, "bench", what, "--curves", "7", "--data", "toy.h5", "--out", "here.json")
-    assert (code == 0) == (what == "learn") and ("belongs to" in err) == (what != "learn")
-    assert what != "learn" or calls[1] == ("laptop", {"data": "toy.h5", "curves": 7, "out": "here.json"})
+    calls.clear()
+    for option, value in (("curves", 7), ("data", "toy.h5"), ("rows", ["sam"])):
+        code, _, err = run(capsys, "bench", what, f"--{option}", *map(str, value if option == "rows" else [value]), "--out", "here.json")
+        own = what in BENCH_OPTIONS[option]
+        assert (code == 0) == own and ("belongs to" in err) == (not own)
+        assert calls == ([("laptop", {option: value, "out": "here.json"})] if own else [])
+        calls.clear()
 
 
 def test_probe_calls_what_it_names(capsys, monkeypatch):

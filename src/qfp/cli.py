@@ -24,11 +24,18 @@ EVALUATIONS = {  # module of qfp, its function, and the file of results/ that it
     "vae": ("baseline", "run_vae", "vae"),
     "calibration": ("calibration", "run_calibration", "calibration"),
     "novelty": ("novelty_rates", "run_novelty", "novelty"),
+    "robustness": ("robustness", "run_robustness", "robustness"),
+    "memorisation": ("memorisation", "run_memorisation", "memorisation"),
 }
 BASELINE = ("vae", "sweep", "restricted")  # sections of presets/vae.yaml
 OTHERS = ("twin", "twin-no-attention")  # networks whose attention is looked at beside the preset's weights
 PROBES = {"attention": ("probe_attention", "run_probe_attention"), "score": ("probe_score", "run_probe_score")}
-BENCHMARKS = {"solver": ("bench", "solver", "bench_solver"), "learn": ("learn", "run_learn", "bench_learn")}
+BENCHMARKS = {
+    "solver": ("bench", "solver", "bench_solver"), "learn": ("learn", "run_learn", "bench_learn"),
+    "ablations": ("ablations", "run_ablations", "bench_ablations"),
+    "train": ("race", "run_train", "bench_train"), "sample": ("race_sample", "run_sample", "bench_sample"),
+}
+BENCH_OPTIONS = {"data": ("learn", "ablations"), "curves": ("learn", "ablations", "sample"), "rows": ("ablations",)}  # and whose
 
 
 def parse_changes(pairs):
@@ -176,11 +183,12 @@ def decode(arguments):
 def bench(arguments):
     """`qfp bench`."""
     config, what = config_of(arguments), arguments.what
-    learning = {key: value for key in ("data", "curves") if (value := getattr(arguments, key)) is not None}
-    if learning and what != "learn":
-        raise SettingsError(f"--{next(iter(learning))} belongs to `qfp bench learn`, not to {what}")
+    options = {key: value for key in BENCH_OPTIONS if (value := getattr(arguments, key)) is not None}
+    for key in options:
+        if what not in BENCH_OPTIONS[key]:
+            raise SettingsError(f"--{key} belongs to `qfp bench {' and '.join(BENCH_OPTIONS[key])}`, not to {what}")
     module, function, name = BENCHMARKS[what]
-    getattr(importlib.import_module(f"qfp.{module}"), function)(config, out=arguments.out or f"results/{name}.json", **learning)
+    getattr(importlib.import_module(f"qfp.{module}"), function)(config, out=arguments.out or f"results/{name}.json", **options)
 
 
 def run(arguments):
@@ -232,12 +240,12 @@ def parser():
     sub.add_argument("--bf16", action="store_true", default=None, help="halve them (default: above 16 MiB)")
     sub.add_argument("--force", action="store_true", help="replace an earlier export of that name")
 
-    sub = command("evaluate", evaluate, "measure what the book quotes: scores, rivals, samplers, networks, vae, calibration, novelty")
+    sub = command("evaluate", evaluate, "measure what the book quotes: " + ", ".join(EVALUATIONS))
     sub.add_argument("what", nargs="?", default="table", choices=EVALUATIONS, help="default table")
     sub.add_argument("--weights", nargs="+", help="name in models/, or a .safetensors file; networks: several")
     sub.add_argument("--data", metavar="FILE", default="data/laptop.h5")
     sub.add_argument("--out", metavar="FILE", help="default results/evaluate.json, or results/ and the name of another")
-    sub.add_argument("--curves", type=int, help="test configurations (default: samplers 200, rivals and networks 300, others 1000)")
+    sub.add_argument("--curves", type=int, help="test configurations (default: samplers 200; rivals, networks, robustness, memorisation 300; others 1000)")
     sub.add_argument("--consensus-curves", type=int, help="table: of them with many samples each (default 1000)")
 
     sub = command("probe", probe, "look inside: attention and score field, measured over many curves")
@@ -274,11 +282,14 @@ def parser():
     sub.add_argument("--ldos", metavar="OUT.npy", help="write the LDOS at b = 0 there")
     sub.add_argument("--json", action="store_true")
 
-    sub = command("bench", bench, "measure speed: the solver against Kwant, minutes of training to 95 percent")
+    sub = command("bench", bench, "measure: the solver against Kwant, training steps and samples against diffusers' network, "
+                  "minutes of training to 95 percent, what each choice brings")
     sub.add_argument("what", choices=BENCHMARKS)
-    sub.add_argument("--data", metavar="FILE", help="learn: default data/laptop.h5")
-    sub.add_argument("--out", metavar="FILE", help="default results/bench_solver.json, bench_learn.json")
-    sub.add_argument("--curves", type=int, help="learn: development curves that are decoded at each look (default 400)")
+    sub.add_argument("--data", metavar="FILE", help="learn, ablations: default data/laptop.h5")
+    sub.add_argument("--out", metavar="FILE", help="default results/bench_ and the name, such as results/bench_solver.json")
+    sub.add_argument("--curves", type=int, help="learn (default 400), ablations (300): development curves decoded at each look; "
+                     "sample: test curves on which bf16 is compared with fp32 (default 100)")
+    sub.add_argument("--rows", nargs="+", metavar="ROW", help="ablations: train these rows of presets/ablations.yaml alone")
 
     sub = command("run", run, "execute the notebooks in order through papermill", preset=False)
     sub.add_argument("--preset", default="laptop")

@@ -78,9 +78,13 @@ class Batches:
         return curves
 
 
+def supplied(batches, step, device):
+    """Iterator over batches(step), batches(step + 1), ...; on a GPU a thread makes them ahead."""
+    return ahead(batches, step) if torch.device(device).type == "cuda" else map(batches, itertools.count(step))
+
+
 def ahead(batches, step):
-    """Iterator over batches(step), batches(step + 1), ...; a thread makes the next one while a GPU works on this one:
-    128 images cost a core about 7 ms."""
+    """As `supplied`; a thread makes the next one while a GPU works on this one: 128 images cost a core about 7 ms."""
     with ThreadPoolExecutor(1) as thread:
         coming = thread.submit(batches, step)
         while True:
@@ -145,6 +149,28 @@ def average(model, decay):
     return AveragedModel(model, multi_avg_fn=update)
 
 
+def optimiser(model, training):
+    """AdamW, which clips gradients first, and what takes a step with it: Sam or Plain."""
+    base = torch.optim.AdamW(model.parameters(), training.learning_rate, weight_decay=training.weight_decay,
+                             betas=(0.9, 0.99), fused=True)
+    base.register_step_pre_hook(lambda *_: torch.nn.utils.clip_grad_norm_(model.parameters(), GRADIENT_NORM) and None)
+    return base, Sam(model.parameters(), base, training.sam_radius) if training.optimizer == "sam" else Plain(base)
+
+
+def closure_of(model, schedule, batch, training, passes):
+    """What a step of the optimiser calls: loss and gradients of a batch. Appends (MSE (B,), read-out's loss) to `passes`."""
+
+    def closure():
+        torch.manual_seed(batch["dropout_seed"])  # the same dropout masks in both passes of SAM, and after a resume
+        with autocast(training.precision, batch["x0"].device):
+            total, mse, curve = losses(model, schedule, batch, training)
+        total.backward()
+        passes.append((mse, curve))
+        return total.detach()
+
+    return closure
+
+
 def prepare_folder(out, resume):
     """The run's folder; refuses to overwrite a run, or to resume what is not there."""
     found = (out / checkpoint.CHECKPOINT).is_file()
@@ -186,10 +212,7 @@ def train(config, data_path, out, resume=False, init=None, report=print, device=
             raise SettingsError(f"{init} was trained for another device: {other.device}")
         checkpoint.strict_load(model, source.state_dict(), init)
     ema = average(model, training.ema)
-    base = torch.optim.AdamW(model.parameters(), training.learning_rate, weight_decay=training.weight_decay,
-                             betas=(0.9, 0.99), fused=True)
-    base.register_step_pre_hook(lambda *_: torch.nn.utils.clip_grad_norm_(model.parameters(), GRADIENT_NORM) and None)
-    optimizer = Sam(model.parameters(), base, training.sam_radius) if training.optimizer == "sam" else Plain(base)
+    base, optimizer = optimiser(model, training)
     step, minutes = 0, 0.0
     if resume:
         meta = checkpoint.restore(out, model, ema, base)
@@ -217,7 +240,7 @@ def train(config, data_path, out, resume=False, init=None, report=print, device=
 
     start, last_checkpoint = time.monotonic() - 60 * minutes, minutes
     bar = progress_bar(total=training.max_steps or None, initial=step, unit="step", mininterval=2, smoothing=0.05)
-    supply = ahead(batches, step) if torch.device(device).type == "cuda" else map(batches, itertools.count(step))
+    supply = supplied(batches, step, device)
     model.train()
     while (progress := share_done(training, step, minutes)) < 1 and step != stop:
         rate = learning_rate(training, step, progress)
@@ -226,16 +249,7 @@ def train(config, data_path, out, resume=False, init=None, report=print, device=
         if training.optimizer == "sam":
             optimizer.radius = radius(training, step, progress)
         batch, passes = next(supply), []
-
-        def closure(batch=batch, passes=passes):
-            torch.manual_seed(batch["dropout_seed"])  # the same dropout masks in both passes of SAM, and after a resume
-            with autocast(training.precision, device):
-                total, mse, curve = losses(model, schedule, batch, training)
-            total.backward()
-            passes.append((mse, curve))
-            return total.detach()
-
-        loss = optimizer.step(closure)
+        loss = optimizer.step(closure_of(model, schedule, batch, training, passes))
         ema.update_parameters(model)
         step += 1
         minutes = (time.monotonic() - start) / 60

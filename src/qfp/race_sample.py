@@ -1,0 +1,122 @@
+"""`qfp bench sample`: what a decoded curve costs, by the paper's thousand steps and by few, with our network and the peer's."""
+
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from . import dataset, decode, evaluate, metrics, peer, race
+from .checkpoint import load_model
+from .config import digest
+from .diffusion import Schedule, guided, sample
+from .precision import autocast, keep_memory
+from .sweep import simulate
+from .unet import SIZE
+
+STRETCH = {32: 2, 1: 8}  # steps of a sampler that are timed, by images drawn at a time
+
+
+def evaluated(model, schedule, curves, seeds, sampler, steps, precision):
+    """Images (B, 1, 60, 60) for normalised curves (B, F), in one precision."""
+    device = str(curves.device)
+    with torch.no_grad(), autocast(precision, device):
+        return sample(guided(model, schedule, model.encode(curves)), schedule, seeds, (1, SIZE, SIZE), sampler, steps, device=device)
+
+
+def encoded(model, curves, precision):
+    """The part of a sampler's work that is done once a curve."""
+    with torch.no_grad(), autocast(precision, curves.device):
+        return model.encode(curves)
+
+
+def agreement(config, curves):
+    """Whether bf16 answers as fp32 does: `curves` unseen configurations, simulated afresh, one fast sample each."""
+    bundle = load_model(config.weights)
+    model, trained, constants, schedule, meta = bundle
+    parts = dataset.split(trained.dataset.configurations, trained.dataset.potentials, trained.training.split, trained.seed)
+    rows = evaluate.choose({"test": parts["test"][parts["test"][:, 0] == 0]}, "test", curves, config.seed)
+    pairs = simulate(trained, rows[:, 1])
+    seeds = [row[0] for row in evaluate.noise_seeds(rows, 1, config.seed)]
+    sampling, truth, images = config.sampling, pairs.antidots, {}
+    for precision in race.PRECISIONS:
+        parts = [evaluated(model, schedule, constants.curve(pairs.conductance[0, i : i + 32]), seeds[i : i + 32],
+                           sampling.sampler, sampling.steps, precision) for i in range(0, len(rows), 32)]
+        images[precision] = constants.ldos(torch.cat(parts))
+    found = {p: decode.positions(ldos[:, None], trained.device)[:, 0] for p, ldos in images.items()}
+    read = race.timed(lambda: decode.positions(images["fp32"][:, None], trained.device), "cpu") / len(rows)
+    hits = {p: evaluate.hits(trained.device, found[p], truth, images[p], pairs.ldos[0]) for p in race.PRECISIONS}
+    gap = np.abs(images["bf16"] - images["fp32"]) / constants.image_std
+    return {"weights": Path(config.weights).stem, "weights_sha256": evaluate.weights_hash(config.weights),
+            "config_sha256": digest(meta["config"]), "read_s": read, "precisions": {
+                "curves": len(rows), "same_antidots": int((found["bf16"] == found["fp32"]).all((1, 2)).sum()),
+                "largest_difference": float(gap.max()), "rms_difference": float(np.sqrt(np.square(gap).mean())),
+                **{p: {name: float(values.mean()) for name, values in hits[p].items()} for p in race.PRECISIONS},
+                "difference": metrics.differences(hits["bf16"], hits["fp32"])}}
+
+
+def run_sample(config, out="results/bench_sample.json", curves=100, rounds=5, report=print):
+    """Race the samplers with our network and with its peers', and compare precisions on `curves` unseen configurations.
+
+    Raises SettingsError where results/samplers.json, which says what the fast sampler costs in accuracy, is missing or
+    was measured on other weights. Writes `out` and returns what it holds."""
+    peer.library()
+    evaluate.check_use(out, curves=curves)
+    quoted = evaluate.read_result(config.weights, "samplers")
+    judged = agreement(config, curves)
+    report(f"bf16 finds the antidots of fp32 on {judged['precisions']['same_antidots']} of {judged['precisions']['curves']} curves")
+    keep_memory()
+    device, widths, sampling = race.best_device(), race.sizes(config)[1], config.sampling
+    schedule = Schedule(config.diffusion.steps, config.diffusion.schedule, config.diffusion.prediction)
+    samplers = {f"ancestral {schedule.steps}": ("ancestral", schedule.steps),
+                f"{sampling.sampler} {sampling.steps}": (sampling.sampler, sampling.steps)}
+    rows, calls = {}, {}
+    for name in ("ours", *race.PEERS):
+        own = widths.get(name)
+        models = [race.network(name, config, own, plain).to(device).eval() for plain in (False, True)[: 1 + (own is not None)]]
+        rows[name] = {"parameters": peer.parameters(models[0]), "widths": own}
+        for batch, steps in STRETCH.items():
+            y, seeds = torch.randn(batch, config.device.field_points, device=device), range(batch)
+            for precision in race.PRECISIONS:
+                def call(model, sampler, y=y, seeds=seeds, steps=steps, precision=precision):
+                    return lambda: evaluated(model, schedule, y, seeds, sampler, steps, precision)
+
+                tried = [race.timed(call(model, "ddim"), device) for model in models if len(models) > 1]
+                plain = bool(tried and np.argmin(tried))
+                rows[name].setdefault(precision, {})[str(batch)] = {} if own is None else {"attention": "plain" if plain else "fused"}
+                calls |= {(name, precision, batch, sampler): call(models[plain], sampler) for sampler, _ in samplers.values()}
+                calls[name, precision, batch, "encode"] = lambda m=models[plain], y=y, p=precision: encoded(m, y, p)
+    seconds, cost = race.take_turns(calls, rounds, device), {}
+    for name, precision, batch in {key[:3]: None for key in calls}:
+        once, row = seconds[name, precision, batch, "encode"], rows[name][precision][str(batch)]
+        for title, (sampler, steps) in samplers.items():
+            step = (seconds[name, precision, batch, sampler] - once) / STRETCH[batch]
+            cost[name, precision, batch, title] = (once + steps * step) / batch
+            row[title] = {"curve_s": float(np.median(cost[name, precision, batch, title])),
+                          "seconds": cost[name, precision, batch, title].tolist()}
+    ratios = {name: {title: {str(batch): {p: race.ratio(cost[name, p, batch, title], cost["ours", p, batch, title], config.seed)
+                                          for p in race.PRECISIONS} for batch in STRETCH} for title in samplers}
+              for name in race.PEERS}
+    slow, fast = samplers
+    ratios["ours"] = {f"{slow} to {fast}": {str(batch): {p: race.ratio(cost["ours", p, batch, slow], cost["ours", p, batch, fast],
+                                                                  config.seed) for p in race.PRECISIONS} for batch in STRETCH}}
+    result = {**judged, **race.about(config, device, rounds=rounds, stretch=STRETCH, samplers=list(samplers)),
+              "config_sha256": judged["config_sha256"], "contestants": rows, "ratios": ratios,
+              "accuracy": {title: quoted["rows"][title] for title in samplers if title in quoted.get("rows", {})}}
+    return evaluate.finished(Path(out), result, [], sample_markdown(result), report)
+
+
+def sample_markdown(result):
+    """The tables of a bench_sample.json in Markdown, one for each number of images at a time: seconds a curve, and in
+    brackets how many times ours that is, with its interval."""
+    lines = []
+    for batch in map(str, result["stretch"]):
+        lines += ["", f"{batch} at a time", "", "| network | " + " | ".join(
+            f"{title}, {p} [s]" for title in result["samplers"] for p in race.PRECISIONS) + " |", "| --- " * 5 + "|"]
+        for name, row in result["contestants"].items():
+            cells = []
+            for title in result["samplers"]:
+                for p in race.PRECISIONS:
+                    times = f" ({evaluate.cell(result['ratios'][name][title][batch][p], 'ratio', '.2f')})" if name != "ours" else ""
+                    cells.append(f"{row[p][batch][title]['curve_s']:.3g}{times}")
+            lines.append(f"| {name} | {' | '.join(cells)} |")
+    return "\n".join(lines[1:])
