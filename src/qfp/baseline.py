@@ -13,7 +13,7 @@ import numpy as np
 from . import dataset, decode, evaluate, metrics
 from .checkpoint import load_vae
 from .config import SettingsError, as_dict, digest, project_root, stream
-from .train_vae import Part, decoded, drawn, reconstructed, restricted_pairs
+from .train_vae import decoded, drawn, reconstructed, restricted_pairs
 from .vae_settings import load_baseline
 
 QUANTILES = np.linspace(0, 1, 101)

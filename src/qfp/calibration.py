@@ -10,7 +10,7 @@ import numpy as np
 from scipy.optimize import minimize
 
 from . import decode, evaluate, geometry, metrics, sbc
-from .config import SettingsError, as_dict, digest, project_root, stream
+from .config import SettingsError, as_dict, digest, project_root
 
 SAMPLES = 31  # a curve, whatever the preset says: ranks then have 32 values
 DEV_CURVES = 200  # development curves on which the recalibration is fixed
