@@ -15,7 +15,7 @@ STAMP := $(VENV)/.installed
 PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet --constraint constraints.txt
 NBVAL := --nbval-lax --nbval-current-env --nbval-sanitize-with tests/nbval_sanitize.cfg
 
-.PHONY: help install book test refresh twins vae results clean distclean
+.PHONY: help install book test refresh twins ablations vae results clean distclean
 
 help:  ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-10s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
@@ -87,6 +87,9 @@ twins: $(STAMP) data/laptop.h5  ## train networks for comparison, where models/ 
 	$(BIN)/qfp evaluate networks --weights twin twin-no-attention $(call unshipped,twin-no-gradient).safetensors \
 	  $(call unshipped,twin-no-interpolation).safetensors laptop
 
+ablations: $(STAMP) data/laptop.h5  ## train short runs that differ in one choice each, and compare them
+	$(BIN)/qfp bench ablations
+
 vae: $(STAMP) data/laptop.h5  ## train the two-stage baseline, where models/ lacks it, and measure it
 	$(BIN)/qfp train-vae
 	for name in few joint; do $(BIN)/qfp export runs/vae/$$name runs/vae/$$name --bf16 --force || exit 1; done
@@ -95,10 +98,10 @@ vae: $(STAMP) data/laptop.h5  ## train the two-stage baseline, where models/ lac
 	$(BIN)/qfp evaluate vae
 
 results: $(STAMP) data/laptop.h5  ## measure again what the book quotes: results/ from the weights and the full dataset
-	for what in table rivals samplers calibration novelty; do $(BIN)/qfp evaluate $$what || exit 1; done
+	for what in table rivals samplers calibration novelty robustness memorisation; do $(BIN)/qfp evaluate $$what || exit 1; done
 	$(BIN)/qfp probe
 	$(BIN)/qfp bench solver --preset laptop
-	$(BIN)/qfp bench learn --preset laptop
+	for what in learn train sample; do $(BIN)/qfp bench $$what --preset laptop || exit 1; done
 
 clean:  ## remove what was built and run (data/ and trained networks in runs/ stay)
 	rm -rf book/_build build .pytest_cache
