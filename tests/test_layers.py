@@ -50,7 +50,7 @@ ALLOWED = {
     "evaluate": USE,
     "train_vae": USE | {"device", "sweep", "evaluate", "readers", "train"},
     "baseline": USE | {"evaluate", "train_vae"},
-    "novelty": {"config", "geometry", "green", "checkpoint"},
+    "novelty": {"config", "geometry", "green", "workers", "checkpoint"},
     "foreign": {"config", "geometry", "device", "green", "readers"},
     "novelty_rates": USE | {"evaluate", "foreign", "novelty", "readers"},
     "samplers": USE | {"evaluate"},

@@ -26,6 +26,7 @@ import torch
 from . import geometry, green
 from .checkpoint import weights_hash, write_json
 from .config import Device, SettingsError, as_dict, project_root
+from .workers import one_torch_thread
 
 DIGITS = 8  # decimals of what the file keeps, in e^2/h and its square: the floor is far above
 
@@ -105,8 +106,9 @@ def predicted(device, antidots):
     """Exact curves (N, F) [e^2/h] of antidots (N, 2, 2) at V = 0. Every configuration shares the clean wire of a field,
     which is kept for later calls (`green.clean_wire_cached`)."""
     rings = torch.as_tensor(geometry.rings(antidots, device))
-    wires = (green.clean_wire_cached(device, float(b)) for b in device.fields)
-    return torch.stack([green.conductance(wire, rings) for wire in wires], dim=1).numpy()
+    with one_torch_thread():  # the matrices are small: more threads take longer
+        wires = (green.clean_wire_cached(device, float(b)) for b in device.fields)
+        return torch.stack([green.conductance(wire, rings) for wire in wires], dim=1).numpy()
 
 
 STEPS = np.array(sorted(itertools.product((-1, 0, 1), repeat=3), key=lambda step: sum(map(abs, step))))  # (0, 0, 0) first

@@ -65,6 +65,17 @@ def processes(workers=None):
             executor.shutdown(cancel_futures=True)
 
 
+@contextlib.contextmanager
+def one_torch_thread():
+    """One thread for torch, and as many as before afterwards."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(threads)
+
+
 _one_at_a_time = threading.Lock()
 
 
@@ -73,14 +84,8 @@ def one_thread(function, *arguments):
     again. Where the process has several workers, they take turns: functions may keep buffers (`sweep` does)."""
     from threadpoolctl import threadpool_limits
 
-    with _one_at_a_time:
-        threads = torch.get_num_threads()
-        try:
-            torch.set_num_threads(1)
-            with threadpool_limits(1):
-                return function(*arguments)
-        finally:
-            torch.set_num_threads(threads)
+    with _one_at_a_time, one_torch_thread(), threadpool_limits(1):
+        return function(*arguments)
 
 
 async def _identity(address):
