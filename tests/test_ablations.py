@@ -73,6 +73,8 @@ def test_rows_are_trained_compared_and_resumed(pairs, plan, tmp_path, monkeypatc
         "plain": ["noisy", "first_potential"], "sam": [], "noise": ["noisy"], "one": ["first_potential"]}
     for row in rows.values():
         assert "hits" not in row and row["last_weights"]["n"] == row["looks"][-1]["n"] == result["curves"]
+        assert row["last_weights"]["difference"]["within_1"] == pytest.approx(
+            row["last_weights"]["within_1"] - row["looks"][-1]["within_1"])
         for kind in ("given", "null"):
             low, high = row["x0_error"][f"{kind}_interval"]
             assert 0 < low <= row["x0_error"][kind] <= high

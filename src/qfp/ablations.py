@@ -23,10 +23,11 @@ NOTES = {
     "passes": "gradient passes of every row; a step of SAM takes two, so it has half the steps and sees half the images",
     "looks": "single samples of the averaged weights on development curves (unseen configurations, one potential each); the "
              "last one is the row's score",
-    "x0_error": "mean square of predicted - true image over the sites, in units of the training images' standard deviation, "
-                "with the curve ('given') and without ('null'); mean over curves and over σ/α of `levels`; 95 % bootstrap "
-                "interval over curves",
-    "last_weights": "the last look with the weights of the last step in place of the exponential moving average",
+    "x0_error": "mean square of predicted - true image over the sites, in units of the training images' variance, with the "
+                "curve ('given') and without ('null'); mean over curves and over σ/α of `levels`; 95 % bootstrap interval over "
+                "curves",
+    "last_weights": "the last look with the weights of the last step in place of the exponential moving average, whose memory "
+                    "is a ninth of the steps so far at most; `difference`: minus the averaged weights, paired (Tango)",
     "noisy": "the last look with white noise of `noise` e^2/h on the curves",
     "first_potential": "the last look with the same configurations, all under the first potential: the only one in the "
                        "training data of the row that has one",
@@ -88,14 +89,20 @@ def last_weights(run, bundle):
     return model.eval(), *bundle[1:]
 
 
-def closer_look(config, noise, folder, pairs, rows, first):
-    """What a finished row is worth beyond its looks. first: the row with which others are compared has every score."""
+def differences(ours, others):
+    """Paired differences of shares, from lists of hits by score: see `metrics.differences`."""
+    return metrics.differences(*({key: np.array(hit) for key, hit in hits.items()} for hits in (ours, others)))
+
+
+def closer_look(config, noise, folder, pairs, rows, first, hits):
+    """What a finished row is worth beyond its looks. first: the row with which others are compared has every score; hits:
+    those of the last look, by score."""
     seed, bundle, (p, n) = config.seed, checkpoint.load_model(folder / "look.safetensors"), rows.T
 
-    def scores(bundle, rows=rows, curves=None):
+    def scores(bundle, rows=rows, curves=None, compared=False):
         found = learn.decoded(bundle, config.sampling, pairs, rows, seed, curves)
-        del found["hits"]
-        return found
+        own = found.pop("hits")
+        return found | ({"difference": differences(own, hits)} if compared else {})
 
     errors = x0_error(bundle, pairs, rows, seed)
     found = {"x0_error": {name: float(values.mean()) for name, values in errors.items()} | {
@@ -105,7 +112,7 @@ def closer_look(config, noise, folder, pairs, rows, first):
         found["noisy"] = scores(bundle, curves=pairs.conductance[p, n] + noise * white)
     if first or config.dataset.potentials < len(pairs.potentials):
         found["first_potential"] = scores(bundle, np.stack([np.zeros_like(n), n], axis=1))
-    return found | {"last_weights": scores(last_weights(folder / "run", bundle))}
+    return found | {"last_weights": scores(last_weights(folder / "run", bundle), compared=True)}
 
 
 def run_row(row, plan, folder, data, pairs, rows, first, report):
@@ -120,7 +127,7 @@ def run_row(row, plan, folder, data, pairs, rows, first, report):
         checkpoint.write_json(kept, {
             "changes": row.changes, "config_sha256": digest(row.config), "parameters": meta["parameters"],
             **{key: meta[key] for key in ("step", "images")}, "looks": looks, "hits": hits,
-            **closer_look(row.config, plan["noise"], folder, pairs, rows, first)})
+            **closer_look(row.config, plan["noise"], folder, pairs, rows, first, hits)})
     return json.loads(kept.read_text())
 
 
@@ -156,14 +163,14 @@ def run_ablations(config, data="data/laptop.h5", out="results/bench_ablations.js
         report(f"not trained yet: {', '.join(missing)}")
         return None
     found = {name: json.loads((folder / "row.json").read_text()) for name, folder in folders.items()}
-    hits = {name: {key: np.array(hit) for key, hit in row.pop("hits").items()} for name, row in found.items()}
+    hits = {name: row.pop("hits") for name, row in found.items()}
     seconds = pass_seconds(table)
     for name, row in found.items():
         row["pass_s"] = seconds[name]
         for look in row["looks"]:
             look["minutes"] = look["step"] * passes(table[name].config) * seconds[name] / 60
         if name != first:
-            row["difference"] = metrics.differences(hits[name], hits[first])
+            row["difference"] = differences(hits[name], hits[first])
     result = {"config_sha256": digest(config), "data_sha256": pairs.sha256, "split": config.training.split, "seed": config.seed,
               "curves": len(chosen), **plan, "threads": torch.get_num_threads(), "clock": race.clock("cpu"), "levels": LEVELS.tolist(),
               "reference": first, "rows": found, "notes": NOTES}
@@ -171,18 +178,24 @@ def run_ablations(config, data="data/laptop.h5", out="results/bench_ablations.js
 
 
 def as_markdown(result):
-    """The table of a bench_ablations.json in Markdown, a line for each row; differences to the first in brackets."""
-    lines = ["| row | minutes | x0 error | within 1 site | exact | last weights, exact |", "| --- " * 6 + "|"]
+    """The table of a bench_ablations.json in Markdown, a line for each row; in brackets the difference to the first row, for the
+    last weights that to the averaged ones, and 95 % intervals."""
+    lines = ["| row | minutes | x0 error | within 1 site | exact | r, median | exact, last weights |", "| --- " * 7 + "|"]
+
+    def share(scores, difference, key):
+        text = f"{scores[key]:.1%}"
+        if difference:
+            low, high = difference[f"{key}_interval"]
+            text += f" ({difference[key]:+.1%}, {low:+.1%} to {high:+.1%})"
+        return text
+
     for name, row in result["rows"].items():
-        low, high = row["x0_error"]["given_interval"]
-        line = [name, f"{row['looks'][-1]['minutes']:.1f}", f"{row['x0_error']['given']:.3f} ({low:.3f} to {high:.3f})"]
-        for key in ("within_1", "within_0"):
-            text = f"{row['looks'][-1][key]:.1%}"
-            if "difference" in row:
-                low, high = row["difference"][f"{key}_interval"]
-                text += f" ({row['difference'][key]:+.1%}, {low:+.1%} to {high:+.1%})"
-            line.append(text)
-        lines.append(f"| {' | '.join(line)} | {row['last_weights']['within_0']:.1%} |")
+        look, last, error = row["looks"][-1], row["last_weights"], row["x0_error"]
+        low, high = error["given_interval"]
+        cells = [name, f"{look['minutes']:.1f}", f"{error['given']:.3f} ({low:.3f} to {high:.3f})",
+                 *(share(look, row.get("difference"), key) for key in ("within_1", "within_0")),
+                 evaluate.cell(look, "r_median", ".3f"), share(last, last["difference"], "within_0")]
+        lines.append(f"| {' | '.join(cells)} |")
     return "\n".join(lines)
 
 
