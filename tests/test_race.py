@@ -82,6 +82,10 @@ def test_training_race(one_peer, monkeypatch, tmp_path):
         for row in rows.values():
             part = row[precision]
             assert len(part["seconds"]) == 3 and min(part["seconds"]) > 0 and part["peak_gib"] > 0
+            assert ("shares" in part) == ("attention" not in part)
+            if "shares" in part:
+                assert sum(part["shares"].values()) == pytest.approx(1) and part["shares"]["matrix products"] > 0.05
+                assert part["shares"]["convolutions"] > 0.1 and min(part["shares"].values()) > 0
             assert part["images_per_s"] == pytest.approx(np.median(2 / np.array(part["seconds"])))
         for own, found in result["ratios"][name].items():
             expected = np.divide(rows[name][precision]["seconds"], rows[own][precision]["seconds"])
@@ -103,6 +107,13 @@ def test_sampling_race(one_peer, monkeypatch, tmp_path):
               "precisions": {"curves": 3, "same_antidots": 3}}
     monkeypatch.setattr(race_sample, "agreement", lambda config, curves: judged)
     monkeypatch.setattr(race_sample, "STRETCH", {2: 2, 1: 3})
+    taken, sample = [], race_sample.sample
+
+    def short(model, schedule, seeds, shape, sampler, steps, device):
+        taken.append((sampler, steps))
+        return sample(model, schedule, seeds, shape, sampler, min(steps, 5), device=device)
+
+    monkeypatch.setattr(race_sample, "sample", short)
     lines = []
     result = race_sample.run_sample(SMOKE, tmp_path / "sample.json", curves=3, rounds=3, report=lines.append)
     assert {key: result[key] for key in judged} == judged and (tmp_path / "sample.json").is_file()
@@ -114,6 +125,7 @@ def test_sampling_race(one_peer, monkeypatch, tmp_path):
             for title in result["samplers"]:
                 expected = np.divide(other[title]["seconds"], ours[title]["seconds"])
                 assert result["ratios"][name][title][batch][precision]["ratio"] == pytest.approx(np.median(expected))
+    assert taken[-2:] == [("ancestral", 1000)] * 2 and min(row["curve_s"] for row in result["whole"].values()) > 0
     assert "2 at a time" in lines[-2] and lines[-2].count("\n| peer unshuffled, sparing |") == 2
 
 

@@ -5,7 +5,9 @@ the median over rounds of the ratio within a round. Weights are random where onl
 """
 
 import dataclasses
+import os
 import platform
+import re
 import resource
 import time
 from pathlib import Path
@@ -27,16 +29,20 @@ OURS = {
     "ours, diffusion alone": "the same network by the diffusion loss alone, the peer's work, and the averaged weights",
 }
 PEERS = {name: text for name, (_, _, text) in peer.KINDS.items()}
+KINDS = {"convolutions": "conv", "matrix products": r"::(add|b)?mm$", "copies and casts": "copy_", "normalisations": "_norm"}
 PAIRS = 256  # configurations of random numbers from which batches are made
 NOTES = {
     "peer": "diffusers' UNet2DConditionModel behind our own path from the curve to its tokens, narrowed until both together "
             "have as many parameters as our whole network; it reads the tokens by cross-attention, made anew in each step",
     "attention": "the faster of diffusers' two implementations here, chosen for each peer and precision before the race",
+    "shares": "parts of the processor time of one step under torch's profiler, by kind of operation",
     "clock": "'processor': time of this process on its processor, where one thread computes; 'wall' otherwise",
     "ratio": "seconds of the peer over seconds of ours within a round: median over rounds, 95 % bootstrap interval",
     "step": "training: batch made in memory, forward, backward, clipping, AdamW; ours also averages its weights",
-    "peak_gib": "largest memory of a process that does two such steps and nothing else; net_gib: less that of one which only "
-                "imports the same; on a GPU what its allocator held at most",
+    "peak_gib": "largest memory of a process that does such steps and nothing else, for a peer with the implementation of "
+                "attention that needs less; net_gib: less that of one which only imports the same; on a GPU what its allocator "
+                "held at most",
+    "whole": "one image by our network and all steps of the slow sampler, timed as a whole, and what the stretch says",
     "curve_s": "seconds of drawing one image: encoding the curves, and as many steps as the sampler takes, of which a stretch "
                "is timed, as they all cost the same; reading positions off an image is left out, it is the same for all",
 }
@@ -62,6 +68,11 @@ def timed(function, device):
             start = tick()
             function()
     return tick() - start
+
+
+def settled(function, device):
+    """Seconds of a call, the median of three after one in which memory is found."""
+    return float(np.median([timed(function, device) for _ in range(4)][1:]))
 
 
 def take_turns(contestants, rounds, device):
@@ -128,6 +139,17 @@ def trainee(name, config, widths, precision, plain, device):
     return step
 
 
+def shares(step):
+    """Parts of a step's processor time by kind of operation: {kind: share}, the rest last. See NOTES."""
+    os.environ.setdefault("KINETO_LOG_LEVEL", "99")  # torch's profiler writes lines about itself
+    with torch.profiler.profile(activities=[torch.profiler.ProfilerActivity.CPU]) as found:
+        step()
+    times = {event.key: event.self_cpu_time_total for event in found.key_averages()}
+    parts = {kind: sum(time for key, time in times.items() if re.search(pattern, key)) / sum(times.values())
+             for kind, pattern in KINDS.items()}
+    return parts | {"all else": 1 - sum(parts.values())}
+
+
 def _peak(device):
     """Largest memory of this process so far [GiB]."""
     if device == "cuda":
@@ -139,13 +161,12 @@ def _peak(device):
 
 
 def _alone(name, config, widths, precision, plain, device):
-    """Worker: seconds of a contestant's second step, and the largest memory [GiB]. Name None: of imports alone."""
+    """Worker: seconds of a contestant's step, and the largest memory [GiB]. Name None: of imports alone."""
     if name is None:
         _ = None if widths is None else peer.library().UNet2DConditionModel
         return 0.0, _peak(device)
     step = trainee(name, config, widths, precision, plain, device)
-    step()
-    return timed(step, device), _peak(device)
+    return settled(step, device), _peak(device)
 
 
 def alone(*arguments):
@@ -173,10 +194,13 @@ def run_train(config, out="results/bench_train.json", rounds=9, report=print):
         for precision in PRECISIONS:
             tried = {plain: alone(name, config, own, precision, plain, device) for plain in (False, True)[: 1 + (own is not None)]}
             plain = min(tried, key=lambda plain: tried[plain][0])
-            peak = tried[plain][1]
+            peak = min(peak for _, peak in tried.values())
             rows[name][precision] = {"peak_gib": peak, "net_gib": peak - imports[own is None]}
             rows[name][precision] |= {} if own is None else {"attention": "plain" if plain else "fused"}
             steps[name, precision] = trainee(name, config, own, precision, plain, device)
+            if own is None:
+                steps[name, precision]()
+                rows[name][precision]["shares"] = shares(steps[name, precision])
         report(f"{name}: {rows[name]['parameters']:,} parameters, memory measured")
     seconds, batch = take_turns(steps, rounds, device), config.training.batch
     for (name, precision), values in seconds.items():

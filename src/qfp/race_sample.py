@@ -80,7 +80,7 @@ def run_sample(config, out="results/bench_sample.json", curves=100, rounds=5, re
                 def call(model, sampler, y=y, seeds=seeds, steps=steps, precision=precision):
                     return lambda: evaluated(model, schedule, y, seeds, sampler, steps, precision)
 
-                tried = [race.timed(call(model, "ddim"), device) for model in models if len(models) > 1]
+                tried = [race.settled(call(model, "ddim"), device) for model in models if len(models) > 1]
                 plain = bool(tried and np.argmin(tried))
                 rows[name].setdefault(precision, {})[str(batch)] = {} if own is None else {"attention": "plain" if plain else "fused"}
                 calls |= {(name, precision, batch, sampler): call(models[plain], sampler) for sampler, _ in samplers.values()}
@@ -97,10 +97,13 @@ def run_sample(config, out="results/bench_sample.json", curves=100, rounds=5, re
                                           for p in race.PRECISIONS} for batch in STRETCH} for title in samplers}
               for name in race.PEERS}
     slow, fast = samplers
+    model, y = race.network("ours", config, None, False).to(device).eval(), torch.randn(1, config.device.field_points, device=device)
+    whole = {p: {"curve_s": race.timed(lambda: evaluated(model, schedule, y, range(1), *samplers[slow], p), device),
+                 "stretch_s": rows["ours"][p]["1"][slow]["curve_s"]} for p in race.PRECISIONS}
     ratios["ours"] = {f"{slow} to {fast}": {str(batch): {p: race.ratio(cost["ours", p, batch, slow], cost["ours", p, batch, fast],
                                                                   config.seed) for p in race.PRECISIONS} for batch in STRETCH}}
     result = {**judged, **race.about(config, device, rounds=rounds, stretch=STRETCH, samplers=list(samplers)),
-              "config_sha256": judged["config_sha256"], "contestants": rows, "ratios": ratios,
+              "config_sha256": judged["config_sha256"], "contestants": rows, "ratios": ratios, "whole": whole,
               "accuracy": {title: quoted["rows"][title] for title in samplers if title in quoted.get("rows", {})}}
     return evaluate.finished(Path(out), result, [], sample_markdown(result), report)
 
