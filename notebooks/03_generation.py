@@ -178,8 +178,8 @@ Markdown(as_samplers(samplers) if samplers else missing)
 # it has, with the same path from the curve to its tokens, as many parameters as our whole network, and reads these tokens
 # by cross-attention, as its users would have it. The **peer** works on the image as it is; the **unshuffled** one gets our
 # stem, which folds blocks of pixels into channels; the **sparing** one also does without attention where ours is linear, as
-# it has no linear kind. So the first ratio is that of what a user of the library would write, and the last one shows what
-# our implementation alone is worth: what lies between them is the design.
+# it has no linear kind. So the first ratio is that of what a user of the library would write, and the last one that of the
+# network nearest to ours in design that can be built from its parts.
 #
 # Both do the same work in a training step. **Diffusion alone** is our network without the further curves, which the peer
 # does not have. Its weights are random: time is compared, and what the peer would learn is not. All contestants took turns
@@ -193,7 +193,8 @@ Markdown(race.train_markdown(steps_race) if steps_race else "No results: `qfp be
 # %% [markdown]
 # A curve costs as many evaluations of the network as the sampler takes. Here the peer's network stands in our samplers. The
 # table gives seconds for an image, for many curves drawn together and for a single one, and in brackets how many times ours
-# that is. What the fast sampler costs in accuracy is in the table of samplers above.
+# that is. All steps of a sampler cost the same, so a few of them are timed and multiplied; one whole generation of a thousand
+# steps is timed as a check. What the fast sampler costs in accuracy is in the table of samplers above.
 
 # %%
 curves_race = evaluate.read_result(config.weights, "bench_sample")
@@ -204,15 +205,26 @@ for result in filter(None, (steps_race, curves_race)):
     print(f"{result['threads']} thread(s), {result['device']}, clock: {result['clock']}; {result['rounds']} rounds")
     lows = race.below(result, 1.5)
     print("\n".join(f"less than 1.5 times as fast: {line}" for line in lows) or "at least 1.5 times as fast everywhere")
+for p in race.PRECISIONS if steps_race else ():
+    print(f"a training step of ours, {p}: "
+          + ", ".join(f"{kind} {part:.0%}" for kind, part in steps_race["contestants"]["ours"][p]["shares"].items()))
 if curves_race:
     alike, more = curves_race["precisions"], curves_race["precisions"]["difference"]
     low, high = more["within_0_interval"]
     print(f"bf16 finds the antidots of fp32 on {alike['same_antidots']} of {alike['curves']} test curves; exact "
           f"{more['within_0']:+.1%} ({low:+.1%} to {high:+.1%}); images differ by {alike['rms_difference']:.4f} of the LDOS' "
           f"spread (rms), at most by {alike['largest_difference']:.2f}")
+    for p, row in curves_race["whole"].items():
+        print(f"a whole generation, {p}: {row['curve_s']:.1f} s; by its stretch {row['stretch_s']:.1f} s")
     for number, row in next(iter(curves_race["ratios"]["ours"].values())).items():
         print(f"our fast sampler against our thousand steps, {number} at a time: "
               + ", ".join(f"{evaluate.cell(value, 'ratio', '.0f')} times as fast in {p}" for p, value in row.items()))
+
+# %% [markdown]
+# What a user of the library would write is far slower, with our stem too. The nearest peer is slower by less, above all in single
+# precision, where most of a step of either network is spent in the same convolutions and matrix products of torch. The speed
+# comes from the design: few pixels and many channels, and no full attention but on the coarse grid. Speeds in images/s depend on
+# what else the machine had to do (the log of the training in [](02_network) has a higher one), ratios within a round hardly do.
 
 # %% [markdown]
 # ## The 24 worst
@@ -330,7 +342,7 @@ figures.similarity(r, scale)
 #   disagree where the curve does not decide.
 # - **Symmetries.** Errors are counted modulo the shift along the wire and the two inversions, which the curve cannot see.
 # - **Potentials.** The five potentials of the first table were all in training; the second one has a new potential and none.
-# - **Sampler.** The table uses the fast sampler; the thousand ancestral steps are shown for one wire only.
+# - **Sampler.** The first table uses the fast sampler; the thousand ancestral steps stand in that of the samplers, on fewer curves.
 
 # %% tags=["nbval-check-output"]
 assert (decode.recover(ldos, wire) == truth).all(), "antidots are found in every true image"

@@ -73,8 +73,8 @@ if memory:
 #
 # First by hand, on a few test configurations that are simulated here under one random potential. Each is decoded four times:
 # its curve as it is, with white noise, shifted by one step of the field grid, and not at all ($\gamma = 0$, the network's own
-# idea of an interference pattern). The shifted curve is what a magnet gives that is off by one step, $G(b_k - \delta b)$. It needs
-# no further solution: the first point, at $-\delta b$, is that at $\delta b$, by the Onsager relation $G(-b) = G(b)$.
+# idea of an interference pattern). The shifted curve is what a magnet gives that is off by one step, $G(b_k - \delta b)$. It
+# needs no further solution: the first point, at $-\delta b$, is that at $\delta b$, by the Onsager relation $G(-b) = G(b)$.
 
 # %%
 parts = split(trained.dataset.configurations, trained.dataset.potentials, trained.training.split, trained.seed)
@@ -95,7 +95,7 @@ for name, k in errors.items():
           f"Pearson r {np.median(metrics.pearson(images[name], truth)):.3f} (median)")
 
 # %% mystnb={"figure": {"caption": "Three of these wires: the true LDOS, and the image that is generated from the curve as it is, with white noise, shifted by one step of the field grid, and without any curve. True antidots outlined; dashed: those in the image. All images of a row start from the same noise.", "name": "limits-live"}, "image": {"alt": "Grid of LDOS images, three wires in rows. The images from the clean and from the noisy curve resemble the truth, those from the shifted curve often have an antidot in another place, those without a curve have nothing to do with the truth."}}
-found = {name: decode.positions(ldos[:, None], pairs.device)[:, 0] for name, ldos in images.items()}
+found = {name: decode.recover(ldos, pairs.device) for name, ldos in images.items()}
 shown = range(min(3, len(chosen)))
 figures.image_grid([[truth[i], *(ldos[i] for ldos in images.values())] for i in shown], [f"wire {i + 1}" for i in shown],
                    ["truth", *images], [[antidots[i]] * (1 + len(images)) for i in shown],
@@ -133,11 +133,12 @@ told = robustness.verdicts(table) if table else []
 print("\n".join(line for line in told if not line.startswith("steps")))
 
 # %% [markdown]
-# Is it the size of the change that counts, whatever its cause? As a root mean square over the curve, white noise and an offset of
-# the field do about the same harm while it is small, though one is random and the other moves every bump the same way. A large
-# offset does more. Another potential is forgiven most: it is the one change that training has shown.
+# Is it the size of the change that counts, whatever its cause? As a root mean square over the curve, white noise and an
+# offset of the field do about the same harm while it is small, though one is random and the other moves every bump the same
+# way. An offset of a whole step does as much as noise that changes the curve more. Another potential is forgiven most: it is
+# the one change that training has shown.
 
-# %% mystnb={"figure": {"caption": "The same shares against how much the curves differ from those of the reference (root mean square over curves and fields), for three causes; 95 % intervals (results/robustness.json). Potentials: V = 0 and the strengths of the figure before, the reference being the same wires under the dataset's potentials.", "name": "limits-change"}, "image": {"alt": "Two panels, exact and within one site, with the size of the change on a logarithmic axis. The line of white noise stays high further to the right than that of the field offset."}}
+# %% mystnb={"figure": {"caption": "The same shares against how much the curves differ from those of the reference (root mean square over curves and fields), for three causes; 95 % intervals (results/robustness.json). Potentials: V = 0 and the strengths of the figure before, the reference being the same wires under the dataset's potentials.", "name": "limits-change"}, "image": {"alt": "Two panels, exact and within one site, with the size of the change on a logarithmic axis. The lines of white noise and of the field offset fall together at first; at its last point that of the offset is lower."}}
 causes = {"noise": "white noise", "shift": "field offset", "potential": "another potential"}
 against = {}
 for name in ("exact", "within one site") if table else ():
@@ -152,24 +153,28 @@ figures_robustness.against_change(against) if table else None
 # ## Do the samples say so?
 #
 # With several samples a curve, disagreement could warn of a bad answer. For the reference, and where answers within one site are
-# lost: how often all samples agree within one site, how often their consensus is right within one site, how often it is right
-# where they agree, and how many of the wrong answers come with disagreement.
+# lost: how often all samples agree, how often their consensus is right, how often it is right where they agree, and how many
+# of the wrong answers come with disagreement. First within one site, then to the site.
 
 # %%
-lines = [f"| {table['samples']} samples | curves | all agree | consensus right | right where all agree | wrong ones that disagree |"
-         if table else "", "| --- " * 6 + "|"]
-for name, row in (table["rows"].items() if table else ()):
-    if "agreement" in row:
-        cells = [evaluate.cell(row["agreement"]["within_1"], key, ".1%")
-                 for key in ("unanimous", "right", "right_unanimous", "wrong_flagged")]
-        lines.append(f"| {name} | {row['agreement']['within_1']['n']} | {' | '.join(cells)} |")
+lines = ["| within one site | all agree | consensus right | right where all agree | wrong ones that disagree |", "| --- " * 5 + "|"]
+for measure in ("within_1", "exact") if table else ():
+    lines += ["| **to the site** | | | | |"] if measure == "exact" else []
+    for name, row in table["rows"].items():
+        if "agreement" in row:
+            cells = [evaluate.cell(row["agreement"][measure], key, ".1%")
+                     for key in ("unanimous", "right", "right_unanimous", "wrong_flagged")]
+            lines.append(f"| {name} | {' | '.join(cells)} |")
+if table:
+    print(f"{table['samples']} samples of each of {table['agreement_curves']} curves")
 Markdown("\n".join(lines) if table else "")
 
 # %% [markdown]
-# They do not. The samples agree on wrong answers nearly as readily as on right ones: each reads the same curve, takes it for an
-# exact one, and finds the wire whose exact curve comes nearest. What they leave out is the doubt about the curve itself. The
-# *novelty* of [](09_trust) asks just this, whether the answer's exact curve gives the measured one back, and it does see most of
-# these curves:
+# Hardly. Where an answer is off by more than a site, the samples mostly agree within one; where it is only not exact, fewer than
+# half of the wrong ones come with samples that differ at all. All of them read the same curve and are not told that it may be
+# off. The *novelty* of [](09_trust) asks for this doubt: does the answer's exact curve give the measured one back? It flags the
+# curve and not the answer, noise that leaves nearly all answers within one site as well as worse; and it was tried on offset
+# curves only for the few wires above:
 
 # %%
 rates, reference = measured("novelty"), novelty.load(config.weights)
@@ -210,8 +215,9 @@ print("\n".join(line for line in told if line.startswith("steps")))
 # a single site off is in the training set, and its image looks alike. So the controls matter. *The truth* itself has a nearest
 # training image at some distance; a *decoder that remembers*, here the image of the training curve that is nearest to the
 # given one, has distance zero; and images generated *without a curve* show what the network draws when it is free to choose.
+# As in {cite:t}`yoon2023`, an image is called a *copy* where the nearest training image is at most a third as far as the next.
 
-# %% mystnb={"figure": {"caption": "(a) Distance of each image to the truth against that to the nearest training image, in units of the standard deviation of the LDOS; below the dashed diagonal the truth is nearer. (b) How near the nearest training image is: cumulative shares for the true test images, for images generated from test and training curves, and without a curve (results/memorisation.json).", "name": "limits-memory"}, "image": {"alt": "Scatter plot: nearly all points of test and training curves lie far below the diagonal; those above it are marked as wrongly decoded. The decoder that remembers lies on the vertical axis, images without a curve above the diagonal. Right: cumulative curves of distances, those of generated images close to that of true images, the one without a curve further right."}}
+# %% mystnb={"figure": {"caption": "(a) Distance of each image to the truth against that to the nearest training image, in units of the standard deviation of the LDOS; below the dashed diagonal the truth is nearer. (b) How near the nearest training image is: cumulative shares for the true test images, for images generated from test and training curves, and without a curve (results/memorisation.json).", "name": "limits-memory"}, "image": {"alt": "Scatter plot: nearly all points of test and training curves lie far below the diagonal; those above it are wrongly decoded, nearly all. The decoder that remembers lies on the vertical axis, images without a curve above the diagonal. Right: cumulative curves of distances, those of generated images close to that of true images, the one without a curve further right."}}
 if memory:
     values = {name: {key: np.array(entry) for key, entry in row.items()} for name, row in memory["values"].items()}
     exact = values["test"]["error"] == 0
@@ -260,7 +266,7 @@ if memory:
     again = [decode.draw(bundle, [case["curve"]], evaluate.noise_seeds([(case["potential"], case["configuration"])], 1, memory["seed"]),
                          memory["steps"], memory["sampler"], 0.0 if name == "no_curve" else 1.0)[0, 0]
              for name, case in zip(CASES, cases)]
-    answers = decode.positions(np.array(again)[:, None], trained.device)[:, 0]
+    answers = decode.recover(np.array(again), trained.device)
     grid, outlines, true, headings = [], [], [], []
     for k, (title, case) in enumerate(zip(CASES.values(), cases)):
         grid += [exact_images[k], again[k], exact_images[len(cases) + k]]
@@ -273,32 +279,35 @@ figures.image_grid([grid[:6], grid[6:]], ["", ""], [headings[:6], headings[6:]],
 # %% [markdown]
 # ## What it means, and what could be wrong
 #
-# - **Noise.** The decoder was trained on exact curves and never told of noise, yet it bears a little without any loss that could be
-#   seen here. Then exact positions go first, while most answers stay within one site; noise as strong as the largest that was tried
-#   leaves next to nothing. The samples do not tell; `qfp decode` spreads them where the noise is declared.
+# - **Noise.** The decoder was trained on exact curves and never told of noise, yet it bears a little without any loss that
+#   could be seen here. Then exact positions go first, while most answers stay within one site; the strongest noise that was
+#   tried leaves hardly an exact answer, and most beyond one site. The samples do not tell; `qfp decode` spreads them where
+#   the noise is declared.
 # - **Disorder.** Weaker disorder than in training, even none, costs nothing that could be told from chance. Potentials that were
 #   never seen cost some exact answers at the trained strength, and ever more beyond it; within one site the answers hold
 #   longest of all changes. That is where more potentials in training would help.
-# - **Field offset.** It works as noise does, to either side alike: a quarter of a step is felt, half a step costs
-#   about every second exact answer, a whole step nearly all. A magnet's zero must be known to a fraction of the grid's step. A curve
-#   that is measured to *both* signs of the field shows its offset, since $G(-b) = G(b)$ fixes $b = 0$.
-# - **Guidance.** Without the curve, $\gamma = 0$, nothing is right, so all that is right comes from the curve. $\gamma > 1$ changes
-#   next to nothing, at twice the cost; a single difference whose interval just misses zero, among so many, is no finding.
-# - **Steps.** No number of steps is too few for these measures. A single evaluation finds as many antidots, and its image is, if
-#   anything, *more* like the truth by Pearson r, as a mean is bound to be. What the curve says is read at once; what further steps
-#   add, one sharp image out of those that fit, these scores do not reward.
-# - **Memory.** Images lie on the truth and not on training images. Where one is nearer to a training image, the antidots are wrong,
-#   nearly always: the network drew *another wire*, and the nearest training image is of that wire or next to it. Neither wrong
-#   answers nor wires that are drawn without a curve prefer configurations of the training set.
+# - **Field offset.** It works as noise does, to either side about alike: a quarter of a step is felt, half a step costs about
+#   every second exact answer, a whole step nearly all. A magnet's zero must be known to a fraction of the grid's step. A
+#   curve that is measured to *both* signs of the field shows its offset, since $G(-b) = G(b)$ fixes $b = 0$.
+# - **Guidance.** Without the curve, $\gamma = 0$, nothing is right, so all that is right comes from the curve. $\gamma > 1$
+#   changes next to nothing, at twice the cost; a single difference whose interval just misses zero, among so many, is no
+#   finding.
+# - **Steps.** No number of steps is too few for these measures. A single evaluation finds as many antidots, and its image is,
+#   if anything, *more* like the truth by Pearson r, as a mean is bound to be. What the curve says is read at once; what
+#   further steps add, one sharp image out of those that fit, these scores do not reward.
+# - **Memory.** Images lie on the truth and not on training images. Where one is nearer to a training image, the antidots are
+#   wrong, nearly always: the network drew *another wire*, and the nearest training image is of that wire or next to it. Wires
+#   that are drawn without a curve do not prefer configurations of the training set; nor, as far as so few of them can tell,
+#   do wrong answers.
 # - **What is not decoded** is the random potential. The image is as far from the truth as the same wire is from itself under
 #   another potential, and as a guess at the potential it is no better than chance, for training curves, too: these
 #   are not remembered in that detail either.
 #
-# What could be wrong: one network, one seed, one wire. The noise is white, and real noise has long memory; the field offset is the
-# simplest error of a magnet, others (a wrong scale, hysteresis) were not tried. Weights that were trained on noisy or shifted curves
-# would do better there, at some cost on clean ones; we have not trained such. Distances between images are dominated by the bright
-# fringes. And the search knows only images: what the curve's path of the network remembers of training *curves* shows in the
-# difference of positions between training and test configurations ([](03_generation)).
+# What could be wrong: one network, one seed, one wire. The noise is white, and real noise has long memory; the field offset
+# is the simplest error of a magnet, others (a wrong scale, hysteresis) were not tried. Weights that were trained on noisy or
+# shifted curves would do better there, at some cost on clean ones; we have not trained such. Distances between images are
+# dominated by the bright fringes. And the search knows only images: what the curve's path of the network remembers of
+# training *curves* shows in the difference of positions between training and test configurations ([](03_generation)).
 
 # %% tags=["nbval-check-output"]
 G = robustness.noisy(curves, rows, 0.05, config.seed) - curves
