@@ -221,10 +221,11 @@ if curves_race:
               + ", ".join(f"{evaluate.cell(value, 'ratio', '.0f')} times as fast in {p}" for p, value in row.items()))
 
 # %% [markdown]
-# What a user of the library would write is far slower, with our stem too. The nearest peer is slower by less, above all in single
-# precision, where most of a step of either network is spent in the same convolutions and matrix products of torch. The speed
-# comes from the design: few pixels and many channels, and no full attention but on the coarse grid. Speeds in images/s depend on
-# what else the machine had to do (the log of the training in [](02_network) has a higher one), ratios within a round hardly do.
+# What a user of the library would write is far slower, with our stem too. The nearest peer is slower by less, above all in
+# single precision, where most of our step is spent in convolutions and matrix products of torch, which the peer calls as
+# well. The speed comes from the design: few pixels and many channels, and no full attention but on the coarse grid. Speeds in
+# images/s depend on what else the machine had to do (the log of the training in [](02_network) has a higher one), ratios
+# within a round hardly do.
 
 # %% [markdown]
 # ## The 24 worst

@@ -257,7 +257,7 @@ if memory:
 # training image nearest to it: an ordinary test curve; the test curve whose image is, beside the truth, nearest to a training
 # image; the same among training curves; and, without a curve, the image that comes nearest to being a copy.
 
-# %% mystnb={"figure": {"caption": "Truth, generated image and the training image nearest to it, with the antidots of each outlined (dashed: the true ones), for four cases of results/memorisation.json: an ordinary test curve, the worst test curve, the worst training curve, and the image without a curve that is most like a copy. d: distance to the generated image in units of σ.", "name": "limits-examples"}, "image": {"alt": "Two rows of six LDOS images. In the ordinary case truth and generated image look alike and the training image has an antidot one site off. In the worst cases the generated image resembles the training image, with antidots beside the true ones. Without a curve it resembles a training image in outline."}}
+# %% mystnb={"figure": {"caption": "Truth, generated image and the training image nearest to it, for four cases of results/memorisation.json: an ordinary test curve, the worst test curve, the worst training curve, and the image without a curve that is most like a copy. True antidots outlined; dashed: those in the image. d: distance to the generated image in units of σ.", "name": "limits-examples"}, "image": {"alt": "Two rows of six LDOS images. In the ordinary case truth and generated image look alike and the training image has an antidot one site off. In the worst cases the generated image resembles the training image, with antidots beside the true ones. Without a curve it resembles a training image in outline."}}
 CASES = {"median": "ordinary", "largest": "worst", "train": "worst in training", "no_curve": "no curve"}
 if memory:
     cases = [memory["examples"][name] for name in CASES]
@@ -267,14 +267,14 @@ if memory:
                          memory["steps"], memory["sampler"], 0.0 if name == "no_curve" else 1.0)[0, 0]
              for name, case in zip(CASES, cases)]
     answers = decode.recover(np.array(again), trained.device)
-    grid, outlines, true, headings = [], [], [], []
+    grid, true, found, headings = [], [], [], []
     for k, (title, case) in enumerate(zip(CASES.values(), cases)):
         grid += [exact_images[k], again[k], exact_images[len(cases) + k]]
-        outlines += [case["antidots"], answers[k], case["neighbour_antidots"]]
-        true += [(), case["antidots"], ()]
+        true += [case["antidots"], case["antidots"], ()]
+        found += [(), answers[k], case["neighbour_antidots"]]
         headings += [f"{title}:\ntruth, d = {case['truth']:.2f}", "\ngenerated", f"nearest,\nd = {case['neighbour']:.2f}"]
-figures.image_grid([grid[:6], grid[6:]], ["", ""], [headings[:6], headings[6:]], [outlines[:6], outlines[6:]],
-                   dashed=[true[:6], true[6:]]) if memory else None
+figures.image_grid([grid[:6], grid[6:]], ["", ""], [headings[:6], headings[6:]], [true[:6], true[6:]],
+                   dashed=[found[:6], found[6:]]) if memory else None
 
 # %% [markdown]
 # ## What it means, and what could be wrong
