@@ -286,10 +286,11 @@ for name, row in networks["networks"].items() if networks else ():
 path = result_file("bench_ablations")
 table = json.loads(path.read_text()) if path.is_file() else None
 if table:
-    print(f"{table['passes']:,} gradient passes a row, {table['curves']} development curves a look; x0 error: mean square error of "
-          f"the image predicted in one evaluation,\n  mean over noise levels σ/α {table['levels'][0]:.0f} to {table['levels'][-1]:.0f}, "
-          f"in units of the images' variance; brackets: 95 % intervals, for shares\n  after the paired difference from {table['reference']}, "
-          "for the last weights from the averaged ones of the same row")
+    print(f"{table['passes']:,} gradient passes a row, {table['curves']} development curves a look\n"
+          "x0 error: mean square error of the image predicted in one evaluation, mean over noise levels σ/α\n"
+          f"  {table['levels'][0]:.0f} to {table['levels'][-1]:.0f}, in units of the images' variance\n"
+          f"brackets: 95 % intervals, for shares after the paired difference from {table['reference']},\n"
+          "  for the last weights from the averaged ones of the same row")
 Markdown(ablations.as_markdown(table) if table else "No results: `make ablations` makes them.")
 
 # %% mystnb={"figure": {"caption": "Shares of development curves decoded right, against minutes of training on one core, for trainings that differ in one choice each (results/bench_ablations.json). Bars: 95 % intervals of the last look.", "name": "network-ablations"}, "image": {"alt": "Two panels of rising lines, one line a training: both antidots within one site, where most lines reach nearly 1 and the training without extra gradient stays near 0, and both exact, where they fan out."}}

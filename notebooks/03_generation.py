@@ -150,9 +150,10 @@ for name in ("single", "consensus") if table else ():
 # Nearest curves are hard to beat, and the fair comparison is on the same wires. `results/rivals.json` holds what each
 # method answers on the first of the curves above; differences to the network's single sample are paired. A **library**
 # holds one curve of *every* configuration, so of the test wires too, simulated under a potential that is not among the
-# five: it knows more than the network was told. The **completed** library has the training curves and, between them,
-# interpolated ones: exactly what the path of the curve was trained on. The **MLP** reads positions off the same training
-# curves.
+# five: it knows more than the network was told; **whitened**, it weighs down what potentials change. The **kriged** library
+# has the training curves and, between them, interpolated ones: exactly what the path of the curve was trained on; its
+# **mean** is that over the potentials. The **MLP** reads positions off the training curves alone, off the kriged library's,
+# or off those of **one** potential.
 
 # %%
 rivals = evaluate.read_result(config.weights, "rivals")
