@@ -1,6 +1,7 @@
 """Training for real, but small: it overfits, resumes bit for bit, and exported weights reproduce their samples."""
 
 import json
+import signal
 import warnings
 
 import numpy as np
@@ -14,6 +15,7 @@ from qfp.preview import preview
 from qfp.sam import Plain, Sam
 from qfp.train import (
     Batches,
+    Log,
     autocast,
     average,
     learning_rate,
@@ -71,6 +73,39 @@ def test_resume_equals_an_uninterrupted_run(pairs, tmp_path, optimizer):
     one, two = tensors(tmp_path / "straight"), tensors(tmp_path / "parts")
     assert one.keys() == two.keys() and {k.split(".")[0] for k in one} == {"model", "ema", "optimizer"}
     assert [k for k in one if not torch.equal(one[k], two[k])] == []
+
+
+@pytest.mark.parametrize("ending, kept", [("interrupt", 3), ("kill", 0)])
+def test_an_interrupt_loses_no_step_and_a_kill_before_the_first_checkpoint_leaves_a_run_to_resume(
+        pairs, tmp_path, monkeypatch, ending, kept):
+    config, add, lines = tiny(max_steps=6), Log.add, []
+
+    def stopping(log, *losses):
+        add(log, *losses)
+        if len(log.values) == 3 and not kept:
+            raise SystemExit  # as good as a kill: nothing is written any more
+        if len(log.values) == 3:
+            signal.raise_signal(signal.SIGINT)
+
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt if kept else SystemExit):
+        patch.setattr(Log, "add", stopping)
+        train(config, "data.h5", tmp_path / "run", report=lines.append)
+    assert checkpoint.read(tmp_path / "run" / checkpoint.CHECKPOINT)[1]["step"] == kept
+    assert ("--resume goes on" in lines[-1]) == (kept > 0) and signal.getsignal(signal.SIGINT) is signal.default_int_handler
+    train(config, "data.h5", tmp_path / "run", resume=True, report=str)
+    train(config, "data.h5", tmp_path / "straight", report=str)
+    one, two = tensors(tmp_path / "straight"), tensors(tmp_path / "run")
+    assert one.keys() == two.keys() and [k for k in one if not torch.equal(one[k], two[k])] == []
+
+
+def test_a_second_interrupt_ends_at_once():
+    with pytest.raises(KeyboardInterrupt), checkpoint.held_interrupt() as interrupted:
+        assert not interrupted()
+        signal.raise_signal(signal.SIGINT)
+        assert interrupted()
+        signal.raise_signal(signal.SIGINT)
+        pytest.fail("the second interrupt was held, too")
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
 
 
 @pytest.mark.parametrize("bf16", [False, True])

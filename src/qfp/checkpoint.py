@@ -1,10 +1,13 @@
 """Weights on disk: checkpoints of a run, exported weights, and reading them back. safetensors and JSON, no pickles."""
 
+import contextlib
 import glob
 import hashlib
 import json
 import os
 import shutil
+import signal
+import threading
 from pathlib import Path
 
 import torch
@@ -38,13 +41,35 @@ def write_json(path, values):
 
 
 def save(folder, model, ema, optimizer, meta):
-    """Write a checkpoint: tensors of model, EMA and optimiser, and `meta` (JSON) in the same file."""
+    """Write a checkpoint: tensors of model, EMA and optimiser, and `meta` (JSON) in the same file; returns `meta`."""
     tensors = {f"model.{k}": v for k, v in model.state_dict().items()}
     tensors |= {f"ema.{k}": v for k, v in ema.state_dict().items()}
     for i, state in optimizer.state_dict()["state"].items():
         tensors |= {f"optimizer.{i}.{k}": v for k, v in state.items()}
     tensors = {k: v.detach().cpu().contiguous().clone() for k, v in tensors.items()}
     atomic(Path(folder) / CHECKPOINT, lambda p: save_file(tensors, p, {"meta": json.dumps(meta)}))
+    return meta
+
+
+@contextlib.contextmanager
+def held_interrupt():
+    """Context in which the first interrupt (Ctrl-C) only makes the function that it gives return True, for a loop to end where
+    its state is whole; the second one interrupts as usual. Without effect outside the main thread, or where interrupts are
+    ignored."""
+    asked, usual = threading.Event(), signal.getsignal(signal.SIGINT)
+    held = callable(usual) and threading.current_thread() is threading.main_thread()
+
+    def ask(number, frame):
+        asked.set()
+        signal.signal(signal.SIGINT, usual)
+
+    if held:
+        signal.signal(signal.SIGINT, ask)
+    try:
+        yield asked.is_set
+    finally:
+        if held:
+            signal.signal(signal.SIGINT, usual)
 
 
 def read(path):

@@ -185,7 +185,8 @@ def train(config, data_path, out, resume=False, init=None, report=print, device=
           slice_minutes=None):
     """Train a preset on a dataset file into the folder `out`; returns the meta of the last checkpoint.
 
-    resume: go on bit for bit from the folder's checkpoint. init: start from exported weights, with their normalisation.
+    resume: go on bit for bit from the folder's checkpoint. An interrupt (Ctrl-C) ends after a whole step, with a
+    checkpoint; the second one ends at once. init: start from exported weights, with their normalisation.
     stop, slice_minutes: end with a checkpoint after this step, or after so much wall time in this call (loading
     included; at least one step is done), without changing the plan of the run. `share_done` of the meta's step and
     minutes tells whether the run is finished: the minutes of its plan are those trained, in all slices together."""
@@ -226,14 +227,20 @@ def train(config, data_path, out, resume=False, init=None, report=print, device=
     fixed = checkpoint.describe(config, pairs, normal)
     batches = Batches(config, pairs, parts["train"], normal, device)
     schedule = Schedule(config.diffusion.steps, config.diffusion.schedule, config.diffusion.prediction)
-    log = Log(out / checkpoint.LOG, step)
     report(f"{sum(p.numel() for p in model.parameters()) / 1e6:.2f} M parameters on {device}, "
            f"{len(parts['train'])} training pairs, into {out}")
 
+    def save():
+        return checkpoint.save(out, model, ema, base, {
+            **fixed, "step": step, "minutes": minutes, "images": step * training.batch})
+
+    if not resume:
+        save()  # from here on there is something to resume
+    log = Log(out / checkpoint.LOG, step)
+
     def keep():
         """Write a checkpoint, then look at the averaged weights; returns the meta and the log line."""
-        meta = {**fixed, "step": step, "minutes": minutes, "images": step * training.batch}
-        checkpoint.save(out, model, ema, base, meta)
+        meta = save()
         with for_samples(schedule, device):
             scores = preview(ema.module, config, pairs, parts["dev"], normal, schedule, out / "preview.png", device)
         return meta, log.note(step, minutes, preview=scores)
@@ -242,26 +249,32 @@ def train(config, data_path, out, resume=False, init=None, report=print, device=
     bar = progress_bar(total=training.max_steps or None, initial=step, unit="step", mininterval=2, smoothing=0.05)
     supply = supplied(batches, step, device)
     model.train()
-    while (progress := share_done(training, step, minutes)) < 1 and step != stop:
-        rate = learning_rate(training, step, progress)
-        for group in base.param_groups:
-            group["lr"] = rate
-        if training.optimizer == "sam":
-            optimizer.radius = radius(training, step, progress)
-        batch, passes = next(supply), []
-        loss = optimizer.step(closure_of(model, schedule, batch, training, passes))
-        ema.update_parameters(model)
-        step += 1
-        minutes = (time.monotonic() - start) / 60
-        log.add(schedule, batch["t"], passes[0][0], loss, passes[0][1])
-        bar.update()
-        if step % LOG_STEPS == 0:
-            bar.set_postfix_str(log.write(step, minutes, rate, training.batch))
-        if minutes - last_checkpoint >= training.checkpoint_minutes:
-            last_checkpoint = minutes
-            bar.write(keep()[1])
-        if slice_minutes is not None and time.monotonic() - called >= 60 * slice_minutes:
-            break
+    with checkpoint.held_interrupt() as interrupted:  # within a step, weights and optimiser do not belong together
+        while (progress := share_done(training, step, minutes)) < 1 and step != stop:
+            rate = learning_rate(training, step, progress)
+            for group in base.param_groups:
+                group["lr"] = rate
+            if training.optimizer == "sam":
+                optimizer.radius = radius(training, step, progress)
+            batch, passes = next(supply), []
+            loss = optimizer.step(closure_of(model, schedule, batch, training, passes))
+            ema.update_parameters(model)
+            step += 1
+            minutes = (time.monotonic() - start) / 60
+            log.add(schedule, batch["t"], passes[0][0], loss, passes[0][1])
+            bar.update()
+            if interrupted():
+                bar.close()
+                save()
+                report(f"checkpoint of step {step} in {out}; --resume goes on")
+                raise KeyboardInterrupt
+            if step % LOG_STEPS == 0:
+                bar.set_postfix_str(log.write(step, minutes, rate, training.batch))
+            if minutes - last_checkpoint >= training.checkpoint_minutes:
+                last_checkpoint = minutes
+                bar.write(keep()[1])
+            if slice_minutes is not None and time.monotonic() - called >= 60 * slice_minutes:
+                break
     bar.close()
     meta, line = keep()
     report(line)
