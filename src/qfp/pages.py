@@ -31,12 +31,16 @@ def result_file(name):
 
 
 def lookup(name, key):
-    """Value of FILE at a dotted key; list entries by index."""
+    """Value of FILE at a dotted key, whose parts may hold dots themselves ('rows.noise 0.05'); list entries by index."""
     path = result_file(name)
     if not path.is_file():
         raise SettingsError(f"{path.parent.name}/{path.name} does not exist")
     value = yaml.safe_load(path.read_text()) if path.suffix == ".yaml" else json.loads(path.read_text())
-    for part in key.split("."):
+    parts = key.split(".")
+    while parts:
+        names = [".".join(parts[:n]) for n in range(len(parts), 0, -1)]
+        part = next((name for name in names if isinstance(value, dict) and name in value), parts[0])
+        parts = parts[part.count(".") + 1 :]
         try:
             value = value[int(part)] if isinstance(value, list) else value[part]
         except (KeyError, IndexError, TypeError, ValueError):
