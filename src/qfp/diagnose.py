@@ -119,7 +119,7 @@ def examine(bundle, pairs, train, test, sampling, folder, seed):
 
 
 def losses(found):
-    """What each of STAGES loses, and a verdict: the one that surely loses most, None where chance alone could do it.
+    """What each of STAGES loses, and a verdict: the one that surely loses most, its interval above those of the others.
 
     found: hits {'readout', 'readout_untrained', 'one_step', 'single'}, each {name: bool (B,)}."""
     lost = {"condition_path": {}, "entry": metrics.differences(found["readout"], found["one_step"]),
@@ -128,10 +128,12 @@ def losses(found):
         lost["condition_path"] |= evaluate.share(name, ~hit)
     learned, verdict, texts = metrics.differences(found["readout"], found["readout_untrained"]), {}, []
     for key, name in (("within_1", "Not within one site"), ("within_0", "Not exact")):
-        sure = {stage: row[key] for stage, row in lost.items() if row[f"{key}_interval"][0] > 0}
-        verdict[key] = max(sure, key=sure.get, default=None)
+        intervals = {stage: row[f"{key}_interval"] for stage, row in lost.items()}
+        largest = max(lost, key=lambda stage: lost[stage][key])
+        others = [high for stage, (_, high) in intervals.items() if stage != largest]
+        verdict[key] = largest if intervals[largest][0] > max(others) else None
         parts = [f"{evaluate.cell(lost[stage], key, '.1%')} {place}" for stage, place in STAGES.items()]
-        most = f"most {STAGES[verdict[key]]}" if sure else "nothing beyond chance"
+        most = f"most {STAGES[verdict[key]]}" if verdict[key] else "too little to tell where most of it"
         texts.append(f"{name}: {', '.join(parts)}; {most}.")
     if learned["within_1_interval"][0] <= 0:
         texts.append("The features tell no more than those of an untrained network.")
