@@ -121,7 +121,7 @@ FIGURES = {
     "factors": lambda: figures_robustness.factors({"noise": ("σ", np.array([0, 0.01, 0.1, 1]), THREE, None),
                                                    "shift": ("steps", np.arange(-2, 2), THREE, dict.fromkeys(THREE, 0.9))}),
     "steps": lambda: figures_robustness.steps({"share exact": {name: ([5, 10, 20, 50], SHARES) for name in ("ddim", "dpm2m")}}),
-    "against change": lambda: figures_robustness.against_change({"exact": {name: (np.geomspace(0.01, 0.2, 4), SHARES) for name in "abc"}}),
+    "against change": lambda: figures_robustness.against_change({"exact": {name: (np.geomspace(0.01, 0.2, 4), SHARES, names) for name, names in (("a", None), ("b", None), ("c", "0123"))}}),
     "distances": lambda: figures_robustness.distances({"test, exact": CLOUD, "a decoder that remembers": CLOUD}, {"truth": CLOUD[0]}),
     "reliability": lambda: figures_calibration.reliability({"a": {"truth": BINS, "sample": BINS}, "b": {"truth": BINS}}),
     "ranks": lambda: figures_calibration.ranks({name: (*RANKS, {"all": (5, *ECDF), "some": (0, *ECDF)}) for name in "ab"}),
@@ -153,7 +153,8 @@ FIGURES = {
     "learning": lambda: figures_network.learning(np.arange(1, 4), {"exact": RNG.random((3, 3)), "off": RNG.random((3, 3))},
                                                  0.95),
     "ablations": lambda: figures_network.ablations(
-        {name: (np.arange(1, 4), {"exact": RNG.random((3, 3)), "off": RNG.random((3, 3))}) for name in "abcdefghijkl"}, ["off", "exact"]),
+        {name: (np.arange(1, 4), {"exact": RNG.random((3, 3)), "off": RNG.random((3, 3))}) for name in "abcdefghijkl"}, ["off", "exact"],
+        {"one": list("bcdx"), "two": list("efgh")}),
     "score against noise": lambda: figures_network.score_against_noise(
         {"within one site": {"a": AGAINST_NOISE, "b": AGAINST_NOISE}, "r": {"a": AGAINST_NOISE | {"readout": None}}}),
     "wire and curve": lambda: figures_network.wire_and_curve(IMAGE, PAIR, FIELDS, CURVE, title="V = 0"),

@@ -3,7 +3,7 @@
 As in `figures`, whose helpers they use: arrays to a Matplotlib figure, one function a figure; nothing is computed here.
 """
 
-from itertools import zip_longest
+from itertools import chain, zip_longest
 
 import matplotlib
 import numpy as np
@@ -207,31 +207,28 @@ def truth_and_samples(truth, antidots, images, found, radius=5):
 
 
 @style()
-def ablations(rows, scores):
-    """Scores of short trainings against minutes: one panel a score, one line a training.
+def ablations(rows, scores, groups):
+    """Scores of short trainings against minutes: a row of panels for each score, a column for each group of trainings.
 
-    rows: {name: (minutes (K,), {score: (3, K) value, low, high})}; scores: the names of the panels. Names stand beside the
-    last panel in the order of its final scores; bars are the intervals of the last look."""
-    figure = canvas(4.6)
-    axes = figure.subplots(1, len(scores), sharex=True)
-    end = max(minutes[-1] for minutes, _ in rows.values())
-    tops = [1.03 * max(shares[score].max() for _, shares in rows.values()) for score in scores]
-    looks = [(color, line, marker) for line, marker in (("-", "o"), ("--", "s"), (":", "^"))
-             for color in (BLUE, RED, GREEN, ORANGE, PURPLE, SKY, GREY)]
-    order = sorted(rows, key=lambda name: rows[name][1][scores[-1]][0, -1])
-    heights = []  # of the names: those of the scores, but apart
-    for name in order:
-        heights.append(max(rows[name][1][scores[-1]][0, -1], heights[-1] + 0.055 * tops[-1] if heights else 0.0))
-    heights = np.array(heights) - max(0.0, heights[-1] - tops[-1])
-    for (name, (minutes, shares)), (color, line, marker) in zip(rows.items(), looks, strict=False):
-        for ax, score in zip(axes, scores, strict=True):
-            value, low, high = shares[score]
-            ax.plot(minutes, value, line, color=color, marker=marker, markersize=3.5, linewidth=1.2)
-            ax.plot([minutes[-1]] * 2, [low[-1], high[-1]], color=color, linewidth=1)
-        axes[-1].annotate(name, (minutes[-1], value[-1]), (1.12 * end, heights[order.index(name)]), color=color, fontsize=8,
-                          va="center", annotation_clip=False,
-                          arrowprops={"arrowstyle": "-", "color": color, "linewidth": 0.6, "linestyle": line})
-    for ax, score, top in zip(axes, scores, tops, strict=True):
-        ax.set(title=score, xlabel="minutes of training", xlim=(0, 1.06 * end), ylim=(-0.02 * top, top))
-    axes[0].set_ylabel("share of unseen curves")
+    rows: {name: (minutes (K,), {score: (3, K) value, low, high})}, the first of them, with which the others are compared, in
+    every column; groups: {title: names}, other names in the last one, too. Bars are the intervals of the last look."""
+    figure = canvas(6.6)
+    axes = figure.subplots(len(scores), len(groups), sharex=True, sharey="row", squeeze=False)
+    first, *others = rows
+    named = {name for names in groups.values() for name in names}
+    columns = {title: [name for name in names if name in others] for title, names in groups.items()}
+    list(columns.values())[-1].extend(name for name in others if name not in named)
+    for column, (title, names) in zip(axes.T, columns.items(), strict=True):
+        looks = ((color, line) for line in ("-", "--") for color in (BLUE, RED, GREEN, ORANGE, PURPLE, SKY))
+        for name, (color, line), marker in zip([first, *names], chain([("black", "-")], looks), "os^DvPX*<>hd", strict=False):
+            minutes, shares = rows[name]
+            for ax, score in zip(column, scores, strict=True):
+                value, low, high = shares[score]
+                ax.plot(minutes, value, line, color=color, marker=marker, markersize=3.5, linewidth=1.2, label=name)
+                ax.plot([minutes[-1]] * 2, [low[-1], high[-1]], color=color, linewidth=1)
+        column[0].set_title(title)
+        column[-1].set_xlabel("minutes of training")
+        column[-1].legend(loc="upper center", bbox_to_anchor=(0.5, -0.24))
+    for ax, score in zip(axes[:, 0], scores, strict=True):
+        ax.set(ylabel=score, ylim=(-0.02, None), xlim=(0, None))
     return figure

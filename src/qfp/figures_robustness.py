@@ -9,8 +9,8 @@ from matplotlib.ticker import NullFormatter, PercentFormatter, ScalarFormatter
 from .figures import BLUE, GREEN, GREY, ORANGE, RED, canvas, style
 
 LOOKS = ((BLUE, "o", "-"), (GREEN, "s", "--"), (ORANGE, "D", "-."))
-CLOUDS = {"test, exact": (BLUE, "o", 9), "test, not exact": (RED, "X", 34), "training configurations": (GREEN, "^", 11),
-          "without a curve": (GREY, "s", 7), "a decoder that remembers": ("black", "_", 18)}
+CLOUDS = {"test, exact": (BLUE, "o", 9), "test, not exact": (RED, "X", 34), "training, exact": (GREEN, "^", 11),
+          "training, not exact": (ORANGE, "P", 34), "without a curve": (GREY, "s", 7), "a decoder that remembers": ("black", "_", 18)}
 
 
 def _share(ax):
@@ -79,12 +79,16 @@ def steps(panels):
 
 @style()
 def against_change(panels):
-    """Shares against how much the curves change, whatever changed them: {title: {cause: (change (K,) [e²/h], shares (3, K))}}."""
+    """Shares against how much the curves change, whatever changed them: {title: {cause: (change (K,) [e²/h], shares (3, K), names)}}.
+
+    Where there are names (K,), the points are not joined, and have them beside."""
     figure = canvas(3.3)
     axes = figure.subplots(1, len(panels), sharey=True, squeeze=False)[0]
     for ax, (title, lines) in zip(axes, panels.items(), strict=True):
-        for (name, (change, shares)), look in zip(lines.items(), LOOKS, strict=True):
-            _points(ax, change, shares, look, name)
+        for (cause, (change, shares, names)), look in zip(lines.items(), LOOKS, strict=True):
+            _points(ax, change, shares, (*look[:2], "none") if names else look, cause)
+            for x, y, name in zip(change, np.asarray(shares)[0], names or ()):
+                ax.annotate(name, (x, y), (4, 3), textcoords="offset points", fontsize=7.5, color=look[0])
         ax.set_xscale("log")
         ax.xaxis.set_major_formatter(ScalarFormatter())
         ax.set(title=title, xlabel="change of the curve, RMS [e²/h]", xticks=[0.01, 0.02, 0.05, 0.1, 0.2])
