@@ -11,7 +11,7 @@ import pytest
 
 from qfp import green
 from qfp.cli import BENCH_OPTIONS, BENCHMARKS, EVALUATIONS, OTHERS, PROBES, main
-from qfp.config import SettingsError, load_preset
+from qfp.config import PRESETS, SettingsError, as_dict, load_preset
 from qfp.device import random_potential
 from qfp.geometry import removed_mask
 
@@ -121,8 +121,10 @@ def test_dry_run_prints_the_settings(capsys):
 
 
 def test_presets_load_and_unknown_keys_are_named():
-    for name in ("smoke", "laptop", "paper"):
+    for name in PRESETS:
         assert load_preset(name).preset == name
+    kettle, laptop = (as_dict(load_preset(name)) for name in ("kettle", "laptop"))
+    assert {key for key in laptop if kettle[key] != laptop[key]} == {"preset", "training"}
     with pytest.raises(SettingsError, match="unknown key 'stesp'"):
         load_preset("smoke", sampling={"stesp": 3})
     with pytest.raises(SettingsError, match="one entry per level"):

@@ -64,7 +64,7 @@ ALLOWED = {
     "diagnose": USE | {"evaluate", "readout"},
     "attention_rows": USE,
     "probe_attention": USE | {"evaluate", "diagnose", "green", "attention_rows"},
-    "learn": USE | {"evaluate", "train"},
+    "learn": USE | {"evaluate", "precision", "train"},
     "ablations": USE | {"evaluate", "diagnose", "generate", "learn", "race"},
     "peer": {"config", "unet"},
     "race": USE | {"evaluate", "train", "peer", "workers"},

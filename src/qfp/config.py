@@ -16,7 +16,7 @@ from pathlib import Path
 import numpy as np
 import yaml
 
-PRESETS = ("smoke", "laptop", "paper")
+PRESETS = ("smoke", "kettle", "laptop", "paper")
 
 
 class SettingsError(ValueError):

@@ -1,7 +1,8 @@
 """`qfp bench learn`: how long from nothing to 95 percent? A short training, stopped again and again to decode curves.
 
-The clock counts training alone; generating the dataset, loading it and decoding are timed apart. What the network knows
-after a step is a pure function of the seed; only the minutes belong to the machine. A killed run resumes.
+The clock counts training alone; generating the dataset, loading it and decoding are timed apart. Steps are the same on any
+machine, and what the network knows after them nearly so: rounding differs, and so does `precision`. The minutes belong to the
+machine. A killed run resumes.
 """
 
 import dataclasses
@@ -15,6 +16,7 @@ import torch
 from . import dataset, decode, evaluate
 from .checkpoint import CHECKPOINT, export, load_model
 from .config import SettingsError, as_dict, digest, project_root
+from .precision import arithmetic
 from .train import Batches, train
 
 SHARE = 0.95  # of curves with both antidots within one site, the paper's figure of merit
@@ -22,6 +24,7 @@ STEPS, LOOKS = 1500, 10  # of a run, where the preset plans by the clock: anothe
 NOTES = {
     "looks": "single samples of the averaged weights on development curves (unseen configurations, one potential each)",
     "minutes": "wall time of training up to the look, without data generation, setup_s and the looks themselves",
+    "precision": "in which the network was trained: bf16 where the processor is faster in it",
     "setup_s": "seconds to load the dataset and to interpolate curves, once",
     "reached": f"first look whose share within one site is {SHARE:.0%} or more, and first whose lower bound is; None: none",
     "columns": evaluate.COLUMNS,
@@ -93,7 +96,7 @@ def run_learn(config, data="data/laptop.h5", out="results/bench_learn.json", cur
         del row["hits"]
     result = {"config_sha256": digest(as_dict(config)), "data_sha256": pairs.sha256, "split": config.training.split,
               "seed": config.seed, "curves": len(rows), "threads": torch.get_num_threads(),
-              "max_steps": plan, "batch": config.training.batch, "setup_s": setup_seconds(config, data),
+              "preset": config.preset, "precision": arithmetic(config.training.precision, "cpu"), "max_steps": plan, "batch": config.training.batch, "setup_s": setup_seconds(config, data),
               "share": SHARE, "reached": reached(looks), "looks": looks, "torch": torch.__version__, "notes": NOTES,
               **as_dict(dataclasses.replace(config.sampling, samples=1))}
     first = result["reached"]["lower_bound"]

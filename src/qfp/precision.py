@@ -14,11 +14,15 @@ def fast_bf16(device):
     return any(getattr(torch.cpu, name, bool)() for name in ("_is_avx512_bf16_supported", "_is_amx_tile_supported"))
 
 
+def arithmetic(precision, device):
+    """What a setting means on this device: 'bf16' or 'fp32' ('auto': bf16 where it is faster)."""
+    return precision if precision != "auto" else "bf16" if fast_bf16(device) else "fp32"
+
+
 def autocast(precision, device):
-    """Context in which the network runs: bf16 autocast or nothing ('auto': bf16 where it is faster)."""
-    kind = torch.device(device).type
-    if precision == "bf16" or (precision == "auto" and fast_bf16(device)):
-        return torch.autocast(kind, torch.bfloat16)
+    """Context in which the network runs: bf16 autocast or nothing, see `arithmetic`."""
+    if arithmetic(precision, device) == "bf16":
+        return torch.autocast(torch.device(device).type, torch.bfloat16)
     return contextlib.nullcontext()
 
 
