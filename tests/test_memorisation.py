@@ -102,6 +102,7 @@ def test_the_result(known):
     for name in ("nearest", "no_curve"):
         assert rows[name]["closer"] == rows[name]["ahead"] == 0 and rows[name]["copied"] == rows[name]["wrong_trained"] == 1
         assert rows[name]["neighbour_distance"] < 1e-9 and rows[name]["sites"]["neighbour_to_answer"][0] == 8
+    assert rows["no_curve"]["nearest_trained"] == 1, "its images are training images, in a file that holds others, too"
     assert result["exceptions"] == [] and len(result["values"]["test"]["truth"]) == 8
     assert set(result["examples"]) == {"median", "largest", "train", "no_curve"} and len(result["examples"]["train"]["curve"]) == 64
 

@@ -36,7 +36,9 @@ NOTES = {
     "ratio": "distance to the truth over distance to the neighbour, median",
     "copy_ratio": "distance to the neighbour over that to the nearest image of any other configuration (the other potentials of "
                   "the same configuration look much alike); its smallest value. copied: share below 1/3, which would be copies "
-                  "(Yoon et al. 2023)",
+                  "(Yoon et al. 2023) of an image with its potential",
+    "nearest_trained": "share of images whose nearest one, of *all* images of the file, is a training image: a network that draws "
+                       "what it remembers is above `training_share`",
     "own_potential": "share of images nearer to the truth than to images of the same configuration under the dataset's other "
                      "potentials; chance is 1 in their number",
     "potential_distance": "mean distance of the truth to the images of its configuration under the dataset's other potentials",
@@ -193,10 +195,12 @@ def run_memorisation(config, weights, data="data/laptop.h5", out="results/memori
     found = nearest_images(pairs.ldos, known, np.concatenate(list(images.values())), without)
     ends = np.cumsum(list(sizes.values()))
     near = {name: Near(*(part[end - sizes[name] : end] for part in found)) for name, end in zip(sizes, ends)}
+    drawn = nearest_images(pairs.ldos, np.arange(len(pairs.antidots)), images["no_curve"])
     table, values, scale = {}, {}, spread(pairs.ldos, known)
     for name in ROWS:
         own = near["train truth" if name == "train" else "truth"]
         table[name], values[name] = compared(pairs, rows[name], known, images[name], near[name], own, scale, seed)
+    table["no_curve"] |= evaluate.share("nearest_trained", np.isin(drawn.rows[:, 0, 1], known))
     with np.errstate(divide="ignore"):  # of a copy, infinite
         ratio = {name: values[name]["truth"] / values[name]["neighbour"] for name in ("test", "train")}
     order = ratio["test"].argsort(kind="stable")
