@@ -8,7 +8,7 @@ import dataclasses
 
 from . import decode, metrics
 from .config import digest, project_root
-from .evaluate import BLOCK, HIGH, check_use, choose, finished, hits, opened, sampled, scores
+from .evaluate import BLOCK, HIGH, cell, check_use, choose, finished, hits, opened, sampled, scores
 
 RUNS = tuple((sampler, steps) for sampler in ("ancestral", "ddim", "dpm2m") for steps in (50, 20, 10, 5))
 NOTES = {
@@ -62,7 +62,7 @@ def as_markdown(result):
     shown = {"exact": "within_0", "within 1 site": "within_1", f"r >= {HIGH}": "r_high"}
     lines = [f"| | evaluations | Pearson r, median | {' | '.join(shown)} |", "| --- " * (3 + len(shown)) + "|"]
     for name, row in result["rows"].items():
-        line = [name, str(row["network_evaluations"]), f"{row['r_median']:.3f}"]
+        line = [name, str(row["network_evaluations"]), cell(row, "r_median", ".3f")]
         for key in shown.values():
             text = f"{row[key]:.1%}"
             if "difference" in row:
