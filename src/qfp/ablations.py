@@ -7,6 +7,7 @@ may train rows at the same time (`--rows`); the call that finds all of them fini
 
 import dataclasses
 import json
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +16,7 @@ import yaml
 
 from . import checkpoint, dataset, diagnose, evaluate, generate, learn, metrics, race
 from .config import SECTIONS, SettingsError, _check, as_dict, digest, project_root, stream
+from .precision import arithmetic
 
 ROUNDS = 9  # of timing
 LEVELS = np.geomspace(5.0, 40.0, 4)  # σ/α where the noisy image says little, and the curve has to
@@ -23,9 +25,9 @@ NOTES = {
     "passes": "gradient passes of every row; a step of SAM takes two, so it has half the steps and sees half the images",
     "looks": "single samples of the averaged weights on development curves (unseen configurations, one potential each); the "
              "last one is the row's score",
-    "x0_error": "mean square of predicted - true image over the sites, in units of the training images' variance, with the "
-                "curve ('given') and without ('null'); mean over curves and over σ/α of `levels`; 95 % bootstrap interval over "
-                "curves",
+    "x0_error": "mean square of predicted - true image over the sites, in units of the training images' variance over theirs, "
+                "with the curve ('given') and without ('null'); mean over curves and over σ/α of `levels`; 95 % bootstrap "
+                "interval over curves. mean_image: that of the mean of the training images in place of a prediction",
     "last_weights": "the last look with the weights of the last step in place of the exponential moving average, whose memory "
                     "is a ninth of the steps so far at most; `difference`: minus the averaged weights, paired (Tango)",
     "noisy": "the last look with white noise of `noise` e^2/h on the curves",
@@ -79,7 +81,17 @@ def x0_error(bundle, pairs, rows, seed):
     truth, seeds = pairs.ldos[p, n].astype(np.float32), [s for s, in evaluate.noise_seeds(rows, 1, seed)]
     steps = [int(abs(np.log(diagnose.ratio(schedule) / level)).argmin()) for level in LEVELS]
     found = diagnose.predicted(bundle, pairs.conductance[p, n], truth, seeds, steps)
-    return {name: (((images - truth) / constants.image_std) ** 2).mean((0, 2, 3)) for name, images in found.items()}
+    unit = constants.spread(truth.shape[1])
+    return {name: (((images - truth) / unit) ** 2).mean((0, 2, 3)) for name, images in found.items()}
+
+
+def mean_image_error(pairs, train, rows, seed):
+    """Square error of the mean of the training images, train (M, 2), on `rows` (B, 2), in the unit of `x0_error`."""
+    (p, n), (q, m) = train.T, rows.T
+    mean = sum(pairs.ldos[p[part], n[part]].sum(axis=0, dtype=float) for part in np.array_split(np.arange(len(train)), 64))
+    unit = dataset.normalisation(pairs, train).spread(mean.shape[0])
+    errors = np.square((mean / len(train) - pairs.ldos[q, m]) / unit).mean((1, 2))
+    return {"error": float(errors.mean()), "error_interval": list(metrics.bootstrap(errors, np.mean, seed))}
 
 
 def last_weights(run, bundle):
@@ -119,7 +131,7 @@ def run_row(row, plan, folder, data, pairs, rows, first, report):
     """Train a row in `folder` and look at it; returns its part of the result, with the hits of each curve."""
     kept = folder / "row.json"
     if not kept.is_file():
-        if row.config.dataset.potentials != len(pairs.potentials):
+        if dataset.settings_hash(row.config) != pairs.sha256:
             data = generate.generate(row.config, folder / "data.h5", workers=1, report=lambda line: None)
         looks = learn.course(row.config, data, folder, plan["looks"], pairs, rows, report)
         hits = [look.pop("hits") for look in looks][-1]
@@ -128,6 +140,8 @@ def run_row(row, plan, folder, data, pairs, rows, first, report):
             "changes": row.changes, "config_sha256": digest(row.config), "parameters": meta["parameters"],
             **{key: meta[key] for key in ("step", "images")}, "looks": looks, "hits": hits,
             **closer_look(row.config, plan["noise"], folder, pairs, rows, first, hits)})
+        shutil.rmtree(folder / "run")
+        (folder / "data.h5").unlink(missing_ok=True)
     return json.loads(kept.read_text())
 
 
@@ -141,19 +155,22 @@ def pass_seconds(table):
 def run_ablations(config, data="data/laptop.h5", out="results/bench_ablations.json", curves=300, rows=None, plan=None, report=print):
     """Train the rows of a plan (a YAML file) that are not finished, or those named; writes `out` when all are.
 
-    curves: development configurations of a look. Returns the result, or None while rows are missing. Raises
-    SettingsError for a row that the plan does not have."""
+    curves: development configurations of a look. The length of a training is the plan's, whatever the preset says. Returns
+    the result, or None while rows are missing. Raises SettingsError for a row that the plan does not have, and for data
+    that are not those of the preset."""
     evaluate.check_use(out, curves=curves)
     plan, table = load_plan(config, plan)
     for name in rows or ():
         if name not in table:
             raise SettingsError(f"--rows {name}: no such row; there are {', '.join(table)}")
     pairs = dataset.load(data)
-    chosen = evaluate.choose(dataset.split(len(pairs.antidots), len(pairs.potentials), config.training.split, config.seed),
-                             "dev", curves, config.seed)
-    first, folders = next(iter(table)), {}
+    if pairs.sha256 != dataset.settings_hash(config):
+        raise SettingsError(f"{data} is not the dataset of preset {config.preset}: `qfp dataset --preset {config.preset}` makes it")
+    parts = dataset.split(len(pairs.antidots), len(pairs.potentials), config.training.split, config.seed)
+    chosen = learn.looked_at(parts, curves, config.seed)
+    first, folders, precision = next(iter(table)), {}, arithmetic(config.training.precision, "cpu")
     for name, row in table.items():
-        folders[name] = project_root() / "runs" / f"ablation-{digest(row.config, plan, pairs.sha256, len(chosen))[:12]}"
+        folders[name] = project_root() / "runs" / f"ablation-{digest(row.config, plan, pairs.sha256, len(chosen), precision)[:12]}"
         if rows is None or name in rows:
             report(f"{name}: {plan['passes']} gradient passes, {plan['looks']} looks at {len(chosen)} development curves; "
                    f"run in {folders[name].relative_to(project_root())}")
@@ -173,7 +190,9 @@ def run_ablations(config, data="data/laptop.h5", out="results/bench_ablations.js
             row["difference"] = differences(hits[name], hits[first])
     result = {"config_sha256": digest(config), "data_sha256": pairs.sha256, "split": config.training.split, "seed": config.seed,
               "curves": len(chosen), **plan, "threads": torch.get_num_threads(), "clock": race.clock("cpu"), "levels": LEVELS.tolist(),
-              "reference": first, "rows": found, "notes": NOTES}
+              "precision": precision, "torch": torch.__version__,
+              "mean_image": mean_image_error(pairs, parts["train"], chosen, config.seed), "reference": first, "rows": found,
+              "notes": NOTES}
     return evaluate.finished(out, result, folders.values(), as_markdown(result), report)
 
 

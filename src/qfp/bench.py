@@ -13,7 +13,7 @@ import torch
 
 from . import dataset, generate, geometry, green, sweep
 from . import device as model
-from .config import as_dict, digest, stream, write_atomic
+from .config import SettingsError, as_dict, digest, stream, write_atomic
 from .leads import lead_modes
 from .workers import processes
 
@@ -133,6 +133,8 @@ def solver(config, out, solves=24, widths=(20, 30, 50, 70), report=print):
 
     One solve is a (configuration, potential, field), amortised over a whole sweep; the dataset is generated for good,
     with 2 processes, into a folder that is removed. Kwant's time for it is extrapolated from solves in 2 processes."""
+    if Path(out).is_dir():
+        raise SettingsError(f"--out {out} is a folder: give the name of a file to write")
     device, P = config.device, config.dataset.potentials
     _, antidots = dataset.choose(config)
     N, F = len(antidots), device.field_points

@@ -35,6 +35,8 @@ BENCHMARKS = {
     "ablations": ("ablations", "run_ablations", "bench_ablations"),
     "train": ("race", "run_train", "bench_train"), "sample": ("race_sample", "run_sample", "bench_sample"),
 }
+BENCH_HELP = """learn: the book's is `--preset kettle`. ablations: calls with different --rows may run at the same time. train, sample: need
+package diffusers; bf16 only where the processor is fast in it. Times and memory of each are in README.md."""
 BENCH_OPTIONS = {"data": ("learn", "ablations"), "curves": ("learn", "ablations", "sample"), "rows": ("ablations",)}  # and whose
 
 
@@ -186,7 +188,7 @@ def bench(arguments):
     options = {key: value for key in BENCH_OPTIONS if (value := getattr(arguments, key)) is not None}
     for key in options:
         if what not in BENCH_OPTIONS[key]:
-            raise SettingsError(f"--{key} belongs to `qfp bench {' and '.join(BENCH_OPTIONS[key])}`, not to {what}")
+            raise SettingsError(f"--{key} belongs to `qfp bench {', '.join(BENCH_OPTIONS[key])}`, not to {what}")
     module, function, name = BENCHMARKS[what]
     getattr(importlib.import_module(f"qfp.{module}"), function)(config, out=arguments.out or f"results/{name}.json", **options)
 
@@ -206,8 +208,8 @@ def parser():
     top.add_argument("--version", action="version", version=f"qfp {__version__}")
     commands = top.add_subparsers(dest="command", required=True, metavar="COMMAND", parser_class=Parser)
 
-    def command(name, function, help, preset=True):
-        sub = commands.add_parser(name, help=help, description=help)
+    def command(name, function, help, preset=True, more=None):
+        sub = commands.add_parser(name, help=help, description=help, epilog=more)
         sub.set_defaults(function=function)
         if preset:
             sub.add_argument("--preset", default="laptop", help=f"{', '.join(PRESETS)} or a .yaml file (default laptop)")
@@ -283,10 +285,10 @@ def parser():
     sub.add_argument("--json", action="store_true")
 
     sub = command("bench", bench, "measure: the solver against Kwant, training steps and samples against diffusers' network, "
-                  "minutes of training to 95 percent, what each choice brings")
+                  "minutes of training to 95 percent, what each choice brings", more=BENCH_HELP)
     sub.add_argument("what", choices=BENCHMARKS)
-    sub.add_argument("--data", metavar="FILE", help="learn, ablations: default data/laptop.h5")
-    sub.add_argument("--out", metavar="FILE", help="default results/bench_ and the name, such as results/bench_solver.json")
+    sub.add_argument("--data", metavar="FILE", help="learn and ablations: default data/laptop.h5")
+    sub.add_argument("--out", metavar="FILE", help="default results/bench_NAME.json, which the book quotes, whatever the preset")
     sub.add_argument("--curves", type=int, help="learn (default 400), ablations (300): development curves decoded at each look; "
                      "sample: test curves on which bf16 is compared with fp32 (default 100)")
     sub.add_argument("--rows", nargs="+", metavar="ROW", help="ablations: train these rows of presets/ablations.yaml alone")

@@ -241,6 +241,8 @@ def _check(config, where):
          "network: grid_width must be above 32, the channels of the believed positions"),
         (diffusion.schedule in ("linear", "cosine"), "diffusion: schedule is 'linear' or 'cosine'"),
         (diffusion.prediction in ("epsilon", "v"), "diffusion: prediction is 'epsilon' or 'v'"),
+        (training.batch >= 1 and training.curve_batch >= 0,
+         "training: batch must be at least 1, and curve_batch not negative"),
         (training.split in ("config", "pair"), "training: split is 'config' or 'pair'"),
         (training.optimizer in ("adamw", "sam"), "training: optimizer is 'adamw' or 'sam'"),
         (training.time_sampling in ("uniform", "max2"), "training: time_sampling is 'uniform' or 'max2'"),

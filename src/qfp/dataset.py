@@ -209,6 +209,12 @@ class Normalisation:
     image_std: float  # [1/t]
     width: int  # sites across the wire, without the padding
 
+    def spread(self, length):
+        """Standard deviation [1/t] of the LDOS over the sites alone of wires of this length, without the padding."""
+        sites = self.width / length  # of the padded image
+        mean = self.image_mean / sites
+        return float(np.sqrt((self.image_std**2 + self.image_mean**2) / sites - mean**2))
+
     def curve(self, conductance):
         """Conductance (..., F) [e^2/h] to a float32 tensor (..., F)."""
         scaled = (np.asarray(conductance, np.float64) - self.curve_mean) / self.curve_std

@@ -158,6 +158,8 @@ def check_use(out, **numbers):
     for name, value in numbers.items():
         if value < 1:
             raise SettingsError(f"--{name.replace('_', '-')} {value}: must be 1 or more")
+    if Path(out).is_dir():
+        raise SettingsError(f"--out {out} is a folder: give the name of a file to write")
     decode.check_folder(Path(out).parent)
 
 

@@ -3,6 +3,8 @@
 As in `figures`, whose helpers they use: arrays to a Matplotlib figure, one function a figure; nothing is computed here.
 """
 
+from itertools import cycle
+
 import numpy as np
 from matplotlib.ticker import NullFormatter, PercentFormatter, ScalarFormatter
 
@@ -87,8 +89,9 @@ def against_change(panels):
     for ax, (title, lines) in zip(axes, panels.items(), strict=True):
         for (cause, (change, shares, names)), look in zip(lines.items(), LOOKS, strict=True):
             _points(ax, change, shares, (*look[:2], "none") if names else look, cause)
-            for x, y, name in zip(change, np.asarray(shares)[0], names or ()):
-                ax.annotate(name, (x, y), (4, 3), textcoords="offset points", fontsize=7.5, color=look[0])
+            places = cycle((((-4, 4), "right"), ((4, -10), "left"), ((4, 4), "left")))  # so that neighbours do not overlap
+            for x, y, name, (place, side) in zip(change, np.asarray(shares)[0], names or (), places):
+                ax.annotate(name, (x, y), place, textcoords="offset points", ha=side, fontsize=7.5, color=look[0])
         ax.set_xscale("log")
         ax.xaxis.set_major_formatter(ScalarFormatter())
         ax.set(title=title, xlabel="change of the curve, RMS [e²/h]", xticks=[0.01, 0.02, 0.05, 0.1, 0.2])

@@ -15,7 +15,7 @@ import torch
 
 from . import dataset, decode, evaluate
 from .checkpoint import CHECKPOINT, export, load_model
-from .config import SettingsError, as_dict, digest, project_root
+from .config import SettingsError, as_dict, digest, project_root, write_atomic
 from .precision import arithmetic
 from .train import Batches, train
 
@@ -49,6 +49,14 @@ def decoded(bundle, sampling, pairs, rows, seed, curves=None):
     return {**evaluate.scores(*answer, seed), "hits": {name: hit.tolist() for name, hit in evaluate.hits(*answer).items()}}
 
 
+def looked_at(parts, number, seed):
+    """Development rows (B, 2) that a look decodes. Raises SettingsError where the split of a small file leaves none."""
+    rows = evaluate.choose(parts, "dev", number, seed)
+    if len(rows) == 0:
+        raise SettingsError("the dataset is too small for development configurations: give one with more configurations")
+    return rows
+
+
 def course(config, data, folder, number, pairs, rows, report):
     """Train a preset for max_steps in `folder`/run, stopped `number` times to decode rows of pairs with the averaged weights.
 
@@ -61,8 +69,7 @@ def course(config, data, folder, number, pairs, rows, report):
         export(run, folder / "look", bf16=False)
         looks.append({**{key: meta[key] for key in ("step", "minutes", "images")},
                       **decoded(load_model(folder / "look.safetensors"), config.sampling, pairs, rows, config.seed)})
-        with diary.open("a") as file:
-            file.write(json.dumps(looks[-1]) + "\n")
+        write_atomic(diary, lambda file: file.write("".join(json.dumps(look) + "\n" for look in looks).encode()))
         report("{minutes:.1f} minutes, step {step}: ".format(**looks[-1])
                + f"within one site {evaluate.cell(looks[-1], 'within_1', '.1%')}, "
                f"exact {evaluate.cell(looks[-1], 'within_0', '.1%')}")
@@ -87,16 +94,18 @@ def run_learn(config, data="data/laptop.h5", out="results/bench_learn.json", cur
         raise SettingsError(f"training.max_steps {plan}: must be {LOOKS} or more, one step a look")
     config = dataclasses.replace(config, training=dataclasses.replace(config.training, minutes=0, max_steps=plan))
     pairs = dataset.load(data)
-    rows = evaluate.choose(dataset.split(len(pairs.antidots), len(pairs.potentials), config.training.split, config.seed),
-                           "dev", curves, config.seed)
-    folder = project_root() / "runs" / f"learn-{digest(as_dict(config), pairs.sha256, len(rows))[:12]}"
-    report(f"{plan} steps, {LOOKS} looks at {len(rows)} development curves; run in {folder.relative_to(project_root())}")
+    rows = looked_at(dataset.split(len(pairs.antidots), len(pairs.potentials), config.training.split, config.seed), curves,
+                     config.seed)
+    how = {"threads": torch.get_num_threads(), "precision": arithmetic(config.training.precision, "cpu")}  # minutes do not mix
+    folder = project_root() / "runs" / f"learn-{digest(as_dict(config), pairs.sha256, len(rows), how)[:12]}"
+    report(f"{plan} steps, whatever training.minutes says, {LOOKS} looks at {len(rows)} development curves; "
+           f"run in {folder.relative_to(project_root())}")
     looks = course(config, data, folder, LOOKS, pairs, rows, report)
     for row in looks:
         del row["hits"]
     result = {"config_sha256": digest(as_dict(config)), "data_sha256": pairs.sha256, "split": config.training.split,
-              "seed": config.seed, "curves": len(rows), "threads": torch.get_num_threads(),
-              "preset": config.preset, "precision": arithmetic(config.training.precision, "cpu"), "max_steps": plan, "batch": config.training.batch, "setup_s": setup_seconds(config, data),
+              "seed": config.seed, "curves": len(rows), **how,
+              "preset": config.preset, "max_steps": plan, "batch": config.training.batch, "setup_s": setup_seconds(config, data),
               "share": SHARE, "reached": reached(looks), "looks": looks, "torch": torch.__version__, "notes": NOTES,
               **as_dict(dataclasses.replace(config.sampling, samples=1))}
     first = result["reached"]["lower_bound"]

@@ -178,7 +178,8 @@ def run_memorisation(config, weights, data="data/laptop.h5", out="results/memori
             for name, number in (("test", curves), ("train", min(curves, TRAIN_CURVES)))}
     known = np.unique(parts["train"][:, 1])
     about |= {"curves": len(rows["test"]), "train_curves": len(rows["train"]), "potentials": len(pairs.potentials),
-              "training_images": len(parts["train"]), "training_share": len(known) / len(pairs.antidots), **as_dict(sampling)}
+              "training_images": len(parts["train"]), "training_share": len(known) / len(pairs.antidots),
+              **as_dict(dataclasses.replace(sampling, samples=1))}
     folder = project_root() / "runs" / f"memorisation-{digest(about, evaluate.BLOCK)[:12]}"
     report(f"{len(rows['test'])} test and {len(rows['train'])} training configurations against {len(parts['train'])} training "
            f"images; blocks in {folder.relative_to(project_root())}")

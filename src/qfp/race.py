@@ -15,11 +15,11 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from . import dataset, decode, evaluate, metrics, peer
+from . import dataset, evaluate, metrics, peer
 from .checkpoint import network_of
 from .config import as_dict, digest, progress_bar, stream
 from .diffusion import Schedule
-from .precision import keep_memory
+from .precision import fast_bf16, keep_memory
 from .train import Batches, average, closure_of, optimiser, supplied
 from .workers import processes
 
@@ -51,6 +51,11 @@ NOTES = {
 def best_device():
     """Where the race is run: a GPU if there is one."""
     return "cuda" if torch.cuda.is_available() else "cpu"
+
+
+def raced(device):
+    """The PRECISIONS that are worth a race: without the arithmetic for it, bf16 takes a processor ten times as long."""
+    return PRECISIONS if fast_bf16(device) else PRECISIONS[:1]
 
 
 def clock(device):
@@ -94,7 +99,8 @@ def ratio(slow, fast, seed):
 def about(config, device, **more):
     """What both results say of their making."""
     return {"config_sha256": digest(as_dict(config)), "preset": config.preset, "device": device, "clock": clock(device),
-            "threads": torch.get_num_threads(), "seed": config.seed, **more,
+            "processor": torch.cuda.get_device_name() if device == "cuda" else torch.backends.cpu.get_cpu_capability(),
+            "threads": torch.get_num_threads(), "seed": config.seed, "raced": list(raced(device)), **more,
             "versions": {"torch": torch.__version__, "diffusers": peer.library().__version__,
                          "python": platform.python_version()}, "notes": {**NOTES, "contestants": {**OURS, **PEERS}}}
 
@@ -184,14 +190,15 @@ def sizes(config):
 def run_train(config, out="results/bench_train.json", rounds=9, report=print):
     """Race training steps of our network and of its peers; writes `out` and returns what it holds."""
     peer.library()
-    decode.check_folder(Path(out).parent)
+    evaluate.check_use(out)
     device, (ours, widths) = best_device(), sizes(config)
+    report(f"on {device}, {' and '.join(raced(device))}")
     rows, steps = {}, {}
     imports = {mine: alone(None, None, None if mine else (), None, False, device)[1] for mine in (True, False)}
     for name in (*OURS, *PEERS):
         own = widths.get(name)
         rows[name] = {"parameters": ours if own is None else peer.parameters(network(name, config, own, False)), "widths": own}
-        for precision in PRECISIONS:
+        for precision in raced(device):
             tried = {plain: alone(name, config, own, precision, plain, device) for plain in (False, True)[: 1 + (own is not None)]}
             plain = min(tried, key=lambda plain: tried[plain][0])
             peak = min(peak for _, peak in tried.values())
@@ -206,21 +213,23 @@ def run_train(config, out="results/bench_train.json", rounds=9, report=print):
     for (name, precision), values in seconds.items():
         rows[name][precision] |= {"images_per_s": float(np.median(batch / values)), "seconds": values.tolist()}
     ratios = {name: {own: {precision: ratio(seconds[name, precision], seconds[own, precision], config.seed)
-                           for precision in PRECISIONS} for own in OURS} for name in PEERS}
+                           for precision in raced(device)} for own in OURS} for name in PEERS}
     result = about(config, device, batch=batch, rounds=rounds, contestants=rows, ratios=ratios)
     return evaluate.finished(Path(out), result, [], train_markdown(result), report)
 
 
 def train_markdown(result):
     """The tables of a bench_train.json in Markdown: each contestant, then ours against each peer."""
-    lines = [f"| network | parameters | {' | '.join(f'images/s, {p} | net GiB, {p}' for p in PRECISIONS)} |", "| --- " * 6 + "|"]
+    precisions = result["raced"]
+    lines = [f"| network | parameters | {' | '.join(f'images/s, {p} | net GiB, {p}' for p in precisions)} |",
+             "| --- " * (2 + 2 * len(precisions)) + "|"]
     for name, row in result["contestants"].items():
-        cells = [f"{row[p]['images_per_s']:.1f} | {row[p]['net_gib']:.2f}" for p in PRECISIONS]
+        cells = [f"{row[p]['images_per_s']:.1f} | {row[p]['net_gib']:.2f}" for p in precisions]
         lines.append(f"| {name} | {row['parameters']:,} | {' | '.join(cells)} |")
-    lines += ["", "| times as many images/s as | " + " | ".join(f"{own}, {p}" for own in OURS for p in PRECISIONS) + " |",
-              "| --- " * 5 + "|"]
+    lines += ["", "| times as many images/s as | " + " | ".join(f"{own}, {p}" for own in OURS for p in precisions) + " |",
+              "| --- " * (1 + len(OURS) * len(precisions)) + "|"]
     for name, row in result["ratios"].items():
-        lines.append(f"| {name} | {' | '.join(evaluate.cell(row[own][p], 'ratio', '.2f') for own in OURS for p in PRECISIONS)} |")
+        lines.append(f"| {name} | {' | '.join(evaluate.cell(row[own][p], 'ratio', '.2f') for own in OURS for p in precisions)} |")
     return "\n".join(lines)
 
 

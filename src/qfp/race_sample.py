@@ -29,8 +29,9 @@ def encoded(model, curves, precision):
         return model.encode(curves)
 
 
-def agreement(config, curves):
-    """Whether bf16 answers as fp32 does: `curves` unseen configurations, simulated afresh, one fast sample each."""
+def agreement(config, curves, precisions=race.PRECISIONS):
+    """Whether bf16 answers as fp32 does: `curves` unseen configurations, simulated afresh, one fast sample each. The weights,
+    stored in bf16, are the same for both."""
     bundle = load_model(config.weights)
     model, trained, constants, schedule, meta = bundle
     parts = dataset.split(trained.dataset.configurations, trained.dataset.potentials, trained.training.split, trained.seed)
@@ -38,20 +39,21 @@ def agreement(config, curves):
     pairs = simulate(trained, rows[:, 1])
     seeds = [row[0] for row in evaluate.noise_seeds(rows, 1, config.seed)]
     sampling, truth, images = config.sampling, pairs.antidots, {}
-    for precision in race.PRECISIONS:
+    for precision in precisions:
         parts = [evaluated(model, schedule, constants.curve(pairs.conductance[0, i : i + 32]), seeds[i : i + 32],
                            sampling.sampler, sampling.steps, precision) for i in range(0, len(rows), 32)]
         images[precision] = constants.ldos(torch.cat(parts))
     found = {p: decode.positions(ldos[:, None], trained.device)[:, 0] for p, ldos in images.items()}
     read = race.timed(lambda: decode.positions(images["fp32"][:, None], trained.device), "cpu") / len(rows)
-    hits = {p: evaluate.hits(trained.device, found[p], truth, images[p], pairs.ldos[0]) for p in race.PRECISIONS}
-    gap = np.abs(images["bf16"] - images["fp32"]) / constants.image_std
+    hits = {p: evaluate.hits(trained.device, found[p], truth, images[p], pairs.ldos[0]) for p in precisions}
+    alike = {"curves": len(rows), **{p: {name: float(values.mean()) for name, values in hits[p].items()} for p in precisions}}
+    if "bf16" in precisions:
+        gap = np.abs(images["bf16"] - images["fp32"]) / constants.spread(trained.device.length)
+        alike |= {"same_antidots": int((found["bf16"] == found["fp32"]).all((1, 2)).sum()),
+                  "largest_difference": float(gap.max()), "rms_difference": float(np.sqrt(np.square(gap).mean())),
+                  "difference": metrics.differences(hits["bf16"], hits["fp32"])}
     return {"weights": Path(config.weights).stem, "weights_sha256": evaluate.weights_hash(config.weights),
-            "config_sha256": digest(meta["config"]), "read_s": read, "precisions": {
-                "curves": len(rows), "same_antidots": int((found["bf16"] == found["fp32"]).all((1, 2)).sum()),
-                "largest_difference": float(gap.max()), "rms_difference": float(np.sqrt(np.square(gap).mean())),
-                **{p: {name: float(values.mean()) for name, values in hits[p].items()} for p in race.PRECISIONS},
-                "difference": metrics.differences(hits["bf16"], hits["fp32"])}}
+            "config_sha256": digest(meta["config"]), "read_s": read, "precisions": alike}
 
 
 def run_sample(config, out="results/bench_sample.json", curves=100, rounds=5, report=print):
@@ -62,10 +64,13 @@ def run_sample(config, out="results/bench_sample.json", curves=100, rounds=5, re
     peer.library()
     evaluate.check_use(out, curves=curves)
     quoted = evaluate.read_result(config.weights, "samplers")
-    judged = agreement(config, curves)
-    report(f"bf16 finds the antidots of fp32 on {judged['precisions']['same_antidots']} of {judged['precisions']['curves']} curves")
-    keep_memory()
     device, widths, sampling = race.best_device(), race.sizes(config)[1], config.sampling
+    precisions = race.raced(device)
+    report(f"on {device}, {' and '.join(precisions)}")
+    judged = agreement(config, curves, precisions)
+    if "bf16" in precisions:
+        report("bf16 finds the antidots of fp32 on {same_antidots} of {curves} curves".format(**judged["precisions"]))
+    keep_memory()
     schedule = Schedule(config.diffusion.steps, config.diffusion.schedule, config.diffusion.prediction)
     samplers = {f"ancestral {schedule.steps}": ("ancestral", schedule.steps),
                 f"{sampling.sampler} {sampling.steps}": (sampling.sampler, sampling.steps)}
@@ -76,7 +81,7 @@ def run_sample(config, out="results/bench_sample.json", curves=100, rounds=5, re
         rows[name] = {"parameters": peer.parameters(models[0]), "widths": own}
         for batch, steps in STRETCH.items():
             y, seeds = torch.randn(batch, config.device.field_points, device=device), range(batch)
-            for precision in race.PRECISIONS:
+            for precision in precisions:
                 def call(model, sampler, y=y, seeds=seeds, steps=steps, precision=precision):
                     return lambda: evaluated(model, schedule, y, seeds, sampler, steps, precision)
 
@@ -94,14 +99,14 @@ def run_sample(config, out="results/bench_sample.json", curves=100, rounds=5, re
             row[title] = {"curve_s": float(np.median(cost[name, precision, batch, title])),
                           "seconds": cost[name, precision, batch, title].tolist()}
     ratios = {name: {title: {str(batch): {p: race.ratio(cost[name, p, batch, title], cost["ours", p, batch, title], config.seed)
-                                          for p in race.PRECISIONS} for batch in STRETCH} for title in samplers}
+                                          for p in precisions} for batch in STRETCH} for title in samplers}
               for name in race.PEERS}
     slow, fast = samplers
     model, y = race.network("ours", config, None, False).to(device).eval(), torch.randn(1, config.device.field_points, device=device)
     whole = {p: {"curve_s": race.timed(lambda: evaluated(model, schedule, y, range(1), *samplers[slow], p), device),
-                 "stretch_s": rows["ours"][p]["1"][slow]["curve_s"]} for p in race.PRECISIONS}
+                 "stretch_s": rows["ours"][p]["1"][slow]["curve_s"]} for p in precisions}
     ratios["ours"] = {f"{slow} to {fast}": {str(batch): {p: race.ratio(cost["ours", p, batch, slow], cost["ours", p, batch, fast],
-                                                                  config.seed) for p in race.PRECISIONS} for batch in STRETCH}}
+                                                                  config.seed) for p in precisions} for batch in STRETCH}}
     result = {**judged, **race.about(config, device, rounds=rounds, stretch=STRETCH, samplers=list(samplers)),
               "config_sha256": judged["config_sha256"], "contestants": rows, "ratios": ratios, "whole": whole,
               "accuracy": {title: quoted["rows"][title] for title in samplers if title in quoted.get("rows", {})}}
@@ -114,11 +119,12 @@ def sample_markdown(result):
     lines = []
     for batch in map(str, result["stretch"]):
         lines += ["", f"{batch} at a time", "", "| network | " + " | ".join(
-            f"{title}, {p} [s]" for title in result["samplers"] for p in race.PRECISIONS) + " |", "| --- " * 5 + "|"]
+            f"{title}, {p} [s]" for title in result["samplers"] for p in result["raced"]) + " |",
+                  "| --- " * (1 + len(result["samplers"]) * len(result["raced"])) + "|"]
         for name, row in result["contestants"].items():
             cells = []
             for title in result["samplers"]:
-                for p in race.PRECISIONS:
+                for p in result["raced"]:
                     times = f" ({evaluate.cell(result['ratios'][name][title][batch][p], 'ratio', '.2f')})" if name != "ours" else ""
                     cells.append(f"{row[p][batch][title]['curve_s']:.3g}{times}")
             lines.append(f"| {name} | {' | '.join(cells)} |")

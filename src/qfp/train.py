@@ -176,7 +176,7 @@ def prepare_folder(out, resume):
     found = (out / checkpoint.CHECKPOINT).is_file()
     if resume and not found:
         raise SettingsError(f"nothing to resume in {out}: it holds no {checkpoint.CHECKPOINT}")
-    if not resume and out.exists() and (not out.is_dir() or any(out.iterdir())):
+    if not resume and out.exists() and not (out.is_dir() and all(path.suffix == ".tmp" for path in out.iterdir())):
         raise SettingsError(f"{out} exists already: give --resume to go on with it, or another --out")
     out.mkdir(parents=True, exist_ok=True)
 
@@ -250,7 +250,7 @@ def train(config, data_path, out, resume=False, init=None, report=print, device=
     supply = supplied(batches, step, device)
     model.train()
     with checkpoint.held_interrupt() as interrupted:  # within a step, weights and optimiser do not belong together
-        while (progress := share_done(training, step, minutes)) < 1 and step != stop:
+        while (progress := share_done(training, step, minutes)) < 1 and (stop is None or step < stop):
             rate = learning_rate(training, step, progress)
             for group in base.param_groups:
                 group["lr"] = rate
