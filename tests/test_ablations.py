@@ -1,14 +1,16 @@
 """Short trainings that differ in one setting: what a row changes, what it costs, how it is resumed and compared."""
 
+import dataclasses
 import json
+from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 import yaml
-from test_train import pairs, tiny  # noqa: F401
+from test_train import tiny, toy_pairs
 
-from qfp import ablations, checkpoint, diffusion, generate
+from qfp import ablations, checkpoint, dataset, diffusion, evaluate, generate, race
 from qfp.config import SettingsError, as_dict, load_preset
 
 PLAN = {"passes": 4, "looks": 2, "noise": 0.05, "rows": {
@@ -24,6 +26,16 @@ def plan(tmp_path):
         return path
 
     return write
+
+
+@pytest.fixture
+def pairs(monkeypatch):
+    """Toy pairs, found in any dataset file but in one that a row has made for itself: it holds the first potential alone."""
+    pairs = dataclasses.replace(toy_pairs(100), sha256=dataset.settings_hash(tiny()))
+    one = dataclasses.replace(pairs, **{name: getattr(pairs, name)[:1] for name in ("potentials", "conductance", "ldos")})
+    monkeypatch.setattr(dataset, "load", lambda path: pairs if Path(path).name == "toy.h5" else one)
+    monkeypatch.setattr("qfp.train.preview", lambda *_: {})  # a picture that nobody looks at
+    return pairs
 
 
 def test_every_row_of_the_table_changes_what_it_says_and_no_more():
@@ -52,54 +64,189 @@ def test_a_row_that_is_no_change_is_refused_by_name(plan, change, message):
         ablations.load_plan(tiny(), plan(rows={"plain": {}, "off": change}))
 
 
-def test_rows_are_trained_compared_and_resumed(pairs, plan, tmp_path, monkeypatch):  # noqa: F811
+# --- rows that are not trained
+
+
+HITS = {  # within one site, by network and curve
+    "plain": "110000", "sam": "111000", "noise": "100000", "one": "011111",
+    "plain, last": "000000", "sam, last": "111001", "noise, last": "000000", "one, last": "110111"}
+
+
+def scored(hits):
+    """What `learn.decoded` says of six curves with these hits, none of them exact."""
+    found = {"within_0": [False] * 6, "within_1": [hit == "1" for hit in hits], "r_high": [False] * 6}
+    row = {"n": 6, "r_median": 0.5, "r_median_interval": [0.4, 0.6], "hits": found}
+    return row | {key: value for name, values in found.items() for key, value in evaluate.share(name, values).items()}
+
+
+@pytest.fixture
+def faked(pairs, plan, monkeypatch, tmp_path):
+    """Runs the plan without training; a network is its row's name, and what it hits stands in HITS. Returns the function and
+    what it saw: {'trained': [(row, data)], 'made': [(row, potentials)], 'asked': {(network, what): (rows, curves)}}."""
+    table, seen = ablations.load_plan(tiny(), plan())[1], {"trained": [], "made": [], "asked": {}}
+
+    def name_of(config):
+        return next(name for name, row in table.items() if row.config == config)
+
+    def course(config, data, folder, number, *_):
+        name, steps = name_of(config), config.training.max_steps
+        seen["trained"].append((name, Path(data).name))
+        (folder / "run").mkdir(parents=True, exist_ok=True)
+        (folder / "look.json").write_text(json.dumps({"name": name, "parameters": 1, "step": steps, "images": 4 * steps}))
+        return [{"step": steps * k // number, **scored(HITS[name] if k == number else "000000")} for k in range(1, number + 1)]
+
+    def decoded(network, sampling, pairs, rows, seed, curves=None):
+        what = "noisy" if curves is not None else "last" if network.endswith("last") else "first_potential"
+        seen["asked"][network, what] = rows, curves
+        return scored(HITS[network])
+
+    def generated(config, out, **_):
+        seen["made"].append((name_of(config), config.dataset.potentials))
+        out.parent.mkdir(parents=True, exist_ok=True)
+        out.write_text("data")
+        return out
+
     monkeypatch.setattr(ablations, "project_root", lambda: tmp_path)
-    monkeypatch.setattr(generate, "generate", lambda config, out, **_: out)  # the toy pairs are found in any file
-    lines, out = [], tmp_path / "ablations.json"
-    arguments = {"data": "toy.h5", "out": out, "curves": 3, "plan": plan(), "report": lines.append}
+    monkeypatch.setattr(ablations.learn, "course", course)
+    monkeypatch.setattr(ablations.learn, "decoded", decoded)
+    monkeypatch.setattr(generate, "generate", generated)
+    monkeypatch.setattr(checkpoint, "load_model", lambda path: json.loads(path.with_suffix(".json").read_text())["name"])
+    monkeypatch.setattr(ablations, "last_weights", lambda run, network: f"{network}, last")
+    monkeypatch.setattr(ablations, "x0_error", lambda *_: {"given": np.full(6, 0.5), "null": np.ones(6)})
+    monkeypatch.setattr(race, "trainee", lambda name, config, *_: name_of(config))
+    monkeypatch.setattr(race, "take_turns", lambda steps, rounds, device: {  # a median of 2 s a step, with SAM of 5 s
+        name: np.array([90.0, 0.0, 5.0 if network == "sam" else 2.0]) for name, network in steps.items()})
+    return lambda **options: ablations.run_ablations(tiny(), **{
+        "data": "toy.h5", "out": tmp_path / "ablations.json", "plan": plan(), "report": str, **options}), seen
+
+
+def test_finished_rows_are_kept_and_one_potential_gets_data_of_its_own(faked, tmp_path):
+    run, seen = faked
+    assert run(rows=["sam"]) is None and run(rows=["one", "sam"]) is None
+    assert sorted(path.name for path in tmp_path.glob("runs/*/*")) == 2 * ["look.json"] + 2 * ["row.json"], "and nothing else"
+    assert list(run()["rows"]) == list(PLAN["rows"]) and seen["made"] == [("one", 1)]
+    assert seen["trained"] == [("sam", "toy.h5"), ("one", "data.h5"), ("plain", "toy.h5"), ("noise", "toy.h5")]
+
+
+def test_a_difference_is_the_row_minus_the_first_and_the_last_weights_minus_the_averaged_ones(faked):
+    rows = faked[0]()["rows"]
+    assert [name for name in rows if "difference" in rows[name]] == ["sam", "noise", "one"]
+    found = {name: row["difference"] for name, row in rows.items() if name != "plain"}
+    found |= {f"{name}, last": row["last_weights"]["difference"] for name, row in rows.items()}
+    more = {"sam": 1, "noise": -1, "one": 3, "plain, last": -2, "sam, last": 1, "noise, last": -1, "one, last": 0}  # of six hits
+    for name, curves in more.items():
+        assert found[name]["within_1"] == pytest.approx(curves / 6) and found[name]["within_0"] == 0, name
+        low, high = found[name]["within_1_interval"]
+        assert low < curves / 6 < high and (low + high) * curves >= 0, name
+
+
+def test_the_further_looks_are_at_noisy_curves_and_at_the_first_potential(faked, pairs):
+    run, seen = faked
+    rows, asked = run()["rows"], seen["asked"]
+    assert {name: [key for key in ("noisy", "first_potential") if key in row] for name, row in rows.items()} == {
+        "plain": ["noisy", "first_potential"], "sam": [], "noise": ["noisy"], "one": ["first_potential"]}
+    chosen, curves = asked["plain, last", "last"]
+    assert set(chosen[:, 0]) == {0, 1} and curves is None
+    for network in ("plain", "one"):
+        same, curves = asked[network, "first_potential"]
+        assert curves is None and (same == np.stack([np.zeros(6), chosen[:, 1]], axis=1)).all()
+    noise = [asked[network, "noisy"][1] - pairs.conductance[chosen[:, 0], chosen[:, 1]] for network in ("plain", "noise")]
+    assert (noise[0] == noise[1]).all() and all((asked[network, "noisy"][0] == chosen).all() for network in ("plain", "noise"))
+    np.testing.assert_allclose([noise[0].mean(), noise[0].std()], [0, PLAN["noise"]], atol=0.008)  # 384 numbers: 3 sigma and 4
+    assert abs(np.corrcoef(noise[0]) - np.eye(6)).max() < 0.5, "each curve has its own"
+
+
+def test_a_pass_costs_what_the_clock_says_and_a_step_of_sam_is_two(faked):
+    result = faked[0]()
+    assert {name: row["pass_s"] for name, row in result["rows"].items()} == {"plain": 2, "sam": 2.5, "noise": 2, "one": 2}
+    assert [look["minutes"] * 60 for look in result["rows"]["plain"]["looks"]] == [2 * 2, 4 * 2]
+    minutes, scores = ablations.lines(result)["sam"]
+    np.testing.assert_allclose(60 * minutes, [5, 10])
+    low, high = evaluate.share("within_1", [True] * 3 + [False] * 3)["within_1_interval"]
+    np.testing.assert_allclose(scores["both antidots within 1 site"][:, 1], [0.5, low, high])
+    table = ablations.as_markdown(result).splitlines()
+    assert len(table) == 2 + len(PLAN["rows"]) and "| 50.0% (+16.7%, " in table[3] and "| 16.7% (-16.7%, " in table[4]
+
+
+def test_what_cannot_be_compared_is_refused(faked, pairs, monkeypatch):
+    run, seen = faked
     with pytest.raises(SettingsError, match="--rows lion: no such row; there are plain, sam, noise, one"):
-        ablations.run_ablations(tiny(), rows=["lion"], **arguments)
+        run(rows=["lion"])
+    for unfit, message in ((dataclasses.replace(pairs, sha256="0" * 64), "toy.h5 is not the dataset of preset smoke"),
+                           (dataclasses.replace(toy_pairs(8), sha256=pairs.sha256), "too small for development configurations")):
+        monkeypatch.setattr(dataset, "load", lambda path, unfit=unfit: unfit)
+        with pytest.raises(SettingsError, match=message):
+            run()
+    assert not seen["trained"]
+
+
+# --- rows that are
+
+
+def test_rows_are_trained_and_a_stopped_one_goes_on(pairs, plan, tmp_path, monkeypatch):
+    trained, looked, train, error = [], [], ablations.learn.train, ablations.x0_error
+
+    def watched(config, data, run, resume, stop, **options):
+        trained.append((config.dataset.potentials, Path(data).name, resume, stop))
+        if len(trained) == 2:
+            raise KeyboardInterrupt  # between two looks
+        return train(config, data, run, resume=resume, stop=stop, **options)
+
+    def error_of(*arguments):
+        looked.append(len(trained))
+        if len(looked) == 1:
+            raise KeyboardInterrupt  # after the last one
+        return error(*arguments)
+
+    monkeypatch.setattr(ablations, "project_root", lambda: tmp_path)
+    monkeypatch.setattr(ablations.learn, "train", watched)
+    monkeypatch.setattr(ablations, "x0_error", error_of)
+    monkeypatch.setattr(ablations, "ROUNDS", 1)
+    monkeypatch.setattr(generate, "generate", lambda config, out, **_: out)
+    lines, out = [], tmp_path / "ablations.json"
+    arguments = {"data": "toy.h5", "out": out, "curves": 3, "report": lines.append,
+                 "plan": plan(rows={name: PLAN["rows"][name] for name in ("plain", "sam", "one")})}
+    for _ in range(2):
+        with pytest.raises(KeyboardInterrupt):
+            ablations.run_ablations(tiny(), rows=["sam"], **arguments)
     assert ablations.run_ablations(tiny(), rows=["sam"], **arguments) is None and not out.exists()
-    assert lines[-1] == "not trained yet: plain, noise, one"
+    assert lines[-1] == "not trained yet: plain, one"
     kept = json.loads(next(tmp_path.glob("runs/*/row.json")).read_text())
     result = ablations.run_ablations(tiny(), **arguments)
     assert result == json.loads(out.read_text()) and not [*tmp_path.glob("runs/*")]
+    assert trained == [(2, "toy.h5", False, 1), *[(2, "toy.h5", True, 2)] * 2, (2, "toy.h5", False, 2), (2, "toy.h5", True, 4),
+                       (1, "data.h5", False, 2), (1, "data.h5", True, 4)]
+    assert looked == [3, 3, 5, 7], "once a row, and once more for the one that was stopped there"
     rows = result["rows"]
-    assert {name: row["step"] for name, row in rows.items()} == {"plain": 4, "sam": 2, "noise": 4, "one": 4}
+    assert {name: row["step"] for name, row in rows.items()} == {"plain": 4, "sam": 2, "one": 4}
     looks = [{**look, "minutes": 0} for row in (rows["sam"], kept) for look in row["looks"]]
     assert looks[:2] == looks[2:] and rows["sam"]["images"] == rows["plain"]["images"] / 2
-    assert [look["step"] for look in rows["plain"]["looks"]] == [2, 4] and "difference" not in rows["plain"]
-    assert {name: [key for key in ("noisy", "first_potential") if key in row] for name, row in rows.items()} == {
-        "plain": ["noisy", "first_potential"], "sam": [], "noise": ["noisy"], "one": ["first_potential"]}
+    assert [look["step"] for look in rows["plain"]["looks"]] == [2, 4] and result["curves"] == 3
     for row in rows.values():
-        assert "hits" not in row and row["last_weights"]["n"] == row["looks"][-1]["n"] == result["curves"]
-        assert row["last_weights"]["difference"]["within_1"] == pytest.approx(
-            row["last_weights"]["within_1"] - row["looks"][-1]["within_1"])
+        assert "hits" not in row and row["last_weights"]["n"] == row["looks"][-1]["n"] == 3 and row["pass_s"] > 0
         for kind in ("given", "null"):
             low, high = row["x0_error"][f"{kind}_interval"]
             assert 0 < low <= row["x0_error"][kind] <= high
-    assert rows["sam"]["difference"]["within_1"] == pytest.approx(
-        rows["sam"]["looks"][-1]["within_1"] - rows["plain"]["looks"][-1]["within_1"])
-    assert len(ablations.as_markdown(result).splitlines()) == 2 + len(rows)
-    minutes, scores = ablations.lines(result)["sam"]
-    np.testing.assert_allclose(60 * minutes, np.array([1, 2]) * 2 * rows["sam"]["pass_s"])  # a step is two passes
-    assert (scores["both exact"][1] <= scores["both exact"][2]).all() and 0 < rows["plain"]["pass_s"]
+    assert 0 < result["mean_image"]["error_interval"][0] <= result["mean_image"]["error"]
 
 
-def test_the_error_of_a_network_that_answers_nothing_is_that_of_the_mean_image(pairs):  # noqa: F811
-    """v = 0 predicts sqrt(alpha_bar) x_t: at σ/α of 5 to 40 nearly the mean, off by the images' variance."""
-    config = tiny()
-    normal = ablations.dataset.normalisation(pairs, np.array([(0, n) for n in range(20)]))
+def test_errors_are_in_units_of_the_spread_over_the_sites(pairs):
+    """v = 0 predicts sqrt(alpha_bar) x_t: at σ/α of 5 to 40 nearly the mean, which is that of the padded image."""
+    config, train, rows = tiny(), np.array([(p, n) for p in (0, 1) for n in range(20)]), np.array([(0, n) for n in range(20, 28)])
+    normal = dataset.normalisation(pairs, train)
     model = checkpoint.network_of(config).eval()  # its last layer starts at 0
     schedule = diffusion.Schedule(config.diffusion.steps, "cosine", "v")
-    rows = np.array([(0, n) for n in range(8)])
     errors = ablations.x0_error((model, config, normal, schedule, {}), pairs, rows, 0)
-    variance = (((pairs.ldos[0, :8].astype(float) - normal.image_mean) / normal.image_std) ** 2).mean((1, 2))
+    known, images = pairs.ldos[:, :20].astype(float), pairs.ldos[0, 20:28].astype(float)
+    assert known.std() < 0.9 * normal.image_std, "the padding adds to it"
     assert (errors["given"] == errors["null"]).all()
-    np.testing.assert_allclose(errors["given"], variance, rtol=0.1)
+    np.testing.assert_allclose(errors["given"], (((images - normal.image_mean) / known.std()) ** 2).mean((1, 2)), rtol=0.1)
+    mean = ablations.mean_image_error(pairs, train, rows, 0)
+    each = (((images - known.mean((0, 1))) / known.std()) ** 2).mean((1, 2))
+    assert mean["error"] == pytest.approx(each.mean(), rel=1e-6) and each.min() < mean["error_interval"][0] < mean["error"]
 
 
-def test_the_last_weights_are_not_the_averaged_ones(pairs, tmp_path):  # noqa: F811
+def test_the_last_weights_are_not_the_averaged_ones(pairs, tmp_path):
     config = tiny(max_steps=3)
     ablations.learn.train(config, "toy.h5", tmp_path / "run", report=str)
     checkpoint.export(tmp_path / "run", tmp_path / "look", bf16=False)

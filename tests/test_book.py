@@ -10,7 +10,7 @@ import pytest
 import yaml
 
 from qfp import pages
-from qfp.config import SettingsError
+from qfp.config import SettingsError, as_dict, digest, load_preset
 
 ROOT = Path(__file__).parents[1]
 CONFIG = yaml.safe_load((ROOT / "_config.yml").read_text())
@@ -69,6 +69,14 @@ def test_results_belong_to_the_shipped_weights(path):
         if name in shipped or name == values.get("weights"):
             weights = (ROOT / "models" / f"{name}.safetensors").read_bytes()
             assert row["weights_sha256"] == hashlib.sha256(weights).hexdigest(), f"{path.name} was measured with other {name}"
+
+
+@pytest.mark.parametrize("name", ["learn", "ablations", "train", "sample"])
+def test_benchmarks_belong_to_a_preset_as_it_is(name):
+    """What the book quotes was not measured with other settings, such as those of another preset."""
+    values = json.loads((ROOT / "results" / f"bench_{name}.json").read_text())
+    presets = {digest(as_dict(load_preset(name))): name for name in ("kettle", "laptop")}
+    assert presets.get(values["config_sha256"]) == values.get("preset", "laptop")
 
 
 def defined(name):

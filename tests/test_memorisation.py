@@ -103,6 +103,12 @@ def test_the_result(known):
         assert rows[name]["closer"] == rows[name]["ahead"] == 0 and rows[name]["copied"] == rows[name]["wrong_trained"] == 1
         assert rows[name]["neighbour_distance"] < 1e-9 and rows[name]["sites"]["neighbour_to_answer"][0] == 8
     assert rows["no_curve"]["nearest_trained"] == 1, "its images are training images, in a file that holds others, too"
+    pairs, train = known[0], dataset_train(known[0])
+    parts = evaluate.dataset.split(len(pairs.antidots), 2, "config", CONFIG.seed)
+    for name, part in {"test": "test", "train": "train", "no_curve": "test"}.items():  # each beside its own truths' neighbours
+        between = [memorisation.rms(pairs.ldos[:, train[train != n]], pairs.ldos[p, n]).min()
+                   for p, n in evaluate.choose(parts, part, 8, CONFIG.seed)]
+        np.testing.assert_allclose(result["values"][name]["between"], np.array(between) / result["ldos_std"], atol=1e-5)
     assert result["exceptions"] == [] and len(result["values"]["test"]["truth"]) == 8
     assert set(result["examples"]) == {"median", "largest", "train", "no_curve"} and len(result["examples"]["train"]["curve"]) == 64
 
@@ -126,6 +132,20 @@ def test_wrong_answers_and_the_training_set(known):
     wrong = metrics.within(geometry.canonical(pairs.antidots[[*train[:3], rows[0, 1]]], device), pairs.antidots[rows[:, 1]], device) > 0
     assert row["wrong_trained"] == pytest.approx(np.array([1, 1, 1, 0])[wrong].mean()) and wrong[:3].all()
     np.testing.assert_allclose(values["copy"][:3], 0, atol=1e-9)
+
+
+def test_other_potentials_are_those_of_the_truth_without_itself(known):
+    """Truths under three potentials, images between them and the next one: by brute force."""
+    pairs, train = known[0], dataset_train(known[0])
+    ldos = np.concatenate([pairs.ldos, 0.9 * pairs.ldos[:1] + 0.01]).astype(np.float16)
+    rows = np.array([(p, n) for p in range(3) for n in train[:4]])
+    truth = ldos[rows[:, 0], rows[:, 1]].astype(float)
+    images = 0.8 * truth + 0.2 * ldos[(rows[:, 0] + 1) % 3, rows[:, 1]]
+    near = memorisation.nearest_images(ldos, train, images)
+    row, _ = memorisation.compared(dataclasses.replace(pairs, ldos=ldos), rows, train, images, near, near, 0.03)
+    means = [np.mean([np.sqrt(np.square(ldos[q, n] - image).mean()) for q in range(3) if q != p]) / 0.03
+             for (p, n), image in zip(rows, truth)]
+    assert min(means) > 0 and row["potential_distance"] == pytest.approx(np.median(means)) and row["own_potential"] == 1
 
 
 def test_what_has_no_meaning_is_refused(known):
