@@ -92,7 +92,7 @@ def run_learn(config, data="data/laptop.h5", out="results/bench_learn.json", cur
     plan = config.training.max_steps or STEPS
     if plan < LOOKS:
         raise SettingsError(f"training.max_steps {plan}: must be {LOOKS} or more, one step a look")
-    config = dataclasses.replace(config, training=dataclasses.replace(config.training, minutes=0, max_steps=plan))
+    config = dataclasses.replace(config, training=dataclasses.replace(config.training, minutes=0.0, max_steps=plan))
     pairs = dataset.load(data)
     rows = looked_at(dataset.split(len(pairs.antidots), len(pairs.potentials), config.training.split, config.seed), curves,
                      config.seed)
