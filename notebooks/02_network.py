@@ -72,7 +72,7 @@ chosen = list(dict.fromkeys(parts["train"][:, 1].tolist()))[: config.notebook_co
 pairs = simulate(trained, chosen, potentials=(0,))
 x0 = constants.image(pairs.ldos[0, :1].astype(np.float32))  # (1, 1, 60, 60), zero mean and unit variance over the dataset
 
-# %% mystnb={"figure": {"caption": "The forward process on one training image, with the schedule of the shipped weights. Steps are counted from 1; below them the ratio of noise to signal. From about 5 on the image no longer tells which wire it is, and only the curve can.", "name": "network-forward"}, "image": {"alt": "Six images of the same wire with growing noise: the interference pattern and the two antidots, outlined, drown in it."}}
+# %% mystnb={"figure": {"caption": "The forward process on one training image, with the schedule of the shipped weights. Steps are counted from 1; below them the ratio of noise to signal. Somewhere between 5 and 20 the image stops telling which wire it is, and then only the curve can.", "name": "network-forward"}, "image": {"alt": "Six images of the same wire with growing noise: the interference pattern and the two antidots, outlined, drown in it."}}
 times = torch.tensor([0, 199, 399, 599, 799, 999]) * schedule.steps // 1000
 noise = step_noise((1, 60, 60), [config.seed] * len(times), 0).float()
 noisy = schedule.q_sample(x0.expand(len(times), -1, -1, -1), times, noise)
@@ -196,23 +196,26 @@ figures_network.training_log(np.array([entry["minutes"] for entry in losses]), l
 # %% [markdown]
 # ## From nothing to 95 %
 #
-# How long must a reader train? `qfp bench learn` trains this network for a fixed number of steps and stops ten times to
-# decode development curves, one sample each. The steps and scores are the same on any machine, the minutes are not: they
-# count training alone, without the making of the data (README) and the time to load it, printed below.
+# How long must a reader train? `qfp bench learn --preset kettle` trains this network for a fixed number of steps and stops ten
+# times to decode development curves, one sample each. The preset `kettle` is `laptop` but for its training: fewer images a step,
+# at a higher learning rate. A short training has to learn to read curves above all, and the further curves that teach it this,
+# as many a step as before, cost little beside images. Steps are the same on any machine and scores nearly; the minutes are not.
+# They count training alone, without the making of the data (README) and the time to load it, printed below.
 
-# %% mystnb={"figure": {"caption": "A short training of the network of the preset `laptop`, from random weights (results/bench_learn.json). Shares of development curves, configurations that are not in training, with 95 % intervals. Dashed: 95 %. The learning rate falls over the last fifth.", "name": "network-learning"}, "image": {"alt": "Three rising curves of shares against minutes of training: both antidots within one site rises first and reaches nearly 1, exact positions follow, pattern correlation of at least 0.95 stays near 0 in so short a time."}}
+# %% mystnb={"figure": {"caption": "A short training of the network, from random weights (results/bench_learn.json). Shares of development curves, configurations that are not in training, with 95 % intervals. Dashed: 95 %. The learning rate falls over the last fifth.", "name": "network-learning"}, "image": {"alt": "Three rising curves of shares against minutes of training: both antidots within one site rises first and reaches nearly 1, exact positions follow, pattern correlation of at least 0.95 stays near 0 in so short a time."}}
 path = result_file("bench_learn")
 course = json.loads(path.read_text()) if path.is_file() else None
-figures_network.learning(*learn.lines(course), course["share"]) if course else print("no results: `qfp bench learn` makes them")
+figures_network.learning(*learn.lines(course), course["share"]) if course else print("no results: `qfp bench learn --preset kettle` makes them")
 
 # %%
 if course:
     last = course["looks"][-1]
-    print(f"{course['max_steps']:,} steps with {course['threads']} thread(s), {last['minutes']:.1f} minutes; "
+    print(f"preset {course['preset']}: {course['max_steps']:,} steps of {course['batch']} images with {course['threads']} thread(s) "
+          f"in {course['precision']}, {last['minutes']:.1f} minutes; "
           f"loading and interpolating took {course['setup_s']:.0f} s before")
+    names = {"share": "reached", "lower_bound": "surpassed by the whole interval"}
     for what, found in course["reached"].items():
-        name = what.replace("_", " ")
-        print(f"{name} at {course['share']:.0%} within one site: "
+        print(f"{course['share']:.0%} within one site {names[what]}: "
               + (f"after {found['minutes']:.1f} minutes, {found['images']:,} images" if found else "not reached"))
     print("at the end: " + ", ".join(f"{label} {values[0, -1]:.1%} ({values[1, -1]:.1%} to {values[2, -1]:.1%})"
                                      for label, values in learn.lines(course)[1].items()))
@@ -234,8 +237,9 @@ if course:
 
 # %%
 if course:
-    print(f"qfp train --preset laptop --out runs/kettle --set training.minutes=0 --set training.max_steps={course['max_steps']}\n"
-          "qfp export runs/kettle models/kettle\nqfp decode notebooks/curves/test.csv --weights kettle")
+    name = course["preset"]
+    print(f"qfp train --preset {name} --data data/laptop.h5 --out runs/{name}\nqfp export runs/{name} models/{name}\n"
+          f"qfp decode notebooks/curves/test.csv --weights {name}")
 
 # %% [markdown]
 # ## What each part brings
@@ -251,13 +255,16 @@ if course:
 networks = diagnose.read_networks()
 Markdown(diagnose.as_markdown(networks) if networks else "No results: `make twins` makes them.")
 
-# %% mystnb={"figure": {"caption": "Where does each network know what? Score of the clean image predicted in one evaluation from the true image with noise, on test curves (results/networks.json). Solid: with the curve; dashed: from the noisy image alone; dotted: positions read off the features of the curve, without image. The last point is pure noise. Bands: 95 % intervals.", "name": "network-noise"}, "image": {"alt": "Two panels of score against noise. Without the curve all networks fall to zero beyond a noise of about five; with it they stay high up to pure noise, except the network trained without extra gradient."}}
+# %% mystnb={"figure": {"caption": "Where does each network know what? Score of the clean image predicted in one evaluation from the true image with noise, on test curves (results/networks.json). Solid: with the curve; dashed: from the noisy image alone; dotted: positions read off the features of the curve, without image. The last point is pure noise. Bands: 95 % intervals.", "name": "network-noise"}, "image": {"alt": "Two panels of score against noise. Without the curve all networks fall from nearly 1 to 0 between a noise of 2 and 20. With it, both antidots within one site stay near 1 up to pure noise, except without the extra gradient; a correlation of at least 0.95 ends highest for laptop, lower for the twins, lower still without interpolation, and at 0 without the extra gradient."}}
 panels = {"both antidots within 1 site": "within_1", "r ≥ 0.95": "r_high"}
 figures_network.score_against_noise({label: diagnose.lines(networks, key) for label, key in panels.items()}) if networks else None
 
 # %%
 for name, row in networks["networks"].items() if networks else ():
     print(f"{name}: {row['verdict']['text']}")
+if networks:
+    print("the probe is linear, and alone finds something: on features of untrained networks within one site "
+          + ", ".join(f"{row['readout_untrained']['within_1']:.0%} ({name})" for name, row in networks["networks"].items()))
 
 # %% [markdown]
 # ## What each choice brings, in minutes
@@ -265,20 +272,20 @@ for name, row in networks["networks"].items() if networks else ():
 # The rest is asked in short trainings. Each row below is the preset but for one choice, trained from random weights with the
 # same number of gradient passes and the same seed, and stopped a few times to decode the same development curves from the same
 # noise (`make ablations`, plan in `presets/ablations.yaml`). A short run tells what makes reading the curve *fast*; what it does
-# not tell is where a long one would end. Without a read-out of positions the U-Net cannot be given what it believes either: in
+# not tell is where a long one would end, nor what choices do together: no row makes all of the paper's at once. Without a read-out of positions the U-Net cannot be given what it believes either: in
 # the rows no-gradient and own-curves-pooled other learned channels stand in place of the maps of believed positions.
 #
-# | row | its one choice |
+# | row | its choice, and what follows from it |
 # | --- | --- |
 # | reference | the preset `laptop`: $v$, cosine schedule, $t$ the larger of two uniforms, AdamW, read-out of positions from training curves, interpolated curves and mixed potentials |
 # | no-gradient | no extra gradient: the diffusion loss alone, as in the paper |
 # | own-curves | the read-out of positions sees training curves only: nothing interpolated, nothing mixed |
-# | own-curves-pooled, …-1 | as own-curves, but what is read out is the LDOS averaged over 4 × 4 sites: no labels, the image itself; in …-1 with twice the weight |
+# | own-curves-pooled, …-1 | as own-curves, but (a second change) what is read out is the LDOS averaged over 4 × 4 sites: no labels, the image itself; in …-1 with twice the weight |
 # | linear, epsilon, epsilon-linear | the paper's schedule, its prediction, both |
-# | uniform | $t$ drawn from one uniform, as in the paper |
+# | uniform | $t$ drawn from one uniform, as in the paper, but still with the cosine schedule, which has few steps at strong noise |
 # | no-attention | no self-attention anywhere |
 # | sam | SAM, the paper's optimiser; a step takes two passes, so it has half the steps and half the warm-up; its ρ was not tuned |
-# | one-potential | training pairs and further curves under one of the five potentials only |
+# | one-potential | training pairs and further curves under one of the five potentials only, so that nothing can be mixed |
 # | curve-noise | white noise on all training curves, as much as in the noisy curves below |
 # | … -seed-1 | the same row from another seed, of weights and batches |
 
@@ -288,13 +295,18 @@ table = json.loads(path.read_text()) if path.is_file() else None
 if table:
     print(f"{table['passes']:,} gradient passes a row, {table['curves']} development curves a look\n"
           "x0 error: mean square error of the image predicted in one evaluation, mean over noise levels σ/α\n"
-          f"  {table['levels'][0]:.0f} to {table['levels'][-1]:.0f}, in units of the images' variance\n"
+          f"  {table['levels'][0]:.0f} to {table['levels'][-1]:.0f}, in units of the images' variance; of the mean of all training\n"
+          f"  images in place of a prediction: {evaluate.cell(table['mean_image'], 'error', '.3f')}\n"
           f"brackets: 95 % intervals, for shares after the paired difference from {table['reference']},\n"
           "  for the last weights from the averaged ones of the same row")
 Markdown(ablations.as_markdown(table) if table else "No results: `make ablations` makes them.")
 
-# %% mystnb={"figure": {"caption": "Shares of development curves decoded right, against minutes of training on one core, for trainings that differ in one choice each (results/bench_ablations.json). Bars: 95 % intervals of the last look.", "name": "network-ablations"}, "image": {"alt": "Two panels of rising lines, one line a training: both antidots within one site, where most lines reach nearly 1 and the training without extra gradient stays near 0, and both exact, where they fan out."}}
-figures_network.ablations(ablations.lines(table), ["both antidots within 1 site", "both exact"]) if table else None
+# %% mystnb={"figure": {"caption": "Shares of development curves decoded right, against minutes of training on one core, for trainings that differ in one choice each, in three groups; black: the row that the others are compared with (results/bench_ablations.json). Minutes are passes times the seconds of a pass, timed for all rows in turn. Bars: 95 % intervals of the last look.", "name": "network-ablations"}, "image": {"alt": "Six panels of rising lines, one line a training. Both antidots within one site: most lines reach nearly 1; those without extra gradient stay near 0, those with pooled images or with predicted noise lie between. Both exact: the lines fan out, with the same ones at the bottom."}}
+GROUPS = {"gradient for the curve": ["no-gradient", "no-gradient-seed-1", "own-curves", "own-curves-pooled", "own-curves-pooled-1"],
+          "diffusion": ["linear", "epsilon", "epsilon-seed-1", "epsilon-linear", "uniform"],
+          "all else": ["reference-seed-1", "no-attention", "sam", "one-potential", "curve-noise"]}
+SCORES = ["both antidots within 1 site", "both exact"]
+figures_network.ablations(ablations.lines(table), SCORES, GROUPS) if table else None
 
 # %% [markdown]
 # Two rows are asked more: the one that was trained with noise, about noisy curves, and the one that saw a single potential, about
@@ -339,32 +351,48 @@ for name in (table["reference"], "curve-noise", "one-potential") if table else (
 # The short trainings are single runs but for the rows with a second seed, of one length, and they say what makes the network
 # learn *soon*:
 #
-# - **The gradient for the path of the curve** decides whether the curve is read at all. The LDOS itself as a target, without
-#   any labels, brings a part of it, more so with a larger weight, which was chosen for positions and not for it; positions,
+# - **The gradient for the path of the curve** decides how soon the curve is read. Without it
+#   {result}`bench_ablations:rows.no-gradient.looks.3.within_1:.1%` are within one site
+#   ({result}`bench_ablations:rows.no-gradient.looks.3.within_1_interval:.1%`), and after the twins'
+#   {result}`networks:networks.twin-no-gradient.step:,` steps {result}`networks:networks.twin-no-gradient.single.within_1:.1%`
+#   ({result}`networks:networks.twin-no-gradient.single.within_1_interval:.1%`): slow, not nothing. The LDOS itself as a target,
+#   without any labels, brings a part of it, more so with twice the weight (the preset's was chosen for positions); positions,
 #   with what follows from them, bring far more. At this length no difference could be told from chance whether their curves
-#   are interpolated and mixed: that pays later, in the longer runs of the table before, when the training curves are known by
-#   heart.
+#   are interpolated and mixed: that pays later, in the longer runs of the table before, perhaps because the training curves are
+#   known by heart by then, which was not measured.
 # - **What is predicted** comes next. An error of $\epsilon$ is magnified by $\sigma/\alpha$ in the image, just where the
 #   curve has to tell; the cosine schedule goes to far larger $\sigma/\alpha$ than the linear one and is worse off. An error
-#   of $v$ is not, and then the schedule changes no positions that could be told from chance, but the pattern: Pearson's r is
-#   lower with the linear one. All rows are decoded in few steps from the noisy end, which is hardest on $\epsilon$; the error
-#   of the image has the same order.
-# - **SAM**, at equal gradient passes, has made half the steps, and is about where the reference was after as many: a step
-#   costs twice and brings no more. In a long run this may change.
+#   of $v$ is not, and then the schedule changes no positions that could be told from chance. The samples' r is lower with the
+#   linear one, the error of the image predicted in one evaluation is not: the few steps of the sampler may be the reason. That
+#   $\epsilon$ is worse, and worse still with the cosine schedule, that error says, too: with the latter it is above that of the
+#   mean image, {result}`bench_ablations:rows.epsilon.x0_error.given:.2f`
+#   ({result}`bench_ablations:rows.epsilon.x0_error.given_interval:.2f`) against
+#   {result}`bench_ablations:mean_image.error:.2f`, most of it from the strongest noise.
+# - **SAM**, at equal gradient passes, has made half the steps, and is about where the reference was after as many, though its
+#   learning rate had fallen to 0 by then and the reference's had not: a step costs twice and brings no more. In a long run this
+#   may change.
 # - **Uniform $t$** costs exact positions. It sees fewer of the steps in which the curve is needed.
 # - **Self-attention** brings nothing that could be told from chance, and its price is in the column of minutes.
-# - **Noise on training curves** costs a few answers on clean ones. In so short a run it does not make noisy ones easier, either.
+# - **Noise on training curves** costs, if anything, a few answers on clean ones
+#   ({result}`bench_ablations:rows.curve-noise.difference.within_1:+.1%` within one site,
+#   {result}`bench_ablations:rows.curve-noise.difference.within_1_interval:+.1%`). In so short a run it does not make noisy ones
+#   easier, either.
 # - **The average of the weights** brings nothing in so short a run, where the learning rate has fallen to 0 at the end and
 #   the average still forgets fast. The last weights have the higher r in nearly all rows, and if anything more exact answers.
 # - **One potential in training** makes exact answers far more frequent under that potential, and no more frequent over all,
-#   where some answers within one site are lost: part of what a longer training would have to learn is what potentials do to a
-#   curve.
+#   where some answers within one site are lost: a longer training would still have to learn what potentials do to a curve.
 #
-# **Verdict.** The architecture of Sec. IV can be built as described, and this family learns to read the curve. Within the
-# steps compared here it does not do so by the plain diffusion loss alone (whether SAM and a long training would, is not
-# checked), and it does so without any self-attention: "the key mechanism" is the path of the curve. The extra gradient makes
-# by far the largest difference, and in it, in the longer runs, interpolated curves and mixed potentials do for exact
-# positions.
+# **Verdict.** The architecture of Sec. IV can be built as described. By the plain diffusion loss alone this smaller relative of
+# it reads the curve far too slowly to be of use within the steps compared here:
+# {result}`networks:networks.twin-no-gradient.single.within_1:.1%` within one site
+# ({result}`networks:networks.twin-no-gradient.single.within_1_interval:.1%`), against
+# {result}`networks:networks.twin.single.within_1:.1%` ({result}`networks:networks.twin.single.within_1_interval:.1%`) with the extra
+# gradient; whether SAM and a long training would get there is not checked. Without any self-attention it is as good within the
+# intervals (exact {result}`networks:networks.twin-no-attention.difference.single.within_0:+.1%`,
+# {result}`networks:networks.twin-no-attention.difference.single.within_0_interval:+.1%`): "the key mechanism" is the path of the
+# curve. In the longer runs exact positions owe most to interpolated curves and mixed potentials
+# ({result}`networks:networks.twin-no-interpolation.single.within_0:.1%` without,
+# {result}`networks:networks.twin.single.within_0:.1%` with them).
 
 # %% tags=["nbval-check-output"]
 assert abs(shares["linear"] - 0.434) < 0.001 and abs(shares["cosine"] - 0.127) < 0.001

@@ -34,6 +34,7 @@ training = None
 sampling = None
 
 # %%
+import itertools
 import json
 
 import numpy as np
@@ -163,10 +164,10 @@ Markdown(as_rivals(rivals) if rivals else missing)
 # ## The fast sampler and the thousand steps
 #
 # The table's samples take few network evaluations. Whether that costs anything was measured on the same curves and the
-# same noise (`results/samplers.json`; **dpm2m** is DPM-Solver++ of second order). Positions hardly depend on the sampler.
-# The correlation does, and not always for a good reason: a few coarse steps of DDIM stay nearer to the mean of all images
-# that fit the curve, which correlates better than a fair sample and varies less. Where r rises above that of the thousand
-# steps, it is this.
+# same noise (`results/samplers.json`, {result}`samplers:curves` curves; **dpm2m** is DPM-Solver++ of second order). No
+# difference in positions could be seen; the intervals allow some points. The correlation rises as steps get fewer, with the
+# ancestral sampler and DDIM alike. A likely reason is no credit to them: coarse steps stay nearer to the mean of all images
+# that fit the curve, which correlates better than a fair sample does. That was not measured.
 
 # %%
 samplers = evaluate.read_result(config.weights, "samplers")
@@ -180,11 +181,13 @@ Markdown(as_samplers(samplers) if samplers else missing)
 # by cross-attention, as its users would have it. The **peer** works on the image as it is; the **unshuffled** one gets our
 # stem, which folds blocks of pixels into channels; the **sparing** one also does without attention where ours is linear, as
 # it has no linear kind. So the first ratio is that of what a user of the library would write, and the last one that of the
-# network nearest to ours in design that can be built from its parts.
+# network nearest to ours in design of those that we built from its parts.
 #
-# Both do the same work in a training step. **Diffusion alone** is our network without the further curves, which the peer
-# does not have. Its weights are random: time is compared, and what the peer would learn is not. All contestants took turns
-# in one process (`qfp bench train`, `qfp bench sample`); with one thread the clock is the processor time of that process.
+# Both do the same work in a training step, but for the average of our weights, which is ours alone. **Diffusion alone** is our
+# network without the further curves, which the peer does not have. All weights are random: time is compared, and what the peer
+# would learn is not. All contestants took turns in one process (`qfp bench train`, `qfp bench sample`); with one thread the
+# clock is the processor time of that process. **Net** memory is the largest of a process that does nothing else, less that of
+# one which only imports the same.
 
 # %%
 path = result_file("bench_train")
@@ -194,8 +197,9 @@ Markdown(race.train_markdown(steps_race) if steps_race else "No results: `qfp be
 # %% [markdown]
 # A curve costs as many evaluations of the network as the sampler takes. Here the peer's network stands in our samplers. The
 # table gives seconds for an image, for many curves drawn together and for a single one, and in brackets how many times ours
-# that is. All steps of a sampler cost the same, so a few of them are timed and multiplied; one whole generation of a thousand
-# steps is timed as a check. What the fast sampler costs in accuracy is in the table of samplers above.
+# that is. All steps of a sampler do the same work, so a few of them are timed and multiplied; one whole generation of a thousand
+# steps by our network is timed as a check, which says how good such seconds are. What the fast sampler costs in accuracy is in
+# the table of samplers above.
 
 # %%
 curves_race = evaluate.read_result(config.weights, "bench_sample")
@@ -206,27 +210,37 @@ for result in filter(None, (steps_race, curves_race)):
     print(f"{result['threads']} thread(s), {result['device']}, clock: {result['clock']}; {result['rounds']} rounds")
     lows = race.below(result, 1.5)
     print("\n".join(f"less than 1.5 times as fast: {line}" for line in lows) or "at least 1.5 times as fast everywhere")
-for p in race.PRECISIONS if steps_race else ():
+for p in steps_race["raced"] if steps_race else ():
     print(f"a training step of ours, {p}: "
           + ", ".join(f"{kind} {part:.0%}" for kind, part in steps_race["contestants"]["ours"][p]["shares"].items()))
 if curves_race:
-    alike, more = curves_race["precisions"], curves_race["precisions"]["difference"]
+    alike, more = curves_race["precisions"], curves_race["precisions"].get("difference")
+if curves_race and more:
     low, high = more["within_0_interval"]
     print(f"bf16 finds the antidots of fp32 on {alike['same_antidots']} of {alike['curves']} test curves; exact "
           f"{more['within_0']:+.1%} ({low:+.1%} to {high:+.1%}); images differ by {alike['rms_difference']:.4f} of the LDOS' "
           f"spread (rms), at most by {alike['largest_difference']:.2f}")
+if curves_race:
+    slow, fast = curves_race["samplers"]
     for p, row in curves_race["whole"].items():
-        print(f"a whole generation, {p}: {row['curve_s']:.1f} s; by its stretch {row['stretch_s']:.1f} s")
-    for number, row in next(iter(curves_race["ratios"]["ours"].values())).items():
-        print(f"our fast sampler against our thousand steps, {number} at a time: "
-              + ", ".join(f"{evaluate.cell(value, 'ratio', '.0f')} times as fast in {p}" for p, value in row.items()))
+        few = curves_race["contestants"]["ours"][p]["1"][fast]["curve_s"]
+        print(f"a whole generation, {slow}, {p}: {row['curve_s']:.1f} s, {row['curve_s'] / row['stretch_s'] - 1:+.0%} against what "
+              f"its stretch says; {row['curve_s'] / few:.0f} times {fast}")
+for wide, narrow in itertools.pairwise(race.PEERS) if steps_race else ():
+    seconds = {p: [np.array(steps_race["contestants"][name][p]["seconds"]) for name in (wide, narrow)] for p in steps_race["raced"]}
+    print(f"a training step, {narrow} beside {wide}: "
+          + ", ".join(f"{np.median(slow / fast):.1f} times as fast in {p}" for p, (slow, fast) in seconds.items()))
 
 # %% [markdown]
-# What a user of the library would write is far slower, with our stem too. The nearest peer is slower by less, above all in
-# single precision, where most of our step is spent in convolutions and matrix products of torch, which the peer calls as
-# well. The speed comes from the design: few pixels and many channels, and no full attention but on the coarse grid. Speeds in
-# images/s depend on what else the machine had to do (the log of the training in [](02_network) has a higher one), ratios
-# within a round hardly do.
+# What a user of the library would write is far slower, with our stem too:
+# {result}`bench_train:ratios.peer.ours.fp32.ratio:.1f` times ({result}`bench_train:ratios.peer.ours.fp32.ratio_interval:.1f`) in a
+# training step in single precision, and by more in bf16. Most of that is attention: without the full one on the fine grid the
+# peer gains more than by our stem, as the last lines printed above say. The peer nearest in design takes
+# {result}`bench_train:ratios.peer unshuffled, sparing.ours.fp32.ratio:.2f` times as long
+# ({result}`bench_train:ratios.peer unshuffled, sparing.ours.fp32.ratio_interval:.2f`) in single precision, and less memory than
+# ours: most of our step is spent in convolutions and matrix products of torch, which it calls as well. On a processor without
+# arithmetic for bf16 the race is one in single precision alone, and this last lead may be gone. Speeds in images/s depend on
+# what else the machine had to do (the log of the training in [](02_network) has a higher one), ratios within a round hardly do.
 
 # %% [markdown]
 # ## The 24 worst
@@ -340,8 +354,8 @@ figures.similarity(r, scale)
 #   training set under another potential. Here test wires were never seen, which is harder; the column *train* shows the
 #   difference.
 # - **Rivals.** The nearest training curve needs no network, and one step needs no diffusion. Look at what each gets within
-#   one site before crediting the thousand steps with the positions: what they add is a sharp pattern, and samples that
-#   disagree where the curve does not decide.
+#   one site before crediting the thousand steps with the positions: what they add is one draw from the patterns that fit the
+#   curve, in place of their mean.
 # - **Symmetries.** Errors are counted modulo the shift along the wire and the two inversions, which the curve cannot see.
 # - **Potentials.** The five potentials of the first table were all in training; the second one has a new potential and none.
 # - **Sampler.** The first table uses the fast sampler; the thousand ancestral steps stand in that of the samplers, on fewer curves.
