@@ -272,8 +272,9 @@ if networks:
 # The rest is asked in short trainings. Each row below is the preset but for one choice, trained from random weights with the
 # same number of gradient passes and the same seed, and stopped a few times to decode the same development curves from the same
 # noise (`make ablations`, plan in `presets/ablations.yaml`). A short run tells what makes reading the curve *fast*; what it does
-# not tell is where a long one would end, nor what choices do together: no row makes all of the paper's at once. Without a read-out of positions the U-Net cannot be given what it believes either: in
-# the rows no-gradient and own-curves-pooled other learned channels stand in place of the maps of believed positions.
+# not tell is where a long one would end, nor what choices do together: no row makes all of the paper's at once. Without a
+# read-out of positions the U-Net cannot be given what it believes either: in the rows no-gradient and own-curves-pooled other
+# learned channels stand in place of the maps of believed positions.
 #
 # | row | its choice, and what follows from it |
 # | --- | --- |
@@ -367,7 +368,7 @@ for name in (table["reference"], "curve-noise", "one-potential") if table else (
 #   $\epsilon$ is worse, and worse still with the cosine schedule, that error says, too: with the latter it is above that of the
 #   mean image, {result}`bench_ablations:rows.epsilon.x0_error.given:.2f`
 #   ({result}`bench_ablations:rows.epsilon.x0_error.given_interval:.2f`) against
-#   {result}`bench_ablations:mean_image.error:.2f`, most of it from the strongest noise.
+#   {result}`bench_ablations:mean_image.error:.2f`; what is wrong with $\epsilon$ counts there with the square of $\sigma/\alpha$.
 # - **SAM**, at equal gradient passes, has made half the steps, and is about where the reference was after as many, though its
 #   learning rate had fallen to 0 by then and the reference's had not: a step costs twice and brings no more. In a long run this
 #   may change.

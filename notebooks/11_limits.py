@@ -271,8 +271,8 @@ if memory:
 
 # %% [markdown]
 # What a point of this figure looks like. Each triple shows the truth, the generated image (again from the same noise) and the
-# training image nearest to it: an ordinary test curve; the test curve whose image is nearest to a training image
-# relative to its distance from the truth; the same among training curves; and, without a curve, the image that comes nearest to being a copy.
+# training image nearest to it: an ordinary test curve; the test curve whose image is nearest to a training image relative to its
+# distance from the truth; the same among training curves; and, without a curve, the image that comes nearest to being a copy.
 
 # %% mystnb={"figure": {"caption": "Truth, generated image and the training image nearest to it, for four cases of results/memorisation.json: an ordinary test curve, the worst test curve, the worst training curve, and the image without a curve that is most like a copy. True antidots outlined; dashed: those in the image. d: distance to the generated image in units of σ.", "name": "limits-examples"}, "image": {"alt": "Two rows of six LDOS images. In the ordinary case truth and generated image look alike and the training image has an antidot one site off. In the worst cases the generated image resembles the training image, with antidots beside the true ones. Without a curve it resembles a training image closely; the truth beside it is of an unrelated wire."}}
 CASES = {"median": "ordinary", "largest": "worst", "train": "worst in training", "no_curve": "no curve"}
@@ -344,8 +344,9 @@ figures.image_grid([grid[:6], grid[6:]], ["", ""], [headings[:6], headings[6:]],
 # {result}`bench_ablations:rows.curve-noise.noisy.within_0:.1%`,
 # {result}`bench_ablations:rows.curve-noise.noisy.within_0_interval:.1%`, against
 # {result}`bench_ablations:rows.reference.noisy.within_0:.1%`, {result}`bench_ablations:rows.reference.noisy.within_0_interval:.1%`;
-# [](02_network)); a long one was not tried. Distances between images are dominated by the bright fringes. And the search knows only images: what the curve's path of the network remembers of
-# training *curves* shows in the difference of positions between training and test configurations ([](03_generation)).
+# [](02_network)); a long one was not tried. Distances between images are dominated by the bright fringes. And the search knows
+# only images: what the curve's path of the network remembers of training *curves* shows in the difference of positions between
+# training and test configurations ([](03_generation)).
 
 # %% tags=["nbval-check-output"]
 G = robustness.noisy(curves, rows, 0.05, config.seed) - curves
