@@ -75,9 +75,17 @@ def test_resume_equals_an_uninterrupted_run(pairs, tmp_path, optimizer):
     assert [k for k in one if not torch.equal(one[k], two[k])] == []
 
 
+@pytest.fixture
+def interruptible():
+    """Interrupts act as at a prompt: in a job in the background of a shell they are ignored."""
+    usual = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, usual)
+
+
 @pytest.mark.parametrize("ending, kept", [("interrupt", 3), ("kill", 0)])
 def test_an_interrupt_loses_no_step_and_a_kill_before_the_first_checkpoint_leaves_a_run_to_resume(
-        pairs, tmp_path, monkeypatch, ending, kept):
+        pairs, tmp_path, monkeypatch, interruptible, ending, kept):
     config, add, lines = tiny(max_steps=6), Log.add, []
 
     def stopping(log, *losses):
@@ -98,7 +106,7 @@ def test_an_interrupt_loses_no_step_and_a_kill_before_the_first_checkpoint_leave
     assert one.keys() == two.keys() and [k for k in one if not torch.equal(one[k], two[k])] == []
 
 
-def test_a_second_interrupt_ends_at_once():
+def test_a_second_interrupt_ends_at_once(interruptible):
     with pytest.raises(KeyboardInterrupt), checkpoint.held_interrupt() as interrupted:
         assert not interrupted()
         signal.raise_signal(signal.SIGINT)
