@@ -189,9 +189,9 @@ class Sweep:
 
 
 def _amplitude(X):
-    """Norm of the last column of solutions (batch, rows, columns), NaN where it is not finite: a block that is singular to
-    rounding shows in every column."""
-    return torch.view_as_real(X[:, :, -1]).square().sum((1, 2)).sqrt()
+    """Norm of solutions (batch, rows, columns), NaN where one is not finite. Of all columns: one alone may be orthogonal to the
+    null vector of a block that is singular to rounding, by symmetry, and which one that is differs between processors."""
+    return torch.view_as_real(X).square().sum((1, 2, 3)).sqrt()
 
 
 def eliminated(M, sites):
