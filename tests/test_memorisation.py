@@ -52,11 +52,6 @@ def test_the_next_image_is_of_another_configuration():
     assert memorisation.copy_ratio(near)[0] == near.distance[0, 0] / near.distance[0, 3]
 
 
-def test_spread():
-    known = np.arange(0, 50, 3)
-    assert memorisation.spread(IMAGES, known) == pytest.approx(IMAGES[:, known].astype(float).std(), rel=1e-4)
-
-
 # --- the command
 
 
@@ -92,6 +87,7 @@ def test_the_result(known):
     result = run(known, report=lines.append)
     assert result == json.loads((known[2] / "results" / "memorisation.json").read_text())
     assert list((known[2] / "runs").iterdir()) == [] and lines[-2] == memorisation.as_markdown(result)
+    assert result["ldos_std"] == pytest.approx(known[0].ldos[:, dataset_train(known[0])].astype(float).std(), rel=1e-6)
     assert (result["curves"], result["train_curves"], result["training_images"]) == (8, 8, 56) and result["training_share"] == 0.7
     rows = result["rows"]
     for name in ("test", "train", "truth"):

@@ -12,7 +12,7 @@ from typing import NamedTuple
 import numpy as np
 import torch
 
-from . import decode, evaluate, geometry, metrics
+from . import dataset, decode, evaluate, geometry, metrics
 from .config import SettingsError, as_dict, digest, progress_bar, project_root
 
 TRAIN_CURVES = 200
@@ -100,17 +100,6 @@ def nearest_images(ldos, known, queries, without=None, block=2048):
     return Near(np.take_along_axis(distance, order, 1), np.take_along_axis(rows, order[..., None], 1), r.numpy())
 
 
-def spread(ldos, known):
-    """Standard deviation [1/t] over all sites of images (P, N, L, W) of configurations `known` (M,)."""
-    sums = np.zeros(2)
-    for images in ldos:
-        for part in np.array_split(known, -(-len(known) // 1024)):
-            x = images[part].astype(np.float32)
-            sums += x.sum(dtype=float), np.square(x).sum(dtype=float)
-    mean, square = sums / (len(ldos) * len(known) * np.prod(ldos.shape[2:]))
-    return float(np.sqrt(square - mean**2))
-
-
 def middle(name, values, seed):
     """The median and its bootstrap interval, as two entries."""
     return {name: float(np.median(values)), f"{name}_interval": list(metrics.bootstrap(values, np.median, seed))}
@@ -124,7 +113,8 @@ def copy_ratio(near):
 
 def compared(pairs, rows, known, images, near, truth_near, scale, seed=0):
     """One row of the table and its values by curve, {name: (B,)}: images (B, L, W) that answer curves `rows` (B, 2) and their
-    neighbours, and those of the true images, both Near. known (M,): configurations in training; scale: see `spread`."""
+    neighbours, and those of the true images, both Near. known (M,): configurations in training;
+    scale: the unit of distances [1/t]."""
     p, n = rows.T
     device, truth, antidots = pairs.device, pairs.ldos[p, n].astype(float), pairs.antidots[n]
     answer = decode.positions(images[:, None], device)[:, 0]
@@ -197,7 +187,7 @@ def run_memorisation(config, weights, data="data/laptop.h5", out="results/memori
     ends = np.cumsum(list(sizes.values()))
     near = {name: Near(*(part[end - sizes[name] : end] for part in found)) for name, end in zip(sizes, ends)}
     drawn = nearest_images(pairs.ldos, np.arange(len(pairs.antidots)), images["no_curve"])
-    table, values, scale = {}, {}, spread(pairs.ldos, known)
+    table, values, scale = {}, {}, dataset.normalisation(pairs, parts["train"]).spread(pairs.device.length)
     for name in ROWS:
         own = near["train truth" if name == "train" else "truth"]
         table[name], values[name] = compared(pairs, rows[name], known, images[name], near[name], own, scale, seed)
