@@ -146,19 +146,21 @@ def test_the_training_race_follows_from_its_seconds(machine, monkeypatch, tmp_pa
     assert bars == [3 + 2 * count] * 5 + [2 + 2 * count] * 3 and f"{factors['ours']:.2f}" in lines[-2]
 
 
-def test_training_race(one_peer, monkeypatch, tmp_path):
-    """Once in earnest, in the precisions that this machine races."""
+def test_training_race(machine, monkeypatch, tmp_path):
+    """In earnest, at a size at which bf16 is bearable where the processor has to emulate it: so both kinds of machine are
+    tested on either."""
     monkeypatch.setattr(race, "alone", race._alone)
     result = race.run_train(SMOKE, tmp_path / "train.json", rounds=2, report=str)
+    assert result["raced"] == list(machine)
     assert result["clock"] in result["notes"]["clock"] and list(result["contestants"]) == [*race.OURS, NAME]
-    for (name, row), precision in itertools.product(result["contestants"].items(), race.raced("cpu")):
+    for (name, row), precision in itertools.product(result["contestants"].items(), machine):
         part = row[precision]
         assert len(part["seconds"]) == 2 and min(part["seconds"]) > 0 and part["peak_gib"] > 0
         if name == NAME:
             assert part["attention"] in ("plain", "fused")
         else:
-            assert sum(part["shares"].values()) == pytest.approx(1) and part["shares"]["matrix products"] > 0.05
-            assert part["shares"]["convolutions"] > 0.1 and min(part["shares"].values()) > 0
+            assert sum(part["shares"].values()) == pytest.approx(1) and set(part["shares"]) == {*race.KINDS, "all else"}
+            assert min(part["shares"].values()) > 0  # every kind of operation is found; how much it takes, the machine says
 
 
 def test_memory_is_that_of_a_process_of_its_own():
@@ -227,8 +229,8 @@ def test_the_sampling_race_follows_from_its_seconds(machine, judged, monkeypatch
     assert any("bf16 finds the antidots of fp32 on 3 of 3 curves" in line for line in lines) == (len(machine) > 1)
 
 
-def test_sampling_race(one_peer, judged, monkeypatch, tmp_path):
-    """Once in earnest, in the precisions that this machine races."""
+def test_sampling_race(machine, judged, monkeypatch, tmp_path):
+    """In earnest, on both kinds of machine."""
     taken, sample = [], race_sample.sample
 
     def short(model, schedule, seeds, shape, sampler, steps, device):
@@ -238,8 +240,10 @@ def test_sampling_race(one_peer, judged, monkeypatch, tmp_path):
     monkeypatch.setattr(race_sample, "sample", short)
     result = race_sample.run_sample(SMOKE, tmp_path / "sample.json", curves=3, rounds=1, report=str)
     assert json.loads(json.dumps(result)) == json.loads((tmp_path / "sample.json").read_text())
-    assert taken[-1:] == [("ancestral", 1000)] and set(taken[:-1]) == {(name, n) for name in ("ancestral", "ddim") for n in (2, 8)}
-    assert list(result["whole"]) == result["raced"] and min(row["curve_s"] for row in result["whole"].values()) > 0
+    whole = len(machine)  # generations of all steps, the last of what is timed
+    assert taken[-whole:] == whole * [("ancestral", 1000)]
+    assert set(taken[:-whole]) == {(name, n) for name in ("ancestral", "ddim") for n in (2, 8)}
+    assert list(result["whole"]) == result["raced"] == list(machine) and min(row["curve_s"] for row in result["whole"].values()) > 0
 
 
 def test_precisions_are_compared_on_the_same_curves(monkeypatch):
