@@ -59,12 +59,12 @@ test: $(STAMP)  ## unit and physics tests, notebook validation, pairs in sync, s
 	@mkdir -p runs/check
 	$(BIN)/jupyter-book build -W -n --keep-going --all --path-output runs/check book > runs/check/book.log 2>&1 \
 	  || { grep -aE 'WARNING|ERROR' runs/check/book.log || tail -n 40 runs/check/book.log; echo "book build failed: runs/check/book.log"; exit 1; }
-	$(BIN)/python -m qfp.pages runs/check/_build/html
+	$(BIN)/python -m qfp.book.pages runs/check/_build/html
 	$(BIN)/python -m pytest --durations=10 $(NBVAL) tests notebooks
 
 refresh: $(STAMP)  ## execute the notebooks again in place, redraw the first picture (then look at git diff)
 	$(BIN)/python book/fingerprint.py
-	$(BIN)/python -m qfp.run --refresh
+	$(BIN)/python -m qfp.book.run --refresh
 
 data/laptop.h5: | $(STAMP)
 	$(BIN)/qfp dataset --preset laptop --out $@

@@ -36,11 +36,13 @@ sampling = None
 # %%
 import numpy as np
 
-from qfp import decode, figures, geometry, green, metrics
-from qfp.checkpoint import load_model
+from qfp.decoding import decode, metrics
+from qfp.figures import wire as wire_figures
+from qfp.physics import geometry, green
+from qfp.model.checkpoint import load_model
 from qfp.config import load_preset
-from qfp.dataset import choose, split
-from qfp.device import random_potential
+from qfp.data.dataset import choose, split
+from qfp.physics.kwant_model import random_potential
 
 config = load_preset(preset, seed=seed, weights=weights, notebook_configurations=notebook_configurations,
                      notebook_training_steps=notebook_training_steps, device=device, dataset=dataset, network=network,
@@ -72,7 +74,7 @@ print(f"true antidots at (x, y) = {truth.tolist()}")
 print(f"G(0) = {conductance[0]:.6f} e^2/h")
 
 # %% mystnb={"figure": {"caption": "The fingerprint: conductance of the wire at 64 magnetic fields (phase per plaquette). The dotted steps are the open modes of the leads, which bound it; the wiggles come from interference around the two antidots. This curve is all that the network is given.", "name": "quickstart-curve"}, "image": {"alt": "Line plot of conductance against magnetic field: an irregular curve below a falling staircase of open modes."}}
-figures.fingerprints(wire.fields, {"conductance": conductance}, open_modes)
+wire_figures.fingerprints(wire.fields, {"conductance": conductance}, open_modes)
 
 # %% [markdown]
 # ## Decoding it
@@ -93,7 +95,7 @@ print(f"off by {error} sites at most; Pearson r of decoded and true image {r:.3f
 
 # %% mystnb={"figure": {"caption": "Truth and answer. The local density of states (LDOS) at b = 0 shows where the electron wave is; it is zero inside the antidots (outlined). Left: the exact solution, which the network never sees. Middle: one sample. Right: mean of the samples within one site of the consensus.", "name": "quickstart-images"}, "image": {"alt": "Three images of the wire side by side: true interference pattern, one generated sample and the mean of the samples that agree, each with two circles around the antidots."}}
 sample = decoded.ldos[0, 0]
-figures.ldos_row([ldos, sample, decoded.image[0]], ["truth", "one sample", "consensus"],
+wire_figures.ldos_row([ldos, sample, decoded.image[0]], ["truth", "one sample", "consensus"],
                  [truth, decode.recover(sample[None], wire)[0], answer], wire.radius)
 
 # %% [markdown]
@@ -113,7 +115,7 @@ for label, value in list(distance.items())[1:]:
     print(f"{label}: rms difference from the measured curve {value:.3f} e^2/h")
 
 # %% mystnb={"figure": {"caption": "The measured curve, the curve of the decoded antidots without random potential, and that of an unrelated pair.", "name": "quickstart-check"}, "image": {"alt": "Three conductance curves: the one of the decoded antidots follows the measured one if the answer is right, an unrelated one does not."}}
-figures.fingerprints(wire.fields, clean)
+wire_figures.fingerprints(wire.fields, clean)
 
 # %% [markdown]
 # ## What it means, and what could be wrong

@@ -17,7 +17,7 @@
 # 16,170 curves really differ?
 #
 # **Method.** Exact simulation. Every number on this page is computed while the page runs, by the solver of
-# `qfp.green`, which the tests hold against Kwant.
+# `qfp.physics.green`, which the tests hold against Kwant.
 
 # %% tags=["parameters"]
 preset = "laptop"
@@ -36,9 +36,10 @@ sampling = None
 import numpy as np
 from scipy.spatial import cKDTree
 
-from qfp import dataset as data
-from qfp import device as kwant_model
-from qfp import figures, geometry, green, sweep
+from qfp.data import dataset as data
+from qfp.physics import kwant_model
+from qfp.figures import wire as wire_figures
+from qfp.physics import geometry, green, sweep
 from qfp.config import load_preset, stream
 
 config = load_preset(preset, seed=seed, weights=weights, notebook_configurations=notebook_configurations,
@@ -55,7 +56,7 @@ fields = wire.fields
 # $$H = \sum_r (4t + V_r)\,|r\rangle\langle r| \;-\; t\sum_{\langle r r'\rangle} e^{i\varphi_{rr'}}\,|r\rangle\langle r'|,
 # \qquad \varphi = b\,\bigl(x - \tfrac{W-1}{2}\bigr)\ \text{on bonds along}\ {+y},$$
 #
-# with $t = a = 1$ and $b = 2\pi\Phi_\text{plaquette}/(h/e)$. In Kwant the second term is one line of `qfp.device.build`:
+# with $t = a = 1$ and $b = 2\pi\Phi_\text{plaquette}/(h/e)$. In Kwant the second term is one line of `qfp.physics.kwant_model.build`:
 # `-np.exp(1j * b * (site_from.tag[0] - (device.width - 1) / 2))`. Removing the sites of a disc makes an antidot. The
 # paper does not give the energy or the range of the field; ours are printed here.
 
@@ -68,7 +69,7 @@ print(f"energy {wire.energy} t, antidot radius {wire.radius} sites, b from {fiel
 print(f"antidots at {pair.tolist()}, random potential within {wire.amplitude} t")
 
 # %% mystnb={"figure": {"caption": "A learning pair, after Fig. 1 of the paper: (a) the wire with its removed sites, (b) the local density of states at b = 0, the electrons' interference pattern, (c) the magnetoconductance, its fingerprint, below the number of open modes of the leads.", "name": "fig-pair"}, "image": {"alt": "Lattice with two round holes; picture of the local density of states with interference fringes around the holes; conductance curve that wiggles as the field grows."}}
-figures.learning_pair(geometry.removed_mask(pair, wire), pair, image, fields, G, modes)
+wire_figures.learning_pair(geometry.removed_mask(pair, wire), pair, image, fields, G, modes)
 
 # %% [markdown]
 # The same pair by Kwant, at one field, as a reader would check it:
@@ -129,7 +130,7 @@ disordered = np.stack([sweep.curves_at(wire, copies.reshape(-1, 2, 2), 0, b) for
 
 # %% mystnb={"figure": {"caption": "The four copies of one configuration. Without potential their curves coincide; under one random potential of 0.05 t they differ a little, because the potential is not symmetric.", "name": "fig-copies"}, "image": {"alt": "Left: four conductance curves that lie on each other. Right: the same four under a random potential, close together but not equal."}}
 names = ["itself", "y inverted", "x inverted", "moved by 3 in y"]
-figures.symmetric_copies(fields, clean[:, 0], disordered[:, 0], names)
+wire_figures.symmetric_copies(fields, clean[:, 0], disordered[:, 0], names)
 
 # %% tags=["nbval-check-output"]
 spread = np.abs(clean - clean[0]).max()
@@ -164,7 +165,7 @@ groups = {
 }
 
 # %% mystnb={"figure": {"caption": "How far curves are apart. Every one of the 16,170 curves at V = 0 has its nearest neighbour at a finite distance. The random potential moves a curve by a comparable amount, which is what makes decoding more than a table look-up.", "name": "fig-distances"}, "image": {"alt": "Histograms of the distance between curves on a logarithmic axis: nearest neighbours, copies under a potential, another potential, unrelated configurations."}}
-figures.curve_distances(groups)
+wire_figures.curve_distances(groups)
 
 # %%
 for name, values in groups.items():

@@ -39,13 +39,18 @@ import numpy as np
 import torch
 from IPython.display import Markdown
 
-from qfp import ablations, diagnose, evaluate, figures_network, learn, probes, train
-from qfp.checkpoint import load_model, network_of
+from qfp.figures import network as network_figures
+from qfp.studies import accuracy
+from qfp.studies.attention import probes
+from qfp.studies.networks import diagnose
+from qfp.studies.short import ablations, learning
+from qfp.training import train
+from qfp.model.checkpoint import load_model, network_of
 from qfp.config import load_preset, project_root
-from qfp.dataset import normalisation, split
-from qfp.diffusion import Schedule, step_noise
-from qfp.pages import result_file
-from qfp.sweep import simulate
+from qfp.data.dataset import normalisation, split
+from qfp.model.diffusion import Schedule, step_noise
+from qfp.book.pages import result_file
+from qfp.physics.sweep import simulate
 
 config = load_preset(preset, seed=seed, weights=weights, notebook_configurations=notebook_configurations,
                      notebook_training_steps=notebook_training_steps, device=device, dataset=dataset, network=network,
@@ -78,7 +83,7 @@ noise = step_noise((1, 60, 60), [config.seed] * len(times), 0).float()
 noisy = schedule.q_sample(x0.expand(len(times), -1, -1, -1), times, noise)
 ratio = ((1 - schedule.alpha_bar) / schedule.alpha_bar).sqrt()
 titles = [f"step {t + 1}\nσ/α " + (f"= {ratio[t]:.2g}" if ratio[t] < 100 else "> 100") for t in times.tolist()]
-figures_network.forward_process(noisy[:, 0], titles, pairs.antidots[0], wire.radius)
+network_figures.forward_process(noisy[:, 0], titles, pairs.antidots[0], wire.radius)
 
 # %% tags=["nbval-check-output"]
 shares = {}
@@ -99,7 +104,7 @@ for kind in ("linear", "cosine"):
 
 # %% mystnb={"figure": {"caption": "The shipped network, read off its modules. Blue: convolution blocks. Red: transformer blocks with self-attention over the pixels. Green: the path of the curve, whose maps are concatenated with the input of both transformer blocks of a level. The full attention at 15 x 15 is the one that the page on attention looks into.", "name": "network-unet"}, "image": {"alt": "Diagram of a U-shaped network: on the left blocks lead down from 60 by 60 pixels to 15 by 15, on the right up again; between them green boxes bring maps of the curve to the attention blocks on both sides."}}
 stages = probes.architecture(model)
-figures_network.network(stages, probes.condition_path(model), model.unshuffle)
+network_figures.network(stages, probes.condition_path(model), model.unshuffle)
 
 # %%
 with torch.device("meta"):  # shapes without memory
@@ -155,7 +160,7 @@ for step in range(config.notebook_training_steps):
 seen, error = np.stack(seen), np.stack(error)  # (steps, batch)
 
 # %% mystnb={"figure": {"caption": "A training of a few steps. Left: the squared error of every image that was shown, over its noise level, coloured by the training step. Right: cross-entropy of the antidots' coordinates read off further curves; a blind guess over 60 rows or columns costs 4.1.", "name": "network-short-training"}, "image": {"alt": "Left, a scatter plot of loss against noise level whose points sink as training goes on; right, a falling curve of cross-entropy against training step."}}
-figures_network.training_steps(seen, error, head)
+network_figures.training_steps(seen, error, head)
 
 # %%
 few = max(1, len(error) // 6)
@@ -190,7 +195,7 @@ print(f"{meta['parameters'] / 1e6:.2f} M parameters, {meta['step']:,} steps, {me
 print("last scores on development curves: " + ", ".join(f"{name} {values[-1]:.3f}" for name, values in course.items()))
 
 # %% mystnb={"figure": {"caption": "The shipped training. Left: loss by noise level (thin: as logged, thick: running mean). Right: scores on curves of configurations not in training, a few dozen curves for the images, a thousand for the head; single samples.", "name": "network-log"}, "image": {"alt": "Left, losses of four ranges of noise against minutes of training, all falling; right, scores on unseen curves against minutes, rising."}}
-figures_network.training_log(np.array([entry["minutes"] for entry in losses]), levels,
+network_figures.training_log(np.array([entry["minutes"] for entry in losses]), levels,
                              [entry["minutes"] for entry in scores], course)
 
 # %% [markdown]
@@ -205,7 +210,7 @@ figures_network.training_log(np.array([entry["minutes"] for entry in losses]), l
 # %% mystnb={"figure": {"caption": "A short training of the network, from random weights (results/bench_learn.json). Shares of development curves, configurations that are not in training, with 95 % intervals. Dashed: 95 %. The learning rate falls over the last fifth.", "name": "network-learning"}, "image": {"alt": "Three rising curves of shares against minutes of training: both antidots within one site rises first and reaches nearly 1, exact positions follow, pattern correlation of at least 0.95 stays near 0 in so short a time."}}
 path = result_file("bench_learn")
 course = json.loads(path.read_text()) if path.is_file() else None
-figures_network.learning(*learn.lines(course), course["share"]) if course else print("no results: `qfp bench learn --preset kettle` makes them")
+network_figures.learning(*learning.lines(course), course["share"]) if course else print("no results: `qfp bench learn --preset kettle` makes them")
 
 # %%
 if course:
@@ -218,7 +223,7 @@ if course:
         print(f"{course['share']:.0%} within one site {names[what]}: "
               + (f"after {found['minutes']:.1f} minutes, {found['images']:,} images" if found else "not reached"))
     print("at the end: " + ", ".join(f"{label} {values[0, -1]:.1%} ({values[1, -1]:.1%} to {values[2, -1]:.1%})"
-                                     for label, values in learn.lines(course)[1].items()))
+                                     for label, values in learning.lines(course)[1].items()))
 
 # %% [markdown]
 # ```{admonition} Exercise: train your own decoder while the kettle boils
@@ -257,7 +262,7 @@ Markdown(diagnose.as_markdown(networks) if networks else "No results: `make twin
 
 # %% mystnb={"figure": {"caption": "Where does each network know what? Score of the clean image predicted in one evaluation from the true image with noise, on test curves (results/networks.json). Solid: with the curve; dashed: from the noisy image alone; dotted: positions read off the features of the curve, without image. The last point is pure noise. Bands: 95 % intervals.", "name": "network-noise"}, "image": {"alt": "Two panels of score against noise. Without the curve all networks fall from nearly 1 to 0 between a noise of 2 and 20. With it, both antidots within one site stay near 1 up to pure noise, except without the extra gradient; a correlation of at least 0.95 ends highest for laptop, lower for the twins, lower still without interpolation, and at 0 without the extra gradient."}}
 panels = {"both antidots within 1 site": "within_1", "r ≥ 0.95": "r_high"}
-figures_network.score_against_noise({label: diagnose.lines(networks, key) for label, key in panels.items()}) if networks else None
+network_figures.score_against_noise({label: diagnose.lines(networks, key) for label, key in panels.items()}) if networks else None
 
 # %%
 for name, row in networks["networks"].items() if networks else ():
@@ -297,7 +302,7 @@ if table:
     print(f"{table['passes']:,} gradient passes a row, {table['curves']} development curves a look\n"
           "x0 error: mean square error of the image predicted in one evaluation, mean over noise levels σ/α\n"
           f"  {table['levels'][0]:.0f} to {table['levels'][-1]:.0f}, in units of the images' variance; of the mean of all training\n"
-          f"  images in place of a prediction: {evaluate.cell(table['mean_image'], 'error', '.3f')}\n"
+          f"  images in place of a prediction: {accuracy.cell(table['mean_image'], 'error', '.3f')}\n"
           f"brackets: 95 % intervals, for shares after the paired difference from {table['reference']},\n"
           "  for the last weights from the averaged ones of the same row")
 Markdown(ablations.as_markdown(table) if table else "No results: `make ablations` makes them.")
@@ -307,7 +312,7 @@ GROUPS = {"gradient for the curve": ["no-gradient", "no-gradient-seed-1", "own-c
           "diffusion": ["linear", "epsilon", "epsilon-seed-1", "epsilon-linear", "uniform"],
           "all else": ["reference-seed-1", "no-attention", "sam", "one-potential", "curve-noise"]}
 SCORES = ["both antidots within 1 site", "both exact"]
-figures_network.ablations(ablations.lines(table), SCORES, GROUPS) if table else None
+network_figures.ablations(ablations.lines(table), SCORES, GROUPS) if table else None
 
 # %% [markdown]
 # Two rows are asked more: the one that was trained with noise, about noisy curves, and the one that saw a single potential, about
@@ -319,8 +324,8 @@ for name in (table["reference"], "curve-noise", "one-potential") if table else (
     for title, scores in (("as in the table", row["looks"][-1]), (f"noise of {table['noise']} e²/h", row.get("noisy")),
                           ("all under the first potential", row.get("first_potential"))):
         if scores:
-            print(f"{name}, {title}: within one site {evaluate.cell(scores, 'within_1', '.1%')}, "
-                  f"exact {evaluate.cell(scores, 'within_0', '.1%')}")
+            print(f"{name}, {title}: within one site {accuracy.cell(scores, 'within_1', '.1%')}, "
+                  f"exact {accuracy.cell(scores, 'within_0', '.1%')}")
 
 # %% [markdown]
 # ## What it means, and what could be wrong

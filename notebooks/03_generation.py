@@ -40,16 +40,20 @@ import json
 import numpy as np
 from IPython.display import Markdown
 
-from qfp import decode, evaluate, figures, geometry, green, metrics, race, race_sample
-from qfp.checkpoint import load_model
+from qfp.decoding import decode, metrics
+from qfp.figures import wire as wire_figures
+from qfp.physics import geometry, green
+from qfp.studies import accuracy
+from qfp.studies.speed import race, race_sample
+from qfp.model.checkpoint import load_model
 from qfp.config import load_preset
-from qfp.dataset import choose, split
-from qfp.diffusion import guided
-from qfp.diffusion import sample as generate
-from qfp.pages import result_file
-from qfp.rivals import as_markdown as as_rivals
-from qfp.samplers import as_markdown as as_samplers
-from qfp.sweep import images_of, simulate
+from qfp.data.dataset import choose, split
+from qfp.model.diffusion import guided
+from qfp.model.diffusion import sample as generate
+from qfp.book.pages import result_file
+from qfp.studies.rivals.rivals import as_markdown as as_rivals
+from qfp.studies.samplers import as_markdown as as_samplers
+from qfp.physics.sweep import images_of, simulate
 
 config = load_preset(preset, seed=seed, weights=weights, notebook_configurations=notebook_configurations,
                      notebook_training_steps=notebook_training_steps, device=device, dataset=dataset, network=network,
@@ -101,7 +105,7 @@ steps, noisy, predicted = np.array(steps), np.stack(noisy), np.stack(predicted)
 
 # %% mystnb={"figure": {"caption": "Fig. 3 remade: generation of the LDOS of a test wire through the thousand ancestral steps. Above the state, below the image that the network predicts at that step. Circles: the true antidots. The lead along -y is below.", "name": "generation-steps"}, "image": {"alt": "Two rows of six images. Above, noise turns into an interference pattern only in the last columns; below, the predicted image shows the antidots earlier."}}
 columns = np.searchsorted(steps, np.linspace(0, schedule.steps, 6).clip(1))
-figures.image_grid([noisy[columns], predicted[columns]], ["state $x_t$", r"predicted $\hat x_0$"],
+wire_figures.image_grid([noisy[columns], predicted[columns]], ["state $x_t$", r"predicted $\hat x_0$"],
                    [f"step {step}" for step in steps[columns]], [truth[:1].repeat(6, 0)] * 2, radius=wire.radius,
                    top=np.quantile(ldos[0], 0.995))
 
@@ -117,7 +121,7 @@ for step in (200, 400, 600, 800):
     print(f"step {steps[i]:4d}: r of the state {r_noisy[i]:5.2f}, of the prediction {r_predicted[i]:5.2f}")
 
 # %% mystnb={"figure": {"caption": "The course of the same generation. Above: correlation of the state and of the predicted image with the true LDOS. Below: how far the antidots found in the prediction are from the true ones.", "name": "generation-course"}, "image": {"alt": "Two curves of correlation against generation step, the one of the predicted image above that of the noisy state, and the position error of the predicted antidots below."}}
-figures.generation_course(steps, r_noisy, r_predicted, errors)
+wire_figures.generation_course(steps, r_noisy, r_predicted, errors)
 
 # %% [markdown]
 # The step numbers depend on the noise schedule, which the paper does not give: with another one the same image appears
@@ -133,9 +137,9 @@ figures.generation_course(steps, r_noisy, r_predicted, errors)
 # signal, and makes no image. **Train** is the same network on wires it has seen. In brackets 95 % intervals.
 
 # %%
-table = evaluate.read_result(config.weights)
+table = accuracy.read_result(config.weights)
 missing = f"No table for the weights {config.weights}: `qfp evaluate` makes one."
-Markdown(evaluate.as_markdown(evaluate.rows_of(table)) if table else missing)
+Markdown(accuracy.as_markdown(accuracy.rows_of(table)) if table else missing)
 
 # %%
 for name in ("single", "consensus") if table else ():
@@ -157,7 +161,7 @@ for name in ("single", "consensus") if table else ():
 # or off those of **one** potential.
 
 # %%
-rivals = evaluate.read_result(config.weights, "rivals")
+rivals = accuracy.read_result(config.weights, "rivals")
 Markdown(as_rivals(rivals) if rivals else missing)
 
 # %% [markdown]
@@ -170,7 +174,7 @@ Markdown(as_rivals(rivals) if rivals else missing)
 # that fit the curve, which correlates better than a fair sample does. That was not measured.
 
 # %%
-samplers = evaluate.read_result(config.weights, "samplers")
+samplers = accuracy.read_result(config.weights, "samplers")
 Markdown(as_samplers(samplers) if samplers else missing)
 
 # %% [markdown]
@@ -202,7 +206,7 @@ Markdown(race.train_markdown(steps_race) if steps_race else "No results: `qfp be
 # the table of samplers above.
 
 # %%
-curves_race = evaluate.read_result(config.weights, "bench_sample")
+curves_race = accuracy.read_result(config.weights, "bench_sample")
 Markdown(race_sample.sample_markdown(curves_race) if curves_race else missing)
 
 # %%
@@ -255,7 +259,7 @@ bad_ldos, redrawn = np.zeros((2, len(worst), wire.length, wire.width))
 for p in set(numbers[:, 0].tolist()):
     bad_ldos[numbers[:, 0] == p] = images_of(wire, bad[numbers[:, 0] == p], p)
 if worst:
-    redrawn = decode.draw(bundle, np.array([w["curve"] for w in worst]), evaluate.noise_seeds(numbers, 1, table["seed"]),
+    redrawn = decode.draw(bundle, np.array([w["curve"] for w in worst]), accuracy.noise_seeds(numbers, 1, table["seed"]),
                           table["steps"], table["sampler"], table["gamma"])[:, 0]
 bad_found = decode.recover(redrawn, wire)
 bad_r = metrics.pearson(redrawn, bad_ldos)
@@ -263,7 +267,7 @@ bad_r = metrics.pearson(redrawn, bad_ldos)
 # %% mystnb={"figure": {"caption": "The 24 worst of the table's single samples: the true image above, what the network made of the curve below it. Solid circles: antidots of each image; dashed: the true ones; off: position error in sites.", "name": "generation-worst"}, "image": {"alt": "Four double rows of six images: true interference patterns, and below each the generated one, whose antidots are displaced or whose fringes differ."}}
 blocks = np.arange(len(worst)).reshape(-1, 6) if len(worst) == 24 else []
 titles = [[f"off {worst[i]['error']}, r = {worst[i]['r']:.2f}" for i in block] for block in blocks]
-figures.image_grid(
+wire_figures.image_grid(
     [image[block] for block in blocks for image in (bad_ldos, redrawn)], ["truth", "sample"] * len(blocks),
     [row for title in titles for row in (title, [""] * 6)], [c[block] for block in blocks for c in (bad, bad_found)],
     dashed=[row for block in blocks for row in ((), bad[block])], radius=wire.radius) if worst else None
@@ -320,7 +324,7 @@ print(f"Pearson r: median {np.median(r):.3f}, worst {r.min():.3f}; r >= 0.95 on 
 ranked = np.argsort(-r)
 picked = ranked[[0, live // 4, live // 2, 3 * live // 4, -2, -1]]
 titles = [f"r = {r[i]:.2f}, off {off[i]}" for i in picked]
-figures.image_grid([ldos[picked], samples[picked]], ["truth", "one sample"], titles, [truth[picked], found[picked]],
+wire_figures.image_grid([ldos[picked], samples[picked]], ["truth", "one sample"], titles, [truth[picked], found[picked]],
                    dashed=[(), truth[picked]], radius=wire.radius)
 
 # %% [markdown]
@@ -341,7 +345,7 @@ for label, values in scale.items():
     print(f"{label}: median r {np.median(values):.3f}")
 
 # %% mystnb={"figure": {"caption": "Share of the slice whose correlation with the truth is at least the value on the axis, and the same for pairs of true images that differ in a known way. Grey line: 0.95.", "name": "generation-similarity"}, "image": {"alt": "Falling step curves of the share of images against Pearson r for generated images, another potential, a neighbour one site off, and uniform wires with right holes."}}
-figures.similarity(r, scale)
+wire_figures.similarity(r, scale)
 
 # %% [markdown]
 # ## What it means, and what could be wrong
@@ -367,7 +371,7 @@ assert abs(noisy[0].std() / constants.image_std - 1) < 0.05 and abs(r_noisy[0]) 
 np.testing.assert_allclose(constants.ldos(first)[0], predicted[-1], atol=1e-3)  # the last step adds no noise
 medians = [float(np.median(values)) for values in scale.values()]
 assert 1 > medians[0] > medians[1] > medians[2] > 0.4, "another potential changes less than one site does"
-for row in (table[name] for name in evaluate.ROWS if name in table):
+for row in (table[name] for name in accuracy.ROWS if name in table):
     assert row["within_0"] <= row["within_1"] <= row["within_2"]
     for k in (0, 1, 2):
         low, high = row[f"within_{k}_interval"]

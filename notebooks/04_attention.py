@@ -44,13 +44,17 @@ import numpy as np
 import torch
 from IPython.display import display
 
-from qfp import evaluate, explore, figures_attention, metrics, probes
-from qfp.checkpoint import load_model
+from qfp.book import explore
+from qfp.decoding import metrics
+from qfp.figures import attention as attention_figures
+from qfp.studies import accuracy
+from qfp.studies.attention import probes
+from qfp.model.checkpoint import load_model
 from qfp.config import load_preset
-from qfp.dataset import split
-from qfp.diffusion import initial_noise
-from qfp.geometry import configurations
-from qfp.sweep import simulate
+from qfp.data.dataset import split
+from qfp.model.diffusion import initial_noise
+from qfp.physics.geometry import configurations
+from qfp.physics.sweep import simulate
 
 config = load_preset(preset, seed=seed, weights=weights, notebook_configurations=notebook_configurations,
                      notebook_training_steps=notebook_training_steps, device=device, dataset=dataset, network=network,
@@ -60,7 +64,7 @@ model, trained, constants, schedule, _ = load_model(config.weights)
 assert trained.device == wire, "these weights belong to another wire"
 
 # %%
-measured = evaluate.read_result(config.weights, "probe_attention")
+measured = accuracy.read_result(config.weights, "probe_attention")
 about = (f"results/probe_attention.json: {measured['curves']} test wires" if measured
          else f"results/probe_attention.json is about other weights than {config.weights}: `qfp probe attention` makes one")
 print(about)
@@ -102,7 +106,7 @@ few = np.linspace(0, len(frames) - 1, 6).round().astype(int)
 importance, last = (one.importance[block][:, 0] for block in (blocks[0], blocks[-1]))  # (steps, head, 15, 15)
 
 # %% mystnb={"figure": {"caption": "The paper's Fig. 4 remade for one test wire. Columns: steps of the generation with the ratio of noise to signal. Rows: the noisy image, the clean image that the network predicts from it (both in normalised units, padding included), and the importance of each cell in the heads of the block down15, each on one scale for all steps, which ends at what the cells on the wire reach (the padding may exceed it). Circles: the true antidots.", "name": "attention-steps"}, "image": {"alt": "Six columns of images from noise to interference pattern; the predicted image shows both antidots in all of them; in the maps of some heads the cells at an outlined antidot are bright from the first column on, while the noisy image shows nothing there."}}
-figures_attention.attention_steps(one.x[few, 0], one.x0[few, 0], importance[few], [titles[i] for i in few], antidots[0],
+attention_figures.attention_steps(one.x[few, 0], one.x0[few, 0], importance[few], [titles[i] for i in few], antidots[0],
                                   wire.radius)
 
 # %% [markdown]
@@ -110,7 +114,7 @@ figures_attention.attention_steps(one.x[few, 0], one.x0[few, 0], importance[few]
 
 # %%
 tops = np.quantile(last[..., 2:-2], 0.995, axis=(0, 2, 3))
-pages = [explore.png(figures_attention.attention_frame(one.x[i, 0], one.x0[i, 0], last[i], title.replace("\n", ", "), tops,
+pages = [explore.png(attention_figures.attention_frame(one.x[i, 0], one.x0[i, 0], last[i], title.replace("\n", ", "), tops,
                                                        antidots[0], wire.radius)) for i, title in enumerate(titles)]
 display(explore.flipbook(pages, f"Images and importance in block {blocks[-1]}", "generation step"))
 
@@ -144,7 +148,7 @@ usual = probes.grid_cells(configurations(wire)[1], wire).mean(axis=0)  # share o
 prior = probes.own_and_other(probes.auc_table(np.broadcast_to(usual, cells.shape), cells, valid))[0].mean()
 
 # %% mystnb={"figure": {"caption": "AUC for antidot cells through the generation, from pure noise on the left to the image on the right, for the wires of this page. Solid: against the own antidots; dotted: the same maps against the antidots of the other curves; the band is the 95 % interval of their paired difference, drawn upon the dotted line. Dashed: the map of where antidots usually are. Grey: chance. Left and middle: the heads of the two blocks; right: the images.", "name": "attention-auc"}, "image": {"alt": "Three panels of AUC against noise level. Some heads lie far above their dotted control lines at strong noise already, others below; the noisy image rises from one half as the noise falls, the predicted image is near 1 throughout."}}
-figures_attention.attention_auc(noise, groups, prior)
+attention_figures.attention_auc(noise, groups, prior)
 
 # %% [markdown]
 # ## The first step
@@ -187,7 +191,7 @@ if measured:
                              f"first tells at σ/α {'of pure noise' if tells > 1000 else f'= {tells:.2g}'}"))
 
 # %% mystnb={"figure": {"caption": "How much better a map fits its own curve's antidots than those of other curves (difference of AUC, bands: paired 95 % interval) through the generation, from pure noise on the left to the image on the right. Colours: B_j of the heads of each attention layer; black: the noisy image, dotted: the clean image predicted from it. Below 0: the head avoids the antidots.", "name": "attention-course"}, "image": {"alt": "A panel for each attention layer. The predicted image's dotted line lies at one half from the first step on, above all heads; the noisy image rises to it where the noise falls; some heads lie well above zero from the first step on, others below."}}
-figures_attention.through_generation(np.array(measured["ratio"]), layers, images) if measured else print(about)
+attention_figures.through_generation(np.array(measured["ratio"]), layers, images) if measured else print(about)
 
 # %% [markdown]
 # Where does it come from? Controls at the first step. **Condition**: what the U-Net is given of the curve, before any
@@ -261,7 +265,7 @@ if measured:
         print(f"  a head's sign is the same in {steady:.0%} of the curves on average")
 
 # %% mystnb={"figure": {"caption": "Preference of each head of the blocks at 15 x 15 for the upper (right, blue) or the lower antidot (left, red), with 95 % intervals over the wires; grey: undecided. Heads in the order of their preference; one panel a network.", "name": "attention-heads"}, "image": {"alt": "Dots with intervals for each head: a few to the right of zero, a few to the left, others across it."}}
-figures_attention.preferences({name: sorted_heads(rows) for name, rows in networks.items()}) if measured else print(about)
+attention_figures.preferences({name: sorted_heads(rows) for name, rows in networks.items()}) if measured else print(about)
 
 # %% [markdown]
 # ## Do the weights follow the wave functions?
@@ -285,7 +289,7 @@ if measured and measured["waves"]:
     print(f"Spearman's correlation of A_ij with C_ij, nothing taken out: {max(plain):.2f} at most")
 
 # %% mystnb={"figure": {"caption": "Rank correlation of attention weights and wave functions, given distance and B_j, mean over noise levels and wires. Left: with the correlation C_ij of the own wire and of another wire of the same potential. Right: own minus other with paired 95 % intervals.", "name": "attention-waves"}, "image": {"alt": "Dots for each head: partial correlations are small on either side of zero, and none lies clearly higher for the own wire than for another."}}
-figures_attention.wave_correlation(list(waves), *columns) if measured and measured["waves"] else print(about)
+attention_figures.wave_correlation(list(waves), *columns) if measured and measured["waves"] else print(about)
 
 # %% [markdown]
 # ## What the paper claims, what we find, what we could not decide

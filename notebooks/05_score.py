@@ -40,12 +40,17 @@ import numpy as np
 import torch
 from IPython.display import display
 
-from qfp import evaluate, explore, figures_score, forcefield, geometry, metrics
-from qfp.checkpoint import load_model
+from qfp.book import explore
+from qfp.decoding import metrics
+from qfp.figures import score as score_figures
+from qfp.physics import geometry
+from qfp.studies import accuracy
+from qfp.studies.score import forcefield
+from qfp.model.checkpoint import load_model
 from qfp.config import load_preset
-from qfp.dataset import choose, split
-from qfp.diffusion import Schedule, guided
-from qfp.sweep import images_of, simulate
+from qfp.data.dataset import choose, split
+from qfp.model.diffusion import Schedule, guided
+from qfp.physics.sweep import images_of, simulate
 
 config = load_preset(preset, seed=seed, weights=weights, notebook_configurations=notebook_configurations,
                      notebook_training_steps=notebook_training_steps, device=device, dataset=dataset, network=network,
@@ -54,7 +59,7 @@ wire = config.device
 model, trained, constants, schedule, _ = load_model(config.weights)
 assert trained.device == wire, "these weights belong to another wire"
 model.requires_grad_(False)
-result = evaluate.read_result(config.weights, "probe_score")
+result = accuracy.read_result(config.weights, "probe_score")
 if not result:
     print("results/probe_score.json is not about these weights: `qfp probe score` makes it; its figures are left out here")
 
@@ -102,7 +107,7 @@ truth = alpha_bar**0.5 * x0[0]
 planes = {name: forcefield.score_on_plane(points, score, truth, pixels) for name, pixels in forcefield.PIXEL_PAIRS.items()}
 
 # %% mystnb={"figure": {"caption": "The paper's Fig. 5 remade for the first test wire. Each panel is the plane of two pixels of the normalised image. Dots: 50 noisy images; arrows: their scores, projected, times half the variance of the noise, so that an arrow of a perfect denoiser ends half-way; star: the truth.", "name": "score-planes"}, "image": {"alt": "Four panels with fifty dots each around a red star; the arrows at most dots point towards the star."}}
-figures_score.score_planes(planes, 0.5 * (1 - alpha_bar))
+score_figures.score_planes(planes, 0.5 * (1 - alpha_bar))
 
 # %%
 full = forcefield.cosine(score, truth - points)
@@ -131,7 +136,7 @@ for wanted_ratio in (0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 20.0):
     x = forcefield.noisy_points(schedule, x0[:1].expand(25, -1, -1, -1), now, range(25))
     s = forcefield.score_at(guided(model, schedule, condition.index([0]).repeat(25)), schedule, x, now)
     drawn = {name: forcefield.score_on_plane(x, s, a_bar**0.5 * x0[0], pixels) for name, pixels in forcefield.PIXEL_PAIRS.items()}
-    pages.append(explore.png(figures_score.score_planes(drawn, 0.5 * (1 - a_bar), f"σ/α = {float(ratio[now]):.2g}")))
+    pages.append(explore.png(score_figures.score_planes(drawn, 0.5 * (1 - a_bar), f"σ/α = {float(ratio[now]):.2g}")))
 display(explore.flipbook(pages, "Raise the noise", "noise", width="600px"))
 
 # %% [markdown]
@@ -198,7 +203,7 @@ if result:
                    for label, row in result["pointing"]["rows"].items()}
 else:
     levels, marked, lines_shown = ratio[times].tolist(), [float(ratio[t])], lines
-figures_score.score_pointing(levels, lines_shown, marked)
+score_figures.score_pointing(levels, lines_shown, marked)
 
 # %%
 if result:
@@ -222,7 +227,7 @@ if result:
 # %% mystnb={"figure": {"caption": "Left: antisymmetric part of the score's Jacobian over the norm of the matrix D without its mean diagonal, trained and untrained. Right: integral of the score around rectangles, over the mean integral along a side. Mean over test wires, 95 % bands.", "name": "score-energy-tests"}, "image": {"alt": "Two panels over noise level. Left, the antisymmetric share of the trained network and, above it, of an untrained one. Right, small circulations around rectangles spanned by noise, and larger ones around those that lead to other images."}}
 if result:
     symmetry, loops = result["energy"]["symmetry"], result["energy"]["loops"]
-    display(figures_score.energy_tests(
+    display(score_figures.energy_tests(
         symmetry["noise"], {label: line(symmetry[label], "of_rest") for label in ("trained", "untrained")}, loops["noise"],
         {label: line(row, "relative") for label, row in loops.items() if isinstance(row, dict)}))
 
@@ -252,7 +257,7 @@ if result:
                                           "parabola": drawn[name]["levels"][i]["parabola"],
                                           "reach": drawn[name]["levels"][i]["reach"]["mean"]} for name, unit in units.items()}
             for i, level in enumerate(result["energy"]["loops"]["noise"])}
-    display(figures_score.energy_profiles(rows))
+    display(score_figures.energy_profiles(rows))
 
 # %%
 if result:
@@ -285,7 +290,7 @@ moved = constants.image(images_of(wire, np.stack(list(placed.values())), 0).asty
 tangents = dict(zip(placed, moved[:, 0].numpy()))
 
 # %% mystnb={"figure": {"caption": "Above: the softest directions of the learned field at the true image of a test wire, noise as strong as the image. Below: what the exact solver changes when an antidot moves by a site. Normalised images, antidots outlined; a direction has no sign.", "name": "score-soft"}, "image": {"alt": "Two rows of difference images of a wire, red and blue; both have rings around the antidots and fringes between them."}}
-figures_score.soft_directions(vectors[0].reshape(-1, 60, 60), values[0], dict(list(tangents.items())[:4]),
+score_figures.soft_directions(vectors[0].reshape(-1, 60, 60), values[0], dict(list(tangents.items())[:4]),
                               pairs.antidots[0], wire.radius)
 
 # %%
@@ -313,7 +318,7 @@ if result:
     memory = result["empirical"]
     titles = {f"{name}, {label}": memory[part][label] for name, part in (("unseen", "test"), ("trained on", "train"))
               for label in ("curve", "no curve")}
-    display(figures_score.against_memory(memory["noise"], {
+    display(score_figures.against_memory(memory["noise"], {
         title: {**{key: line(row, key) for key in ("network", "empirical", "apart")}, "effective": np.array(row["effective"])}
         for title, row in titles.items()}))
 
@@ -325,7 +330,7 @@ if result:
             print(f"{title:21s} σ/α = {level:5.1f}: network's distance minus the training set's {mean:+.3f} "
                   f"({low:+.3f} to {high:+.3f})")
     for name, row in result["langevin"].items():
-        print(f"sampled by {name}: within one site {row['within_1']:.1%}, r >= {evaluate.HIGH} for {row['r_high']:.1%}")
+        print(f"sampled by {name}: within one site {row['within_1']:.1%}, r >= {accuracy.HIGH} for {row['r_high']:.1%}")
 
 # %% [markdown]
 # ## What the paper claims, what we find, what we could not decide

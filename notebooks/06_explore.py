@@ -36,10 +36,12 @@ sampling = None
 import numpy as np
 from IPython.display import display
 
-from qfp import explore, figures_network, geometry
-from qfp.checkpoint import load_model
+from qfp.book import explore
+from qfp.figures import network as network_figures
+from qfp.physics import geometry
+from qfp.model.checkpoint import load_model
 from qfp.config import SettingsError, load_preset
-from qfp.dataset import choose, split
+from qfp.data.dataset import choose, split
 
 config = load_preset(preset, seed=seed, weights=weights, notebook_configurations=notebook_configurations,
                      notebook_training_steps=notebook_training_steps, device=device, dataset=dataset, network=network,
@@ -60,7 +62,7 @@ print(f"antidots {scene.antidots.tolist()}: G = " + ", ".join(f"{G:.6f}" for G i
 print(scene.note)
 
 # %% mystnb={"figure": {"caption": "A wire without random potential. Left: LDOS at b = 0, antidots outlined; the lead along -y is below. Right: its curve, computed by the exact solver at 64 fields.", "name": "explore-scene"}, "image": {"alt": "Interference pattern of a wire with two outlined antidots, and its conductance curve, which falls with the field in irregular steps."}}
-figures_network.wire_and_curve(scene.image, scene.antidots, wire.fields, scene.conductance, wire.radius)
+network_figures.wire_and_curve(scene.image, scene.antidots, wire.fields, scene.conductance, wire.radius)
 
 # %% [markdown]
 # ## An antidot walks across the wire

@@ -46,9 +46,11 @@ import scipy.ndimage
 import torch
 from IPython.display import Markdown
 
-from qfp import dataset as data
-from qfp import device as kwant_model
-from qfp import figures, geometry, green, pages, sweep
+from qfp.data import dataset as data
+from qfp.physics import kwant_model
+from qfp.book import pages
+from qfp.figures import wire as wire_figures
+from qfp.physics import geometry, green, sweep
 from qfp.config import SettingsError, load_preset, stream
 
 config = load_preset(preset, seed=seed, weights=weights, notebook_configurations=notebook_configurations,
@@ -74,7 +76,7 @@ bench = json.loads(pages.result_file("bench_solver").read_text())
 # $$t \;=\; \underbrace{U_+^\dagger\, G_0[+,-]\, U_-}_{t_0} \;-\; U_+^\dagger\, G_0[+,D]\;\bigl(G_0[D,D]\bigr)^{-1}\;G_0[D,-]\,U_-,
 # \qquad G = \mathrm{Tr}\, t t^\dagger.$$
 #
-# In `qfp.green.Wire` the factors are called `t0`, `out`, `between` and `psi[0]`, and the formula is two lines:
+# In `qfp.physics.green.Wire` the factors are called `t0`, `out`, `between` and `psi[0]`, and the formula is two lines:
 
 # %%
 _, antidots = data.choose(config)
@@ -130,13 +132,13 @@ for name, shape in {"(a) two antidots": near, "(b) overlapping, unequal": unequa
     cases[f"{name}\n{whole.sum()} removed, ring of {len(geometry.ring(whole))}"] = window(shape)
 
 # %% mystnb={"figure": {"caption": "What the update needs. Removed sites with a neighbour outside form the ring (red, filled); they alone enter the matrix that is solved. The sites behind them (open) are cut off and drop out. (a) Two antidots of the dataset's kind, (b) two overlapping antidots of unequal radii, (c) an odd shape: the rule is the same.", "name": "fig-rings"}, "image": {"alt": "Three pieces of a square lattice with sites removed: two discs, two overlapping discs of different size, and an irregular shape with outcrops. Filled red sites line the rim of each hole, open sites fill its inside, blue sites of the wire surround it."}}
-figures.rings(cases)
+wire_figures.rings(cases)
 
 # %% [markdown]
 # ## Why a whole dataset is cheap
 #
 # 1. **One recursion for all configurations.** $G_0$ knows the potential and the field, not the antidots. It comes from a
-#    recursion over the rows of the wire, `qfp.green.steps`: the two half wires on either side of each row, then
+#    recursion over the rows of the wire, `qfp.physics.green.steps`: the two half wires on either side of each row, then
 #    $G_0[i,j]$ between any rows as a product with one half wire's Green's function, which keeps it stable.
 # 2. **The first antidot is eliminated once for all its partners.** With $A$ and $B$ the rings of the two antidots,
 #
@@ -145,8 +147,8 @@ figures.rings(cases)
 #    \begin{pmatrix} G_{BA}\\ o_A\end{pmatrix} G_{AA}^{-1} \begin{pmatrix} G_{AB} & \psi_A\end{pmatrix}
 #    \;\longrightarrow\; t,$$
 #
-#    and the first arrow's solution serves every configuration with the same $A$ (`qfp.sweep.Sweep.conductance`). What is a
-#    configuration's own is a product and a factorisation of the size of one ring, `qfp.sweep.eliminated`.
+#    and the first arrow's solution serves every configuration with the same $A$ (`qfp.physics.sweep.Sweep.conductance`). What is a
+#    configuration's own is a product and a factorisation of the size of one ring, `qfp.physics.sweep.eliminated`.
 
 # %% tags=["nbval-check-output"]
 fast = sweep.Sweep(wire, geometry.ordered(antidots))
@@ -263,7 +265,7 @@ for label, t in lines.items():
 print("configurations:", ", ".join(f"{n:,} at W = {w}" for w, n in zip(widths["width"], widths["configurations"])))
 
 # %% mystnb={"figure": {"caption": "Time of one solve against the width of the wire, from the same race: Kwant; the wire without antidots, needed once for all configurations under one potential at one field; and one solve of this solver when all configurations share it. The narrowest wire has a handful of configurations, so there is nothing to share. Dotted: powers of the width.", "name": "fig-solver-cost"}, "image": {"alt": "Four lines on logarithmic axes. Kwant's time and that of the wire without antidots rise steeply with the width; the time of a solve that shares falls at first, then rises slowly, orders of magnitude below them."}}
-figures.solver_cost(widths["width"], lines, guides)
+wire_figures.solver_cost(widths["width"], lines, guides)
 
 # %% [markdown]
 # ## Where it would fail: a level behind the ring
@@ -338,7 +340,7 @@ sigma = np.array(sorted(sigma)).T
 worst = {name: max(values) for name, values in error.items()}
 
 # %% mystnb={"figure": {"caption": "(a) Smallest singular value of the ring's matrix through the sweep of fields, for the dataset's antidots and for antidots larger by one site. It vanishes where a level of the isolated sites behind the ring crosses the energy. (b) Error of the conductance on approaching that field. Factorised and solved, nothing is lost in either precision: the singular direction has no weight outside the ring. Inverted explicitly, the digits go. Points at the lower edge: no difference at all.", "name": "fig-resonance"}, "image": {"alt": "Left: two lines against the field, one flat, the other with a sharp dip to the level of rounding. Right: errors against distance from the dip; two sets of points stay level at the rounding of their precision, two others rise towards the dip by many orders of magnitude."}}
-figures.resonance(sigma[0], {f"radius {wire.radius}": sigma[1], f"radius {larger.radius}": sigma[2]}, centre, distance, error)
+wire_figures.resonance(sigma[0], {f"radius {wire.radius}": sigma[1], f"radius {larger.radius}": sigma[2]}, centre, distance, error)
 
 # %% tags=["nbval-check-output"]
 print(f"reference against Kwant at {len(kwant_error)} fields: |ΔG| below 1e-9 e²/h: {max(kwant_error) < 1e-9}")
@@ -408,7 +410,7 @@ Markdown(f"""\
 # %% [markdown]
 # **What could be wrong.** The ratio is that of one machine and one thread; a machine with another balance between small and
 # large matrix products gives another one. Kwant's time for the dataset is extrapolated, not run. Both solvers share the model
-# that `qfp.device.build` and `qfp.leads.row_hamiltonian` write down separately: an error in both would not show here.
+# that `qfp.physics.kwant_model.build` and `qfp.physics.leads.row_hamiltonian` write down separately: an error in both would not show here.
 
 # %%
 assert abs(G_ring - reference) < 1e-9 and abs(G_all - G_ring) < 1e-9, "the ring must be enough"

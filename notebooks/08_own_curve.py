@@ -40,11 +40,12 @@ from pathlib import Path
 import numpy as np
 from IPython.display import Markdown
 
-from qfp import answer, green, metrics
-from qfp.checkpoint import load_model
+from qfp.decoding import answer, metrics
+from qfp.physics import green
+from qfp.model.checkpoint import load_model
 from qfp.config import SettingsError, load_preset
-from qfp.curves import SIEMENS, per_tesla, read_curve
-from qfp.device import random_potential
+from qfp.data.measured import SIEMENS, per_tesla, read_curve
+from qfp.physics.kwant_model import random_potential
 
 config = load_preset(preset, seed=seed, weights=weights, notebook_configurations=notebook_configurations,
                      notebook_training_steps=notebook_training_steps, device=device, dataset=dataset, network=network,

@@ -37,7 +37,9 @@ sampling = None
 import numpy as np
 from IPython.display import Markdown
 
-from qfp import calibration, evaluate, figures_calibration, figures_trust, sbc
+from qfp.figures import calibration as calibration_figures, trust as trust_figures
+from qfp.studies import accuracy
+from qfp.studies.calibration import calibration, sbc
 from qfp.config import SettingsError, load_preset
 
 config = load_preset(preset, seed=seed, weights=weights, notebook_configurations=notebook_configurations,
@@ -48,7 +50,7 @@ config = load_preset(preset, seed=seed, weights=weights, notebook_configurations
 def measured(name):
     """results/NAME.json for these weights; empty, with a line that says which command makes it, where there is none."""
     try:
-        result = evaluate.read_result(config.weights, name)
+        result = accuracy.read_result(config.weights, name)
     except SettingsError as error:
         return print(error) or {}
     return result or print(f"no results for the weights {config.weights}: `qfp evaluate {name}` makes them") or {}
@@ -75,7 +77,7 @@ if table:
 cases = {name: calibration.toy_case(name, seed=config.seed) for name in sbc.TOYS}
 ecdf = {name: (sbc.ecdf_difference(case["histogram"]), sbc.bands(case["histogram"].sum(), len(case["histogram"])))
         for name, case in cases.items()}
-figures_calibration.comparison({name: (cases[name]["bins"], cases[name]["histogram"], bands[0], difference, bands[1])
+calibration_figures.comparison({name: (cases[name]["bins"], cases[name]["histogram"], bands[0], difference, bands[1])
                                 for name, (difference, bands) in ecdf.items()})
 
 # %% tags=["nbval-check-output"]
@@ -104,7 +106,7 @@ for name, title in (("exact", "exact"), ("within_1", "within one site"), ("candi
     panels[title] = {"the truth": table["reliability"][name]["bins"]}
     if name in table["further_sample"]:
         panels[title]["a further sample"] = table["further_sample"][name]["bins"]
-figures_calibration.reliability(panels) if table else None
+calibration_figures.reliability(panels) if table else None
 
 # %%
 lines = calibration.verdicts(table) if table else []
@@ -115,7 +117,7 @@ rows = ["| | exact | within one site | every candidate |", "| --- " * 4 + "|"]
 kinds = [table["reliability"][name] for name in ("exact", "within_1", "candidates")] if table else []
 for key, title, form in (("overconfidence", "mean share less share right", "+.1%"), ("ece", "expected calibration error", ".1%"),
                          ("brier", "Brier score", ".4f"), ("brier_reference", "Brier score of a constant", ".4f")):
-    rows.append(f"| {title} | " + " | ".join(evaluate.cell(row, key, form) for row in kinds) + " |")
+    rows.append(f"| {title} | " + " | ".join(accuracy.cell(row, key, form) for row in kinds) + " |")
 rows.append("| certain and wrong | " + " | ".join(f"{row['certain_and_wrong']} of {row['n']}" for row in kinds) + " |")
 Markdown("\n".join(rows) if table else "")
 
@@ -148,7 +150,7 @@ for name, title in zip(calibration.COORDINATES, ("$x_1$", "$x_2$", r"$\Delta y$"
     bands = [sbc.bands(max(part.sum(), 1), len(part)) for part in parts]
     differences = [(part.sum(), sbc.ecdf_difference(part), band[1]) for part, band in zip(parts, bands)]
     coordinates[title] = parts[0], bands[0][0], dict(zip(("all curves", "not all equal"), differences))
-figures_calibration.ranks(coordinates) if table else None
+calibration_figures.ranks(coordinates) if table else None
 
 # %%
 print("\n".join(line for line in lines if line.startswith(("x1", "x2", "dy", "smallest"))))
@@ -170,18 +172,18 @@ print("\n".join(line for line in lines if line.startswith(("x1", "x2", "dy", "sm
 
 # %% mystnb={"figure": {"caption": "Novelty of genuine and of foreign curves (results/novelty.json), one point a curve; black: median and quartiles. Right of the line, above 1, a curve is flagged; at the right the share of these.", "name": "trust-novelty"}, "image": {"alt": "Strips of points on a logarithmic axis of novelty: genuine curves left of the threshold, curves of other wires and of none mostly right of it."}}
 novelty = measured("novelty")
-figures_trust.novelty_rates(figures_trust.novelty_rows(novelty)) if novelty else None
+trust_figures.novelty_rates(trust_figures.novelty_rows(novelty)) if novelty else None
 
 # %%
 if novelty:
     foreign = [row for name, row in novelty["families"].items() if not row["genuine"] and name not in novelty["slight"]]
-    print(f"test curves flagged: {evaluate.cell(novelty['test'], 'flagged', '.1%')} of {novelty['test']['n']}")
+    print(f"test curves flagged: {accuracy.cell(novelty['test'], 'flagged', '.1%')} of {novelty['test']['n']}")
     most = [row for row in foreign if row["flagged"] > 0.95]
     print(f"flagged in more than 95 %: {len(most)} of {len(foreign)} kinds of foreign curves; least often: "
           + "; ".join(f"{row['label']} {row['flagged']:.1%}" for row in sorted(foreign, key=lambda row: row["flagged"])[:3]))
     for name, row in novelty["test"]["right"].items():
-        print(f"{name} test curves: {row['n']}" + (f", answer exact on {evaluate.cell(row, 'within_0', '.1%')}, within one site on "
-              f"{evaluate.cell(row, 'within_1', '.1%')}" if row["n"] else ""))
+        print(f"{name} test curves: {row['n']}" + (f", answer exact on {accuracy.cell(row, 'within_0', '.1%')}, within one site on "
+              f"{accuracy.cell(row, 'within_1', '.1%')}" if row["n"] else ""))
 
 # %% [markdown]
 # ## What it means, and what could be wrong
@@ -203,7 +205,7 @@ if table:
     for name, title in (("exact", "the exact pair"), ("within_1", "the pair within one site")):
         more, row = table["further_sample"][name], table["reliability"][name]
         print(f"Verdict for {title}: {calibration.confidence(*more['excess_interval'])}. Where all {S} samples agree it is right on "
-              f"{evaluate.cell(row['bins'][-1], 'right', '.1%')} of {row['bins'][-1]['n']} curves.")
+              f"{accuracy.cell(row['bins'][-1], 'right', '.1%')} of {row['bins'][-1]['n']} curves.")
     for name, row in ((name, table["sbc"][name]["outside"]) for name in calibration.COORDINATES):
         word = "too often" if row["share"] > row["expected"] else "too rarely"
         print(f"Verdict for the spread of {name}: truths lie outside the samples "
@@ -220,7 +222,7 @@ for row in kinds:
     assert sum(part["n"] for part in row["bins"]) == row["n"] and row["ece"] >= abs(row["overconfidence"]) - 1e-12
 for name in calibration.COORDINATES if table else ():
     assert sum(table["sbc"][name]["all"]["histogram"]) == table["curves"]
-if table and (known := evaluate.read_result(config.weights)):  # the consensus of more samples, of the same curves
+if table and (known := accuracy.read_result(config.weights)):  # the consensus of more samples, of the same curves
     low, high = table["reliability"]["within_1"]["right_interval"]
     assert low <= known["consensus"]["within_1_interval"][1] and high >= known["consensus"]["within_1_interval"][0]
 print("checks passed: exact samples within the band, a U, a hump and a slope where they belong; counts whole; table consistent")

@@ -39,13 +39,17 @@ import json
 import numpy as np
 from IPython.display import Markdown
 
-from qfp import baseline, decode, evaluate, figures, figures_vae, green, train_vae
-from qfp.checkpoint import load_model, load_vae
+from qfp.decoding import decode
+from qfp.figures import two_stage as two_stage_figures, wire as wire_figures
+from qfp.physics import green
+from qfp.studies import accuracy
+from qfp.studies.two_stage import baseline, train_vae
+from qfp.model.checkpoint import load_model, load_vae
 from qfp.config import load_preset
-from qfp.dataset import choose, split
-from qfp.device import random_potential
-from qfp.pages import result_file
-from qfp.vae_settings import load_baseline
+from qfp.data.dataset import choose, split
+from qfp.physics.kwant_model import random_potential
+from qfp.book.pages import result_file
+from qfp.studies.two_stage.settings import load_baseline
 
 config = load_preset(preset, seed=seed, weights=weights, notebook_configurations=notebook_configurations,
                      notebook_training_steps=notebook_training_steps, device=device, dataset=dataset, network=network,
@@ -103,9 +107,9 @@ Markdown(baseline.sweep_table(found["second_rows"], found["second_best"]) if fou
 # %%
 settings = load_baseline().restricted
 general = choose(trained)[1]
-rows = evaluate.choose(split(len(general), trained.dataset.potentials, "config", trained.seed), "test", 3, trained.seed)
+rows = accuracy.choose(split(len(general), trained.dataset.potentials, "config", trained.seed), "test", 3, trained.seed)
 restricted = train_vae.restricted_antidots(wire, settings.upper)
-own_rows = evaluate.choose(split(len(restricted), settings.potentials, "config", trained.seed), "test", 2, trained.seed)
+own_rows = accuracy.choose(split(len(restricted), settings.potentials, "config", trained.seed), "test", 2, trained.seed)
 
 
 def images(antidots, rows, model, constants):
@@ -122,7 +126,7 @@ shown, pairs = zip(*images(general, rows, vae, constants))
 
 # %% mystnb={"figure": {"caption": "Three unseen general configurations: true LDOS at b = 0, the VAE's image from the curve, the VAE's image from the true image (no curve), and one sample of the diffusion model from the curve. True antidots outlined; one colour scale.", "name": "vae-general"}, "image": {"alt": "Grid of LDOS images, three wires in rows. The VAE's images show the antidots and the coarse ripples, its fine ripples are smoother than the truth; the diffusion sample is as sharp as the truth."}}
 titles = ["truth", "VAE, from the curve", "VAE, from the image", "diffusion, from the curve"]
-figures.image_grid(shown, [f"wire {k + 1}" for k in range(len(shown))], titles, [[pair] * 4 for pair in pairs])
+wire_figures.image_grid(shown, [f"wire {k + 1}" for k in range(len(shown))], titles, [[pair] * 4 for pair in pairs])
 
 # %% [markdown]
 # The restricted configurations as they stand: the upper antidot of every image is in the same place. The diffusion model
@@ -130,7 +134,7 @@ figures.image_grid(shown, [f"wire {k + 1}" for k in range(len(shown))], titles, 
 
 # %% mystnb={"figure": {"caption": "Two unseen restricted configurations: true LDOS, the VAE's image from the curve, and from the true image. The upper antidot is the same in all.", "name": "vae-restricted"}, "image": {"alt": "Grid of LDOS images, two wires in rows, the upper antidot always in the middle of the wire; the VAE's images from the curve resemble the truth."}}
 shown, pairs = zip(*images(restricted, own_rows, small, small_constants))
-figures.image_grid([row[:3] for row in shown], [f"wire {k + 1}" for k in range(len(shown))], titles[:3],
+wire_figures.image_grid([row[:3] for row in shown], [f"wire {k + 1}" for k in range(len(shown))], titles[:3],
                    [[pair] * 3 for pair in pairs])
 
 # %% [markdown]
@@ -141,13 +145,13 @@ figures.image_grid([row[:3] for row in shown], [f"wire {k + 1}" for k in range(l
 
 # %%
 listed = ("two_stage", "two_stage_sample", "reconstruction", "single", "one_step", "train")
-Markdown(evaluate.as_markdown({name: measured["general"][name] for name in listed}) if measured else MISSING)
+Markdown(accuracy.as_markdown({name: measured["general"][name] for name in listed}) if measured else MISSING)
 
 # %% [markdown]
 # On the restricted set:
 
 # %%
-Markdown(evaluate.as_markdown({name: measured["restricted"][name] for name in listed if name in measured["restricted"]})
+Markdown(accuracy.as_markdown({name: measured["restricted"][name] for name in listed if name in measured["restricted"]})
          if measured else MISSING)
 
 # %% [markdown]
@@ -157,7 +161,7 @@ Markdown(evaluate.as_markdown({name: measured["restricted"][name] for name in li
 # %% mystnb={"figure": {"caption": "Share of unseen test curves whose image has at least the Pearson correlation r with the true one (results/vae.json). The thin dotted line marks the 60 percent that the paper gives for the VAE on the general set. Few: the VAE trained on as few general configurations as the restricted set has.", "name": "vae-patterns"}, "image": {"alt": "Two panels of falling curves. In the general set the diffusion model stays high up to r of about 0.95, the VAE falls earlier; in the restricted set it falls earlier still, far from its reconstruction."}}
 names = {"single": "diffusion, one sample", "one_step": "diffusion, one step", "two_stage": "VAE, two stages",
          "one_stage": "VAE, trained on as one", "reconstruction": "VAE, from the image", "few": "VAE, few configurations"}
-figures_vae.patterns({f"{name} set": measured[name]["r"] for name in ("general", "restricted")}, names, 0.6) if measured else None
+two_stage_figures.patterns({f"{name} set": measured[name]["r"] for name in ("general", "restricted")}, names, 0.6) if measured else None
 
 # %%
 for name in ("general", "restricted") if measured else ():

@@ -37,11 +37,14 @@ sampling = None
 import numpy as np
 from IPython.display import Markdown
 
-from qfp import decode, evaluate, figures, figures_robustness, memorisation, metrics, novelty, rivals, robustness, samplers
-from qfp.checkpoint import load_model
+from qfp.decoding import decode, metrics, novelty
+from qfp.figures import limits as limits_figures, wire as wire_figures
+from qfp.studies import accuracy, memorisation, robustness, samplers
+from qfp.studies.rivals import rivals
+from qfp.model.checkpoint import load_model
 from qfp.config import SettingsError, load_preset
-from qfp.dataset import choose, split
-from qfp.sweep import simulate
+from qfp.data.dataset import choose, split
+from qfp.physics.sweep import simulate
 
 config = load_preset(preset, seed=seed, weights=weights, notebook_configurations=notebook_configurations,
                      notebook_training_steps=notebook_training_steps, device=device, dataset=dataset, network=network,
@@ -54,7 +57,7 @@ assert trained.device == config.device, f"weights {config.weights} belong to ano
 def measured(name):
     """results/NAME.json for these weights; empty, with a line that says which command makes it, where there is none."""
     try:
-        result = evaluate.read_result(config.weights, name)
+        result = accuracy.read_result(config.weights, name)
     except SettingsError as error:
         return print(error) or {}
     return result or print(f"no results for the weights {config.weights}: `qfp evaluate {name}` makes them") or {}
@@ -82,7 +85,7 @@ chosen = np.array(list(dict.fromkeys(parts["test"][:, 1].tolist()))[: min(12, co
 pairs = simulate(trained, chosen, potentials=(0,))
 curves, truth, antidots = pairs.conductance[0], pairs.ldos[0].astype(float), pairs.antidots
 rows = np.stack([np.zeros_like(chosen), chosen], axis=1)
-seeds = evaluate.noise_seeds(rows, 1, config.seed)
+seeds = accuracy.noise_seeds(rows, 1, config.seed)
 given = {"as it is": (curves, 1.0), "noise 0.05 e²/h": (robustness.noisy(curves, rows, 0.05, config.seed), 1.0),
          "one field step off": (curves[:, abs(np.arange(curves.shape[1]) - 1)], 1.0), "no curve": (curves, 0.0)}
 images = {name: decode.draw(bundle, G, seeds, config.sampling.steps, config.sampling.sampler, gamma)[:, 0]
@@ -101,7 +104,7 @@ for name, k in errors.items():
 # %% mystnb={"figure": {"caption": "Three of these wires: the true LDOS, and the image that is generated from the curve as it is, with white noise, shifted by one step of the field grid, and without any curve. True antidots outlined; dashed: the two discs that the read-out finds. It always finds two, also where an image has one antidot only: then a dashed ring stands where there is no hole. All images of a row start from the same noise.", "name": "limits-live"}, "image": {"alt": "Grid of LDOS images, three wires in rows. The images from the clean and from the noisy curve resemble the truth, those from the shifted curve often have an antidot in another place or lack one, those without a curve have nothing to do with the truth."}}
 found = {name: decode.recover(ldos, pairs.device) for name, ldos in images.items()}
 shown = range(min(3, len(chosen)))
-figures.image_grid([[truth[i], *(ldos[i] for ldos in images.values())] for i in shown], [f"wire {i + 1}" for i in shown],
+wire_figures.image_grid([[truth[i], *(ldos[i] for ldos in images.values())] for i in shown], [f"wire {i + 1}" for i in shown],
                    ["truth", *images], [[antidots[i]] * (1 + len(images)) for i in shown],
                    dashed=[[antidots[i], *(pair[i] for pair in found.values())] for i in shown])
 
@@ -114,7 +117,7 @@ figures.image_grid([[truth[i], *(ldos[i] for ldos in images.values())] for i in 
 # conditional one. Each row is one sample a curve, by one network.
 
 # %% mystnb={"figure": {"caption": "Share of test curves decoded exactly, within one site, and with a Pearson correlation of at least 0.95 with the true image, against one change at a time, with 95 % intervals (results/robustness.json). Thin horizontal lines in (b): the reference, the dataset's own potentials at strength 1; strength 0 is no potential at all. Noise axis logarithmic beyond its first step.", "name": "limits-factors"}, "image": {"alt": "Four panels of shares. Noise: flat for small noise, then falling. Unseen potentials: highest at weak disorder, falling beyond the trained strength. Field offset: highest at zero, falling to both sides. Gamma: zero at gamma 0, about flat from 1 on."}}
-LINES = {"exact": "within_0", "within one site": "within_1", f"r ≥ {evaluate.HIGH}": "r_high"}
+LINES = {"exact": "within_0", "within one site": "within_1", f"r ≥ {accuracy.HIGH}": "r_high"}
 titles = {"noise": ("(a) noise", "standard deviation [e²/h]"), "potential": ("(b) unseen potentials", "strength [trained one]"),
           "shift": ("(c) field offset", "offset [grid steps]"), "gamma": ("(d) deformation", "γ")}
 
@@ -126,7 +129,7 @@ def panel(factor, label):
     return label, values, {name: robustness.shares(rows, key) for name, key in LINES.items()}, own
 
 
-figures_robustness.factors({title: panel(factor, label) for factor, (title, label) in titles.items()}) if table else None
+limits_figures.factors({title: panel(factor, label) for factor, (title, label) in titles.items()}) if table else None
 
 # %%
 Markdown(samplers.as_markdown({"rows": {name: row for name, row in table["rows"].items() if row["factor"] != "steps"}})
@@ -152,7 +155,7 @@ for name in ("exact", "within one site") if table else ():
         changed.sort(key=lambda row: row["curve_change"])
         strengths = [f"{row['value']:g}" for row in changed] if factor == "potential" else None
         against[name][title] = [row["curve_change"] for row in changed], robustness.shares(changed, LINES[name]), strengths
-figures_robustness.against_change(against) if table else None
+limits_figures.against_change(against) if table else None
 
 # %% [markdown]
 # ## Do the samples say so?
@@ -169,7 +172,7 @@ for measure in ("within_1", "exact") if table else ():
     for name, row in table["rows"].items():
         if "agreement" in row:
             found = row["agreement"][measure]
-            cells = [evaluate.cell(found, key, ".1%") for key in ("unanimous", "right", "right_unanimous", "wrong_flagged")]
+            cells = [accuracy.cell(found, key, ".1%") for key in ("unanimous", "right", "right_unanimous", "wrong_flagged")]
             cells.insert(3, str(round(found["n"] * (1 - found["right"]))))
             lines.append(f"| {name} | {' | '.join(cells)} |")
 if table:
@@ -190,7 +193,7 @@ Markdown("\n".join(lines) if table else "")
 rates, reference = measured("novelty"), novelty.load(config.weights)
 for row in rates["families"].values() if rates else ():
     if row["label"].startswith(("noise", "potential ×", "genuine, unseen")):
-        print(f"{row['label']}: flagged {evaluate.cell(row, 'flagged', '.1%')}")
+        print(f"{row['label']}: flagged {accuracy.cell(row, 'flagged', '.1%')}")
 for name, (G, gamma) in given.items() if reference else ():
     if gamma:
         judged = novelty.judge(reference, G, decode.conclude(images[name][:, None], pairs.device))
@@ -208,7 +211,7 @@ measures = {"share decoded exactly": "within_0", "Pearson r, median": "r_median"
 few = {name: {sampler: ([row["network_evaluations"] for row in rows], robustness.shares(rows, key))
               for sampler in ("ancestral", "ddim", "dpm2m") for rows in [robustness.series(table, "steps", sampler)[1]]}
        for name, key in measures.items()} if table else {}
-figures_robustness.steps(few) if table else None
+limits_figures.steps(few) if table else None
 
 # %%
 print("\n".join(line for line in told if line.startswith("steps")))
@@ -240,7 +243,7 @@ if memory:
     clouds = {label: (values[name]["neighbour"][part], values[name]["truth"][part]) for label, (name, part) in clouds.items()}
     near = {"true test images": "truth", "test curves": "test", "training curves": "train", "without a curve": "no_curve"}
     near = {label: values[name]["neighbour"] for label, name in near.items()}
-figures_robustness.distances(clouds, near) if memory else None
+limits_figures.distances(clouds, near) if memory else None
 
 # %%
 Markdown(memorisation.as_markdown(memory) if memory else "")
@@ -249,24 +252,24 @@ Markdown(memorisation.as_markdown(memory) if memory else "")
 if memory:
     test, train, free = (memory["rows"][name] for name in ("test", "train", "no_curve"))
     print("nearer to the truth than to any training image, of answers that are exact: "
-          + evaluate.cell(test, "closer_exact", ".1%") + "; of the others: " + evaluate.cell(test, "closer_wrong", ".1%"))
+          + accuracy.cell(test, "closer_exact", ".1%") + "; of the others: " + accuracy.cell(test, "closer_wrong", ".1%"))
     wrong, told_by = memory["exceptions"], sum(entry["error"] > 0 for entry in memory["exceptions"])
     print(f"nearer to a training image: {len(wrong)} of {test['n']} curves, {told_by} of them wrongly decoded, "
           f"{sum(entry['error'] == 1 for entry in wrong)} by one site; the training image is of the configuration that was answered "
           f"in {sum(entry['neighbour_to_answer'] == 0 for entry in wrong)}")
-    print("wrong answers that are training configurations: " + evaluate.cell(test, "wrong_trained", ".1%")
+    print("wrong answers that are training configurations: " + accuracy.cell(test, "wrong_trained", ".1%")
           + f"; of all configurations {memory['training_share']:.1%} are")
     print("without a curve, the nearest of all images, training or not, is a training image: "
-          + evaluate.cell(free, "nearest_trained", ".1%") + f"; {free['sites']['neighbour_to_answer'][0]} of {free['n']} images have "
+          + accuracy.cell(free, "nearest_trained", ".1%") + f"; {free['sites']['neighbour_to_answer'][0]} of {free['n']} images have "
           f"the antidots of their neighbour, {free['sites']['neighbour_to_answer'][1]} are one site off")
-    print("distance to the truth, median: test " + evaluate.cell(test, "truth_distance", ".3f") + ", training "
-          + evaluate.cell(train, "truth_distance", ".3f"))
-    print("images of one configuration under two potentials differ by " + evaluate.cell(test, "potential_distance", ".3f")
-          + "; nearer to the truth than to the same wire under the other potentials: test " + evaluate.cell(test, "own_potential", ".1%")
-          + ", training " + evaluate.cell(train, "own_potential", ".1%") + f", by chance {1 / memory['potentials']:.1%}; the image "
-          "of the nearest training curve: " + evaluate.cell(memory["rows"]["nearest"], "own_potential", ".1%"))
-    print(f"copies (at most a third as far from the nearest image as from the next): test {evaluate.cell(test, 'copied', '.1%')}, "
-          f"without a curve {evaluate.cell(free, 'copied', '.1%')}; smallest ratio {test['copy_ratio_smallest']:.2f} and "
+    print("distance to the truth, median: test " + accuracy.cell(test, "truth_distance", ".3f") + ", training "
+          + accuracy.cell(train, "truth_distance", ".3f"))
+    print("images of one configuration under two potentials differ by " + accuracy.cell(test, "potential_distance", ".3f")
+          + "; nearer to the truth than to the same wire under the other potentials: test " + accuracy.cell(test, "own_potential", ".1%")
+          + ", training " + accuracy.cell(train, "own_potential", ".1%") + f", by chance {1 / memory['potentials']:.1%}; the image "
+          "of the nearest training curve: " + accuracy.cell(memory["rows"]["nearest"], "own_potential", ".1%"))
+    print(f"copies (at most a third as far from the nearest image as from the next): test {accuracy.cell(test, 'copied', '.1%')}, "
+          f"without a curve {accuracy.cell(free, 'copied', '.1%')}; smallest ratio {test['copy_ratio_smallest']:.2f} and "
           f"{free['copy_ratio_smallest']:.2f}")
 
 # %% [markdown]
@@ -280,7 +283,7 @@ if memory:
     cases = [memory["examples"][name] for name in CASES]
     both = [(case[f"{part}antidots"], case[f"{part}potential"]) for part in ("", "neighbour_") for case in cases]
     exact_images = rivals.pictures(trained.device, *map(np.array, zip(*both)))
-    again = [decode.draw(bundle, [case["curve"]], evaluate.noise_seeds([(case["potential"], case["configuration"])], 1, memory["seed"]),
+    again = [decode.draw(bundle, [case["curve"]], accuracy.noise_seeds([(case["potential"], case["configuration"])], 1, memory["seed"]),
                          memory["steps"], memory["sampler"], 0.0 if name == "no_curve" else 1.0)[0, 0]
              for name, case in zip(CASES, cases)]
     answers = decode.recover(np.array(again), trained.device)
@@ -291,7 +294,7 @@ if memory:
         found += [(), answers[k], case["neighbour_antidots"]]
         truth = "a wire" if name == "no_curve" else "truth"
         headings += [f"{title}:\n{truth}, d = {case['truth']:.2f}", "\ngenerated", f"nearest,\nd = {case['neighbour']:.2f}"]
-figures.image_grid([grid[:6], grid[6:]], ["", ""], [headings[:6], headings[6:]], [true[:6], true[6:]],
+wire_figures.image_grid([grid[:6], grid[6:]], ["", ""], [headings[:6], headings[6:]], [true[:6], true[6:]],
                    dashed=[found[:6], found[6:]]) if memory else None
 
 # %% [markdown]

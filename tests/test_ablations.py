@@ -10,7 +10,11 @@ import torch
 import yaml
 from test_train import tiny, toy_pairs
 
-from qfp import ablations, checkpoint, dataset, diffusion, evaluate, generate, race
+from qfp.data import dataset, generate
+from qfp.model import checkpoint, diffusion
+from qfp.studies import accuracy
+from qfp.studies.short import ablations
+from qfp.studies.speed import race
 from qfp.config import SettingsError, as_dict, load_preset
 
 PLAN = {"passes": 4, "looks": 2, "noise": 0.05, "rows": {
@@ -34,7 +38,7 @@ def pairs(monkeypatch):
     pairs = dataclasses.replace(toy_pairs(100), sha256=dataset.settings_hash(tiny()))
     one = dataclasses.replace(pairs, **{name: getattr(pairs, name)[:1] for name in ("potentials", "conductance", "ldos")})
     monkeypatch.setattr(dataset, "load", lambda path: pairs if Path(path).name == "toy.h5" else one)
-    monkeypatch.setattr("qfp.train.preview", lambda *_: {})  # a picture that nobody looks at
+    monkeypatch.setattr("qfp.training.train.preview", lambda *_: {})  # a picture that nobody looks at
     return pairs
 
 
@@ -76,7 +80,7 @@ def scored(hits):
     """What `learn.decoded` says of six curves with these hits, none of them exact."""
     found = {"within_0": [False] * 6, "within_1": [hit == "1" for hit in hits], "r_high": [False] * 6}
     row = {"n": 6, "r_median": 0.5, "r_median_interval": [0.4, 0.6], "hits": found}
-    return row | {key: value for name, values in found.items() for key, value in evaluate.share(name, values).items()}
+    return row | {key: value for name, values in found.items() for key, value in accuracy.share(name, values).items()}
 
 
 @pytest.fixture
@@ -162,7 +166,7 @@ def test_a_pass_costs_what_the_clock_says_and_a_step_of_sam_is_two(faked):
     assert [look["minutes"] * 60 for look in result["rows"]["plain"]["looks"]] == [2 * 2, 4 * 2]
     minutes, scores = ablations.lines(result)["sam"]
     np.testing.assert_allclose(60 * minutes, [5, 10])
-    low, high = evaluate.share("within_1", [True] * 3 + [False] * 3)["within_1_interval"]
+    low, high = accuracy.share("within_1", [True] * 3 + [False] * 3)["within_1_interval"]
     np.testing.assert_allclose(scores["both antidots within 1 site"][:, 1], [0.5, low, high])
     table = ablations.as_markdown(result).splitlines()
     assert len(table) == 2 + len(PLAN["rows"]) and "| 50.0% (+16.7%, " in table[3] and "| 16.7% (-16.7%, " in table[4]

@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch.nn import functional as F
 
-from qfp.attention import FullAttention, LinearAttention
+from qfp.model.attention import FullAttention, LinearAttention
 
 N = 225  # tokens of a 15 x 15 image
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from qfp import pages
+from qfp.book import pages
 from qfp.config import SettingsError, as_dict, digest, load_preset
 
 ROOT = Path(__file__).parents[1]
@@ -102,8 +102,8 @@ def defined(name):
 
 
 def test_defined_sees_what_is_there():
-    assert defined("qfp.pages.quote") and defined("qfp.config.Device.fields") and defined("qfp.config.PRESETS")
-    assert not defined("qfp.pages.nothing") and not defined("qfp.nothing.at") and not defined("qfp.config.Device.no")
+    assert defined("qfp.book.pages.quote") and defined("qfp.config.Device.fields") and defined("qfp.config.PRESETS")
+    assert not defined("qfp.book.pages.nothing") and not defined("qfp.nothing.at") and not defined("qfp.config.Device.no")
 
 
 @pytest.mark.parametrize("path", PAGES + NOTEBOOKS, ids=lambda path: path.name)

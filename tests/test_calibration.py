@@ -6,7 +6,11 @@ import json
 import numpy as np
 import pytest
 
-from qfp import calibration, dataset, decode, evaluate, geometry, metrics, sbc
+from qfp.data import dataset
+from qfp.decoding import decode, metrics
+from qfp.physics import geometry
+from qfp.studies import accuracy
+from qfp.studies.calibration import calibration, sbc
 from qfp.config import SettingsError, load_preset
 
 N, S = 800, 31
@@ -199,8 +203,8 @@ def world(monkeypatch, tmp_path):
 
     own = dataclasses.replace(CONFIG, training=dataclasses.replace(CONFIG.training, split="config"))
     bundle = [None, own, None, None, {"data": pairs.sha256, "config": {"some": "settings"}}]
-    monkeypatch.setattr(evaluate, "load_model", lambda name: bundle)
-    monkeypatch.setattr(evaluate, "weights_hash", lambda name: "e" * 64)
+    monkeypatch.setattr(accuracy, "load_model", lambda name: bundle)
+    monkeypatch.setattr(accuracy, "weights_hash", lambda name: "e" * 64)
     monkeypatch.setattr(dataset, "load", lambda path, images: pairs)
     monkeypatch.setattr(decode, "draw", draw)
     monkeypatch.setattr(calibration, "SAMPLES", 7)

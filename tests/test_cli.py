@@ -9,11 +9,11 @@ import sys
 import numpy as np
 import pytest
 
-from qfp import green
+from qfp.physics import green
 from qfp.cli import BENCH_OPTIONS, BENCHMARKS, EVALUATIONS, OTHERS, PROBES, main
 from qfp.config import PRESETS, SettingsError, as_dict, load_preset
-from qfp.device import random_potential
-from qfp.geometry import removed_mask
+from qfp.physics.kwant_model import random_potential
+from qfp.physics.geometry import removed_mask
 
 DEVICE = load_preset("laptop").device
 

@@ -3,9 +3,10 @@
 import numpy as np
 import pytest
 
-from qfp import answer, cli
+from qfp import cli
+from qfp.decoding import answer
 from qfp.config import load_preset
-from qfp.curves import SIEMENS, per_tesla, read_curve
+from qfp.data.measured import SIEMENS, per_tesla, read_curve
 
 CONFIG = load_preset("smoke")
 DEVICE = CONFIG.device

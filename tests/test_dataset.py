@@ -6,7 +6,8 @@ import h5py
 import numpy as np
 import pytest
 
-from qfp import dataset, generate, sweep, workers
+from qfp.data import dataset, generate, workers
+from qfp.physics import sweep
 from qfp.config import SettingsError, load_preset
 
 CONFIG = load_preset("smoke", device={"field_points": 3}, dataset={"configurations": 12, "potentials": 2})

@@ -8,11 +8,14 @@ import numpy as np
 import pytest
 import torch
 
-from qfp import answer, cli, dataset, decode, geometry, green, novelty, sweep
+from qfp import cli
+from qfp.data import dataset
+from qfp.decoding import answer, decode, novelty
+from qfp.physics import geometry, green, sweep
 from qfp.config import load_preset
-from qfp.curves import SIEMENS, Curve, per_tesla
-from qfp.diffusion import Schedule
-from qfp.unet import Condition
+from qfp.data.measured import SIEMENS, Curve, per_tesla
+from qfp.model.diffusion import Schedule
+from qfp.model.unet import Condition
 
 CONFIG = load_preset("smoke")
 DEVICE = CONFIG.device

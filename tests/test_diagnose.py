@@ -8,10 +8,14 @@ import pytest
 import torch
 from test_evaluate import CONFIG, DEVICE, Oracle, world  # noqa: F401  (a fixture)
 
-from qfp import dataset, decode, diagnose, evaluate, geometry, metrics, readout, sweep
+from qfp.data import dataset
+from qfp.decoding import decode, metrics
+from qfp.physics import geometry, sweep
+from qfp.studies import accuracy
+from qfp.studies.networks import diagnose, readout
 from qfp.config import SettingsError, as_dict
-from qfp.diffusion import Schedule
-from qfp.unet import Condition, UNet
+from qfp.model.diffusion import Schedule
+from qfp.model.unet import Condition, UNet
 
 ANTIDOTS = geometry.configurations(DEVICE)[1]
 SETTINGS = {**readout.PROBE, "steps": 100, "batch": 128, "learning_rate": 3e-2, "reach": 1}
@@ -51,10 +55,10 @@ def networks(world, monkeypatch):  # noqa: F811
     """The world of test_evaluate with N configurations, images for ten of the test ones, and three networks by name:
     bundles that a test may change."""
     small, _, root = world
-    _, config, constants, schedule, _ = evaluate.load_model("known")
+    _, config, constants, schedule, _ = accuracy.load_model("known")
     chosen = np.random.default_rng(0).choice(len(ANTIDOTS), N, replace=False)
     ldos = np.zeros((2, N, 60, 50), np.float16)
-    p, n = evaluate.choose(dataset.split(N, 2, "config", config.seed), "test", 10, CONFIG.seed).T
+    p, n = accuracy.choose(dataset.split(N, 2, "config", config.seed), "test", 10, CONFIG.seed).T
     ldos[p, n] = sweep.images_of(DEVICE, ANTIDOTS[chosen[n]], 0)
     curves = np.broadcast_to(np.arange(2.0 * N).reshape(2, N, 1), (2, N, 64))
     pairs = dataclasses.replace(small, antidots=ANTIDOTS[chosen], conductance=curves, ldos=ldos)
@@ -146,7 +150,7 @@ def test_noise_levels_are_steps_of_the_schedule():
 
 
 def test_at_the_last_step_there_is_noise_alone(world):  # noqa: F811
-    pairs, own = world[0], evaluate.load_model("known")
+    pairs, own = world[0], accuracy.load_model("known")
     model = UNet(CONFIG.network, 64).eval()
     torch.nn.init.normal_(model.leave[-1].weight, std=0.1)
     bundle = (model, *own[1:])

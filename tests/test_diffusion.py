@@ -9,16 +9,7 @@ import torch
 from diffusers import DDIMScheduler, DDPMScheduler, DPMSolverMultistepScheduler
 from diffusers.schedulers import scheduling_dpmsolver_multistep
 
-from qfp.diffusion import (
-    SAMPLERS,
-    Schedule,
-    guided,
-    initial_noise,
-    langevin,
-    sample,
-    score_from_eps,
-    step_noise,
-)
+from qfp.model.diffusion import SAMPLERS, Schedule, guided, initial_noise, langevin, sample, score_from_eps, step_noise
 
 KINDS = {"linear": "linear", "cosine": "squaredcos_cap_v2"}
 PREDICTIONS = {"epsilon": "epsilon", "v": "v_prediction"}

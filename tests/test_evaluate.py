@@ -6,10 +6,12 @@ import numpy as np
 import pytest
 import torch
 
-from qfp import dataset, evaluate, geometry, sweep
+from qfp.data import dataset
+from qfp.physics import geometry, sweep
+from qfp.studies import accuracy
 from qfp.config import SettingsError, digest, load_preset
-from qfp.diffusion import Schedule
-from qfp.unet import Condition
+from qfp.model.diffusion import Schedule
+from qfp.model.unet import Condition
 
 CONFIG = load_preset("smoke", sampling={"steps": 2, "samples": 2})
 DEVICE = CONFIG.device
@@ -50,16 +52,16 @@ def world(monkeypatch, tmp_path):
     schedule = Schedule(1000, "cosine", "v")
     meta = {"data": pairs.sha256, "config": {"some": "settings"}}
     bundle = Oracle(pairs, constants, schedule), CONFIG, constants, schedule, meta
-    monkeypatch.setattr(evaluate, "load_model", lambda name: bundle)
+    monkeypatch.setattr(accuracy, "load_model", lambda name: bundle)
     monkeypatch.setattr(dataset, "load", lambda path, images=True: pairs)
-    monkeypatch.setattr(evaluate, "project_root", lambda: tmp_path)
+    monkeypatch.setattr(accuracy, "project_root", lambda: tmp_path)
     (tmp_path / "models").mkdir()
     (tmp_path / "models" / "known.safetensors").write_bytes(b"weights")
     return pairs, meta, tmp_path
 
 
 def run(world, **options):
-    return evaluate.run_evaluate(CONFIG, "known", "data.h5", world[2] / "results" / "evaluate.json",
+    return accuracy.run_evaluate(CONFIG, "known", "data.h5", world[2] / "results" / "evaluate.json",
                                  **{"curves": 500, "report": lambda line: None, **options})
 
 
@@ -77,11 +79,11 @@ def test_the_table(world, monkeypatch):
     assert result["shuffled"]["within_0"] == result["nearest"]["within_0"] == 0
     assert result["shuffled"]["r_median"] < 0.7 < result["train"]["r_median"]
     assert "consensus" in lines[-2] and "100.0% (72.2% to 100.0%)" in lines[-2]
-    assert evaluate.as_markdown(evaluate.rows_of(result)).count("\n") == 9
-    assert evaluate.read_result("known") == result and evaluate.read_result("others") == {}
+    assert accuracy.as_markdown(accuracy.rows_of(result)).count("\n") == 9
+    assert accuracy.read_result("known") == result and accuracy.read_result("others") == {}
     (world[2] / "models" / "known.safetensors").write_bytes(b"trained again")
     with pytest.raises(SettingsError, match="other weights"):
-        evaluate.read_result("known")
+        accuracy.read_result("known")
 
 
 def test_weights_in_shards_have_one_hash(world):
@@ -89,7 +91,7 @@ def test_weights_in_shards_have_one_hash(world):
     hashes = []
     for second in ("b", "c"):
         (folder / "big.json").write_text(json.dumps({"shards": {"big-1.safetensors": "a", "big-2.safetensors": second}}))
-        hashes.append(evaluate.weights_hash("big"))
+        hashes.append(accuracy.weights_hash("big"))
     assert hashes[0] != hashes[1] and {len(text) for text in hashes} == {64}
 
 
@@ -108,8 +110,8 @@ def test_the_worst_and_what_they_have_in_common(world, monkeypatch):
 def test_groups_of_hard_pairs():
     orbits = [[20, 20, 30], [20, 29, 30], [10, 30, 1], [15, 24, 8], [7, 20, 30], [15, 30, 30]]
     around = [[14, 30, 30], [16, 30, 30], [15, 29, 30], [15, 31, 30]]  # 4 of 6 neighbours of the last one
-    found = evaluate.groups(orbits, around, DEVICE)
-    assert set(found) == set(evaluate.GROUPS)
+    found = accuracy.groups(orbits, around, DEVICE)
+    assert set(found) == set(accuracy.GROUPS)
     assert found["symmetric"].tolist() == [True, True, True, False, False, False]
     assert found["close"].tolist() == [False, False, False, True, False, False]
     assert found["edge"].tolist() == [False, False, False, False, True, False]
@@ -117,21 +119,21 @@ def test_groups_of_hard_pairs():
     assert found["other"].tolist() == [False] * 5 + [True]
     copies = [[29, 29, 29], [30, 29, 30], [29, 28, 30]]  # of neighbours of the first: same orbits, other names
     inside = geometry.orbit(geometry.placement(np.array(copies), DEVICE), DEVICE)
-    assert not evaluate.groups(orbits[:1], inside, DEVICE)["isolated"][0]
+    assert not accuracy.groups(orbits[:1], inside, DEVICE)["isolated"][0]
 
 
 def test_test_rows_are_of_unseen_configurations_one_potential_each(world):
     for kind in ("config", "pair"):
         parts = dataset.split(40, 5, kind, seed=3)
-        rows = evaluate.choose(parts, "test", 500, seed=0)
+        rows = accuracy.choose(parts, "test", 500, seed=0)
         assert len(np.unique(rows[:, 1])) == len(rows) and len(np.unique(rows[:, 0])) > 1
         assert {tuple(row) for row in rows} <= {tuple(row) for row in parts["test"]}
-    assert evaluate.choose(parts, "test", 5, seed=0).tolist() == rows[:5].tolist(), "fewer curves are the first ones"
+    assert accuracy.choose(parts, "test", 5, seed=0).tolist() == rows[:5].tolist(), "fewer curves are the first ones"
 
 
 def test_an_interrupted_run_resumes(world, monkeypatch):
-    monkeypatch.setattr(evaluate, "BLOCK", 3)
-    whole, drawn, draw = run(world), [], evaluate.decode.draw
+    monkeypatch.setattr(accuracy, "BLOCK", 3)
+    whole, drawn, draw = run(world), [], accuracy.decode.draw
 
     def interrupted(*arguments, **options):
         if len(drawn) == 4:
@@ -139,11 +141,11 @@ def test_an_interrupted_run_resumes(world, monkeypatch):
         drawn.append(1)
         return draw(*arguments, **options)
 
-    monkeypatch.setattr(evaluate.decode, "draw", interrupted)
+    monkeypatch.setattr(accuracy.decode, "draw", interrupted)
     with pytest.raises(KeyboardInterrupt):
         run(world)
     again = []
-    monkeypatch.setattr(evaluate.decode, "draw", lambda *a, **o: again.append(1) or draw(*a, **o))
+    monkeypatch.setattr(accuracy.decode, "draw", lambda *a, **o: again.append(1) or draw(*a, **o))
     assert run(world) == whole
     assert len(again) == 4 + 4 + 10 + 4 - 4, "blocks of the first attempt are not drawn twice"
 

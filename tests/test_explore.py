@@ -6,11 +6,13 @@ import numpy as np
 import pytest
 import torch
 
-from qfp import decode, explore, geometry, green
+from qfp.book import explore
+from qfp.decoding import decode
+from qfp.physics import geometry, green
 from qfp.config import SettingsError, load_preset
-from qfp.dataset import Normalisation
-from qfp.diffusion import Schedule
-from qfp.unet import UNet
+from qfp.data.dataset import Normalisation
+from qfp.model.diffusion import Schedule
+from qfp.model.unet import UNet
 
 CONFIG = load_preset("smoke", device={"field_points": 4}, sampling={"steps": 2})
 DEVICE = CONFIG.device

@@ -17,7 +17,7 @@ import pytest
 import torch
 from threadpoolctl import threadpool_info
 
-from qfp import workers
+from qfp.data import workers
 from qfp.cli import main
 
 SETTINGS = ["--preset", "smoke", "--set", "dataset.configurations=12", "--set", "device.field_points=10"]

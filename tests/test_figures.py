@@ -11,19 +11,12 @@ import scipy.ndimage
 import torch
 from matplotlib.patches import Circle
 
-from qfp import (
-    figures,
-    figures_attention,
-    figures_calibration,
-    figures_network,
-    figures_robustness,
-    figures_score,
-    forcefield,
-    geometry,
-    probes,
-)
+from qfp.figures import attention as attention_figures, calibration as calibration_figures, limits as limits_figures, network as network_figures, score as score_figures, wire as wire_figures
+from qfp.physics import geometry
+from qfp.studies.attention import probes
+from qfp.studies.score import forcefield
 from qfp.config import load_preset
-from qfp.unet import UNet
+from qfp.model.unet import UNet
 
 DEVICE = load_preset("smoke").device
 RNG = np.random.default_rng(0)
@@ -43,14 +36,14 @@ def rendered(figure):
 
 
 def axes():
-    with figures.style():
-        return figures.canvas(3).subplots()
+    with wire_figures.style():
+        return wire_figures.canvas(3).subplots()
 
 
 def test_row_0_is_drawn_at_the_bottom_and_pixels_lie_on_their_sites():
     for margin, cell, shape in ((0, 1, (60, 50)), (5, 1, (60, 60)), (5, 4, (15, 15))):
         ax = axes()
-        shown = figures.ldos_image(ax, np.zeros(shape), margin=margin, cell=cell)
+        shown = wire_figures.ldos_image(ax, np.zeros(shape), margin=margin, cell=cell)
         assert shown.origin == "lower"
         left, right, bottom, top = shown.get_extent()
         assert (left, bottom) == (-0.5 - margin, -0.5)
@@ -61,7 +54,7 @@ def test_row_0_is_drawn_at_the_bottom_and_pixels_lie_on_their_sites():
 
 def test_outlines_enclose_the_removed_sites():
     ax = axes()
-    figures.ldos_image(ax, IMAGE, PAIR, DEVICE.radius)
+    wire_figures.ldos_image(ax, IMAGE, PAIR, DEVICE.radius)
     circles = [patch for patch in ax.patches if isinstance(patch, Circle)]
     y, x = np.nonzero(geometry.removed_mask(PAIR, DEVICE))
     inside = [np.hypot(x - c.center[0], y - c.center[1]) <= c.radius for c in circles]
@@ -80,7 +73,7 @@ def window():
 
 def test_ring_picture_shows_every_site_once_and_bonds_between_remaining_ones():
     removed, ring, neighbours = window()
-    (ax,) = figures.rings({"a": (removed, ring, neighbours)}).axes
+    (ax,) = wire_figures.rings({"a": (removed, ring, neighbours)}).axes
     *bonds, stays, beside, rim, inside = ax.collections
     sites = [{(x, y) for x, y in kind.get_offsets().astype(int)} for kind in (stays, beside, rim, inside)]
     assert [len(kind) for kind in sites[1:]] == [neighbours.sum(), 2 * 28, 2 * 81 - 2 * 28]
@@ -118,51 +111,51 @@ SHARES = np.sort(RNG.random((3, 4)), axis=0)[[1, 0, 2]]
 THREE = dict.fromkeys(("exact", "near", "alike"), SHARES)
 CLOUD = tuple(RNG.random((2, 9)))
 FIGURES = {
-    "factors": lambda: figures_robustness.factors({"noise": ("σ", np.array([0, 0.01, 0.1, 1]), THREE, None),
+    "factors": lambda: limits_figures.factors({"noise": ("σ", np.array([0, 0.01, 0.1, 1]), THREE, None),
                                                    "shift": ("steps", np.arange(-2, 2), THREE, dict.fromkeys(THREE, 0.9))}),
-    "steps": lambda: figures_robustness.steps({"share exact": {name: ([5, 10, 20, 50], SHARES) for name in ("ddim", "dpm2m")}}),
-    "against change": lambda: figures_robustness.against_change({"exact": {name: (np.geomspace(0.01, 0.2, 4), SHARES, names) for name, names in (("a", None), ("b", None), ("c", "0123"))}}),
-    "distances": lambda: figures_robustness.distances({"test, exact": CLOUD, "a decoder that remembers": CLOUD}, {"truth": CLOUD[0]}),
-    "reliability": lambda: figures_calibration.reliability({"a": {"truth": BINS, "sample": BINS}, "b": {"truth": BINS}}),
-    "ranks": lambda: figures_calibration.ranks({name: (*RANKS, {"all": (5, *ECDF), "some": (0, *ECDF)}) for name in "ab"}),
-    "comparison": lambda: figures_calibration.comparison({name: (BINS, *RANKS, *ECDF) for name in "abcd"}),
-    "network of laptop": lambda: figures_network.network(*network_of("laptop")),
-    "network of paper": lambda: figures_network.network(*network_of("paper")),
-    "forward process": lambda: figures_network.forward_process(MAPS, list("abcdef"), PAIR),
-    "training steps": lambda: figures_network.training_steps(RNG.random((4, 8)) + 0.1, RNG.random((4, 8)), RNG.random(4)),
-    "training log": lambda: figures_network.training_log(np.arange(30), {"<0.5": RNG.random(30), ">5": RNG.random(30)},
+    "steps": lambda: limits_figures.steps({"share exact": {name: ([5, 10, 20, 50], SHARES) for name in ("ddim", "dpm2m")}}),
+    "against change": lambda: limits_figures.against_change({"exact": {name: (np.geomspace(0.01, 0.2, 4), SHARES, names) for name, names in (("a", None), ("b", None), ("c", "0123"))}}),
+    "distances": lambda: limits_figures.distances({"test, exact": CLOUD, "a decoder that remembers": CLOUD}, {"truth": CLOUD[0]}),
+    "reliability": lambda: calibration_figures.reliability({"a": {"truth": BINS, "sample": BINS}, "b": {"truth": BINS}}),
+    "ranks": lambda: calibration_figures.ranks({name: (*RANKS, {"all": (5, *ECDF), "some": (0, *ECDF)}) for name in "ab"}),
+    "comparison": lambda: calibration_figures.comparison({name: (BINS, *RANKS, *ECDF) for name in "abcd"}),
+    "network of laptop": lambda: network_figures.network(*network_of("laptop")),
+    "network of paper": lambda: network_figures.network(*network_of("paper")),
+    "forward process": lambda: network_figures.forward_process(MAPS, list("abcdef"), PAIR),
+    "training steps": lambda: network_figures.training_steps(RNG.random((4, 8)) + 0.1, RNG.random((4, 8)), RNG.random(4)),
+    "training log": lambda: network_figures.training_log(np.arange(30), {"<0.5": RNG.random(30), ">5": RNG.random(30)},
                                                  np.arange(3), {"within one site": RNG.random(3)}),
-    "short training log": lambda: figures_network.training_log(np.arange(2), {"<0.5": RNG.random(2)}, np.arange(1),
+    "short training log": lambda: network_figures.training_log(np.arange(2), {"<0.5": RNG.random(2)}, np.arange(1),
                                                        {"a": np.ones(1)}),
-    "attention steps": lambda: figures_attention.attention_steps(MAPS, MAPS, RNG.random((6, 4, 15, 15)), list("abcdef"), PAIR),
-    "attention auc": lambda: figures_attention.attention_auc(np.geomspace(100, 0.1, 5), {"down15": AUC, "up15": AUC}, 0.85),
-    "attention frame": lambda: figures_attention.attention_frame(MAPS[0], MAPS[1], RNG.random((4, 15, 15)), "step 1", np.ones(4), PAIR),
-    "through generation": lambda: figures_attention.through_generation(
+    "attention steps": lambda: attention_figures.attention_steps(MAPS, MAPS, RNG.random((6, 4, 15, 15)), list("abcdef"), PAIR),
+    "attention auc": lambda: attention_figures.attention_auc(np.geomspace(100, 0.1, 5), {"down15": AUC, "up15": AUC}, 0.85),
+    "attention frame": lambda: attention_figures.attention_frame(MAPS[0], MAPS[1], RNG.random((4, 15, 15)), "step 1", np.ones(4), PAIR),
+    "through generation": lambda: attention_figures.through_generation(
         np.geomspace(1e4, 0.01, 5), {"down15": TOLD, "up15": TOLD, "up30": TOLD}, {"$x_t$": TOLD[0], r"$\hat x_0$": TOLD[1]}),
-    "preferences": lambda: figures_attention.preferences({"a": dict.fromkeys("xyz", (0.1, (-0.1, 0.2))),
+    "preferences": lambda: attention_figures.preferences({"a": dict.fromkeys("xyz", (0.1, (-0.1, 0.2))),
                                                           "b": {"x": (-0.3, (-0.4, -0.2)), "y": (0.3, (0.2, 0.4))}}),
-    "wave correlation": lambda: figures_attention.wave_correlation(list("abc"), *RNG.random((3, 3)), np.sort(RNG.random((3, 2)))),
-    "score planes": lambda: figures_score.score_planes({name: plane() for name in "abcd"}, 0.02),
-    "score pointing": lambda: figures_score.score_pointing(np.geomspace(0.1, 20, 4), {"network": POINTING, "∅": POINTING}, [0.2]),
-    "energy tests": lambda: figures_score.energy_tests([0.2, 1, 5], {"network": RNG.random((3, 3)) + 0.1}, [0.2, 1],
+    "wave correlation": lambda: attention_figures.wave_correlation(list("abc"), *RNG.random((3, 3)), np.sort(RNG.random((3, 2)))),
+    "score planes": lambda: score_figures.score_planes({name: plane() for name in "abcd"}, 0.02),
+    "score pointing": lambda: score_figures.score_pointing(np.geomspace(0.1, 20, 4), {"network": POINTING, "∅": POINTING}, [0.2]),
+    "energy tests": lambda: score_figures.energy_tests([0.2, 1, 5], {"network": RNG.random((3, 3)) + 0.1}, [0.2, 1],
                                                        {"a, b": RNG.random((3, 2)) + 0.1}),
-    "energy profiles": lambda: figures_score.energy_profiles({"σ/α 1": {"noise": PROFILE, "other": PROFILE}, "σ/α 5": {
+    "energy profiles": lambda: score_figures.energy_profiles({"σ/α 1": {"noise": PROFILE, "other": PROFILE}, "σ/α 5": {
         "noise": PROFILE, "other": PROFILE}}),
-    "soft directions": lambda: figures_score.soft_directions(MAPS[:4], np.ones(4), {"x1 + 1": MAPS[0], "dy + 1": MAPS[1]}, PAIR),
-    "against memory": lambda: figures_score.against_memory([2, 5, 100], {"seen": MEMORY, "unseen": MEMORY}),
-    "learning": lambda: figures_network.learning(np.arange(1, 4), {"exact": RNG.random((3, 3)), "off": RNG.random((3, 3))},
+    "soft directions": lambda: score_figures.soft_directions(MAPS[:4], np.ones(4), {"x1 + 1": MAPS[0], "dy + 1": MAPS[1]}, PAIR),
+    "against memory": lambda: score_figures.against_memory([2, 5, 100], {"seen": MEMORY, "unseen": MEMORY}),
+    "learning": lambda: network_figures.learning(np.arange(1, 4), {"exact": RNG.random((3, 3)), "off": RNG.random((3, 3))},
                                                  0.95),
-    "ablations": lambda: figures_network.ablations(
+    "ablations": lambda: network_figures.ablations(
         {name: (np.arange(1, 4), {"exact": RNG.random((3, 3)), "off": RNG.random((3, 3))}) for name in "abcdefghijkl"}, ["off", "exact"],
         {"one": list("bcdx"), "two": list("efgh")}),
-    "score against noise": lambda: figures_network.score_against_noise(
+    "score against noise": lambda: network_figures.score_against_noise(
         {"within one site": {"a": AGAINST_NOISE, "b": AGAINST_NOISE}, "r": {"a": AGAINST_NOISE | {"readout": None}}}),
-    "wire and curve": lambda: figures_network.wire_and_curve(IMAGE, PAIR, FIELDS, CURVE, title="V = 0"),
-    "rings": lambda: figures.rings(dict.fromkeys("abc", window())),
-    "solver cost": lambda: figures.solver_cost(np.array([20, 50, 70]), {"Kwant": CURVE[:3], "here": CURVE[3:6]}, [(20, 50, 9.0, 4)]),
-    "resonance": lambda: figures.resonance(FIELDS, {"radius 5": CURVE, "radius 6": CURVE}, 0.015, FIELDS[1:],
+    "wire and curve": lambda: network_figures.wire_and_curve(IMAGE, PAIR, FIELDS, CURVE, title="V = 0"),
+    "rings": lambda: wire_figures.rings(dict.fromkeys("abc", window())),
+    "solver cost": lambda: wire_figures.solver_cost(np.array([20, 50, 70]), {"Kwant": CURVE[:3], "here": CURVE[3:6]}, [(20, 50, 9.0, 4)]),
+    "resonance": lambda: wire_figures.resonance(FIELDS, {"radius 5": CURVE, "radius 6": CURVE}, 0.015, FIELDS[1:],
                                            {"factorised": 0 * CURVE[1:], "inverted": 1e-9 * CURVE[1:]}),
-    "truth and samples": lambda: figures_network.truth_and_samples(IMAGE, PAIR, np.stack([IMAGE] * 4), np.stack([PAIR] * 4)),
+    "truth and samples": lambda: network_figures.truth_and_samples(IMAGE, PAIR, np.stack([IMAGE] * 4), np.stack([PAIR] * 4)),
 }
 
 

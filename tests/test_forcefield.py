@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 import torch
 
-from qfp import empirical, energy, forcefield
+from qfp.studies.score import empirical, energy, forcefield
 from qfp.config import load_preset
-from qfp.diffusion import Schedule
+from qfp.model.diffusion import Schedule
 
 CONFIG = load_preset("smoke")
 SCHEDULE = Schedule(CONFIG.diffusion.steps, CONFIG.diffusion.schedule, CONFIG.diffusion.prediction)

@@ -5,7 +5,7 @@ import dataclasses
 import numpy as np
 import pytest
 
-from qfp import geometry
+from qfp.physics import geometry
 from qfp.config import SettingsError, load_preset
 
 DEVICE = load_preset("laptop").device

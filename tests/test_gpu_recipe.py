@@ -11,11 +11,12 @@ import numpy as np
 import pytest
 import torch
 
-from qfp import checkpoint, dataset
+from qfp.data import dataset
+from qfp.model import checkpoint
 from qfp.cli import main, parse_changes
 from qfp.config import Diffusion, SettingsError, load_preset
-from qfp.precision import autocast
-from qfp.train import Batches, ahead, learning_rate, losses, radius, share_done, train
+from qfp.model.precision import autocast
+from qfp.training.train import Batches, ahead, learning_rate, losses, radius, share_done, train
 
 ROOT = Path(__file__).parents[1]
 DATA = ["dataset.configurations=20", "dataset.potentials=2", "device.field_points=6"]

@@ -5,7 +5,8 @@ import dataclasses
 import numpy as np
 import pytest
 
-from qfp import geometry, interpolate
+from qfp.data import interpolate
+from qfp.physics import geometry
 from qfp.config import load_preset
 
 DEVICE = dataclasses.replace(load_preset("smoke").device, width=22, length=31, radius=2)

@@ -7,7 +7,9 @@ import numpy as np
 import pytest
 from test_evaluate import CONFIG, world  # noqa: F401  (a fixture)
 
-from qfp import evaluate, geometry, memorisation, metrics
+from qfp.decoding import metrics
+from qfp.physics import geometry
+from qfp.studies import accuracy, memorisation
 from qfp.config import SettingsError
 
 RNG = np.random.default_rng(0)
@@ -60,7 +62,7 @@ def known(world, monkeypatch):  # noqa: F811
     """The world of test_evaluate: weights that know the truth, and without a curve give a training image, too noisy by a bit."""
     pairs, _, root = world
     train = dataset_train(pairs)
-    draw, mode = evaluate.decode.draw, {"remembers": False}
+    draw, mode = accuracy.decode.draw, {"remembers": False}
 
     def drawn(bundle, curves, seeds, steps, sampler, gamma):
         images = draw(bundle, curves, seeds, steps, sampler, 1.0)
@@ -68,13 +70,13 @@ def known(world, monkeypatch):  # noqa: F811
             images[:, 0] = pairs.ldos[0, train[: len(images)]]
         return images
 
-    monkeypatch.setattr(evaluate.decode, "draw", drawn)
+    monkeypatch.setattr(accuracy.decode, "draw", drawn)
     monkeypatch.setattr(memorisation, "project_root", lambda: root)
     return *world, mode
 
 
 def dataset_train(pairs):
-    return np.unique(evaluate.dataset.split(len(pairs.antidots), 2, "config", CONFIG.seed)["train"][:, 1])
+    return np.unique(accuracy.dataset.split(len(pairs.antidots), 2, "config", CONFIG.seed)["train"][:, 1])
 
 
 def run(known, config=CONFIG, **options):
@@ -100,10 +102,10 @@ def test_the_result(known):
         assert rows[name]["neighbour_distance"] < 1e-9 and rows[name]["sites"]["neighbour_to_answer"][0] == 8
     assert rows["no_curve"]["nearest_trained"] == 1, "its images are training images, in a file that holds others, too"
     pairs, train = known[0], dataset_train(known[0])
-    parts = evaluate.dataset.split(len(pairs.antidots), 2, "config", CONFIG.seed)
+    parts = accuracy.dataset.split(len(pairs.antidots), 2, "config", CONFIG.seed)
     for name, part in {"test": "test", "train": "train", "no_curve": "test"}.items():  # each beside its own truths' neighbours
         between = [memorisation.rms(pairs.ldos[:, train[train != n]], pairs.ldos[p, n]).min()
-                   for p, n in evaluate.choose(parts, part, 8, CONFIG.seed)]
+                   for p, n in accuracy.choose(parts, part, 8, CONFIG.seed)]
         np.testing.assert_allclose(result["values"][name]["between"], np.array(between) / result["ldos_std"], atol=1e-5)
     assert result["exceptions"] == [] and len(result["values"]["test"]["truth"]) == 8
     assert set(result["examples"]) == {"median", "largest", "train", "no_curve"} and len(result["examples"]["train"]["curve"]) == 64

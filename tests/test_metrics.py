@@ -5,7 +5,8 @@ import itertools
 import numpy as np
 import pytest
 
-from qfp import geometry, metrics
+from qfp.decoding import metrics
+from qfp.physics import geometry
 from qfp.config import load_preset
 
 DEVICE = load_preset("smoke").device

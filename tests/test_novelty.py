@@ -8,20 +8,15 @@ import numpy as np
 import pytest
 import torch
 
-from qfp import (
-    checkpoint,
-    dataset,
-    evaluate,
-    figures_trust,
-    foreign,
-    geometry,
-    green,
-    novelty,
-    novelty_rates,
-    sweep,
-)
+from qfp.data import dataset, foreign
+from qfp.decoding import novelty
+from qfp.figures import trust as trust_figures
+from qfp.model import checkpoint
+from qfp.physics import geometry, green, sweep
+from qfp.studies import accuracy
+from qfp.studies.novelty import rates as novelty_rates
 from qfp.config import SettingsError, load_preset
-from qfp.diffusion import Schedule
+from qfp.model.diffusion import Schedule
 
 DEVICE = load_preset("smoke", device={"field_points": 8}).device
 CONFIG = load_preset("smoke", device={"field_points": 3}, dataset={"configurations": 150}, sampling={"steps": 1, "samples": 2})
@@ -159,9 +154,9 @@ def world(monkeypatch, tmp_path):
     constants = dataset.Normalisation(tuple(G.mean(axis=0)), tuple(G.std(axis=0)), 0.1, 0.05, CONFIG.device.width)
     meta = {"data": pairs.sha256, "config": {"some": "settings"}}
     bundle = model, CONFIG, constants, Schedule(1000, "cosine", "v"), meta
-    monkeypatch.setattr(evaluate, "load_model", lambda name: bundle)
+    monkeypatch.setattr(accuracy, "load_model", lambda name: bundle)
     monkeypatch.setattr(dataset, "load", lambda path, images=True: pairs)
-    for module in (evaluate, novelty, novelty_rates):
+    for module in (accuracy, novelty, novelty_rates):
         monkeypatch.setattr(module, "project_root", lambda: tmp_path)
     few = ("unseen", "line", "shuffled", "noise_0.02", novelty_rates.CHECKED)
     monkeypatch.setattr(foreign, "FAMILIES", {name: foreign.FAMILIES[name] for name in few})
@@ -235,10 +230,10 @@ def test_the_shipped_reference():
 
 
 def test_the_figure_of_the_measured_rates():
-    result = evaluate.read_result("laptop", "novelty")
-    rows = figures_trust.novelty_rows(result)
-    assert len(rows) == 1 + len(result["families"]) and {row[0] for row in rows.values()} == set(figures_trust.COLORS)
-    figure = figures_trust.novelty_rates(rows)
+    result = accuracy.read_result("laptop", "novelty")
+    rows = trust_figures.novelty_rows(result)
+    assert len(rows) == 1 + len(result["families"]) and {row[0] for row in rows.values()} == set(trust_figures.COLORS)
+    figure = trust_figures.novelty_rates(rows)
     figure.canvas.draw()
     shown = [text.get_text() for text in figure.axes[0].texts]
     assert sum(f"{row['flagged']:.1%}" in " ".join(shown) for row in result["families"].values()) == len(result["families"])

@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 import torch
 
-from qfp import device as model
-from qfp import geometry, green, leads, sweep
+from qfp.physics import kwant_model
+from qfp.physics import geometry, green, leads, sweep
 from qfp.config import SettingsError, load_preset, stream
 
 CONFIG = load_preset("laptop")
@@ -68,23 +68,23 @@ def test_conductance_and_ldos_agree_with_kwant():
         rng = stream("kwant agreement", k)
         pair = antidots[rng.integers(len(antidots))]
         seed, b = int(rng.integers(6)), float(rng.uniform(0, 0.05))
-        V = model.random_potential(seed, DEVICE)
+        V = kwant_model.random_potential(seed, DEVICE)
         mask = geometry.removed_mask(pair, DEVICE)
-        system = model.build(DEVICE, mask, V)
+        system = kwant_model.build(DEVICE, mask, V)
         G, modes, image = green.solve(DEVICE, pair, V, [b], image=True)
-        assert abs(G[0] - model.conductance(system, DEVICE, b)) < 1e-9
-        assert modes[0] == model.open_modes(system, DEVICE, b)
-        assert np.abs(image - model.ldos(system, DEVICE)).max() < 1e-9
+        assert abs(G[0] - kwant_model.conductance(system, DEVICE, b)) < 1e-9
+        assert modes[0] == kwant_model.open_modes(system, DEVICE, b)
+        assert np.abs(image - kwant_model.ldos(system, DEVICE)).max() < 1e-9
         assert not image[mask].any()
 
 
 def test_clean_wire_without_potential_agrees_with_kwant():
     pair = [[12, 18], [31, 40]]
-    system = model.build(DEVICE, geometry.removed_mask(pair, DEVICE))
+    system = kwant_model.build(DEVICE, geometry.removed_mask(pair, DEVICE))
     fields = [0.0, 0.02, 0.0397, 0.05]
     G, _, image = green.solve(DEVICE, pair, None, fields, image=True)
-    assert np.allclose(G, [model.conductance(system, DEVICE, b) for b in fields], rtol=0, atol=1e-9)
-    assert np.abs(image - model.ldos(system, DEVICE)).max() < 1e-9
+    assert np.allclose(G, [kwant_model.conductance(system, DEVICE, b) for b in fields], rtol=0, atol=1e-9)
+    assert np.abs(image - kwant_model.ldos(system, DEVICE)).max() < 1e-9
 
 
 def updated(w, ring, kept):
@@ -170,7 +170,7 @@ def test_hall_plateaus_survive_a_potential(plateau):
     """E = 0.5 lies between Landau levels (2 n + 1) b: edge states carry 3, 2, 1 e^2/h and cannot scatter back.
 
     A potential that takes 2 e^2/h from the wire's 11 at b = 0 takes less than 0.001 from a plateau."""
-    V = model.random_potential(1, DEVICE)
+    V = kwant_model.random_potential(1, DEVICE)
     for b in HALL[plateau]:
         modes = leads.lead_modes(DEVICE, b)
         assert modes.open_modes == plateau
@@ -191,7 +191,7 @@ def scattering_devices():
 
 def test_scattering_matrix_is_unitary_and_holds_the_conductance():
     """Its singular values block by block, which no choice of modes can change, are Kwant's."""
-    kwant = model._kwant()
+    kwant = kwant_model._kwant()
     for device, mask, V, b in scattering_devices():
         w, ring = remove(device, mask, V, b)
         S, n = green.smatrix(w, ring).numpy(), w.leads.open_modes
@@ -201,7 +201,7 @@ def test_scattering_matrix_is_unitary_and_holds_the_conductance():
         T = green.conductance(w, ring[None])[0].item()
         assert abs((abs(t) ** 2).sum() - T) < 1e-10 and abs((abs(t_prime) ** 2).sum() - T) < 1e-10
         assert 0.05 < T < n - 1e-3
-        reference = kwant.smatrix(model.build(device, mask, V), device.energy, params={"b": b})
+        reference = kwant.smatrix(kwant_model.build(device, mask, V), device.energy, params={"b": b})
         for block, (to, of) in ((r, (0, 0)), (t, (1, 0)), (t_prime, (0, 1)), (r_prime, (1, 1))):
             expected = np.linalg.svd(reference.submatrix(to, of), compute_uv=False)
             assert np.abs(np.linalg.svd(block, compute_uv=False) - expected).max() < 1e-9
@@ -225,7 +225,7 @@ def test_reversing_the_field_transposes_the_scattering_matrix():
 
 def test_conductance_is_even_in_the_field():
     """Of two terminals only; the scattering matrix itself is not even (test above)."""
-    pair, V = [[12, 18], [31, 40]], model.random_potential(2, DEVICE)
+    pair, V = [[12, 18], [31, 40]], kwant_model.random_potential(2, DEVICE)
     for b in (0.011, 0.05):
         G, _, _ = green.solve(DEVICE, pair, V, [b, -b])
         assert abs(G[0] - G[1]) < 1e-10
@@ -333,7 +333,7 @@ def test_symmetric_copies_share_a_curve_without_potential_only():
     copies = [pair + [0, 5], pair[::-1] * [-1, 1] + [49, 0], pair * [1, -1] + [0, 59]]
     fields = [0.0, 0.017, 0.043]
     reference, _, _ = green.solve(DEVICE, pair, None, fields)
-    V = model.random_potential(0, DEVICE)
+    V = kwant_model.random_potential(0, DEVICE)
     with_potential, _, _ = green.solve(DEVICE, pair, V, fields[1:2])
     for copy in copies:
         assert np.allclose(green.solve(DEVICE, copy, None, fields)[0], reference, rtol=0, atol=1e-9)
@@ -343,7 +343,7 @@ def test_symmetric_copies_share_a_curve_without_potential_only():
 
 def test_the_phase_of_a_plaquette_is_b():
     """The product of hoppings around a plaquette carries b: here a factor 2 or a sign in the gauge would show."""
-    system = model.build(DEVICE, np.zeros((60, 50), bool))
+    system = kwant_model.build(DEVICE, np.zeros((60, 50), bool))
     H = system.hamiltonian_submatrix(params={"b": 0.01}, sparse=True).tocsr()
     index = {site.tag: i for i, site in enumerate(system.sites)}
     a, b, c, d = (index[tag] for tag in ((10, 10), (11, 10), (11, 11), (10, 11)))
@@ -354,8 +354,8 @@ def test_the_phase_of_a_plaquette_is_b():
 @pytest.mark.parametrize("b", [0.2, -0.2])
 def test_a_positive_field_pushes_electrons_that_move_up_to_large_x(b):
     """The edge state of lead 0 moves to +y along x = W-1 at b > 0, that of lead 1 to -y along x = 0; in Kwant alike."""
-    system = model.build(DEVICE, np.zeros((60, 50), bool))
-    kwant_psi = model._kwant().wave_function(system, DEVICE.energy, params={"b": b})
+    system = kwant_model.build(DEVICE, np.zeros((60, 50), bool))
+    kwant_psi = kwant_model._kwant().wave_function(system, DEVICE.energy, params={"b": b})
     sites = np.array([site.tag[1] * 50 + site.tag[0] for site in system.sites])
     w = green.clean_wire(DEVICE, b)
     for lead, direction in ((0, 1), (1, -1)):
@@ -372,7 +372,7 @@ def test_a_positive_field_pushes_electrons_that_move_up_to_large_x(b):
 
 
 def test_potential_is_a_pure_function_of_its_seed():
-    first, again, other = (model.random_potential(s, DEVICE) for s in (3, 3, 4))
+    first, again, other = (kwant_model.random_potential(s, DEVICE) for s in (3, 3, 4))
     assert np.array_equal(first, again) and not np.array_equal(first, other)
     assert first.shape == (60, 50) and np.abs(first).max() <= 0.05 and np.abs(first).max() > 0.049
 
@@ -386,7 +386,7 @@ def test_energy_on_a_threshold_is_refused():
 def test_simulated_slice_equals_single_curves():
     small = load_preset("smoke", device={"field_points": 3})
     pairs = sweep.simulate(small, [0, 5], potentials=(1,))
-    V = model.random_potential(1, small.device)
+    V = kwant_model.random_potential(1, small.device)
     for n in range(2):
         G, _, image = green.solve(small.device, pairs.antidots[n], V, image=True)
         assert np.allclose(pairs.conductance[0, n], G, atol=1e-6)

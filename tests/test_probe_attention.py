@@ -9,10 +9,12 @@ import torch
 from test_evaluate import CONFIG, DEVICE, world  # noqa: F401  (a fixture)
 from test_physics import SMALL, dense
 
-from qfp import attention_rows, evaluate, geometry, green, probe_attention, probes
+from qfp.physics import geometry, green
+from qfp.studies import accuracy
+from qfp.studies.attention import probe as probe_attention, probes, rows as attention_rows
 from qfp.config import SettingsError, as_dict
-from qfp.diffusion import Schedule
-from qfp.unet import UNet
+from qfp.model.diffusion import Schedule
+from qfp.model.unet import UNet
 
 ANTIDOTS = geometry.configurations(DEVICE)[1]
 
@@ -159,7 +161,7 @@ def network(config, seed):
 def networks(world, monkeypatch):  # noqa: F811
     """The world of test_evaluate with random networks by name: with attention, of another seed, and without attention."""
     pairs, _, root = world
-    constants, schedule = evaluate.load_model("known")[2], Schedule(40, "cosine", "v")
+    constants, schedule = accuracy.load_model("known")[2], Schedule(40, "cosine", "v")
     pairs = dataclasses.replace(pairs, conductance=np.random.default_rng(0).normal(size=(2, 40, 64)))
     plain = dataclasses.replace(CONFIG.network, attention=("none",) * len(CONFIG.network.attention))
     bundles = {}
@@ -169,9 +171,9 @@ def networks(world, monkeypatch):  # noqa: F811
         meta = {"data": pairs.sha256, "config": as_dict(config)}
         bundles[name] = network(config, seed), config, constants, schedule, meta
         (root / "models" / f"{name}.safetensors").write_bytes(name.encode())
-    monkeypatch.setattr(evaluate, "load_model", bundles.__getitem__)
+    monkeypatch.setattr(accuracy, "load_model", bundles.__getitem__)
     monkeypatch.setattr(probe_attention, "load_model", bundles.__getitem__)
-    monkeypatch.setattr(evaluate.dataset, "load", lambda path, images=True: pairs)
+    monkeypatch.setattr(accuracy.dataset, "load", lambda path, images=True: pairs)
     monkeypatch.setattr(probe_attention, "project_root", lambda: root)
     monkeypatch.setattr(probe_attention, "STEPS", 6)
     monkeypatch.setattr(probe_attention, "BLOCK", 4)
@@ -211,7 +213,7 @@ def test_a_run_resumes_and_says_what_it_measured(networks, monkeypatch):
     text = path.read_text()
     assert resumed == json.loads(text) and list((networks[2] / "runs").iterdir()) == []
     run(networks, **options)
-    assert path.read_text() == text and evaluate.read_result("first", "probe_attention") == resumed
+    assert path.read_text() == text and accuracy.read_result("first", "probe_attention") == resumed
     result = resumed
     assert np.isfinite(list(numbers(result))).all()
     assert result["curves"] == 6 and result["steps"] == len(result["t"]) == len(result["ratio"]) == 6

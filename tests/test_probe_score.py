@@ -7,18 +7,19 @@ import pytest
 import torch
 from test_evaluate import CONFIG, world  # noqa: F401  (a fixture)
 
-from qfp import evaluate, forcefield, probe_energy, probe_score
+from qfp.studies import accuracy
+from qfp.studies.score import forcefield, probe as probe_score, profiles
 from qfp.config import SettingsError
-from qfp.unet import Condition
+from qfp.model.unet import Condition
 
 
 @pytest.fixture
 def known(world, monkeypatch):  # noqa: F811
     """The world of test_evaluate, in which no curve stands for the first image; small numbers of everything."""
     nothing = Condition(torch.zeros(1, 1, 1).long(), ())
-    monkeypatch.setattr(type(evaluate.load_model("known")[0]), "null", lambda self, batch: nothing.repeat(batch), raising=False)
+    monkeypatch.setattr(type(accuracy.load_model("known")[0]), "null", lambda self, batch: nothing.repeat(batch), raising=False)
     monkeypatch.setattr(probe_score, "project_root", lambda: world[2])
-    small = {probe_energy: {"SYMMETRY_NOISE": (0.2, 1, 5), "PROBES": 1, "SYMMETRY_IMAGES": 2, "UNTRAINED_IMAGES": 1,
+    small = {profiles: {"SYMMETRY_NOISE": (0.2, 1, 5), "PROBES": 1, "SYMMETRY_IMAGES": 2, "UNTRAINED_IMAGES": 1,
                             "LOOP_IMAGES": 2, "INTERVALS": 4, "PROFILE_IMAGES": 2, "WORK_STEPS": 4, "SOFT_IMAGES": 2,
                             "SOFT": 2, "BLOCKS": 2},
              probe_score: {"PLANES": 4, "EMPIRICAL_NOISE": (5, 20), "EMPIRICAL_CURVES": 3, "SAMPLE_CURVES": 3, "ANCESTRAL": 3}}
@@ -57,7 +58,7 @@ def test_what_is_measured(known):
     assert result["empirical"]["known"] == 56 and result["empirical"]["test"]["curve"]["network"]["mean"][0] < 1e-2
     assert result["langevin"]["langevin"]["within_0"] == result["langevin"]["ddim"]["within_0"] == 1
     assert all(f"{name}_interval" in result["summary"] for name in result["summary"] if not name.endswith("_interval"))
-    assert "softest_clean_weak" in lines[-2] and evaluate.read_result("known", "probe_score") == result
+    assert "softest_clean_weak" in lines[-2] and accuracy.read_result("known", "probe_score") == result
 
 
 def test_an_interrupted_probe_resumes(known, monkeypatch):
@@ -76,12 +77,12 @@ def test_an_interrupted_probe_resumes(known, monkeypatch):
 
 def test_neighbours_are_exact_images_of_the_dataset(known):
     pairs, rows = known[0], np.array([[1, n] for n in range(12)])
-    subject = probe_energy.Subject(evaluate.load_model("known"), pairs, {}, rows, None, 0, known[2])
+    subject = profiles.Subject(accuracy.load_model("known"), pairs, {}, rows, None, 0, known[2])
     for row in rows:
         images = subject.neighbours(row)
         change = (images - subject.images(row[None])).square().mean((1, 2, 3)).sqrt()
         assert len(images) <= 6 and (change > 0.05).all() and (change < 1.5).all()
-    changes = probe_energy.tangents(subject, rows[0])
+    changes = profiles.tangents(subject, rows[0])
     assert changes["potential"].shape == (1, 3600) and len(changes["both"]) == 1 + len(changes["position"])
     np.testing.assert_allclose(forcefield.share_in_span(changes["potential"] / np.linalg.norm(changes["potential"]),
                                                         changes["both"]), 1)

@@ -4,10 +4,11 @@ import numpy as np
 import pytest
 import torch
 
-from qfp import geometry, probes
+from qfp.physics import geometry
+from qfp.studies.attention import probes
 from qfp.config import load_preset
-from qfp.diffusion import Schedule, guided, sample
-from qfp.unet import UNet
+from qfp.model.diffusion import Schedule, guided, sample
+from qfp.model.unet import UNet
 
 CONFIG = load_preset("smoke")
 DEVICE = CONFIG.device

@@ -8,7 +8,11 @@ import numpy as np
 import pytest
 import torch
 
-from qfp import dataset, evaluate, geometry, metrics, readers, rivals, sweep
+from qfp.data import dataset
+from qfp.decoding import metrics
+from qfp.physics import geometry, sweep
+from qfp.studies import accuracy
+from qfp.studies.rivals import readers, rivals
 from qfp.config import SettingsError, load_preset
 
 DEVICE = dataclasses.replace(load_preset("smoke").device, width=20, length=24, radius=2, field_points=12)
@@ -42,7 +46,7 @@ def other(pairs, folder):
 
 
 def choose(parts, name, number=60):
-    return evaluate.choose(parts, name, number, seed=0)
+    return accuracy.choose(parts, name, number, seed=0)
 
 
 def share(pairs, configurations, rows, k):
@@ -191,12 +195,12 @@ def world(pairs, parts, other, folder, monkeypatch, tmp_path):
 
     own = dataclasses.replace(CONFIG, training=dataclasses.replace(CONFIG.training, split="config"))
     bundle = [None, own, None, None, {"data": pairs.sha256, "config": {"some": "settings"}}]
-    monkeypatch.setattr(evaluate, "load_model", lambda name: bundle)
+    monkeypatch.setattr(accuracy, "load_model", lambda name: bundle)
     monkeypatch.setattr(dataset, "load", lambda path, images: pairs)
-    monkeypatch.setattr(evaluate.decode, "draw", draw)
-    monkeypatch.setattr(evaluate, "head_positions", lambda bundle, G: np.tile(antidots[:1], (len(G), 1, 1)))
+    monkeypatch.setattr(accuracy.decode, "draw", draw)
+    monkeypatch.setattr(accuracy, "head_positions", lambda bundle, G: np.tile(antidots[:1], (len(G), 1, 1)))
     monkeypatch.setattr(readers, "PLAIN", SHORT)
-    for module in (rivals, evaluate):
+    for module in (rivals, accuracy):
         monkeypatch.setattr(module, "project_root", lambda: tmp_path)
     (tmp_path / "models").mkdir()
     (tmp_path / "models" / "known.safetensors").write_bytes(b"weights")
@@ -227,7 +231,7 @@ def test_the_table(world, monkeypatch):
                 low, high = row["difference"]["within_1_interval"]
                 assert -1 <= low <= row["within_1"] - 1 <= high <= 1
     assert lines[-2] == rivals.as_markdown(result) and lines[-2].count("| kriged mean |") == 3
-    assert evaluate.read_result("known", "rivals") == result
+    assert accuracy.read_result("known", "rivals") == result
 
 
 def test_images_are_of_the_potential_found(pairs):

@@ -7,8 +7,10 @@ import numpy as np
 import pytest
 from test_evaluate import CONFIG, DEVICE, world  # noqa: F401  (a fixture)
 
-from qfp import decode, device, evaluate, geometry, green, robustness, samplers
-from qfp.checkpoint import load_model
+from qfp.decoding import decode
+from qfp.physics import geometry, green, kwant_model
+from qfp.studies import accuracy, robustness, samplers
+from qfp.model.checkpoint import load_model
 from qfp.config import SettingsError, load_preset
 
 FEW = dataclasses.replace(DEVICE, field_points=3)  # the same wires at b = 0, 0.025 and 0.05
@@ -22,7 +24,7 @@ def test_a_shifted_curve_is_the_one_at_other_fields(tmp_path):
     seeds, step = np.array([1, 0]), FEW.fields[1]
     fine = robustness.solved(robustness.finer(FEW), ANTIDOTS, seeds, tmp_path)
     for shift in (-1.0, -0.25, 0.0, 0.5, 1.0):
-        exact = [green.solve(FEW, pair, device.random_potential(seed, FEW), FEW.fields + shift * step)[0]
+        exact = [green.solve(FEW, pair, kwant_model.random_potential(seed, FEW), FEW.fields + shift * step)[0]
                  for pair, seed in zip(ANTIDOTS, seeds)]  # fields below 0 and above the grid, with no use of G(-b) = G(b)
         np.testing.assert_allclose(robustness.shifted(fine, shift), exact, atol=2e-6)
     with np.errstate(all="raise"):
@@ -36,7 +38,7 @@ def test_other_potentials_come_with_their_own_images(tmp_path):
         case = robustness.Case("potential", strength, CONFIG.sampling)
         curves, antidots, ldos = robustness.values_of(case, values, rows, FEW, 0, tmp_path)
         for k, seed in enumerate((5, 6)):
-            V = strength * device.random_potential(seed, FEW)
+            V = strength * kwant_model.random_potential(seed, FEW)
             conductance, _, image = green.solve(FEW, ANTIDOTS[k], V, image=True)
             np.testing.assert_allclose(curves[k], conductance, atol=2e-6)
             np.testing.assert_allclose(ldos[k], image, atol=2e-5)
@@ -114,8 +116,8 @@ def run(known, **options):
 
 
 def test_the_result(known, monkeypatch):
-    seen, draw = [], evaluate.decode.draw
-    monkeypatch.setattr(evaluate.decode, "draw", lambda *a: seen.append((a[4], a[3], np.array(a[2]))) or draw(*a))
+    seen, draw = [], accuracy.decode.draw
+    monkeypatch.setattr(accuracy.decode, "draw", lambda *a: seen.append((a[4], a[3], np.array(a[2]))) or draw(*a))
     lines = []
     result = run(known, report=lines.append)
     assert result == json.loads((known[2] / "results" / "robustness.json").read_text())
@@ -142,7 +144,7 @@ def test_the_result(known, monkeypatch):
 
 
 def test_rows_do_not_depend_on_each_other_and_an_interrupted_run_resumes(known, monkeypatch):
-    whole, draw, drawn = run(known), evaluate.decode.draw, []
+    whole, draw, drawn = run(known), accuracy.decode.draw, []
 
     def interrupted(*arguments):
         if len(drawn) == 2:
@@ -151,10 +153,10 @@ def test_rows_do_not_depend_on_each_other_and_an_interrupted_run_resumes(known, 
         return draw(*arguments)
 
     with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
-        patch.setattr(evaluate.decode, "draw", interrupted)
+        patch.setattr(accuracy.decode, "draw", interrupted)
         run(known)
     again = []
-    monkeypatch.setattr(evaluate.decode, "draw", lambda *a: again.append(1) or draw(*a))
+    monkeypatch.setattr(accuracy.decode, "draw", lambda *a: again.append(1) or draw(*a))
     assert run(known) == whole and len(again) == 6 - 2, "blocks of the first attempt are not drawn twice"
     monkeypatch.setattr(robustness, "NOISE", (2e-3, 1e-3))
     more = run(known)["rows"]

@@ -12,8 +12,8 @@ import nbformat
 import pytest
 
 from qfp.config import Config, SettingsError
-from qfp.notebook import VIEW, WIDGETS, normalise
-from qfp.run import book_notebooks, main, parse_parameters, refresh, run, select
+from qfp.book.notebook import VIEW, WIDGETS, normalise
+from qfp.book.run import book_notebooks, main, parse_parameters, refresh, run, select
 
 ROOT = Path(__file__).parents[1]
 KEYS = [field.name for field in dataclasses.fields(Config)][1:]

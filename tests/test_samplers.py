@@ -7,18 +7,18 @@ import numpy as np
 import pytest
 from test_evaluate import CONFIG, world  # noqa: F401  (a fixture)
 
-from qfp import evaluate, samplers
+from qfp.studies import accuracy, samplers
 from qfp.config import SettingsError, digest
-from qfp.diffusion import Schedule
+from qfp.model.diffusion import Schedule
 
 
 @pytest.fixture
 def known(world, monkeypatch):  # noqa: F811
     """The world of test_evaluate, weights that know the answer, with a schedule of 30 steps; three short runs."""
-    oracle, config, constants, _, meta = evaluate.load_model("known")
+    oracle, config, constants, _, meta = accuracy.load_model("known")
     oracle.schedule = Schedule(30, "cosine", "v")
     config = dataclasses.replace(config, diffusion=dataclasses.replace(config.diffusion, steps=30))
-    monkeypatch.setattr(evaluate, "load_model", lambda name: (oracle, config, constants, oracle.schedule, meta))
+    monkeypatch.setattr(accuracy, "load_model", lambda name: (oracle, config, constants, oracle.schedule, meta))
     monkeypatch.setattr(samplers, "project_root", lambda: world[2])
     monkeypatch.setattr(samplers, "RUNS", (("ancestral", 3), ("ddim", 3), ("dpm2m", 2)))
     return world
@@ -30,7 +30,7 @@ def run(known, **options):
 
 
 def test_the_comparison(known, monkeypatch):
-    draw, seen = evaluate.decode.draw, []
+    draw, seen = accuracy.decode.draw, []
 
     def spoilt(bundle, curves, seeds, steps, sampler, gamma):
         """ddim answers each curve with the image of another."""
@@ -38,7 +38,7 @@ def test_the_comparison(known, monkeypatch):
         images = draw(bundle, curves, seeds, steps, sampler, gamma)
         return np.roll(images, 1, axis=0) if sampler == "ddim" else images
 
-    monkeypatch.setattr(evaluate.decode, "draw", spoilt)
+    monkeypatch.setattr(accuracy.decode, "draw", spoilt)
     lines = []
     result = run(known, report=lines.append)
     assert result == json.loads((known[2] / "results" / "samplers.json").read_text())
@@ -55,11 +55,11 @@ def test_the_comparison(known, monkeypatch):
     assert rows["ddim 3"]["difference"]["within_0"] == rows["ddim 3"]["difference"]["r_high"] == -1
     assert rows["ddim 3"]["n"] == 6 and rows["ddim 3"]["within_0_interval"][0] == 0
     assert len(lines[1].splitlines()) == 6 and "(-100.0%, -100.0% to " in lines[1]
-    assert evaluate.read_result("known", "samplers") == result
+    assert accuracy.read_result("known", "samplers") == result
 
 
 def test_an_interrupted_comparison_resumes(known, monkeypatch):
-    whole, draw, drawn = run(known), evaluate.decode.draw, []
+    whole, draw, drawn = run(known), accuracy.decode.draw, []
 
     def interrupted(*arguments):
         if len(drawn) == 2:
@@ -67,11 +67,11 @@ def test_an_interrupted_comparison_resumes(known, monkeypatch):
         drawn.append(1)
         return draw(*arguments)
 
-    monkeypatch.setattr(evaluate.decode, "draw", interrupted)
+    monkeypatch.setattr(accuracy.decode, "draw", interrupted)
     with pytest.raises(KeyboardInterrupt):
         run(known)
     again = []
-    monkeypatch.setattr(evaluate.decode, "draw", lambda *a: again.append(a[4]) or draw(*a))
+    monkeypatch.setattr(accuracy.decode, "draw", lambda *a: again.append(a[4]) or draw(*a))
     assert run(known) == whole and again == ["ddim", "dpm2m"], "blocks of the first attempt are not drawn twice"
 
 

@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 import torch
 
-from qfp import device as model
-from qfp import geometry, green, sweep
+from qfp.physics import kwant_model
+from qfp.physics import geometry, green, sweep
 from qfp.config import load_preset
-from qfp.device import random_potential
-from qfp.leads import lead_modes
+from qfp.physics.kwant_model import random_potential
+from qfp.physics.leads import lead_modes
 
 DEVICE = load_preset("laptop").device
 SMALL = dataclasses.replace(DEVICE, width=22, length=31, radius=2)
@@ -74,7 +74,7 @@ def test_singular_blocks_are_solved_all_the_same():
     assert np.ptp(G) > 1
     alone = [green.solve(device, pair, None, [0.0])[0][0] for pair in antidots]  # by the lead modes and whole rings
     assert np.abs(G - alone).max() < 1e-9
-    assert abs(alone[0] - model.conductance(model.build(device, geometry.removed_mask(antidots[0], device)), device, 0.0)) < 1e-9
+    assert abs(alone[0] - kwant_model.conductance(kwant_model.build(device, geometry.removed_mask(antidots[0], device)), device, 0.0)) < 1e-9
 
 
 @pytest.mark.parametrize("dtype, error", [(torch.float64, 1e-11), (torch.float32, 1e-4)])

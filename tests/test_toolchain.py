@@ -18,8 +18,8 @@ from packaging.version import Version
 
 import qfp
 from qfp.config import PRESETS, Config
-from qfp.notebook import normalise
-from qfp.run import COMPARED, book_notebooks
+from qfp.book.notebook import normalise
+from qfp.book.run import COMPARED, book_notebooks
 
 ROOT = Path(__file__).parents[1]
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))

@@ -8,21 +8,14 @@ import numpy as np
 import pytest
 import torch
 
-from qfp import checkpoint, dataset, learn
+from qfp.data import dataset
+from qfp.model import checkpoint
+from qfp.studies.short import learning
 from qfp.config import SettingsError, load_preset, stream
-from qfp.diffusion import Schedule, guided, sample
-from qfp.preview import preview
-from qfp.sam import Plain, Sam
-from qfp.train import (
-    Batches,
-    Log,
-    autocast,
-    average,
-    learning_rate,
-    losses,
-    position_loss,
-    train,
-)
+from qfp.model.diffusion import Schedule, guided, sample
+from qfp.training.preview import preview
+from qfp.training.sam import Plain, Sam
+from qfp.training.train import Batches, Log, autocast, average, learning_rate, losses, position_loss, train
 
 DEVICE = load_preset("smoke").device
 TINY = {"channels": [8, 16], "condition_channels": [4, 4], "condition_width": 16, "condition_hidden": 16, "grid_width": 40}
@@ -328,20 +321,20 @@ def test_a_run_can_start_from_exported_weights(pairs, tmp_path):
 def test_a_killed_learning_curve_goes_on_as_if_nothing_had_happened(pairs, tmp_path, monkeypatch):
     config, lines, fails = tiny(minutes=7, max_steps=10), [], []
 
-    def flaky(*arguments, real=learn.decoded):
+    def flaky(*arguments, real=learning.decoded):
         if fails and fails.pop():
             raise KeyboardInterrupt
         return real(*arguments)
 
-    monkeypatch.setattr(learn, "decoded", flaky)
+    monkeypatch.setattr(learning, "decoded", flaky)
     results = []
     for name, plan in (("whole", []), ("killed", [True, False, False])):  # the second of them is killed at its third look
-        monkeypatch.setattr(learn, "project_root", lambda name=name: tmp_path / name)
+        monkeypatch.setattr(learning, "project_root", lambda name=name: tmp_path / name)
         fails[:] = plan
         if plan:
             with pytest.raises(KeyboardInterrupt):
-                learn.run_learn(config, "toy.h5", tmp_path / f"{name}.json", 5, lines.append)
-        results.append(learn.run_learn(config, "toy.h5", tmp_path / f"{name}.json", 5, lines.append))
+                learning.run_learn(config, "toy.h5", tmp_path / f"{name}.json", 5, lines.append)
+        results.append(learning.run_learn(config, "toy.h5", tmp_path / f"{name}.json", 5, lines.append))
     whole, killed = results
     assert json.loads((tmp_path / "whole.json").read_text()) == whole
     assert [row["step"] for row in whole["looks"]] == [*range(1, 11)] and whole["max_steps"] == 10
@@ -354,21 +347,21 @@ def test_a_killed_learning_curve_goes_on_as_if_nothing_had_happened(pairs, tmp_p
     assert whole["curves"] == whole["looks"][0]["n"] == min(5, len(set(dev[:, 1].tolist())))
     assert not [*tmp_path.glob("*/runs/*")], "no run is left behind"
     with pytest.raises(SettingsError, match="max_steps 9: must be 10 or more"):
-        learn.run_learn(tiny(max_steps=9), "toy.h5", tmp_path / "few.json")
+        learning.run_learn(tiny(max_steps=9), "toy.h5", tmp_path / "few.json")
 
 
 def test_95_percent_are_reached_when_a_look_says_so_and_for_certain_when_its_lower_bound_does():
     looks = [{"step": k, "minutes": k / 2, "images": 4 * k, "within_1": share, "within_1_interval": [share - 0.02, 1]}
              for k, share in enumerate((0.2, 0.949, 0.95, 0.96, 0.97, 0.9))]
-    assert learn.reached(looks) == {"share": {"step": 2, "minutes": 1, "images": 8},
+    assert learning.reached(looks) == {"share": {"step": 2, "minutes": 1, "images": 8},
                                     "lower_bound": {"step": 4, "minutes": 2, "images": 16}}
-    assert learn.reached(looks[:2]) == {"share": None, "lower_bound": None}
+    assert learning.reached(looks[:2]) == {"share": None, "lower_bound": None}
 
 
 def test_a_learning_curve_is_drawn_from_what_was_measured(pairs, tmp_path, monkeypatch):
-    monkeypatch.setattr(learn, "project_root", lambda: tmp_path)
-    result = learn.run_learn(tiny(max_steps=10), "toy.h5", tmp_path / "learn.json", 5, lambda line: None)
-    minutes, scores = learn.lines(result)
+    monkeypatch.setattr(learning, "project_root", lambda: tmp_path)
+    result = learning.run_learn(tiny(max_steps=10), "toy.h5", tmp_path / "learn.json", 5, lambda line: None)
+    minutes, scores = learning.lines(result)
     assert (minutes == [row["minutes"] for row in result["looks"]]).all() and len(scores) == 3
     for value, low, high in scores.values():
         assert value.shape == minutes.shape and (low <= value).all() and (value <= high).all()

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from qfp.config import load_preset
-from qfp.unet import UNet
+from qfp.model.unet import UNet
 
 CONFIG = load_preset("smoke")
 

@@ -8,9 +8,15 @@ import pytest
 import torch
 from torch.distributions import Normal, kl_divergence
 
-from qfp import baseline, checkpoint, cli, dataset, decode, evaluate, geometry, sweep, train_vae, vae
+from qfp import cli
+from qfp.data import dataset
+from qfp.decoding import decode
+from qfp.model import checkpoint, vae
+from qfp.physics import geometry, sweep
+from qfp.studies import accuracy
+from qfp.studies.two_stage import baseline, train_vae
 from qfp.config import SettingsError, as_dict, load_preset
-from qfp.vae_settings import load_baseline
+from qfp.studies.two_stage.settings import load_baseline
 
 SMOKE = load_preset("smoke")
 CONFIG = dataclasses.replace(SMOKE, device=dataclasses.replace(SMOKE.device, field_points=4))
@@ -79,8 +85,8 @@ def test_restricted_configurations_are_all_that_the_rule_allows_below_the_fixed_
 
 def test_restricted_pairs_come_from_the_exact_solver_and_are_kept(tmp_path):
     pairs = train_vae.restricted_pairs(CONFIG.device, TINY.restricted, tmp_path)
-    from qfp import green
-    from qfp.device import random_potential
+    from qfp.physics import green
+    from qfp.physics.kwant_model import random_potential
 
     k = len(pairs.antidots) // 2
     G, _, ldos = green.solve(CONFIG.device, pairs.antidots[k], random_potential(0, CONFIG.device), image=True)
@@ -159,7 +165,7 @@ def trained(pairs, tmp_path_factory):
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(dataset, "load", lambda path: pairs)
         patch.setattr(train_vae, "DEV", 5)
-        patch.setattr(evaluate.dataset, "load", lambda path, images=True: pairs)
+        patch.setattr(accuracy.dataset, "load", lambda path, images=True: pairs)
         train_vae.run_train_vae(CONFIG, TINY, "data.h5", folder, lines.append)
         stamp = (folder / "general" / "images" / checkpoint.CHECKPOINT).stat().st_mtime_ns
         train_vae.run_train_vae(CONFIG, TINY, "data.h5", folder, lines.append)
@@ -196,8 +202,8 @@ def test_the_whole_table(trained, pairs, tmp_path, monkeypatch):
     names = [str(folder / f"{name}.safetensors") for name in ("general", "restricted")]
     parts = dataset.split(len(pairs.antidots), 2, "config", CONFIG.seed)
     about = {"weights": "known", "weights_sha256": "0", "config_sha256": "0"}
-    monkeypatch.setattr(evaluate, "opened", lambda *_: (None, pairs, parts, about))
-    monkeypatch.setattr(evaluate, "sampled", lambda *arguments: pairs.ldos[arguments[3][:, 0], arguments[3][:, 1]][:, None])
+    monkeypatch.setattr(accuracy, "opened", lambda *_: (None, pairs, parts, about))
+    monkeypatch.setattr(accuracy, "sampled", lambda *arguments: pairs.ldos[arguments[3][:, 0], arguments[3][:, 1]][:, None])
     result = baseline.run_vae(CONFIG, "known", "data.h5", tmp_path / "vae.json", curves=6, folder=folder, names=names,
                               baseline=TINY, report=lines.append)
     assert result == json.loads((tmp_path / "vae.json").read_text())
@@ -210,9 +216,9 @@ def test_the_whole_table(trained, pairs, tmp_path, monkeypatch):
     assert lead["r_high"] == 1 - general["two_stage"]["r_high"] and len(lead["r_high_interval"]) == 2
     assert baseline.best_share(general["r"]["single"], 0.6) == 1
     model, _, normal, _ = checkpoint.load_vae(names[0])
-    p, n = evaluate.choose(parts, "test", 6, CONFIG.seed).T
+    p, n = accuracy.choose(parts, "test", 6, CONFIG.seed).T
     truth = pairs.ldos[p, n]
-    again = evaluate.scores(pairs.device, decode.recover(train_vae.decoded(model, normal, pairs.conductance[p, n]), pairs.device),
+    again = accuracy.scores(pairs.device, decode.recover(train_vae.decoded(model, normal, pairs.conductance[p, n]), pairs.device),
                             pairs.antidots[n], train_vae.decoded(model, normal, pairs.conductance[p, n]), truth)
     assert again == general["two_stage"]
     assert "| latent 3" in baseline.sweep_table(result["sweep"]["rows"], {"latent": 3}) and "two stage" in lines[-2]

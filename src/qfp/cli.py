@@ -7,8 +7,8 @@ from pathlib import Path
 
 import yaml
 
-from . import __version__
-from .config import PRESETS, SettingsError, as_dict, load_preset
+from qfp import __version__
+from qfp.config import PRESETS, SettingsError, as_dict, load_preset
 
 
 class Parser(argparse.ArgumentParser):
@@ -19,21 +19,21 @@ class Parser(argparse.ArgumentParser):
 
 
 EVALUATIONS = {  # module of qfp, its function, and the file of results/ that it writes
-    "table": ("evaluate", "run_evaluate", "evaluate"), "rivals": ("rivals", "run_rivals", "rivals"),
-    "samplers": ("samplers", "run_samplers", "samplers"), "networks": ("diagnose", "run_diagnose", "networks"),
-    "vae": ("baseline", "run_vae", "vae"),
-    "calibration": ("calibration", "run_calibration", "calibration"),
-    "novelty": ("novelty_rates", "run_novelty", "novelty"),
+    "table": ("accuracy", "run_evaluate", "evaluate"), "rivals": ("rivals.rivals", "run_rivals", "rivals"),
+    "samplers": ("samplers", "run_samplers", "samplers"), "networks": ("networks.diagnose", "run_diagnose", "networks"),
+    "vae": ("two_stage.baseline", "run_vae", "vae"),
+    "calibration": ("calibration.calibration", "run_calibration", "calibration"),
+    "novelty": ("novelty.rates", "run_novelty", "novelty"),
     "robustness": ("robustness", "run_robustness", "robustness"),
     "memorisation": ("memorisation", "run_memorisation", "memorisation"),
 }
 BASELINE = ("vae", "sweep", "restricted")  # sections of presets/vae.yaml
 OTHERS = ("twin", "twin-no-attention")  # networks whose attention is looked at beside the preset's weights
-PROBES = {"attention": ("probe_attention", "run_probe_attention"), "score": ("probe_score", "run_probe_score")}
+PROBES = {"attention": ("attention.probe", "run_probe_attention"), "score": ("score.probe", "run_probe_score")}
 BENCHMARKS = {
-    "solver": ("bench", "solver", "bench_solver"), "learn": ("learn", "run_learn", "bench_learn"),
-    "ablations": ("ablations", "run_ablations", "bench_ablations"),
-    "train": ("race", "run_train", "bench_train"), "sample": ("race_sample", "run_sample", "bench_sample"),
+    "solver": ("speed.solver", "solver", "bench_solver"), "learn": ("short.learning", "run_learn", "bench_learn"),
+    "ablations": ("short.ablations", "run_ablations", "bench_ablations"),
+    "train": ("speed.race", "run_train", "bench_train"), "sample": ("speed.race_sample", "run_sample", "bench_sample"),
 }
 BENCH_HELP = """learn: the book's is `--preset kettle`. ablations: calls with different --rows may run at the same time. train, sample: need
 package diffusers; bf16 only where the processor is fast in it. Times and memory of each are in README.md."""
@@ -70,7 +70,7 @@ def config_of(arguments):
 
 def solve(arguments):
     """`qfp solve`."""
-    from .solve import run_solve
+    from qfp.commands.solve import run_solve
 
     shape = {name: getattr(arguments, name) for name in ("width", "length", "energy")}
     arguments.set = [*(arguments.set or ()), *(f"device.{name}={value}" for name, value in shape.items() if value is not None)]
@@ -79,7 +79,7 @@ def solve(arguments):
 
 def make_dataset(arguments):
     """`qfp dataset`: generate, or check with --validate, or mend with --validate --repair."""
-    from . import dataset, generate
+    from qfp.data import dataset, generate
 
     if arguments.workers is not None and arguments.workers < 1:
         raise SettingsError(f"--workers {arguments.workers}: must be 1 or more")
@@ -104,7 +104,7 @@ def make_dataset(arguments):
 
 def train(arguments):
     """`qfp train`; the exit code is 3 where a slice ended before the run was finished."""
-    from . import train as training
+    from qfp.training import train as training
 
     config = config_of(arguments)
     out = arguments.out or f"runs/train-{config.preset}"
@@ -118,8 +118,8 @@ def train(arguments):
 
 def train_vae(arguments):
     """`qfp train-vae`."""
-    from . import train_vae as training
-    from .vae_settings import load_baseline
+    from qfp.studies.two_stage import train_vae as training
+    from qfp.studies.two_stage.settings import load_baseline
 
     changes = parse_changes(arguments.set)
     own = {name: changes.pop(name) for name in BASELINE if name in changes}
@@ -132,7 +132,7 @@ def train_vae(arguments):
 
 def export(arguments):
     """`qfp export`."""
-    from . import checkpoint
+    from qfp.model import checkpoint
 
     out = arguments.out.removesuffix(".safetensors")
     taken = [name for name in (f"{out}.json", f"{out}.safetensors") if Path(name).exists()]
@@ -154,7 +154,7 @@ def evaluate(arguments):
     module, function, name = EVALUATIONS[what]
     options = {"data": arguments.data, "out": arguments.out or f"results/{name}.json"}
     options |= {key: value for key in ("curves", "consensus_curves") if (value := getattr(arguments, key)) is not None}
-    module = importlib.import_module(f"qfp.{module}")
+    module = importlib.import_module(f"qfp.studies.{module}")
     getattr(module, function)(config, weights if what == "networks" else weights[0], **options)
 
 
@@ -170,13 +170,13 @@ def probe(arguments):
         module, function = PROBES[what]
         options = {"others": others} if what == "attention" else {}
         options |= {"curves": arguments.curves} if arguments.curves is not None else {}
-        getattr(importlib.import_module(f"qfp.{module}"), function)(
+        getattr(importlib.import_module(f"qfp.studies.{module}"), function)(
             config, weights, data=arguments.data, out=arguments.out or f"results/probe_{what}.json", **options)
 
 
 def decode(arguments):
     """`qfp decode`."""
-    from .answer import run_decode
+    from qfp.decoding.answer import run_decode
 
     run_decode(arguments.curves, out=arguments.out, as_json=arguments.json, weights=arguments.weights, samples=arguments.samples,
                steps=arguments.steps, lattice_nm=arguments.lattice_nm, siemens=arguments.siemens)
@@ -190,12 +190,12 @@ def bench(arguments):
         if what not in BENCH_OPTIONS[key]:
             raise SettingsError(f"--{key} belongs to `qfp bench {', '.join(BENCH_OPTIONS[key])}`, not to {what}")
     module, function, name = BENCHMARKS[what]
-    getattr(importlib.import_module(f"qfp.{module}"), function)(config, out=arguments.out or f"results/{name}.json", **options)
+    getattr(importlib.import_module(f"qfp.studies.{module}"), function)(config, out=arguments.out or f"results/{name}.json", **options)
 
 
 def run(arguments):
     """`qfp run`."""
-    from . import run as runner
+    from qfp.book import run as runner
 
     parameters = runner.parse_parameters(arguments.parameter or [])
     only = arguments.only.split(",") if arguments.only else None

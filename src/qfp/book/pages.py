@@ -1,0 +1,161 @@
+"""Numbers in the book: Sphinx roles that print what was measured or set, so that none is typed.
+
+    {result}`evaluate:single.within_1:.1%`    results/evaluate.json, key single -> within_1, as a percentage
+    {result}`models/laptop:steps:,`           models/laptop.json
+    {result}`presets/laptop:device.radius`    presets/laptop.yaml
+    {printed}`04_attention:.* heads mark`     what the pattern matches in a line printed by notebooks/04_attention.ipynb
+
+A file, key or line that does not exist is a warning, hence an error in the strict build. `python -m qfp.book.pages HTML` checks a
+built site: nothing is loaded from the network, every picture has a text for those who do not see it.
+"""
+
+import json
+import re
+import sys
+from html.parser import HTMLParser
+from pathlib import Path
+
+import yaml
+
+from qfp.config import SettingsError, project_root
+
+PENDING = "not yet measured"
+
+
+def result_file(name):
+    """Path of the file that a reference names: NAME is results/NAME.json; presets/NAME and models/NAME are others."""
+    folder, _, stem = name.rpartition("/")
+    if folder not in ("", "results", "models", "presets"):
+        raise SettingsError(f"{name!r}: numbers come from results/, models/ or presets/")
+    return project_root() / (folder or "results") / f"{stem}.{'yaml' if folder == 'presets' else 'json'}"
+
+
+def lookup(name, key):
+    """Value of FILE at a dotted key, whose parts may hold dots themselves ('rows.noise 0.05'); list entries by index."""
+    path = result_file(name)
+    if not path.is_file():
+        raise SettingsError(f"{path.parent.name}/{path.name} does not exist")
+    value = yaml.safe_load(path.read_text()) if path.suffix == ".yaml" else json.loads(path.read_text())
+    parts = key.split(".")
+    while parts:
+        names = [".".join(parts[:n]) for n in range(len(parts), 0, -1)]
+        part = next((name for name in names if isinstance(value, dict) and name in value), parts[0])
+        parts = parts[part.count(".") + 1 :]
+        try:
+            value = value[int(part)] if isinstance(value, list) else value[part]
+        except (KeyError, IndexError, TypeError, ValueError):
+            known = ", ".join(map(str, value)) if isinstance(value, dict) else f"a {type(value).__name__}"
+            raise SettingsError(f"{path.parent.name}/{path.name} has no {key!r}: {part!r} is not in {known}") from None
+    return value
+
+
+def quote(reference):
+    """Text of 'FILE:KEY' or 'FILE:KEY:FORMAT'. A list is joined by commas; two formatted numbers, an interval, by 'to'."""
+    name, colon, rest = reference.partition(":")
+    key, _, form = rest.partition(":")
+    if not colon or not key:
+        raise SettingsError(f"{reference!r} is not of the form FILE:KEY[:FORMAT]")
+    value = lookup(name, key)
+    try:
+        if isinstance(value, list):
+            return (" to " if form and len(value) == 2 else ", ").join(format(entry, form) for entry in value)
+        return format(value, form)
+    except (TypeError, ValueError) as error:
+        raise SettingsError(f"{reference!r}: {error}") from None
+
+
+def notebook_file(name):
+    """Path of the committed notebook NAME."""
+    return project_root() / "notebooks" / f"{name}.ipynb"
+
+
+def printed(reference):
+    """Text of 'NOTEBOOK:PATTERN': what the pattern (its first group, if it has one) matches in the first printed line
+    of the committed notebook that it matches."""
+    name, colon, pattern = reference.partition(":")
+    path = notebook_file(name)
+    if not colon or not pattern:
+        raise SettingsError(f"{reference!r} is not of the form NOTEBOOK:PATTERN")
+    if not path.is_file():
+        raise SettingsError(f"notebooks/{path.name} does not exist")
+    for cell in json.loads(path.read_text())["cells"]:
+        for output in cell.get("outputs", []):
+            for line in "".join(output.get("text", [])).splitlines() if output.get("name") == "stdout" else ():
+                if found := re.search(pattern, line):
+                    return found[1 if found.re.groups else 0].strip()
+    raise SettingsError(f"notebooks/{path.name} prints no line that matches {pattern!r}")
+
+
+def setup(app):
+    """Sphinx extension, named in _config.yml. `qfp_pending` lists files of results that do not exist yet."""
+    from docutils import nodes
+    from sphinx.util import logging
+    from sphinx.util.docutils import SphinxRole
+
+    class Quoted(SphinxRole):
+        def __init__(self, folder, file_of, text_of):
+            self.folder, self.file_of, self.text_of = folder, file_of, text_of
+
+        def run(self):
+            name = self.text.partition(":")[0]
+            try:
+                path = self.file_of(name)
+                self.env.note_dependency(str(path))
+                pending = self.folder + name in self.config.qfp_pending and not path.is_file()
+                text = PENDING if pending else self.text_of(self.text)
+            except SettingsError as error:
+                logging.getLogger(__name__).warning("%s", error, location=self.get_location())
+                text = f"[{error}]"
+            return [nodes.inline(self.rawtext, text, classes=["result"])], []
+
+    app.add_config_value("qfp_pending", [], "env")
+    app.add_role("result", Quoted("", result_file, quote))
+    app.add_role("printed", Quoted("notebooks/", notebook_file, printed))
+    return {"parallel_read_safe": True, "parallel_write_safe": True}
+
+
+class _Loads(HTMLParser):
+    """Collects what a page loads from elsewhere and pictures without alt text."""
+
+    def __init__(self):
+        super().__init__()
+        self.found = []
+
+    def handle_starttag(self, tag, attributes):
+        values = dict(attributes)
+        loaded = {"script": "src", "img": "src", "iframe": "src", "source": "src", "link": "href"}.get(tag)
+        address = values.get(loaded) or ""
+        if address.startswith(("http:", "https:", "//")) and values.get("rel") != "canonical":
+            self.found.append(f"loads {address}")
+        if tag == "img" and not (values.get("alt") or "").strip():
+            self.found.append(f"picture without alt text: {address[:80]}")
+        if tag == "a" and any(site in (values.get("href") or "") for site in ("mybinder.org", "colab.research")):
+            self.found.append(f"button to {values['href']}")
+
+
+def check_site(folder):
+    """Problems of a built site, each as 'page: what'."""
+    pages = sorted(p for p in Path(folder).rglob("*.html") if "_static" not in p.relative_to(folder).parts)
+    if not pages:
+        return [f"{folder}: no pages"]
+    problems = []
+    for page in pages:
+        parser = _Loads()
+        parser.feed(page.read_text())
+        problems += [f"{page.relative_to(folder)}: {what}" for what in parser.found]
+    return problems
+
+
+def main(arguments=None):
+    """`python -m qfp.book.pages HTML`: exit code 1 and one line a problem."""
+    arguments = sys.argv[1:] if arguments is None else arguments
+    if len(arguments) != 1:
+        print("usage: python -m qfp.book.pages FOLDER_OF_HTML", file=sys.stderr)
+        return 2
+    problems = check_site(arguments[0])
+    print("\n".join(problems) or f"{arguments[0]}: works offline, every picture has alt text")
+    return 1 if problems else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

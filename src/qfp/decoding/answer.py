@@ -1,0 +1,150 @@
+"""`qfp decode`: from CSV files to antidots, a verdict on each curve, and a report of one page."""
+
+import json
+import sys
+import textwrap
+import time
+from collections import Counter
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from qfp.decoding import novelty
+from qfp.model.checkpoint import load_model
+from qfp.config import Device, SettingsError, write_atomic
+from qfp.data.measured import per_tesla, read_curve
+from qfp.decoding.decode import Decoded, check_folder, decode
+
+SYMMETRIES = ("A curve fixes the antidots only up to a shift along y and two inversions, which make four copies; positions and "
+              "images are in the canonical placement, one of the four, centred along y.")
+
+OUTLINES = "Outlined: the consensus (solid) and other candidates (dotted)."
+
+
+@dataclass(frozen=True)
+class Answers:
+    """What the network says to the curves of B files, and whether they are of its kind."""
+
+    device: Device
+    files: tuple
+    curves: tuple  # curves.Curve of each
+    decoded: Decoded
+    judged: object  # novelty.Judgement of all, None where the weights have no reference
+    notes: tuple  # lines about each file
+    tesla: float | None  # b [rad/plaquette] of one tesla, where the files are in tesla
+    seconds: float  # of decoding, for one file
+
+
+def answer(files, weights="laptop", samples=None, steps=None, seed=0, lattice_nm=None, siemens=False, progress=False):
+    """Answers to CSV files, decoded in one batch; samples, steps: None for the weights' setting. See curves.read_curve.
+
+    Raises SettingsError for everything that can be refused, before the first sample is drawn."""
+    bundle = load_model(weights)
+    config = bundle[1]
+    samples = config.sampling.samples if samples is None else samples
+    steps = config.sampling.steps if steps is None else steps
+    if samples < 1:
+        raise SettingsError(f"--samples {samples}: must be 1 or more")
+    if not 1 <= steps <= config.diffusion.steps:
+        raise SettingsError(f"--steps {steps}: must lie between 1 and {config.diffusion.steps}")
+    curves = tuple(read_curve(file, config.device, lattice_nm, siemens) for file in files)
+    reference = novelty.load(weights)
+    missing = () if reference else (f"novelty is not judged: make a reference with `qfp evaluate novelty --weights {weights}`",)
+    start = time.perf_counter()
+    G = np.stack([curve.conductance for curve in curves])
+    noise = None if all(curve.noise is None for curve in curves) else np.stack(
+        [np.zeros_like(curve.conductance) if curve.noise is None else curve.noise for curve in curves])
+    decoded = decode(bundle, G, samples, steps, seed=seed, noise=noise, progress=progress)
+    judged = novelty.judge(reference, G, decoded, np.stack([curve.error for curve in curves])) if reference else None
+    seconds = (time.perf_counter() - start) / len(files)
+    return Answers(config.device, tuple(map(str, files)), curves, decoded, judged,
+                   tuple(curve.notes + missing for curve in curves), None if lattice_nm is None else per_tesla(lattice_nm), seconds)
+
+
+def places(pair):
+    """'(10, 20) and (33, 41)'."""
+    return " and ".join(f"({x}, {y})" for x, y in pair)
+
+
+def verdict(answers, i):
+    """Whether curve i is like those that the network was trained on, in a line."""
+    if answers.judged is None:
+        return "novelty not judged: no reference for these weights"
+    value = answers.judged.novelty[i]
+    if answers.judged.flagged[i]:
+        return f"unlike the training curves: novelty {value:.1f}, above 1; do not trust this answer"
+    return f"like the training curves: novelty {value:.2f}, not above 1"
+
+
+def as_dict(answers, i):
+    """Answer i as values of JSON."""
+    decoded, judged = answers.decoded, answers.judged
+    candidates = [{"antidots": pair.tolist(), "share": share} for pair, share in decoded.candidates[i]]
+    return {"file": answers.files[i], "antidots": decoded.consensus[i].tolist(), "probability": float(decoded.probability[i]),
+            "samples": decoded.ldos.shape[1], "candidates": candidates,
+            "novelty": None if judged is None else float(judged.novelty[i]),
+            "flagged": None if judged is None else bool(judged.flagged[i]),
+            "notes": list(answers.notes[i]), "seconds": round(answers.seconds, 3)}
+
+
+def as_text(answers, i):
+    """Answer i in a few lines."""
+    decoded = answers.decoded
+    consensus = decoded.consensus[i]
+    exact = sum(share for pair, share in decoded.candidates[i] if (pair == consensus).all())
+    others = [(pair, share) for pair, share in decoded.candidates[i] if (pair != consensus).any()]
+    agree = f"{decoded.probability[i]:.0%} of {decoded.ldos.shape[1]} samples agree within one site, {exact:.0%} exactly"
+    return "\n  ".join([f"{answers.files[i]}: antidots at (x, y) = {places(consensus)}", agree,
+                        *(f"{share:.0%} say {places(pair)}" for pair, share in others[:3]), verdict(answers, i)])
+
+
+def report(answers, i):
+    """Figure of one page about answer i."""
+    from qfp.figures import report as report_figures  # Matplotlib takes a second to load, and most calls draw nothing
+
+    decoded, judged, curve = answers.decoded, answers.judged, answers.curves[i]
+    consensus = decoded.consensus[i]
+    predicted = novelty.predicted(answers.device, consensus[None])[0] if judged is None else judged.predicted[i]
+    title = (f"{Path(answers.files[i]).name}: antidots at (x, y) = {places(consensus)}\n{decoded.probability[i]:.0%} of "
+             f"{decoded.ldos.shape[1]} samples agree within one site")
+    return report_figures.report(
+        answers.device.fields, curve.conductance, curve.error, predicted, decoded.ldos[i], decoded.candidates[i], consensus,
+        {"title": title, "verdict": verdict(answers, i), "note": textwrap.fill(f"{OUTLINES} {SYMMETRIES}", 125)},
+        flagged=judged is not None and bool(judged.flagged[i]), tesla=answers.tesla, radius=answers.device.radius)
+
+
+def run_decode(files, out=None, as_json=False, **options):
+    """`qfp decode`: print the answers to CSV files, or with as_json one JSON object a line; options go to `answer`.
+
+    out: folder for STEM.png (report) and STEM.npy (all samples, (S, L, W) [1/t]) of each file; nothing is overwritten."""
+    targets = _targets(files, out)
+    answers = answer(files, **options, progress=sys.stderr.isatty())
+    for file, notes in zip(answers.files, answers.notes):
+        for note in notes:
+            print(f"note: {file}: {note}", file=sys.stderr)
+    for i in range(len(files)):
+        print(json.dumps(as_dict(answers, i)) if as_json else as_text(answers, i))
+    if not as_json:
+        print(SYMMETRIES)
+    for i, stem in enumerate(targets):
+        write_atomic(f"{stem}.npy", lambda handle, i=i: np.save(handle, answers.decoded.ldos[i]))
+        write_atomic(f"{stem}.png", lambda handle, i=i: report(answers, i).savefig(handle, format="png", dpi=150))
+    if targets and not as_json:
+        print(f"reports and samples: {targets[0].parent}")
+
+
+def _targets(files, out):
+    """Output paths without suffix, one a file; SettingsError where something would be overwritten."""
+    if out is None:
+        return []
+    check_folder(out)
+    stems = [Path(file).stem for file in files]
+    double = [stem for stem, n in Counter(stems).items() if n > 1]
+    if double:
+        raise SettingsError(f"two files are called {double[0]}: their reports in {out} would have one name")
+    for stem in stems:
+        for suffix in (".png", ".npy"):
+            if (Path(out) / (stem + suffix)).exists():
+                raise SettingsError(f"{Path(out) / (stem + suffix)} exists: choose another --out or remove it")
+    return [Path(out) / stem for stem in stems]

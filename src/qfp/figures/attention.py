@@ -1,0 +1,150 @@
+"""Figures of the attention weights (notebook 04). As in `figures`, whose helpers they use: arrays to a Matplotlib figure,
+one function a figure; nothing is computed here.
+"""
+
+import numpy as np
+
+from qfp.figures.wire import BLUE, GREEN, GREY, ORANGE, OUTLINE, PURPLE, RED, canvas, ldos_image, outline, style
+
+COLORS = (BLUE, RED, GREEN, ORANGE, PURPLE)  # of heads 1, 2, ...
+PURE_NOISE = 100.0  # σ/α at which the first step is drawn
+
+
+def _noise_axis(ax):
+    """Noise level from pure noise on the left to the image on the right."""
+    ax.set(xscale="log", xlabel="noise over signal σ/α", xlim=(130, 0.004))
+    ax.set_xticks([100, 10, 1, 0.1, 0.01], ["noise", "10", "1", "0.1", "0.01"])
+
+
+@style()
+def attention_steps(x, x0, importance, titles, antidots, radius=5, margin=5):
+    """Fig. 4: columns are steps of a generation, rows the noisy image (S, 60, 60), the clean image predicted from it and
+    the importance B_j (S, head, 15, 15) of each head."""
+    heads, cell = importance.shape[1], x.shape[-1] // importance.shape[-1]
+    wire = slice(margin // cell, importance.shape[-1] - margin // cell)  # the padding must not set the scale
+    figure = canvas(1.08 * (heads + 2) + 0.3)
+    axes = figure.subplots(heads + 2, len(x))
+    rows = [("noisy image x$_t$", x, 1, {"vmin": -2.5, "vmax": 3.5}),
+            ("predicted x̂$_0$", x0, 1, {"vmin": -1.5, "vmax": 3.5})]
+    for head in range(heads):
+        B = importance[:, head]
+        limits = {"vmin": 0, "vmax": np.quantile(B[..., wire], 0.995), "cmap": "viridis"}
+        rows.append((f"B$_j$, head {head + 1}", B, cell, limits))
+    for line, (name, images, size, limits) in zip(axes, rows):
+        for ax, image in zip(line, images):
+            shown = ldos_image(ax, image, (), radius, margin, size, labels=False, **limits)
+            outline(ax, antidots, radius, edgecolor=OUTLINE if size == 1 else "white")
+        line[0].set_ylabel(name, fontsize=8.5)
+        figure.colorbar(shown, ax=line, pad=0.01, fraction=0.05)
+    for ax, title in zip(axes[0], titles):
+        ax.set_title(title, fontsize=8)
+    return figure
+
+
+@style()
+def attention_auc(noise, groups, prior):
+    """AUC for antidot cells through a generation, a panel a layer.
+
+    noise (S,): σ/α; groups: {panel: [(label, own (S,), other (S,), low (S,), high (S,)), ...]}, the interval is that of own
+    - other, drawn around own; prior: AUC of the map of where antidots usually are."""
+    figure, noise = canvas(3.8), np.minimum(noise, PURE_NOISE)
+    for ax, (panel, lines) in zip(figure.subplots(1, len(groups), sharey=True, squeeze=False)[0], groups.items()):
+        for k, (label, own, other, low, high) in enumerate(lines):
+            color = COLORS[k % 5]
+            ax.plot(noise, own, color=color, label=label)
+            ax.fill_between(noise, other + low, other + high, color=color, alpha=0.18, linewidth=0)
+            ax.plot(noise, other, color=color, linestyle=":", linewidth=1)
+        ax.axhline(prior, color="black", linestyle="--", linewidth=1)
+        ax.axhline(0.5, color=GREY, linewidth=0.8)
+        ax.set_title(panel)
+        _noise_axis(ax)
+        ax.legend(fontsize=8, loc="upper center", bbox_to_anchor=(0.5, -0.22), ncols=2, handlelength=1.2)
+    figure.axes[0].set_ylabel("AUC for antidot cells")
+    return figure
+
+
+@style()
+def attention_frame(x, x0, importance, title, tops, antidots, radius=5, margin=5):
+    """One step of a generation: the noisy image and the predicted one (60, 60), then B_j (head, 15, 15) of each head.
+
+    tops (head,): where the colour scales of the heads end, the same for all steps."""
+    figure, cell = canvas(1.75), x.shape[-1] // importance.shape[-1]
+    axes = figure.subplots(1, 2 + len(importance))
+    for ax, image, name, low in zip(axes, (x, x0), ("noisy x$_t$", "predicted x̂$_0$"), (-2.5, -1.5)):
+        ldos_image(ax, image, antidots, radius, margin, labels=False, vmin=low, vmax=3.5)
+        ax.set_title(name, fontsize=8)
+    for head, (ax, B) in enumerate(zip(axes[2:], importance)):
+        ldos_image(ax, B, (), radius, margin, cell, labels=False, vmin=0, vmax=tops[head], cmap="viridis")
+        outline(ax, antidots, radius, edgecolor="white")
+        ax.set_title(f"B$_j$, head {head + 1}", fontsize=8)
+    figure.suptitle(title, fontsize=9)
+    return figure
+
+
+@style()
+def through_generation(noise, layers, images):
+    """How much a map tells its own curve, AUC own - other, through a generation; a panel a layer, heads in colours.
+
+    noise (S,): σ/α; layers: {layer: [(difference (S,), bounds (S, 2)), ...]}; images: {label: the same} of the noisy and the
+    predicted image, in black and grey in every panel."""
+    noise = np.minimum(noise, PURE_NOISE)
+    rows = -(-max(len(layers), 1) // 2)
+    figure = canvas(0.7 + 2.1 * rows)
+    axes = figure.subplots(rows, 2, sharex=True, sharey=True, squeeze=False)
+    for ax, (layer, heads) in zip(axes.flat, layers.items()):
+        lines = [(label, "black", line, *row) for (label, row), line in zip(images.items(), ("-", ":"))]
+        lines += [(f"head {k + 1}", COLORS[k % 5], "-", *row) for k, row in enumerate(heads)]
+        for label, color, line, difference, bounds in lines:
+            ax.plot(noise, difference, color=color, linestyle=line, label=label, linewidth=1.3)
+            ax.fill_between(noise, *np.transpose(bounds), color=color, alpha=0.18, linewidth=0)
+        ax.axhline(0, color=GREY, linewidth=0.8)
+        ax.set_title(layer)
+        _noise_axis(ax)
+    for ax in axes[:-1].flat:
+        ax.set_xlabel("")
+    figure.supylabel("AUC, own antidots − those of other curves", fontsize=9)
+    figure.legend(*axes.flat[0].get_legend_handles_labels(), loc="outside lower center", ncols=6)
+    return figure
+
+
+def _dots(ax, labels, values, bounds, color, offset=0.0, **dots):
+    """Values (n,) with intervals (n, 2), a line of the axis each, first on top."""
+    y, (low, high) = np.arange(len(labels)) + offset, np.transpose(bounds)
+    ax.errorbar(values, y, xerr=np.clip([values - low, high - values], 0, None), color=color, linestyle="none", capsize=2,
+                **{"marker": "o", "markersize": 4.5, **dots})
+    ax.set_yticks(range(len(labels)), labels)
+    ax.set_ylim(len(labels) - 0.5, -0.5)
+
+
+@style()
+def preferences(networks):
+    """Which antidot each head prefers, networks side by side: {name: {head: (mean, (low, high))}}, drawn in their order."""
+    count = max(len(heads) for heads in networks.values())
+    figure = canvas(0.8 + 0.26 * count)
+    for ax, (name, heads) in zip(figure.subplots(1, len(networks), sharex=True, squeeze=False)[0], networks.items()):
+        values, bounds = (np.array(part) for part in zip(*heads.values()))
+        for sign, color in ((1, BLUE), (-1, RED), (0, GREY)):
+            chosen = np.where(bounds[:, 0] > 0, 1, np.where(bounds[:, 1] < 0, -1, 0)) == sign
+            shown = np.where(chosen, values, np.nan)
+            _dots(ax, list(heads), shown, np.where(chosen[:, None], bounds, np.nan), color)
+        ax.axvline(0, color=GREY, linewidth=0.8)
+        ax.set(xlabel="← lower antidot · upper antidot →", title=name)
+    return figure
+
+
+@style()
+def wave_correlation(labels, own, other, difference, bounds):
+    """Does A_ij follow the wave functions? Left: partial rank correlation (n,) of each head with C_ij of the own curve and
+    of another; right: their difference with its interval bounds (n, 2)."""
+    figure = canvas(1.1 + 0.26 * len(labels))
+    left, right = figure.subplots(1, 2, sharey=True)
+    nothing = np.full((len(labels), 2), np.nan)
+    _dots(left, labels, np.asarray(other), nothing, ORANGE, 0.12, label="another curve's C$_{ij}$", marker="s")
+    _dots(left, labels, np.asarray(own), nothing, BLUE, -0.12, label="own curve's C$_{ij}$")
+    _dots(right, labels, np.asarray(difference), bounds, BLUE)
+    left.set(xlabel="partial rank correlation with A$_{ij}$")
+    right.set(xlabel="own − other")
+    for ax in (left, right):
+        ax.axvline(0, color=GREY, linewidth=0.8)
+    figure.legend(*left.get_legend_handles_labels(), loc="outside lower center", ncols=2)
+    return figure

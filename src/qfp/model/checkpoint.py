@@ -1,0 +1,268 @@
+"""Weights on disk: checkpoints of a run, exported weights, and reading them back. safetensors and JSON, no pickles."""
+
+import contextlib
+import glob
+import hashlib
+import json
+import os
+import shutil
+import signal
+import threading
+from pathlib import Path
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+
+from qfp.data import dataset
+from qfp.config import SECTIONS, Config, SettingsError, _build, as_dict, digest, project_root
+from qfp.model.diffusion import Schedule
+from qfp.model.unet import UNet
+from qfp.model.vae import Vae
+from qfp.studies.two_stage.settings import Vae as VaeSettings
+
+CHECKPOINT, LOG = "checkpoint.safetensors", "log.jsonl"
+FILE_LIMIT = 31 * 2**19  # bytes of weights in an exported file: with names and meta it stays under 16 MiB
+
+
+def atomic(path, write):
+    """Run `write(temporary path)`, make it durable, and rename it to `path`: there is never half a file."""
+    temporary = Path(f"{path}.tmp")
+    write(temporary)
+    temporary.chmod(0o644)  # safetensors writes files that only their owner may read
+    with open(temporary, "rb") as file:
+        os.fsync(file.fileno())
+    os.replace(temporary, path)
+
+
+def write_json(path, values):
+    """Values as readable JSON, atomically."""
+    atomic(path, lambda p: p.write_text(json.dumps(values, indent=1, ensure_ascii=False) + "\n"))
+
+
+def save(folder, model, ema, optimizer, meta):
+    """Write a checkpoint: tensors of model, EMA and optimiser, and `meta` (JSON) in the same file; returns `meta`."""
+    tensors = {f"model.{k}": v for k, v in model.state_dict().items()}
+    tensors |= {f"ema.{k}": v for k, v in ema.state_dict().items()}
+    for i, state in optimizer.state_dict()["state"].items():
+        tensors |= {f"optimizer.{i}.{k}": v for k, v in state.items()}
+    tensors = {k: v.detach().cpu().contiguous().clone() for k, v in tensors.items()}
+    atomic(Path(folder) / CHECKPOINT, lambda p: save_file(tensors, p, {"meta": json.dumps(meta)}))
+    return meta
+
+
+@contextlib.contextmanager
+def held_interrupt():
+    """Context in which the first interrupt (Ctrl-C) only makes the function that it gives return True, for a loop to end where
+    its state is whole; the second one interrupts as usual. Without effect outside the main thread, or where interrupts are
+    ignored."""
+    asked, usual = threading.Event(), signal.getsignal(signal.SIGINT)
+    held = callable(usual) and threading.current_thread() is threading.main_thread()
+
+    def ask(number, frame):
+        asked.set()
+        signal.signal(signal.SIGINT, usual)
+
+    if held:
+        signal.signal(signal.SIGINT, ask)
+    try:
+        yield asked.is_set
+    finally:
+        if held:
+            signal.signal(signal.SIGINT, usual)
+
+
+def read(path):
+    """Tensors and meta of a file written by `save` or `export`."""
+    path = Path(path)
+    if not path.is_file():
+        raise SettingsError(f"no weights at {path}")
+    try:
+        with safe_open(path, "pt") as file:
+            names, meta = file.keys(), (file.metadata() or {}).get("meta", "{}")
+            return {name: file.get_tensor(name) for name in names}, json.loads(meta)
+    except (SafetensorError, ValueError):
+        raise SettingsError(f"{path} is not a readable safetensors file") from None
+
+
+def part(tensors, prefix):
+    """Tensors whose names start with `prefix.`, without it."""
+    return {k[len(prefix) + 1 :]: v for k, v in tensors.items() if k.startswith(prefix + ".")}
+
+
+def restore(folder, model, ema, optimizer):
+    """Put a checkpoint into model, EMA and optimiser; returns its meta."""
+    tensors, meta = read(Path(folder) / CHECKPOINT)
+    strict_load(model, part(tensors, "model"), folder)
+    strict_load(ema, part(tensors, "ema"), folder)
+    state = {}
+    for name, value in part(tensors, "optimizer").items():
+        i, key = name.split(".", 1)
+        state.setdefault(int(i), {})[key] = value
+    optimizer.load_state_dict({"state": state, "param_groups": optimizer.state_dict()["param_groups"]})
+    return meta
+
+
+def strict_load(model, state, where):
+    """Load a state dict whose names and shapes must all fit; SettingsError names the first that does not."""
+    own = model.state_dict()
+    for name in sorted(set(own) | set(state)):
+        if name not in state or name not in own or own[name].shape != state[name].shape:
+            shapes = [tuple(s[name].shape) if name in s else "none" for s in (state, own)]
+            raise SettingsError(f"{where}: weights do not fit this network: {name} is {shapes[0]}, expected {shapes[1]}")
+    model.load_state_dict(state)
+
+
+def shards(weights, limit):
+    """Weights cut into dicts of at most `limit` bytes, in their order; a tensor beyond the limit has one for itself."""
+    parts, size = [{}], 0
+    for name, value in weights.items():
+        if parts[-1] and size + value.nbytes > limit:
+            parts.append({})
+            size = 0
+        parts[-1][name] = value
+        size += value.nbytes
+    return parts
+
+
+def export(folder, out, bf16=None):
+    """Write a run's EMA weights to `out`.safetensors, what they are to `out`.json, and its log to `out`.jsonl.
+
+    bf16: halve the weights; by default where fp32 would take more than 16 MiB. Weights that take more even so are
+    cut into files of less, `out`-00001-of-00002.safetensors and so on, and the JSON has the sha256 of each. Replaces
+    what an earlier export of this name wrote; returns the meta. Raises SettingsError where there is no checkpoint."""
+    folder, out = Path(folder), Path(out)
+    tensors, meta = read(folder / CHECKPOINT)
+    weights = {k.removeprefix("module."): v for k, v in part(tensors, "ema").items() if k.startswith("module.")}
+    if bf16 is None:
+        bf16 = sum(4 * v.numel() for v in weights.values()) > FILE_LIMIT
+    if bf16:
+        weights = {k: v.bfloat16() for k, v in weights.items()}
+    out.parent.mkdir(parents=True, exist_ok=True)
+    meta = {**meta, "dtype": "bfloat16" if bf16 else "float32", "parameters": sum(v.numel() for v in weights.values())}
+    parts = shards(weights, FILE_LIMIT)
+    names = [f"{out.name}-{i + 1:05d}-of-{len(parts):05d}.safetensors" for i in range(len(parts))]
+    files = [out.with_name(name) for name in (names if len(parts) > 1 else [f"{out.name}.safetensors"])]
+    for file, tensors in zip(files, parts, strict=True):
+        atomic(file, lambda p, tensors=tensors: save_file(tensors, p, {"meta": json.dumps(meta)}))
+    if len(parts) > 1:
+        meta["shards"] = {file.name: sha256(file) for file in files}
+    write_json(f"{out}.json", meta)
+    for stale in {*out.parent.glob(f"{glob.escape(out.name)}-?????-of-?????.safetensors"),
+                  out.with_name(f"{out.name}.safetensors")} - {*files}:
+        stale.unlink(missing_ok=True)
+    if (folder / LOG).is_file():
+        atomic(f"{out}.jsonl", lambda p: shutil.copyfile(folder / LOG, p))
+    return meta
+
+
+def sha256(path):
+    """sha256 of a file."""
+    with open(path, "rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def weights_hash(path):
+    """sha256 of a .safetensors file; of weights in shards, which have no such file, a hash of all theirs."""
+    if path.is_file():
+        return sha256(path)
+    return digest(json.loads(path.with_suffix(".json").read_text())["shards"])
+
+
+def read_shards(described, files):
+    """Tensors of all shards {path: sha256} that the JSON file `described` names."""
+    tensors = {}
+    for path, expected in files.items():
+        if not path.is_file():
+            raise SettingsError(f"{path.name} is missing: {described} needs {len(files)} shards beside it")
+        if sha256(path) != expected:
+            raise SettingsError(f"{path} is not the shard that {described.name} describes: its sha256 differs")
+        tensors |= read(path)[0]
+    return tensors
+
+
+def config_of(values, where):
+    """Config from a JSON description of weights."""
+    values = {**values}
+    for name, cls in SECTIONS.items():
+        values[name] = _build(cls, values.get(name), f"{where}, {name}")
+    return _build(Config, values, where)
+
+
+def normalisation_of(meta):
+    """Normalisation from the meta of weights."""
+    values = meta["normalisation"].items()
+    return dataset.Normalisation(**{k: tuple(v) if isinstance(v, list) else v for k, v in values})
+
+
+def load_model(name_or_path, device="cpu"):
+    """Network of exported weights (eval mode, float32), with its Config, Normalisation, Schedule and meta dict.
+
+    A name stands for models/NAME.safetensors; where NAME.json lists shards, for these. SettingsError where files are
+    missing or do not fit."""
+    path, meta, config, normal, files = described(name_or_path)
+    if "vae" in meta:
+        raise SettingsError(f"{path.name} holds the two-stage baseline, which has no diffusion model")
+    schedule = Schedule(config.diffusion.steps, config.diffusion.schedule, config.diffusion.prediction)
+    return filled(network_of(config), path, files).to(device), config, normal, schedule, meta
+
+
+def load_vae(name_or_path):
+    """The two-stage baseline of exported weights (eval mode, float32), its Config, Normalisation and meta dict.
+
+    Named as for `load_model`; raises SettingsError as it does, and where the weights are a diffusion model's."""
+    path, meta, config, normal, files = described(name_or_path)
+    if "vae" not in meta:
+        raise SettingsError(f"{path.name} holds a diffusion model, not the two-stage baseline")
+    model = Vae(_build(VaeSettings, meta["vae"], f"{path.name}, vae"), config.device.field_points)
+    return filled(model, path, files), config, normal, meta
+
+
+def filled(model, path, files):
+    """`model` in eval mode with the weights of a file or of its shards, as float32."""
+    tensors = read_shards(path.with_suffix(".json"), files) if files else read(path)[0]
+    strict_load(model, {k: v.float() for k, v in tensors.items()}, path.name)
+    return model.eval()
+
+
+def described(name_or_path):
+    """Path of exported weights and what their JSON says: meta, Config, Normalisation, shards {path: sha256}."""
+    path = Path(name_or_path)
+    if path.suffix != ".safetensors":
+        path = project_root() / "models" / f"{name_or_path}.safetensors"
+    about = path.with_suffix(".json")
+    if not about.is_file():
+        if path.is_file():
+            raise SettingsError(f"{path.name} needs its description {about.name} beside it")
+        raise SettingsError(f"no weights at {path}: train with `qfp train`, or name a .safetensors file")
+    try:
+        meta = json.loads(about.read_text())
+        normal = normalisation_of(meta)
+        config = config_of(meta["config"], about.name)
+        files = {path.with_name(name): expected for name, expected in dict(meta.get("shards", {})).items()}
+    except (KeyError, TypeError, ValueError) as error:
+        raise SettingsError(f"{about} does not describe weights: {type(error).__name__} {error}") from None
+    if dataset.contract(config.device, normal) != meta.get("contract"):
+        raise SettingsError(f"{about}: contract hash and settings disagree; the file was changed or is too old")
+    return path, meta, config, normal, files
+
+
+def network_of(config):
+    """Fresh network of a Config."""
+    return UNet(config.network, config.device.field_points, config.training.curve_target)
+
+
+def describe(config, pairs, normal):
+    """The part of the meta that does not change during a run."""
+    versions = {"qfp": _version(), "torch": torch.__version__}
+    return {"config": as_dict(config), "seed": config.seed, "contract": dataset.contract(config.device, normal),
+            "normalisation": as_dict(normal), "data": pairs.sha256, "versions": versions}
+
+
+def _version():
+    from importlib.metadata import PackageNotFoundError, version
+
+    try:
+        return version("qfp")
+    except PackageNotFoundError:
+        return "source"

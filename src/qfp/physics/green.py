@@ -1,0 +1,225 @@
+"""The exact fast solver: removing sites is a finite-rank update of the antidot-free wire's Green's function.
+
+With D the ring of the removed sites,  G = G0 - G0[:,D] (G0[D,D])^-1 G0[D,:],  and the transmission amplitudes are
+t = t0 - (U+^dagger G0[+,D]) (G0[D,D])^-1 (G0[D,-] U-),  Gamma = U U^dagger. One block recursion per (potential, field)
+gives G0, then a configuration costs one small solve. G0[D,D] is factorised, never inverted: where the energy is a level
+of the isolated interior it is singular, yet the solution is exact. No Kwant here. Everything is torch, double
+precision, on the CPU or a GPU.
+"""
+
+import functools
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+
+from qfp.physics import geometry
+from qfp.physics.leads import COMPLEX, Leads, hoppings, lead_modes, row_hamiltonian
+
+SPOILT = 1e6  # amplitude on a ring above which rounding shows in the tenth digit
+NULL = 1e-13  # singular values of G0[D,D] below this times the largest are levels of the interior
+
+
+@dataclass(frozen=True)
+class Wire:
+    """The antidot-free wire at one field: G0 between sites, and its scattering states.
+
+    g is flat; G0[i, j] = g[row[i] + column[j]] for sites i = y * W + x that were kept. psi: for each lead,
+    G0[:, lead row] U, the unit-flux scattering states, (sites, n). out: U+^dagger G0[+, :], (n, sites). t0: transmission
+    amplitudes (n, n)."""
+
+    device: object
+    leads: Leads
+    g: torch.Tensor
+    row: torch.Tensor
+    column: torch.Tensor
+    psi: tuple
+    out: torch.Tensor
+    t0: torch.Tensor
+
+    def between(self, rows, columns):
+        """G0 between broadcast arrays of sites."""
+        return self.g[self.row[rows] + self.column[columns]]
+
+
+@dataclass(frozen=True)
+class Steps:
+    """Row recursion of an antidot-free wire, five tensors (L, W, W) that give every block G0[i, j] between rows.
+
+    diagonal: G0[i, i]. G0[i, j] = up[i] G0[i-1, j] = G0[i, j+1] left[j] for j < i, and
+    = down[i] G0[i+1, j] = G0[i, j-1] right[j] for j > i. Stable: each is a product with a half wire's Green's function."""
+
+    leads: Leads
+    diagonal: torch.Tensor
+    up: torch.Tensor
+    down: torch.Tensor
+    left: torch.Tensor
+    right: torch.Tensor
+
+    def states(self):
+        """Scattering states psi of lead 0 and of lead 1, (sites, n) each; out, (n, sites); t0, (n, n). See Wire."""
+        U0, U1 = self.leads.U
+        L = len(self.diagonal)
+        rising, falling, out = [self.diagonal[0] @ U0], [self.diagonal[-1] @ U1], [U1.mH @ self.diagonal[-1]]
+        for i in range(1, L):
+            rising.append(self.up[i] @ rising[-1])
+            falling.append(self.down[L - 1 - i] @ falling[-1])
+            out.append(out[-1] @ self.left[L - 1 - i])
+        return (torch.cat(rising), torch.cat(falling[::-1])), torch.cat(out[::-1], dim=1), out[-1] @ U0
+
+
+def steps(device, b, potential, leads=None, to="cpu"):
+    """Steps of the wire with a potential (L, W) [t] at field b [rad/plaquette]: 3 L factorisations of W x W."""
+    W, L = device.width, device.length
+    leads = leads or lead_modes(device, b, to)
+    d = hoppings(device, b, to)
+    V = torch.as_tensor(np.asarray(potential), dtype=torch.float64, device=to)
+    eye = torch.eye(W, dtype=torch.float64, device=to)  # in single precision it would round the energy
+    A = (device.energy * eye - row_hamiltonian(device, V)).to(COMPLEX)  # (L, W, W)
+    A[0] -= leads.sigma[0]
+    A[-1] -= leads.sigma[1]
+    below, above = torch.zeros_like(A), torch.zeros_like(A)  # self-energies of the half wires on either side of a row
+    lower, upper = torch.empty_like(A), torch.empty_like(A)  # and their end-row Green's functions, the row included
+    phases = d[:, None] * d.conj()
+    for i, j in zip(range(L), reversed(range(L)), strict=True):
+        if i:
+            below[i], above[j] = phases * lower[i - 1], phases.conj() * upper[j + 1]
+        lower[i], upper[j] = torch.linalg.inv(A[i] - below[i]), torch.linalg.inv(A[j] - above[j])
+    return Steps(leads, torch.linalg.inv(A - below - above), upper * d, lower * d.conj(), d[:, None] * lower,
+                 d.conj()[:, None] * upper)
+
+
+def clean_wire(device, b, to="cpu"):
+    """Wire without potential: translation invariant, so G0 depends on y - y' alone and comes from the lead modes."""
+    W, L = device.width, device.length
+    leads = lead_modes(device, b, to)
+    d = hoppings(device, b, to)
+    h = row_hamiltonian(device, torch.zeros(W, dtype=torch.float64, device=to)).to(COMPLEX)
+    eye = torch.eye(W, dtype=COMPLEX, device=to)
+    blocks = torch.empty(2 * L - 1, W, W, dtype=COMPLEX, device=to)  # y - y' = -(L-1)..L-1
+    blocks[L - 1] = torch.linalg.inv(device.energy * eye - h - leads.sigma[0] - leads.sigma[1])
+    step_down, step_up = leads.sigma[0] / d[:, None], leads.sigma[1] / d.conj()[:, None]
+    for n in range(L - 1):
+        blocks[L + n] = step_up @ blocks[L - 1 + n]
+        blocks[L - 2 - n] = step_down @ blocks[L - 1 - n]
+    psi = tuple((part @ U).flatten(0, 1) for part, U in zip((blocks[L - 1 :], blocks[:L]), leads.U, strict=True))
+    out = (leads.U[1].mH @ blocks[L - 1 :].flip(0)).transpose(0, 1).flatten(1)
+    y, x = torch.arange(W * L, device=to) // W, torch.arange(W * L, device=to) % W
+    row, column = (y + L - 1) * W * W + x * W, x - y * W * W
+    return Wire(device, leads, blocks.reshape(-1), row, column, psi, out, out[:, :W] @ leads.U[0])
+
+
+def wire(device, b, potential, leads=None, rows=None, columns=None, to="cpu"):
+    """Wire with a potential (L, W) [t]; G0 is kept between the sites of the given rows and columns (lists of y).
+
+    None: all of them, 16 (W L)^2 bytes, 144 MB at the paper's size."""
+    W, L = device.width, device.length
+    s = steps(device, b, potential, leads, to)
+    kept = [sorted(range(L) if part is None else set(part)) for part in (rows, columns)]
+    kept = [torch.as_tensor(part, dtype=torch.long, device=to) for part in kept]
+    place, column = (torch.full((L,), -(L**3) * W * W, device=to) for _ in kept)  # a site that was not kept fails loudly
+    for index, part in zip((place, column), kept, strict=True):
+        index[part] = W * torch.arange(len(part), device=to)
+    G = torch.empty(len(kept[0]) * W, len(kept[1]) * W, dtype=COMPLEX, device=to)
+    for order, step in ((range(L), s.up), (range(L - 1, -1, -1), s.down)):
+        # The columns met so far are a block at one end; it grows where a new column starts from its diagonal block.
+        active = slice(0, 0) if step is s.up else slice(G.shape[1], G.shape[1])
+        current = torch.empty(W, G.shape[1], dtype=COMPLEX, device=to)
+        for i in order:
+            if active.stop > active.start:
+                current[:, active] = step[i] @ current[:, active]
+            if column[i] >= 0:
+                new = slice(int(column[i]), int(column[i]) + W)
+                current[:, new] = s.diagonal[i]
+                active = slice(min(active.start, new.start), max(active.stop, new.stop))
+            if place[i] >= 0:
+                G[place[i] : place[i] + W, active] = current[:, active]
+    x = torch.arange(W, device=to)
+    row, column = (place[:, None] + x).flatten() * G.shape[1], (column[:, None] + x).flatten()
+    return Wire(device, s.leads, G.flatten(), row, column, *s.states())
+
+
+def update(wire, rings, states):
+    """(G0[D,D])^-1 applied to states (..., R, n) on rings (..., R).
+
+    Where the energy is a level of the interior to rounding, factors give it an amplitude without bound. Then that null
+    vector, which has no weight outside the ring, is left out."""
+    g = wire.between(rings[..., :, None], rings[..., None, :])
+    X = torch.linalg.solve_ex(g, states)[0]
+    spoilt = ~(torch.linalg.vector_norm(X, dim=(-2, -1)) < SPOILT)
+    if spoilt.any():
+        left, values, right = torch.linalg.svd(g[spoilt])
+        inverse = torch.where(values > NULL * values[..., :1], 1 / values, 0.0)[..., None]
+        X[spoilt] = right.mH @ (inverse * (left.mH @ states[spoilt]))
+    return X
+
+
+def conductance(wire, rings, batch=128):
+    """T = Tr(t t^dagger) [e^2/h] for rings of removed sites (B, R), shape (B,)."""
+    out = wire.out.T.contiguous()  # (sites, n): rows are gathered
+    T = []
+    for part in rings.split(batch):
+        t = wire.t0 - out[part].transpose(1, 2) @ update(wire, part, wire.psi[0][part])  # (batch, n, n)
+        T.append(t.abs().square().sum(dim=(1, 2)))
+    return torch.cat(T)
+
+
+def scattering_states(wire, ring, sites=None):
+    """Unit-flux scattering states of both leads with the ring (R,) removed, at some sites (all: None): (sites, 2n).
+
+    Lead 0's first. They mean nothing on removed sites behind the ring."""
+    sites = torch.arange(len(wire.row), device=ring.device) if sites is None else sites
+    states = torch.cat(wire.psi, dim=1)
+    return states[sites] - wire.between(sites[:, None], ring) @ update(wire, ring, states[ring])
+
+
+def smatrix(wire, ring):
+    """Scattering matrix (2n, 2n) by Fisher and Lee, S = -1 + i U^dagger G U: [[r, t'], [t, r']], lead 0 first.
+
+    The wire must hold its end rows; ring (R,) is empty for the wire itself."""
+    W, n = wire.device.width, wire.leads.open_modes
+    sites = torch.arange(len(wire.row), device=ring.device)
+    psi = scattering_states(wire, ring, torch.cat([sites[:W], sites[-W:]]))
+    U0, U1 = wire.leads.U
+    return 1j * torch.cat([U0.mH @ psi[:W], U1.mH @ psi[W:]]) - torch.eye(2 * n, dtype=psi.dtype, device=psi.device)
+
+
+def ldos(wire, ring, removed):
+    """LDOS sum |psi|^2 / 2 pi over the scattering states of both leads [1/t], (L, W); 0 where removed (L, W) is set."""
+    density = scattering_states(wire, ring).abs().square().sum(dim=1) / (2 * torch.pi)
+    return density.reshape(removed.shape).masked_fill(removed, 0.0)
+
+
+@functools.lru_cache(maxsize=128)
+def clean_wire_cached(device, b):
+    """Clean wires are shared by every curve at V = 0: 5 MB a field at the paper's size."""
+    return clean_wire(device, b)
+
+
+def solve_mask(device, mask, potential=None, fields=None, image=False):
+    """Curve and LDOS of the wire without the sites of a mask, bool (L, W): antidots of any shape.
+
+    potential (L, W) [t] or None for V = 0; fields (F,) [rad/plaquette] or None for the device's sweep.
+    Returns conductance (F,) [e^2/h], open modes (F,) int and the LDOS at b = 0 (L, W) [1/t], None unless image is set.
+    Raises SettingsError where the mask takes sites of an end row, or the energy is at the threshold of a lead mode."""
+    mask = geometry.with_pockets(geometry.check_mask(mask, device))
+    ring = torch.as_tensor(geometry.ring(mask))
+    rows = np.unique(ring // device.width).tolist()
+
+    def at(b, everywhere=False):
+        if potential is None:
+            return clean_wire_cached(device, float(b))
+        return wire(device, float(b), potential, rows=None if everywhere else rows, columns=rows)
+
+    G, modes = [], []
+    for b in device.fields if fields is None else np.asarray(fields, dtype=float):
+        w = at(b)
+        G.append(conductance(w, ring[None])[0].item())
+        modes.append(w.leads.open_modes)
+    picture = ldos(at(0.0, everywhere=True), ring, torch.as_tensor(mask)).numpy() if image else None
+    return np.array(G), np.array(modes), picture
+
+
+def solve(device, antidots, potential=None, fields=None, image=False, radii=None):
+    """`solve_mask` for antidots (K, 2) of the device's radius, or of the given radii (K,); they may overlap."""
+    return solve_mask(device, geometry.removed_mask(antidots, device, radii), potential, fields, image)

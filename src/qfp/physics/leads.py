@@ -1,0 +1,100 @@
+"""Lead modes and self-energies of the wire, from a 2W x 2W eigenproblem per magnetic field; no Kwant."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import scipy.linalg
+import torch
+
+from qfp.config import SettingsError
+
+COMPLEX = torch.complex128
+ON_UNIT_CIRCLE = 1e-7  # | |lambda| - 1 | below which a lead mode counts as propagating
+CLOSEST = 1e-10  # distance of the energy to the threshold of a mode [t] and
+SLOWEST = 1e-5  # velocity [t] below which the mode's direction drowns in rounding
+
+
+@dataclass(frozen=True)
+class Leads:
+    """Self-energies of the two leads at one field and the roots of their broadenings.
+
+    sigma (2, W, W) [t]: lead 0 along -y, lead 1 along +y; U: two tensors (W, n), Gamma = i(Sigma - Sigma^dagger) = U U^dagger."""
+
+    sigma: torch.Tensor
+    U: tuple
+
+    @property
+    def open_modes(self):
+        return self.U[0].shape[1]
+
+
+def hoppings(device, b, to):
+    """Diagonal of H[(x, y+1), (x, y)] = -exp(+i b (x - (W-1)/2)), shape (W,)."""
+    x = torch.arange(device.width, dtype=torch.float64, device=to)
+    return -torch.exp(1j * b * (x - (device.width - 1) / 2)).to(COMPLEX)
+
+
+def row_hamiltonian(device, V):
+    """Hamiltonian of rows of sites, (..., W, W), for onsite potentials V (..., W) [t]."""
+    across = torch.ones(device.width - 1, dtype=torch.float64, device=V.device)
+    return torch.diag_embed(4.0 + V) - torch.diag(across, 1) - torch.diag(across, -1)
+
+
+def lead_modes(device, b, to="cpu"):
+    """Leads at field b [rad/plaquette], from psi_{y+1} = d* ^-1 ((E - h) psi_y - d psi_{y-1}).
+
+    Raises SettingsError where the energy lies on the threshold of a mode: no split into in- and outgoing exists there."""
+    W, d = device.width, hoppings(device, b, "cpu")
+    h = row_hamiltonian(device, torch.zeros(W, dtype=torch.float64)).to(COMPLEX)
+    eye = torch.eye(W, dtype=COMPLEX)
+    transfer = torch.zeros(2 * W, 2 * W, dtype=COMPLEX)  # acts on (psi_y, psi_{y-1})
+    transfer[:W, :W] = (device.energy * eye - h) / d.conj()[:, None]
+    transfer[:W, W:] = -torch.diag(d / d.conj())
+    transfer[W:, :W] = eye
+    lam, vectors = torch.linalg.eig(transfer)
+    phi = vectors[:W] / vectors[:W].norm(dim=0)
+    bonds = phi.mH @ (d[:, None] * phi)
+    current = lam.conj()[:, None] * bonds - lam * bonds.mH  # i times the current from y to y + 1, between modes (2W, 2W)
+    propagating = (lam.abs() - 1).abs() < ON_UNIT_CIRCLE
+    upward = torch.where(propagating, current.diagonal().imag > 0, lam.abs() < 1)
+    if int(upward.sum()) != W or _at_threshold(lam, current, upward, propagating):
+        raise SettingsError(f"energy {device.energy} lies on the threshold of a lead mode at b = {float(b)}: move it by 1e-6")
+    rising, falling = _invariant_subspaces(transfer, lam, upward)
+    step_up = torch.linalg.solve(rising[W:], rising[:W], left=False)  # psi_{y+1} = step_up psi_y in lead 1
+    step_down = torch.linalg.solve(falling[:W], falling[W:], left=False)  # psi_{y-1} = step_down psi_y in lead 0
+    sigma = torch.stack([d[:, None] * step_down, d.conj()[:, None] * step_up]).to(to)  # (2, W, W)
+    n = int(propagating.sum()) // 2
+    U = []
+    for s in sigma:
+        weight, basis = torch.linalg.eigh(1j * (s - s.mH))
+        U.append(basis[:, W - n :] * weight[W - n :].clamp(min=0).sqrt())
+    return Leads(sigma, tuple(U))
+
+
+def _at_threshold(lam, current, upward, propagating):
+    """Whether the energy E lies on a threshold E0, where an upward and a downward mode become one.
+
+    Around it E = E0 + a k^2 with lambda = e^(+-ik): the modes are 2|k| apart, and the current, which above the threshold is
+    a mode's velocity and below it the matrix element with the mode 1/lambda*, is 2a|k|. So current * apart = 4|E - E0|."""
+    other = (1 / lam.conj()[:, None] - lam).abs().masked_fill(upward[:, None] == upward, torch.inf).argmin(dim=1)
+    current = torch.where(propagating, current.diagonal(), current.gather(1, other[:, None])[:, 0]).abs()
+    apart = (lam - lam[other]).abs()
+    near = (lam.abs() - 1).abs() < 0.03
+    return (near & ((current * apart < 4 * CLOSEST) | (current < SLOWEST))).any()
+
+
+def _invariant_subspaces(transfer, lam, upward):
+    """Orthonormal bases (2W, W) of the modes that move or decay to +y, and of those to -y.
+
+    Schur vectors, because the evanescent eigenvectors become nearly parallel in a field: at b = 0.05 a basis of
+    eigenvectors costs ten digits."""
+    lam, upward = lam.numpy(), upward.numpy()
+
+    def is_upward(value):
+        return upward[np.abs(lam - value).argmin()]
+
+    bases = [
+        scipy.linalg.schur(transfer.numpy(), output="complex", sort=choice)[1][:, : len(lam) // 2]
+        for choice in (is_upward, lambda value: not is_upward(value))
+    ]
+    return tuple(torch.from_numpy(basis) for basis in bases)
