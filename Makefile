@@ -59,6 +59,7 @@ test: $(STAMP)  ## unit and physics tests, notebook validation, pairs in sync, s
 	@mkdir -p runs/check
 	$(BIN)/jupyter-book build -W -n --keep-going --all --path-output runs/check book > runs/check/book.log 2>&1 \
 	  || { grep -aE 'WARNING|ERROR' runs/check/book.log || tail -n 40 runs/check/book.log; echo "book build failed: runs/check/book.log"; exit 1; }
+	$(BIN)/ruff check --quiet && $(BIN)/ruff format --check --quiet
 	$(BIN)/python -m qfp.book.pages runs/check/_build/html
 	$(BIN)/python -m pytest --durations=10 $(NBVAL) tests notebooks
 

@@ -1,15 +1,17 @@
-"""The picture of the first page and of the README: two wires, their interference patterns and their fingerprints.
+"""The picture of the first page and of the README: two wires, their interference patterns and their
+fingerprints.
 
-Run `python book/fingerprint.py` in the checkout's environment; it writes book/assets/fingerprint.png (some seconds).
+Run `python book/fingerprint.py` in the checkout's environment; it writes
+book/assets/fingerprint.png (some seconds).
 """
 
 from pathlib import Path
 
 import numpy as np
 
+from qfp.config import load_preset
 from qfp.figures import wire as wire_figures
 from qfp.physics import green
-from qfp.config import load_preset
 from qfp.physics.kwant_model import random_potential
 
 WIRES = [[(14, 19), (34, 40)], [(14, 19), (31, 40)]]  # the upper antidot three sites to the left
@@ -28,10 +30,14 @@ def picture():
         wire_figures.ldos_image(ax, image, wire, device.radius, vmin=0, vmax=top)
         ax.set_title(f"wire {name}", color=color)
     for (G, _, _), name, color, line in zip(solved, "AB", COLORS, ("-", "--")):
-        wire_figures.curve(right, device.fields, G, color=color, linestyle=line, label=f"wire {name}")
+        wire_figures.curve(
+            right, device.fields, G, color=color, linestyle=line, label=f"wire {name}"
+        )
     right.legend()
     return figure
 
 
 if __name__ == "__main__":
-    picture().savefig(Path(__file__).parent / "assets" / "fingerprint.png", dpi=130, metadata={"Software": None})
+    picture().savefig(
+        Path(__file__).parent / "assets" / "fingerprint.png", dpi=130, metadata={"Software": None}
+    )

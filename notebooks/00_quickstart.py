@@ -36,17 +36,27 @@ sampling = None
 # %%
 import numpy as np
 
-from qfp.decoding import decode, metrics
-from qfp.figures import wire as wire_figures
-from qfp.physics import geometry, green
-from qfp.model.checkpoint import load_model
 from qfp.config import load_preset
 from qfp.data.dataset import choose, split
+from qfp.decoding import decode, metrics
+from qfp.figures import wire as wire_figures
+from qfp.model.checkpoint import load_model
+from qfp.physics import geometry, green
 from qfp.physics.kwant_model import random_potential
 
-config = load_preset(preset, seed=seed, weights=weights, notebook_configurations=notebook_configurations,
-                     notebook_training_steps=notebook_training_steps, device=device, dataset=dataset, network=network,
-                     diffusion=diffusion, training=training, sampling=sampling)
+config = load_preset(
+    preset,
+    seed=seed,
+    weights=weights,
+    notebook_configurations=notebook_configurations,
+    notebook_training_steps=notebook_training_steps,
+    device=device,
+    dataset=dataset,
+    network=network,
+    diffusion=diffusion,
+    training=training,
+    sampling=sampling,
+)
 wire = config.device
 bundle = load_model(config.weights)
 trained = bundle[1]  # the settings that the weights were trained with
@@ -61,15 +71,21 @@ assert trained.device == wire, "these weights belong to another wire"
 
 # %%
 antidots = choose(trained)[1]
-parts = split(trained.dataset.configurations, trained.dataset.potentials, trained.training.split, trained.seed)
+parts = split(
+    trained.dataset.configurations, trained.dataset.potentials, trained.training.split, trained.seed
+)
 truth = antidots[parts["test"][0, 1]].astype(int)
 conductance, open_modes, ldos = green.solve(wire, truth, random_potential(0, wire), image=True)
 
 # %% tags=["nbval-check-output"]
 seen = set(parts["train"][:, 1].tolist())
-print(f"{len(antidots)} configurations, {len(seen)} of them seen in training; this one seen: {parts['test'][0, 1] in seen}")
-print(f"lattice {ldos.shape} (y, x), curve {conductance.shape}, open modes {open_modes[0]} at b = 0 and {open_modes[-1]} at "
-      f"b = {wire.field_max}")
+print(
+    f"{len(antidots)} configurations, {len(seen)} of them seen in training; this one seen: {parts['test'][0, 1] in seen}"
+)
+print(
+    f"lattice {ldos.shape} (y, x), curve {conductance.shape}, open modes {open_modes[0]} at b = 0 and {open_modes[-1]} at "
+    f"b = {wire.field_max}"
+)
 print(f"true antidots at (x, y) = {truth.tolist()}")
 print(f"G(0) = {conductance[0]:.6f} e^2/h")
 
@@ -84,19 +100,32 @@ wire_figures.fingerprints(wire.fields, {"conductance": conductance}, open_modes)
 # the answer is the pair on which most samples agree.
 
 # %%
-decoded = decode.decode(bundle, conductance[None], config.sampling.samples, config.sampling.steps, config.sampling.sampler,
-                        config.sampling.gamma, seed=config.seed)
+decoded = decode.decode(
+    bundle,
+    conductance[None],
+    config.sampling.samples,
+    config.sampling.steps,
+    config.sampling.sampler,
+    config.sampling.gamma,
+    seed=config.seed,
+)
 answer, share = decoded.consensus[0], decoded.probability[0]
 error = metrics.within(answer, truth, wire)
 r = metrics.pearson(decoded.image[0], ldos)
-print(f"decoded antidots (x, y): {answer.tolist()}, {share:.0%} of {decoded.ldos.shape[1]} samples within one site")
+print(
+    f"decoded antidots (x, y): {answer.tolist()}, {share:.0%} of {decoded.ldos.shape[1]} samples within one site"
+)
 print(f"true antidots    (x, y): {truth.tolist()}")
 print(f"off by {error} sites at most; Pearson r of decoded and true image {r:.3f}")
 
 # %% mystnb={"figure": {"caption": "Truth and answer. The local density of states (LDOS) at b = 0 shows where the electron wave is; it is zero inside the antidots (outlined). Left: the exact solution, which the network never sees. Middle: one sample. Right: mean of the samples within one site of the consensus.", "name": "quickstart-images"}, "image": {"alt": "Three images of the wire side by side: true interference pattern, one generated sample and the mean of the samples that agree, each with two circles around the antidots."}}
 sample = decoded.ldos[0, 0]
-wire_figures.ldos_row([ldos, sample, decoded.image[0]], ["truth", "one sample", "consensus"],
-                 [truth, decode.recover(sample[None], wire)[0], answer], wire.radius)
+wire_figures.ldos_row(
+    [ldos, sample, decoded.image[0]],
+    ["truth", "one sample", "consensus"],
+    [truth, decode.recover(sample[None], wire)[0], answer],
+    wire.radius,
+)
 
 # %% [markdown]
 # ## Checking the answer without the truth
@@ -108,8 +137,11 @@ wire_figures.ldos_row([ldos, sample, decoded.image[0]], ["truth", "one sample", 
 
 # %%
 other = antidots[parts["train"][0, 1]].astype(int)
-clean = {"measured (simulated here)": conductance, "decoded antidots, V = 0": green.solve(wire, answer)[0],
-         "other antidots, V = 0": green.solve(wire, other)[0]}
+clean = {
+    "measured (simulated here)": conductance,
+    "decoded antidots, V = 0": green.solve(wire, answer)[0],
+    "other antidots, V = 0": green.solve(wire, other)[0],
+}
 distance = {label: float(np.sqrt(np.mean((G - conductance) ** 2))) for label, G in clean.items()}
 for label, value in list(distance.items())[1:]:
     print(f"{label}: rms difference from the measured curve {value:.3f} e^2/h")
@@ -136,10 +168,24 @@ verdict = "right" if error == 0 else f"right within {error}" if error <= 2 else 
 print(f"this wire: positions {verdict}, pattern r = {r:.3f}")
 
 # %% tags=["nbval-check-output"]
-assert conductance.shape == (wire.field_points,) and (conductance > 0).all() and (conductance <= open_modes + 1e-9).all()
-assert ldos.min() == 0 and (ldos == 0).sum() == 2 * len(geometry.disc(wire.radius)), "zero on the removed sites only"
-assert (decode.recover(ldos[None], wire)[0] == truth).all(), "the true image gives the true antidots"
+assert (
+    conductance.shape == (wire.field_points,)
+    and (conductance > 0).all()
+    and (conductance <= open_modes + 1e-9).all()
+)
+assert ldos.min() == 0 and (ldos == 0).sum() == 2 * len(geometry.disc(wire.radius)), (
+    "zero on the removed sites only"
+)
+assert (decode.recover(ldos[None], wire)[0] == truth).all(), (
+    "the true image gives the true antidots"
+)
 assert geometry.in_dataset(answer, wire) and (geometry.canonical(answer, wire) == answer).all()
-mirrored = green.solve(wire, (wire.width - 1, 0) + truth * (-1, 1), fields=-wire.fields[[0, 20, 40]])[0]
-np.testing.assert_allclose(mirrored, green.solve(wire, truth, fields=wire.fields[[0, 20, 40]])[0], atol=1e-9)
-print("physics checks passed: G below the open modes, LDOS zero in the antidots, mirrored wire and field give the same G")
+mirrored = green.solve(
+    wire, (wire.width - 1, 0) + truth * (-1, 1), fields=-wire.fields[[0, 20, 40]]
+)[0]
+np.testing.assert_allclose(
+    mirrored, green.solve(wire, truth, fields=wire.fields[[0, 20, 40]])[0], atol=1e-9
+)
+print(
+    "physics checks passed: G below the open modes, LDOS zero in the antidots, mirrored wire and field give the same G"
+)

@@ -36,15 +36,23 @@ sampling = None
 import numpy as np
 from scipy.spatial import cKDTree
 
-from qfp.data import dataset as data
-from qfp.physics import kwant_model
-from qfp.figures import wire as wire_figures
-from qfp.physics import geometry, green, sweep
 from qfp.config import load_preset, stream
+from qfp.figures import wire as wire_figures
+from qfp.physics import geometry, green, kwant_model, sweep
 
-config = load_preset(preset, seed=seed, weights=weights, notebook_configurations=notebook_configurations,
-                     notebook_training_steps=notebook_training_steps, device=device, dataset=dataset, network=network,
-                     diffusion=diffusion, training=training, sampling=sampling)
+config = load_preset(
+    preset,
+    seed=seed,
+    weights=weights,
+    notebook_configurations=notebook_configurations,
+    notebook_training_steps=notebook_training_steps,
+    device=device,
+    dataset=dataset,
+    network=network,
+    diffusion=diffusion,
+    training=training,
+    sampling=sampling,
+)
 wire = config.device
 fields = wire.fields
 
@@ -65,7 +73,9 @@ _, antidots = geometry.configurations(wire)
 pair = antidots[len(antidots) // 3]
 V = kwant_model.random_potential(0, wire)
 G, modes, image = green.solve(wire, pair, V, image=True)
-print(f"energy {wire.energy} t, antidot radius {wire.radius} sites, b from {fields[0]} to {fields[-1]} in {len(fields)} points")
+print(
+    f"energy {wire.energy} t, antidot radius {wire.radius} sites, b from {fields[0]} to {fields[-1]} in {len(fields)} points"
+)
 print(f"antidots at {pair.tolist()}, random potential within {wire.amplitude} t")
 
 # %% mystnb={"figure": {"caption": "A learning pair, after Fig. 1 of the paper: (a) the wire with its removed sites, (b) the local density of states at b = 0, the electrons' interference pattern, (c) the magnetoconductance, its fingerprint, below the number of open modes of the leads.", "name": "fig-pair"}, "image": {"alt": "Lattice with two round holes; picture of the local density of states with interference fringes around the holes; conductance curve that wiggles as the field grows."}}
@@ -79,7 +89,9 @@ system = kwant_model.build(wire, geometry.removed_mask(pair, wire), V)
 f = len(fields) // 2
 difference = abs(kwant_model.conductance(system, wire, fields[f]) - G[f])
 ldos_difference = np.abs(kwant_model.ldos(system, wire) - image).max()
-print(f"fast solver against Kwant: |ΔG| below 1e-12 e²/h: {difference < 1e-12}, |ΔLDOS| below 1e-12 1/t: {ldos_difference < 1e-12}")
+print(
+    f"fast solver against Kwant: |ΔG| below 1e-12 e²/h: {difference < 1e-12}, |ΔLDOS| below 1e-12 1/t: {ldos_difference < 1e-12}"
+)
 
 # %% [markdown]
 # ## Where 16,170 comes from
@@ -109,6 +121,7 @@ print(f"distinct: {len(np.unique(orbits, axis=0))}")
 # is exact at V = 0. A random potential is not symmetric, and breaks it a little. We take copies of the pair above, and of
 # further configurations, moved along y by three sites.
 
+
 # %%
 def copies_of(pairs):
     """The pairs, and their copies under inversion of y, inversion of x, and translation: (4, N, 2, 2)."""
@@ -119,14 +132,22 @@ def copies_of(pairs):
     return np.stack([pairs, inverted_y, inverted_x, moved])
 
 
-chosen = stream("notebook 01", config.seed).choice(len(antidots), config.notebook_configurations, replace=False)
+chosen = stream("notebook 01", config.seed).choice(
+    len(antidots), config.notebook_configurations, replace=False
+)
 pairs = np.concatenate([pair[None], antidots[chosen]])
 copies = copies_of(pairs)
-assert np.array_equal(geometry.orbit(copies, wire), np.broadcast_to(geometry.orbit(pairs, wire), (4, len(pairs), 3)))
+assert np.array_equal(
+    geometry.orbit(copies, wire), np.broadcast_to(geometry.orbit(pairs, wire), (4, len(pairs), 3))
+)
 
 shape = (4, len(pairs), len(fields))
-clean = np.stack([sweep.curves_at(wire, copies.reshape(-1, 2, 2), None, b) for b in fields], axis=-1).reshape(shape)
-disordered = np.stack([sweep.curves_at(wire, copies.reshape(-1, 2, 2), 0, b) for b in fields], axis=-1).reshape(shape)
+clean = np.stack(
+    [sweep.curves_at(wire, copies.reshape(-1, 2, 2), None, b) for b in fields], axis=-1
+).reshape(shape)
+disordered = np.stack(
+    [sweep.curves_at(wire, copies.reshape(-1, 2, 2), 0, b) for b in fields], axis=-1
+).reshape(shape)
 
 # %% mystnb={"figure": {"caption": "The four copies of one configuration. Without potential their curves coincide; under one random potential of 0.05 t they differ a little, because the potential is not symmetric.", "name": "fig-copies"}, "image": {"alt": "Left: four conductance curves that lie on each other. Right: the same four under a random potential, close together but not equal."}}
 names = ["itself", "y inverted", "x inverted", "moved by 3 in y"]
@@ -136,7 +157,9 @@ wire_figures.symmetric_copies(fields, clean[:, 0], disordered[:, 0], names)
 spread = np.abs(clean - clean[0]).max()
 print(f"V = 0: largest difference between copies below 1e-9 e²/h: {spread < 1e-9}")
 backwards, _, _ = green.solve(wire, pair, V, -fields[[1, f, -1]])
-print(f"one potential: |G(b) - G(-b)| below 1e-9 e²/h: {np.abs(backwards - G[[1, f, -1]]).max() < 1e-9}")
+print(
+    f"one potential: |G(b) - G(-b)| below 1e-9 e²/h: {np.abs(backwards - G[[1, f, -1]]).max() < 1e-9}"
+)
 
 # %% [markdown]
 # ## Do the 16,170 curves differ?
@@ -159,7 +182,9 @@ def rms(a, b):
 
 groups = {
     "nearest other configuration, V = 0": nearest,
-    "copy under one potential": rms(disordered[1:], disordered[0])[(copies[1:] != copies[0]).any(axis=(-2, -1))],
+    "copy under one potential": rms(disordered[1:], disordered[0])[
+        (copies[1:] != copies[0]).any(axis=(-2, -1))
+    ],
     "same wire, another potential": rms(other_potential, disordered[0]),
     "unrelated configuration": rms(clean[0], np.roll(clean[0], 1, axis=0)),
 }
@@ -170,11 +195,15 @@ wire_figures.curve_distances(groups)
 # %%
 for name, values in groups.items():
     low, middle, high = np.quantile(values, [0.025, 0.5, 0.975])
-    print(f"{name:36s} median {middle:.3f} e²/h, 95 % of them in {low:.3f} to {high:.3f} ({len(values)} values)")
+    print(
+        f"{name:36s} median {middle:.3f} e²/h, 95 % of them in {low:.3f} to {high:.3f} ({len(values)} values)"
+    )
 
 # %% tags=["nbval-check-output"]
 print(f"configurations at V = 0: {len(library)}")
-print(f"closest two of the curves: {nearest.min():.4f} e²/h apart (root mean square over {len(sparse)} fields)")
+print(
+    f"closest two of the curves: {nearest.min():.4f} e²/h apart (root mean square over {len(sparse)} fields)"
+)
 
 # %% [markdown]
 # ## What it means
@@ -194,5 +223,7 @@ assert len(orbits) == len(antidots) == len(np.unique(orbits, axis=0))
 assert preset != "laptop" or len(orbits) == 16170, "the paper's number"
 assert difference < 1e-9 and ldos_difference < 1e-9, "the fast solver must agree with Kwant"
 assert spread < 1e-9, "symmetric copies share their curve at V = 0"
-assert nearest.min() > 1e-5, "no two configurations share a curve: they differ by far more than the solver errs"
+assert nearest.min() > 1e-5, (
+    "no two configurations share a curve: they differ by far more than the solver errs"
+)
 assert np.all(G >= 0) and np.all(G <= modes + 1e-9), "a wire conducts at most its open modes"

@@ -39,22 +39,32 @@ import numpy as np
 import torch
 from IPython.display import Markdown
 
+from qfp.book.pages import result_file
+from qfp.config import load_preset, project_root
+from qfp.data.dataset import normalisation, split
 from qfp.figures import network as network_figures
+from qfp.model.checkpoint import load_model, network_of
+from qfp.model.diffusion import Schedule, step_noise
+from qfp.physics.sweep import simulate
 from qfp.studies import accuracy
 from qfp.studies.attention import probes
 from qfp.studies.networks import diagnose
 from qfp.studies.short import ablations, learning
 from qfp.training import train
-from qfp.model.checkpoint import load_model, network_of
-from qfp.config import load_preset, project_root
-from qfp.data.dataset import normalisation, split
-from qfp.model.diffusion import Schedule, step_noise
-from qfp.book.pages import result_file
-from qfp.physics.sweep import simulate
 
-config = load_preset(preset, seed=seed, weights=weights, notebook_configurations=notebook_configurations,
-                     notebook_training_steps=notebook_training_steps, device=device, dataset=dataset, network=network,
-                     diffusion=diffusion, training=training, sampling=sampling)
+config = load_preset(
+    preset,
+    seed=seed,
+    weights=weights,
+    notebook_configurations=notebook_configurations,
+    notebook_training_steps=notebook_training_steps,
+    device=device,
+    dataset=dataset,
+    network=network,
+    diffusion=diffusion,
+    training=training,
+    sampling=sampling,
+)
 wire = config.device
 model, trained, constants, schedule, meta = load_model(config.weights)
 assert trained.device == wire, "these weights belong to another wire"
@@ -72,17 +82,24 @@ assert trained.device == wire, "these weights belong to another wire"
 # paper does not print. First some training wires, simulated afresh.
 
 # %%
-parts = split(trained.dataset.configurations, trained.dataset.potentials, trained.training.split, trained.seed)
+parts = split(
+    trained.dataset.configurations, trained.dataset.potentials, trained.training.split, trained.seed
+)
 chosen = list(dict.fromkeys(parts["train"][:, 1].tolist()))[: config.notebook_configurations]
 pairs = simulate(trained, chosen, potentials=(0,))
-x0 = constants.image(pairs.ldos[0, :1].astype(np.float32))  # (1, 1, 60, 60), zero mean and unit variance over the dataset
+x0 = constants.image(
+    pairs.ldos[0, :1].astype(np.float32)
+)  # (1, 1, 60, 60), zero mean and unit variance over the dataset
 
 # %% mystnb={"figure": {"caption": "The forward process on one training image, with the schedule of the shipped weights. Steps are counted from 1; below them the ratio of noise to signal. Somewhere between 5 and 20 the image stops telling which wire it is, and then only the curve can.", "name": "network-forward"}, "image": {"alt": "Six images of the same wire with growing noise: the interference pattern and the two antidots, outlined, drown in it."}}
 times = torch.tensor([0, 199, 399, 599, 799, 999]) * schedule.steps // 1000
 noise = step_noise((1, 60, 60), [config.seed] * len(times), 0).float()
 noisy = schedule.q_sample(x0.expand(len(times), -1, -1, -1), times, noise)
 ratio = ((1 - schedule.alpha_bar) / schedule.alpha_bar).sqrt()
-titles = [f"step {t + 1}\nσ/α " + (f"= {ratio[t]:.2g}" if ratio[t] < 100 else "> 100") for t in times.tolist()]
+titles = [
+    f"step {t + 1}\nσ/α " + (f"= {ratio[t]:.2g}" if ratio[t] < 100 else "> 100")
+    for t in times.tolist()
+]
 network_figures.forward_process(noisy[:, 0], titles, pairs.antidots[0], wire.radius)
 
 # %% tags=["nbval-check-output"]
@@ -90,7 +107,9 @@ shares = {}
 for kind in ("linear", "cosine"):
     alpha_bar = Schedule(1000, kind).alpha_bar
     shares[kind] = float(((1 - alpha_bar) / alpha_bar > 25).double().mean())
-    print(f"{kind}: {shares[kind]:.1%} of the 1000 steps have σ/α > 5, alpha_bar after 100 steps = {alpha_bar[99]:.6f}")
+    print(
+        f"{kind}: {shares[kind]:.1%} of the 1000 steps have σ/α > 5, alpha_bar after 100 steps = {alpha_bar[99]:.6f}"
+    )
 
 # %% [markdown]
 # The steps with $\sigma/\alpha > 5$ are the ones that teach the network to read the curve. The schedule of Ho et al., the
@@ -112,11 +131,17 @@ with torch.device("meta"):  # shapes without memory
     networks = {"shipped weights": model, "preset paper": network_of(paper)}
 lines = []
 for name, net in networks.items():
-    lines += [f"**{name}**, {sum(p.numel() for p in net.parameters()):,} parameters with the path of the curve", "",
-              "| stage | pixels | channels | attention | heads × width | curve's map | parameters |",
-              "| --- | ---: | ---: | --- | ---: | ---: | ---: |"]
-    lines += [f"| {s['name']} | {s['size']} × {s['size']} | {s['channels']} | {s['attention']} | {s['heads']} × "
-              f"{s['head_dim']} | {s['condition']} | {s['parameters']:,} |" for s in probes.architecture(net)]
+    lines += [
+        f"**{name}**, {sum(p.numel() for p in net.parameters()):,} parameters with the path of the curve",
+        "",
+        "| stage | pixels | channels | attention | heads × width | curve's map | parameters |",
+        "| --- | ---: | ---: | --- | ---: | ---: | ---: |",
+    ]
+    lines += [
+        f"| {s['name']} | {s['size']} × {s['size']} | {s['channels']} | {s['attention']} | {s['heads']} × "
+        f"{s['head_dim']} | {s['condition']} | {s['parameters']:,} |"
+        for s in probes.architecture(net)
+    ]
     lines.append("")
 Markdown("\n".join(lines))
 
@@ -124,7 +149,9 @@ Markdown("\n".join(lines))
 for name, net in networks.items():
     found = probes.architecture(net)
     print(f"{name}: " + ", ".join(f"{s['name']} {s['attention']}" for s in found))
-    print(f"  heads {sorted({s['heads'] for s in found})}, curve of {probes.condition_path(net)['fields']} fields")
+    print(
+        f"  heads {sorted({s['heads'] for s in found})}, curve of {probes.condition_path(net)['fields']} fields"
+    )
 
 # %% [markdown]
 # The preset `paper` has the levels of the paper, 60, 30 and 15 pixels. On two cores a convolution over 60 x 60 pixels is
@@ -141,7 +168,9 @@ for name, net in networks.items():
 
 # %%
 torch.manual_seed(config.seed)
-rows = np.stack([np.zeros(len(chosen), int), np.arange(len(chosen))], axis=1)  # (potential, configuration)
+rows = np.stack(
+    [np.zeros(len(chosen), int), np.arange(len(chosen))], axis=1
+)  # (potential, configuration)
 fresh, own = network_of(config), normalisation(pairs, rows)
 forward = Schedule(config.diffusion.steps, config.diffusion.schedule, config.diffusion.prediction)
 batches = train.Batches(config, pairs, rows, own, "cpu")
@@ -164,8 +193,10 @@ network_figures.training_steps(seen, error, head)
 
 # %%
 few = max(1, len(error) // 6)
-print(f"{len(error)} steps of {error.shape[1]} images: mean error {error[:few].mean():.3f} at first, "
-      f"{error[-few:].mean():.3f} at last; curve head {np.mean(head[:few]):.2f} -> {np.mean(head[-few:]):.2f}")
+print(
+    f"{len(error)} steps of {error.shape[1]} images: mean error {error[:few].mean():.3f} at first, "
+    f"{error[-few:].mean():.3f} at last; curve head {np.mean(head[:few]):.2f} -> {np.mean(head[-few:]):.2f}"
+)
 
 # %% [markdown]
 # In so few steps the network learns what all images share: the padding and the mean. At strong noise this is a good part
@@ -178,25 +209,42 @@ print(f"{len(error)} steps of {error.shape[1]} images: mean error {error[:few].m
 
 # %%
 path = Path(config.weights)
-path = path.with_suffix(".jsonl") if path.suffix else project_root() / "models" / f"{config.weights}.jsonl"
+path = (
+    path.with_suffix(".jsonl")
+    if path.suffix
+    else project_root() / "models" / f"{config.weights}.jsonl"
+)
 log = [json.loads(line) for line in path.read_text().splitlines()]
 losses = [entry for entry in log if "levels" in entry]
 scores = [entry for entry in log if "preview" in entry]
 names = [name for name in losses[-1]["levels"] if all(name in entry["levels"] for entry in losses)]
 levels = {name: np.array([entry["levels"][name] for entry in losses]) for name in names}
 course = {"Pearson r, median": [entry["preview"]["r_median"] for entry in scores]}
-for key, within, label in (("image", "within1", "image within 1"), ("image", "within0", "image exact"),
-                           ("curve_head", "within1", "curve head within 1"), ("curve_head", "within0", "curve head exact")):
+for key, within, label in (
+    ("image", "within1", "image within 1"),
+    ("image", "within0", "image exact"),
+    ("curve_head", "within1", "curve head within 1"),
+    ("curve_head", "within0", "curve head exact"),
+):
     if all(key in entry["preview"] for entry in scores):
         course[label] = [entry["preview"][key][within] for entry in scores]
 speed = np.median([entry["images_per_second"] for entry in losses])
-print(f"{meta['parameters'] / 1e6:.2f} M parameters, {meta['step']:,} steps, {meta['images']:,} images, "
-      f"{meta['minutes']:.0f} minutes, {speed:.0f} images/s")
-print("last scores on development curves: " + ", ".join(f"{name} {values[-1]:.3f}" for name, values in course.items()))
+print(
+    f"{meta['parameters'] / 1e6:.2f} M parameters, {meta['step']:,} steps, {meta['images']:,} images, "
+    f"{meta['minutes']:.0f} minutes, {speed:.0f} images/s"
+)
+print(
+    "last scores on development curves: "
+    + ", ".join(f"{name} {values[-1]:.3f}" for name, values in course.items())
+)
 
 # %% mystnb={"figure": {"caption": "The shipped training. Left: loss by noise level (thin: as logged, thick: running mean). Right: scores on curves of configurations not in training, a few dozen curves for the images, a thousand for the head; single samples.", "name": "network-log"}, "image": {"alt": "Left, losses of four ranges of noise against minutes of training, all falling; right, scores on unseen curves against minutes, rising."}}
-network_figures.training_log(np.array([entry["minutes"] for entry in losses]), levels,
-                             [entry["minutes"] for entry in scores], course)
+network_figures.training_log(
+    np.array([entry["minutes"] for entry in losses]),
+    levels,
+    [entry["minutes"] for entry in scores],
+    course,
+)
 
 # %% [markdown]
 # ## From nothing to 95 %
@@ -210,20 +258,35 @@ network_figures.training_log(np.array([entry["minutes"] for entry in losses]), l
 # %% mystnb={"figure": {"caption": "A short training of the network, from random weights (results/bench_learn.json). Shares of development curves, configurations that are not in training, with 95 % intervals. Dashed: 95 %. The learning rate falls over the last fifth.", "name": "network-learning"}, "image": {"alt": "Three rising curves of shares against minutes of training: both antidots within one site rises first and reaches nearly 1, exact positions follow, pattern correlation of at least 0.95 stays near 0 in so short a time."}}
 path = result_file("bench_learn")
 course = json.loads(path.read_text()) if path.is_file() else None
-network_figures.learning(*learning.lines(course), course["share"]) if course else print("no results: `qfp bench learn --preset kettle` makes them")
+network_figures.learning(*learning.lines(course), course["share"]) if course else print(
+    "no results: `qfp bench learn --preset kettle` makes them"
+)
 
 # %%
 if course:
     last = course["looks"][-1]
-    print(f"preset {course['preset']}: {course['max_steps']:,} steps of {course['batch']} images with {course['threads']} thread(s) "
-          f"in {course['precision']}, {last['minutes']:.1f} minutes; "
-          f"loading and interpolating took {course['setup_s']:.0f} s before")
+    print(
+        f"preset {course['preset']}: {course['max_steps']:,} steps of {course['batch']} images with {course['threads']} thread(s) "
+        f"in {course['precision']}, {last['minutes']:.1f} minutes; "
+        f"loading and interpolating took {course['setup_s']:.0f} s before"
+    )
     names = {"share": "reached", "lower_bound": "surpassed by the whole interval"}
     for what, found in course["reached"].items():
-        print(f"{course['share']:.0%} within one site {names[what]}: "
-              + (f"after {found['minutes']:.1f} minutes, {found['images']:,} images" if found else "not reached"))
-    print("at the end: " + ", ".join(f"{label} {values[0, -1]:.1%} ({values[1, -1]:.1%} to {values[2, -1]:.1%})"
-                                     for label, values in learning.lines(course)[1].items()))
+        print(
+            f"{course['share']:.0%} within one site {names[what]}: "
+            + (
+                f"after {found['minutes']:.1f} minutes, {found['images']:,} images"
+                if found
+                else "not reached"
+            )
+        )
+    print(
+        "at the end: "
+        + ", ".join(
+            f"{label} {values[0, -1]:.1%} ({values[1, -1]:.1%} to {values[2, -1]:.1%})"
+            for label, values in learning.lines(course)[1].items()
+        )
+    )
 
 # %% [markdown]
 # ```{admonition} Exercise: train your own decoder while the kettle boils
@@ -243,8 +306,10 @@ if course:
 # %%
 if course:
     name = course["preset"]
-    print(f"qfp train --preset {name} --data data/laptop.h5 --out runs/{name}\nqfp export runs/{name} models/{name}\n"
-          f"qfp decode notebooks/curves/test.csv --weights {name}")
+    print(
+        f"qfp train --preset {name} --data data/laptop.h5 --out runs/{name}\nqfp export runs/{name} models/{name}\n"
+        f"qfp decode notebooks/curves/test.csv --weights {name}"
+    )
 
 # %% [markdown]
 # ## What each part brings
@@ -262,14 +327,21 @@ Markdown(diagnose.as_markdown(networks) if networks else "No results: `make twin
 
 # %% mystnb={"figure": {"caption": "Where does each network know what? Score of the clean image predicted in one evaluation from the true image with noise, on test curves (results/networks.json). Solid: with the curve; dashed: from the noisy image alone; dotted: positions read off the features of the curve, without image. The last point is pure noise. Bands: 95 % intervals.", "name": "network-noise"}, "image": {"alt": "Two panels of score against noise. Without the curve all networks fall from nearly 1 to 0 between a noise of 2 and 20. With it, both antidots within one site stay near 1 up to pure noise, except without the extra gradient; a correlation of at least 0.95 ends highest for laptop, lower for the twins, lower still without interpolation, and at 0 without the extra gradient."}}
 panels = {"both antidots within 1 site": "within_1", "r ≥ 0.95": "r_high"}
-network_figures.score_against_noise({label: diagnose.lines(networks, key) for label, key in panels.items()}) if networks else None
+network_figures.score_against_noise(
+    {label: diagnose.lines(networks, key) for label, key in panels.items()}
+) if networks else None
 
 # %%
 for name, row in networks["networks"].items() if networks else ():
     print(f"{name}: {row['verdict']['text']}")
 if networks:
-    print("the probe is linear, and alone finds something: on features of untrained networks within one site "
-          + ", ".join(f"{row['readout_untrained']['within_1']:.0%} ({name})" for name, row in networks["networks"].items()))
+    print(
+        "the probe is linear, and alone finds something: on features of untrained networks within one site "
+        + ", ".join(
+            f"{row['readout_untrained']['within_1']:.0%} ({name})"
+            for name, row in networks["networks"].items()
+        )
+    )
 
 # %% [markdown]
 # ## What each choice brings, in minutes
@@ -299,18 +371,28 @@ if networks:
 path = result_file("bench_ablations")
 table = json.loads(path.read_text()) if path.is_file() else None
 if table:
-    print(f"{table['passes']:,} gradient passes a row, {table['curves']} development curves a look\n"
-          "x0 error: mean square error of the image predicted in one evaluation, mean over noise levels σ/α\n"
-          f"  {table['levels'][0]:.0f} to {table['levels'][-1]:.0f}, in units of the images' variance; of the mean of all training\n"
-          f"  images in place of a prediction: {accuracy.cell(table['mean_image'], 'error', '.3f')}\n"
-          f"brackets: 95 % intervals, for shares after the paired difference from {table['reference']},\n"
-          "  for the last weights from the averaged ones of the same row")
+    print(
+        f"{table['passes']:,} gradient passes a row, {table['curves']} development curves a look\n"
+        "x0 error: mean square error of the image predicted in one evaluation, mean over noise levels σ/α\n"
+        f"  {table['levels'][0]:.0f} to {table['levels'][-1]:.0f}, in units of the images' variance; of the mean of all training\n"
+        f"  images in place of a prediction: {accuracy.cell(table['mean_image'], 'error', '.3f')}\n"
+        f"brackets: 95 % intervals, for shares after the paired difference from {table['reference']},\n"
+        "  for the last weights from the averaged ones of the same row"
+    )
 Markdown(ablations.as_markdown(table) if table else "No results: `make ablations` makes them.")
 
 # %% mystnb={"figure": {"caption": "Shares of development curves decoded right, against minutes of training on one core, for trainings that differ in one choice each, in three groups; black: the row that the others are compared with (results/bench_ablations.json). Minutes are passes times the seconds of a pass, timed for all rows in turn. Bars: 95 % intervals of the last look.", "name": "network-ablations"}, "image": {"alt": "Six panels of rising lines, one line a training. Both antidots within one site: most lines reach nearly 1; those without extra gradient stay near 0, those with pooled images or with predicted noise lie between. Both exact: the lines fan out, with the same ones at the bottom."}}
-GROUPS = {"gradient for the curve": ["no-gradient", "no-gradient-seed-1", "own-curves", "own-curves-pooled", "own-curves-pooled-1"],
-          "diffusion": ["linear", "epsilon", "epsilon-seed-1", "epsilon-linear", "uniform"],
-          "all else": ["reference-seed-1", "no-attention", "sam", "one-potential", "curve-noise"]}
+GROUPS = {
+    "gradient for the curve": [
+        "no-gradient",
+        "no-gradient-seed-1",
+        "own-curves",
+        "own-curves-pooled",
+        "own-curves-pooled-1",
+    ],
+    "diffusion": ["linear", "epsilon", "epsilon-seed-1", "epsilon-linear", "uniform"],
+    "all else": ["reference-seed-1", "no-attention", "sam", "one-potential", "curve-noise"],
+}
 SCORES = ["both antidots within 1 site", "both exact"]
 network_figures.ablations(ablations.lines(table), SCORES, GROUPS) if table else None
 
@@ -321,11 +403,16 @@ network_figures.ablations(ablations.lines(table), SCORES, GROUPS) if table else 
 # %%
 for name in (table["reference"], "curve-noise", "one-potential") if table else ():
     row = table["rows"][name]
-    for title, scores in (("as in the table", row["looks"][-1]), (f"noise of {table['noise']} e²/h", row.get("noisy")),
-                          ("all under the first potential", row.get("first_potential"))):
+    for title, scores in (
+        ("as in the table", row["looks"][-1]),
+        (f"noise of {table['noise']} e²/h", row.get("noisy")),
+        ("all under the first potential", row.get("first_potential")),
+    ):
         if scores:
-            print(f"{name}, {title}: within one site {accuracy.cell(scores, 'within_1', '.1%')}, "
-                  f"exact {accuracy.cell(scores, 'within_0', '.1%')}")
+            print(
+                f"{name}, {title}: within one site {accuracy.cell(scores, 'within_1', '.1%')}, "
+                f"exact {accuracy.cell(scores, 'within_0', '.1%')}"
+            )
 
 # %% [markdown]
 # ## What it means, and what could be wrong
@@ -402,12 +489,18 @@ for name in (table["reference"], "curve-noise", "one-potential") if table else (
 
 # %% tags=["nbval-check-output"]
 assert abs(shares["linear"] - 0.434) < 0.001 and abs(shares["cosine"] - 0.127) < 0.001
-assert (schedule.alpha_bar.diff() < 0).all() and float(schedule.alpha_bar[-1]) < 1e-4, "all signal is gone in the end"
+assert (schedule.alpha_bar.diff() < 0).all() and float(schedule.alpha_bar[-1]) < 1e-4, (
+    "all signal is gone in the end"
+)
 assert abs(float(noisy[-1].std()) - 1) < 0.05, "the last step is white noise"
 assert np.isfinite(error).all() and np.isfinite(head).all()
-assert abs(error[0].mean() - 1) < 0.5, "an untrained network is off by the variance of what it is to predict"
+assert abs(error[0].mean() - 1) < 0.5, (
+    "an untrained network is off by the variance of what it is to predict"
+)
 assert config.training.curve_target != "positions" or head[0] < 1.2 * np.log(60)
 assert stages[len(stages) // 2]["attention"] == "full" and stages[len(stages) // 2]["size"] == 15
 assert sum(p.numel() for p in model.parameters()) == meta["parameters"]
 assert trained.preset != "laptop" or meta["parameters"] <= 5.5e6
-print("checks passed: shares of strong noise, white noise at the end, untrained error, full attention at 15 x 15, size")
+print(
+    "checks passed: shares of strong noise, white noise at the end, untrained error, full attention at 15 x 15, size"
+)

@@ -40,24 +40,34 @@ import json
 import numpy as np
 from IPython.display import Markdown
 
-from qfp.decoding import decode, metrics
-from qfp.figures import wire as wire_figures
-from qfp.physics import geometry, green
-from qfp.studies import accuracy
-from qfp.studies.speed import race, race_sample
-from qfp.model.checkpoint import load_model
+from qfp.book.pages import result_file
 from qfp.config import load_preset
 from qfp.data.dataset import choose, split
+from qfp.decoding import decode, metrics
+from qfp.figures import wire as wire_figures
+from qfp.model.checkpoint import load_model
 from qfp.model.diffusion import guided
 from qfp.model.diffusion import sample as generate
-from qfp.book.pages import result_file
+from qfp.physics import geometry, green
+from qfp.physics.sweep import images_of, simulate
+from qfp.studies import accuracy
 from qfp.studies.rivals.rivals import as_markdown as as_rivals
 from qfp.studies.samplers import as_markdown as as_samplers
-from qfp.physics.sweep import images_of, simulate
+from qfp.studies.speed import race, race_sample
 
-config = load_preset(preset, seed=seed, weights=weights, notebook_configurations=notebook_configurations,
-                     notebook_training_steps=notebook_training_steps, device=device, dataset=dataset, network=network,
-                     diffusion=diffusion, training=training, sampling=sampling)
+config = load_preset(
+    preset,
+    seed=seed,
+    weights=weights,
+    notebook_configurations=notebook_configurations,
+    notebook_training_steps=notebook_training_steps,
+    device=device,
+    dataset=dataset,
+    network=network,
+    diffusion=diffusion,
+    training=training,
+    sampling=sampling,
+)
 wire = config.device
 bundle = load_model(config.weights)
 model, trained, constants, schedule, _ = bundle
@@ -70,13 +80,21 @@ assert trained.device == wire, "these weights belong to another wire"
 # set. They are simulated afresh, under the first of the five random potentials.
 
 # %% tags=["nbval-check-output"]
-parts = split(trained.dataset.configurations, trained.dataset.potentials, trained.training.split, trained.seed)
+parts = split(
+    trained.dataset.configurations, trained.dataset.potentials, trained.training.split, trained.seed
+)
 chosen = list(dict.fromkeys(parts["test"][:, 1].tolist()))[: config.notebook_configurations]
 pairs = simulate(trained, chosen, potentials=(0,))
-truth, curves, ldos = pairs.antidots.astype(int), pairs.conductance[0], pairs.ldos[0].astype(np.float32)
+truth, curves, ldos = (
+    pairs.antidots.astype(int),
+    pairs.conductance[0],
+    pairs.ldos[0].astype(np.float32),
+)
 seen = set(parts["train"][:, 1].tolist())
-print(f"{len(choose(trained)[0])} configurations, {len(seen)} in training; simulated here: {len(chosen)}, "
-      f"of which {len(seen & set(chosen))} in training")
+print(
+    f"{len(choose(trained)[0])} configurations, {len(seen)} in training; simulated here: {len(chosen)}, "
+    f"of which {len(seen & set(chosen))} in training"
+)
 print(f"curves {curves.shape}, images {ldos.shape}")
 
 # %% [markdown]
@@ -99,26 +117,46 @@ def watch(index, t, x, x0):
 
 
 condition = model.encode(constants.curve(curves[:1]))
-first = generate(guided(model, schedule, condition, config.sampling.gamma), schedule, [config.seed],
-                 (1, wire.length, wire.length), "ancestral", schedule.steps, callback=watch)
+first = generate(
+    guided(model, schedule, condition, config.sampling.gamma),
+    schedule,
+    [config.seed],
+    (1, wire.length, wire.length),
+    "ancestral",
+    schedule.steps,
+    callback=watch,
+)
 steps, noisy, predicted = np.array(steps), np.stack(noisy), np.stack(predicted)
 
 # %% mystnb={"figure": {"caption": "Fig. 3 remade: generation of the LDOS of a test wire through the thousand ancestral steps. Above the state, below the image that the network predicts at that step. Circles: the true antidots. The lead along -y is below.", "name": "generation-steps"}, "image": {"alt": "Two rows of six images. Above, noise turns into an interference pattern only in the last columns; below, the predicted image shows the antidots earlier."}}
 columns = np.searchsorted(steps, np.linspace(0, schedule.steps, 6).clip(1))
-wire_figures.image_grid([noisy[columns], predicted[columns]], ["state $x_t$", r"predicted $\hat x_0$"],
-                   [f"step {step}" for step in steps[columns]], [truth[:1].repeat(6, 0)] * 2, radius=wire.radius,
-                   top=np.quantile(ldos[0], 0.995))
+wire_figures.image_grid(
+    [noisy[columns], predicted[columns]],
+    ["state $x_t$", r"predicted $\hat x_0$"],
+    [f"step {step}" for step in steps[columns]],
+    [truth[:1].repeat(6, 0)] * 2,
+    radius=wire.radius,
+    top=np.quantile(ldos[0], 0.995),
+)
 
 # %%
 r_noisy, r_predicted = metrics.pearson(noisy, ldos[0]), metrics.pearson(predicted, ldos[0])
 errors = metrics.within(decode.recover(predicted, wire), truth[0], wire)
 late = np.flatnonzero(errors > 1)
-settled = steps[late[-1] + 1] if len(late) and late[-1] + 1 < len(steps) else steps[0] if not len(late) else None
+settled = (
+    steps[late[-1] + 1]
+    if len(late) and late[-1] + 1 < len(steps)
+    else steps[0]
+    if not len(late)
+    else None
+)
 print(f"final image: antidots off by {errors[-1]} sites, Pearson r {r_predicted[-1]:.3f}")
 print("antidots of the prediction within one site for good from step", settled or "never")
 for step in (200, 400, 600, 800):
     i = np.searchsorted(steps, step)
-    print(f"step {steps[i]:4d}: r of the state {r_noisy[i]:5.2f}, of the prediction {r_predicted[i]:5.2f}")
+    print(
+        f"step {steps[i]:4d}: r of the state {r_noisy[i]:5.2f}, of the prediction {r_predicted[i]:5.2f}"
+    )
 
 # %% mystnb={"figure": {"caption": "The course of the same generation. Above: correlation of the state and of the predicted image with the true LDOS. Below: how far the antidots found in the prediction are from the true ones.", "name": "generation-course"}, "image": {"alt": "Two curves of correlation against generation step, the one of the predicted image above that of the noisy state, and the position error of the predicted antidots below."}}
 wire_figures.generation_course(steps, r_noisy, r_predicted, errors)
@@ -144,8 +182,16 @@ Markdown(accuracy.as_markdown(accuracy.rows_of(table)) if table else missing)
 # %%
 for name in ("single", "consensus") if table else ():
     share, (low, high) = table[name]["within_1"], table[name]["within_1_interval"]
-    word = "above 95 %" if low > 0.95 else "below 95 %" if high < 0.95 else "95 % lies within the interval"
-    print(f"{name}: both antidots within one site on {share:.1%} ({low:.1%} to {high:.1%}) of {table[name]['n']} curves: {word}")
+    word = (
+        "above 95 %"
+        if low > 0.95
+        else "below 95 %"
+        if high < 0.95
+        else "95 % lies within the interval"
+    )
+    print(
+        f"{name}: both antidots within one site on {share:.1%} ({low:.1%} to {high:.1%}) of {table[name]['n']} curves: {word}"
+    )
     share, (low, high) = table[name]["r_high"], table[name]["r_high_interval"]
     print(f"{name}: pattern with r >= 0.95 on {share:.1%} ({low:.1%} to {high:.1%})")
 
@@ -196,7 +242,9 @@ Markdown(as_samplers(samplers) if samplers else missing)
 # %%
 path = result_file("bench_train")
 steps_race = json.loads(path.read_text()) if path.is_file() else {}
-Markdown(race.train_markdown(steps_race) if steps_race else "No results: `qfp bench train` makes them.")
+Markdown(
+    race.train_markdown(steps_race) if steps_race else "No results: `qfp bench train` makes them."
+)
 
 # %% [markdown]
 # A curve costs as many evaluations of the network as the sampler takes. Here the peer's network stands in our samplers. The
@@ -211,29 +259,51 @@ Markdown(race_sample.sample_markdown(curves_race) if curves_race else missing)
 
 # %%
 for result in filter(None, (steps_race, curves_race)):
-    print(f"{result['threads']} thread(s), {result['device']}, clock: {result['clock']}; {result['rounds']} rounds")
+    print(
+        f"{result['threads']} thread(s), {result['device']}, clock: {result['clock']}; {result['rounds']} rounds"
+    )
     lows = race.below(result, 1.5)
-    print("\n".join(f"less than 1.5 times as fast: {line}" for line in lows) or "at least 1.5 times as fast everywhere")
+    print(
+        "\n".join(f"less than 1.5 times as fast: {line}" for line in lows)
+        or "at least 1.5 times as fast everywhere"
+    )
 for p in steps_race["raced"] if steps_race else ():
-    print(f"a training step of ours, {p}: "
-          + ", ".join(f"{kind} {part:.0%}" for kind, part in steps_race["contestants"]["ours"][p]["shares"].items()))
+    print(
+        f"a training step of ours, {p}: "
+        + ", ".join(
+            f"{kind} {part:.0%}"
+            for kind, part in steps_race["contestants"]["ours"][p]["shares"].items()
+        )
+    )
 if curves_race:
     alike, more = curves_race["precisions"], curves_race["precisions"].get("difference")
 if curves_race and more:
     low, high = more["within_0_interval"]
-    print(f"bf16 finds the antidots of fp32 on {alike['same_antidots']} of {alike['curves']} test curves; exact "
-          f"{more['within_0']:+.1%} ({low:+.1%} to {high:+.1%}); images differ by {alike['rms_difference']:.4f} of the LDOS' "
-          f"spread (rms), at most by {alike['largest_difference']:.2f}")
+    print(
+        f"bf16 finds the antidots of fp32 on {alike['same_antidots']} of {alike['curves']} test curves; exact "
+        f"{more['within_0']:+.1%} ({low:+.1%} to {high:+.1%}); images differ by {alike['rms_difference']:.4f} of the LDOS' "
+        f"spread (rms), at most by {alike['largest_difference']:.2f}"
+    )
 if curves_race:
     slow, fast = curves_race["samplers"]
     for p, row in curves_race["whole"].items():
         few = curves_race["contestants"]["ours"][p]["1"][fast]["curve_s"]
-        print(f"a whole generation, {slow}, {p}: {row['curve_s']:.1f} s, {row['curve_s'] / row['stretch_s'] - 1:+.0%} against what "
-              f"its stretch says; {row['curve_s'] / few:.0f} times {fast}")
+        print(
+            f"a whole generation, {slow}, {p}: {row['curve_s']:.1f} s, {row['curve_s'] / row['stretch_s'] - 1:+.0%} against what "
+            f"its stretch says; {row['curve_s'] / few:.0f} times {fast}"
+        )
 for wide, narrow in itertools.pairwise(race.PEERS) if steps_race else ():
-    seconds = {p: [np.array(steps_race["contestants"][name][p]["seconds"]) for name in (wide, narrow)] for p in steps_race["raced"]}
-    print(f"a training step, {narrow} beside {wide}: "
-          + ", ".join(f"{np.median(slow / fast):.1f} times as fast in {p}" for p, (slow, fast) in seconds.items()))
+    seconds = {
+        p: [np.array(steps_race["contestants"][name][p]["seconds"]) for name in (wide, narrow)]
+        for p in steps_race["raced"]
+    }
+    print(
+        f"a training step, {narrow} beside {wide}: "
+        + ", ".join(
+            f"{np.median(slow / fast):.1f} times as fast in {p}"
+            for p, (slow, fast) in seconds.items()
+        )
+    )
 
 # %% [markdown]
 # What a user of the library would write is far slower, with our stem too:
@@ -259,8 +329,14 @@ bad_ldos, redrawn = np.zeros((2, len(worst), wire.length, wire.width))
 for p in set(numbers[:, 0].tolist()):
     bad_ldos[numbers[:, 0] == p] = images_of(wire, bad[numbers[:, 0] == p], p)
 if worst:
-    redrawn = decode.draw(bundle, np.array([w["curve"] for w in worst]), accuracy.noise_seeds(numbers, 1, table["seed"]),
-                          table["steps"], table["sampler"], table["gamma"])[:, 0]
+    redrawn = decode.draw(
+        bundle,
+        np.array([w["curve"] for w in worst]),
+        accuracy.noise_seeds(numbers, 1, table["seed"]),
+        table["steps"],
+        table["sampler"],
+        table["gamma"],
+    )[:, 0]
 bad_found = decode.recover(redrawn, wire)
 bad_r = metrics.pearson(redrawn, bad_ldos)
 
@@ -268,9 +344,13 @@ bad_r = metrics.pearson(redrawn, bad_ldos)
 blocks = np.arange(len(worst)).reshape(-1, 6) if len(worst) == 24 else []
 titles = [[f"off {worst[i]['error']}, r = {worst[i]['r']:.2f}" for i in block] for block in blocks]
 wire_figures.image_grid(
-    [image[block] for block in blocks for image in (bad_ldos, redrawn)], ["truth", "sample"] * len(blocks),
-    [row for title in titles for row in (title, [""] * 6)], [c[block] for block in blocks for c in (bad, bad_found)],
-    dashed=[row for block in blocks for row in ((), bad[block])], radius=wire.radius) if worst else None
+    [image[block] for block in blocks for image in (bad_ldos, redrawn)],
+    ["truth", "sample"] * len(blocks),
+    [row for title in titles for row in (title, [""] * 6)],
+    [c[block] for block in blocks for c in (bad, bad_found)],
+    dashed=[row for block in blocks for row in ((), bad[block])],
+    radius=wire.radius,
+) if worst else None
 
 # %% [markdown]
 # What do they have in common? A curve is the same for $(x_1, x_2)$ and $(x_2, x_1)$, and for the pair seen from the other
@@ -280,12 +360,19 @@ wire_figures.image_grid(
 
 # %%
 kinds = table["groups"] if table else {}
-lines = ["| wires | of the test curves | of the 24 worst | exact | within 1 site |", "| --- " * 5 + "|"]
+lines = [
+    "| wires | of the test curves | of the 24 worst | exact | within 1 site |",
+    "| --- " * 5 + "|",
+]
 for name, row in kinds.items():
     among = sum(name in w["groups"] for w in worst)
-    cells = (f"{row[key]:.1%} ({row[key + '_interval'][0]:.1%} to {row[key + '_interval'][1]:.1%})"
-             for key in ("within_0", "within_1"))
-    lines.append(f"| {name} | {row['n'] / table['single']['n']:.0%} | {among} | " + " | ".join(cells) + " |")
+    cells = (
+        f"{row[key]:.1%} ({row[key + '_interval'][0]:.1%} to {row[key + '_interval'][1]:.1%})"
+        for key in ("within_0", "within_1")
+    )
+    lines.append(
+        f"| {name} | {row['n'] / table['single']['n']:.0%} | {among} | " + " | ".join(cells) + " |"
+    )
 Markdown("\n".join(lines))
 
 # %% [markdown]
@@ -296,11 +383,15 @@ Markdown("\n".join(lines))
 wrong = [i for i, w in enumerate(worst) if w["error"] > 0]
 clean = {i: [green.solve(wire, worst[i][key])[0] for key in ("antidots", "found")] for i in wrong}
 moved = np.array([np.sqrt(np.mean((clean[i][1] - clean[i][0]) ** 2)) for i in wrong])
-shaken = np.array([np.sqrt(np.mean((np.array(worst[i]["curve"]) - clean[i][0]) ** 2)) for i in wrong])
+shaken = np.array(
+    [np.sqrt(np.mean((np.array(worst[i]["curve"]) - clean[i][0]) ** 2)) for i in wrong]
+)
 if wrong:
-    print(f"{len(wrong)} of {len(worst)} are not exact; for {(moved < shaken).sum()} of them the curve of the wrong answer is "
-          f"nearer to the true clean curve than the potential moves it (rms, median {np.median(moved):.3f} against "
-          f"{np.median(shaken):.3f} e²/h)")
+    print(
+        f"{len(wrong)} of {len(worst)} are not exact; for {(moved < shaken).sum()} of them the curve of the wrong answer is "
+        f"nearer to the true clean curve than the potential moves it (rms, median {np.median(moved):.3f} against "
+        f"{np.median(shaken):.3f} e²/h)"
+    )
 
 # %% [markdown]
 # ## A slice, decoded here
@@ -310,22 +401,36 @@ if wrong:
 # %%
 live = min(64, len(chosen))
 seeds = [decode.sample_seeds(config.seed + i, 1) for i in range(live)]
-samples = decode.draw(bundle, curves[:live], seeds, config.sampling.steps, config.sampling.sampler,
-                      config.sampling.gamma)[:, 0]
+samples = decode.draw(
+    bundle,
+    curves[:live],
+    seeds,
+    config.sampling.steps,
+    config.sampling.sampler,
+    config.sampling.gamma,
+)[:, 0]
 found = decode.recover(samples, wire)
 off = metrics.within(found, truth[:live], wire)
 r = metrics.pearson(samples, ldos[:live])
 for k in (0, 1, 2):
     low, high = metrics.wilson((off <= k).sum(), live)
     print(f"within {k}: {(off <= k).sum()} of {live} ({low:.1%} to {high:.1%})")
-print(f"Pearson r: median {np.median(r):.3f}, worst {r.min():.3f}; r >= 0.95 on {(r >= 0.95).sum()} of {live}")
+print(
+    f"Pearson r: median {np.median(r):.3f}, worst {r.min():.3f}; r >= 0.95 on {(r >= 0.95).sum()} of {live}"
+)
 
 # %% mystnb={"figure": {"caption": "Decoded wires of the slice beside the truth, from the best to the worst correlation; off: position error in sites. Solid circles: antidots of each image; dashed: the true ones.", "name": "generation-gallery"}, "image": {"alt": "Two rows of six images, true interference patterns above and generated ones below, sorted from best to worst, with circles around the antidots."}}
 ranked = np.argsort(-r)
 picked = ranked[[0, live // 4, live // 2, 3 * live // 4, -2, -1]]
 titles = [f"r = {r[i]:.2f}, off {off[i]}" for i in picked]
-wire_figures.image_grid([ldos[picked], samples[picked]], ["truth", "one sample"], titles, [truth[picked], found[picked]],
-                   dashed=[(), truth[picked]], radius=wire.radius)
+wire_figures.image_grid(
+    [ldos[picked], samples[picked]],
+    ["truth", "one sample"],
+    titles,
+    [truth[picked], found[picked]],
+    dashed=[(), truth[picked]],
+    radius=wire.radius,
+)
 
 # %% [markdown]
 # ## What a correlation is worth
@@ -338,9 +443,11 @@ few = truth[:32]
 moves = [few + [[1, 0], [0, 0]], few - [[1, 0], [0, 0]]]
 near = np.array([a if geometry.in_dataset(a, wire) else b for a, b in zip(*moves)])
 holes = geometry.removed_masks(few, wire)
-scale = {"another potential": metrics.pearson(images_of(wire, few, 1), ldos[:32]),
-         "one antidot one site off": metrics.pearson(images_of(wire, near, 0), ldos[:32]),
-         "right holes, uniform elsewhere": metrics.pearson(~holes, ldos[:32])}
+scale = {
+    "another potential": metrics.pearson(images_of(wire, few, 1), ldos[:32]),
+    "one antidot one site off": metrics.pearson(images_of(wire, near, 0), ldos[:32]),
+    "right holes, uniform elsewhere": metrics.pearson(~holes, ldos[:32]),
+}
 for label, values in scale.items():
     print(f"{label}: median r {np.median(values):.3f}")
 
@@ -367,10 +474,16 @@ wire_figures.similarity(r, scale)
 # %% tags=["nbval-check-output"]
 assert (decode.recover(ldos, wire) == truth).all(), "antidots are found in every true image"
 assert len(steps) == schedule.steps // 20 + 1 and steps[-1] == schedule.steps
-assert abs(noisy[0].std() / constants.image_std - 1) < 0.05 and abs(r_noisy[0]) < 0.1, "the start is white noise"
-np.testing.assert_allclose(constants.ldos(first)[0], predicted[-1], atol=1e-3)  # the last step adds no noise
+assert abs(noisy[0].std() / constants.image_std - 1) < 0.05 and abs(r_noisy[0]) < 0.1, (
+    "the start is white noise"
+)
+np.testing.assert_allclose(
+    constants.ldos(first)[0], predicted[-1], atol=1e-3
+)  # the last step adds no noise
 medians = [float(np.median(values)) for values in scale.values()]
-assert 1 > medians[0] > medians[1] > medians[2] > 0.4, "another potential changes less than one site does"
+assert 1 > medians[0] > medians[1] > medians[2] > 0.4, (
+    "another potential changes less than one site does"
+)
 for row in (table[name] for name in accuracy.ROWS if name in table):
     assert row["within_0"] <= row["within_1"] <= row["within_2"]
     for k in (0, 1, 2):
@@ -378,6 +491,11 @@ for row in (table[name] for name in accuracy.ROWS if name in table):
         assert low - 1e-9 <= row[f"within_{k}"] <= high + 1e-9
 if table and table["steps"] == config.sampling.steps:  # the slice and the table agree
     low, high = metrics.wilson((off <= 1).sum(), live)
-    assert low <= table["single"]["within_1_interval"][1] and high >= table["single"]["within_1_interval"][0]
-print(f"checks passed: antidots found in {len(ldos)} of {len(ldos)} true images; white noise first, no noise last; "
-      "scale of r in order; table consistent")
+    assert (
+        low <= table["single"]["within_1_interval"][1]
+        and high >= table["single"]["within_1_interval"][0]
+    )
+print(
+    f"checks passed: antidots found in {len(ldos)} of {len(ldos)} true images; white noise first, no noise last; "
+    "scale of r in order; table consistent"
+)

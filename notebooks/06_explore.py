@@ -37,15 +37,25 @@ import numpy as np
 from IPython.display import display
 
 from qfp.book import explore
-from qfp.figures import network as network_figures
-from qfp.physics import geometry
-from qfp.model.checkpoint import load_model
 from qfp.config import SettingsError, load_preset
 from qfp.data.dataset import choose, split
+from qfp.figures import network as network_figures
+from qfp.model.checkpoint import load_model
+from qfp.physics import geometry
 
-config = load_preset(preset, seed=seed, weights=weights, notebook_configurations=notebook_configurations,
-                     notebook_training_steps=notebook_training_steps, device=device, dataset=dataset, network=network,
-                     diffusion=diffusion, training=training, sampling=sampling)
+config = load_preset(
+    preset,
+    seed=seed,
+    weights=weights,
+    notebook_configurations=notebook_configurations,
+    notebook_training_steps=notebook_training_steps,
+    device=device,
+    dataset=dataset,
+    network=network,
+    diffusion=diffusion,
+    training=training,
+    sampling=sampling,
+)
 wire = config.device
 bundle = load_model(config.weights)
 trained = bundle[1]
@@ -57,12 +67,17 @@ _ = explore.prepare(wire)  # the clean wires of all fields: a few seconds, once
 
 # %% tags=["nbval-check-output"]
 scene = explore.look(wire, [[12, 20], [33, 41]])
-print(f"antidots {scene.antidots.tolist()}: G = " + ", ".join(f"{G:.6f}" for G in scene.conductance[[0, 20, 40, 63]])
-      + " e^2/h at fields 0, 20, 40 and 63")
+print(
+    f"antidots {scene.antidots.tolist()}: G = "
+    + ", ".join(f"{G:.6f}" for G in scene.conductance[[0, 20, 40, 63]])
+    + " e^2/h at fields 0, 20, 40 and 63"
+)
 print(scene.note)
 
 # %% mystnb={"figure": {"caption": "A wire without random potential. Left: LDOS at b = 0, antidots outlined; the lead along -y is below. Right: its curve, computed by the exact solver at 64 fields.", "name": "explore-scene"}, "image": {"alt": "Interference pattern of a wire with two outlined antidots, and its conductance curve, which falls with the field in irregular steps."}}
-network_figures.wire_and_curve(scene.image, scene.antidots, wire.fields, scene.conductance, wire.radius)
+network_figures.wire_and_curve(
+    scene.image, scene.antidots, wire.fields, scene.conductance, wire.radius
+)
 
 # %% [markdown]
 # ## An antidot walks across the wire
@@ -73,7 +88,10 @@ network_figures.wire_and_curve(scene.image, scene.antidots, wire.fields, scene.c
 # %%
 upper = [33, 41]
 walk = [explore.look(wire, [[x, 20], upper]) for x in range(6, 44, 2)]
-pages = [explore.picture(wire, s, top=0.17, title=f"lower antidot at x = {s.antidots[0, 0]}") for s in walk]
+pages = [
+    explore.picture(wire, s, top=0.17, title=f"lower antidot at x = {s.antidots[0, 0]}")
+    for s in walk
+]
 display(explore.flipbook(pages, "Move the lower antidot", "lower antidot, from wall to wall"))
 
 # %% [markdown]
@@ -83,12 +101,22 @@ display(explore.flipbook(pages, "Move the lower antidot", "lower antidot, from w
 # potentials are weak, so it is near). It gets the curve alone; four samples each.
 
 # %%
-parts = split(trained.dataset.configurations, trained.dataset.potentials, trained.training.split, trained.seed)
+parts = split(
+    trained.dataset.configurations, trained.dataset.potentials, trained.training.split, trained.seed
+)
 chosen = list(dict.fromkeys(parts["test"][:, 1].tolist()))[:6]
-answers = [explore.ask(bundle, explore.look(wire, choose(trained)[1][n]), seed=config.seed) for n in chosen]
+answers = [
+    explore.ask(bundle, explore.look(wire, choose(trained)[1][n]), seed=config.seed) for n in chosen
+]
 for answer in answers:
     print(f"true {answer.truth.antidots.tolist()}. {explore.verdict(answer)}")
-display(explore.flipbook([explore.answer_picture(wire, answer) for answer in answers], "Truth and samples", "test wire"))
+display(
+    explore.flipbook(
+        [explore.answer_picture(wire, answer) for answer in answers],
+        "Truth and samples",
+        "test wire",
+    )
+)
 
 # %% [markdown]
 # ## Your own wire
@@ -116,7 +144,9 @@ display(explorer)
 # %% tags=["nbval-check-output"]
 mirrored = explore.look(wire, (wire.width - 1, 0) + scene.antidots * (-1, 1))
 shifted = explore.look(wire, scene.antidots + (0, 7))
-np.testing.assert_allclose(mirrored.conductance, scene.conductance, atol=1e-9)  # V = 0: exactly the same curve
+np.testing.assert_allclose(
+    mirrored.conductance, scene.conductance, atol=1e-9
+)  # V = 0: exactly the same curve
 np.testing.assert_allclose(shifted.conductance, scene.conductance, atol=1e-9)
 np.testing.assert_allclose(mirrored.image[:, ::-1], scene.image, atol=1e-9)
 assert (scene.image[geometry.removed_mask(scene.antidots, wire)] == 0).all()
@@ -127,4 +157,6 @@ try:
     explore.look(wire, [[3, 20], [20, 22]])
 except SettingsError as error:
     print(f"refused: {error}")
-print("checks passed: mirrored and shifted wires share the curve at V = 0, a walking antidot changes it")
+print(
+    "checks passed: mirrored and shifted wires share the curve at V = 0, a walking antidot changes it"
+)

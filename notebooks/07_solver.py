@@ -46,16 +46,25 @@ import scipy.ndimage
 import torch
 from IPython.display import Markdown
 
-from qfp.data import dataset as data
-from qfp.physics import kwant_model
 from qfp.book import pages
-from qfp.figures import wire as wire_figures
-from qfp.physics import geometry, green, sweep
 from qfp.config import SettingsError, load_preset, stream
+from qfp.data import dataset as data
+from qfp.figures import wire as wire_figures
+from qfp.physics import geometry, green, kwant_model, sweep
 
-config = load_preset(preset, seed=seed, weights=weights, notebook_configurations=notebook_configurations,
-                     notebook_training_steps=notebook_training_steps, device=device, dataset=dataset, network=network,
-                     diffusion=diffusion, training=training, sampling=sampling)
+config = load_preset(
+    preset,
+    seed=seed,
+    weights=weights,
+    notebook_configurations=notebook_configurations,
+    notebook_training_steps=notebook_training_steps,
+    device=device,
+    dataset=dataset,
+    network=network,
+    diffusion=diffusion,
+    training=training,
+    sampling=sampling,
+)
 wire = config.device
 fields = wire.fields
 bench = json.loads(pages.result_file("bench_solver").read_text())
@@ -89,7 +98,9 @@ w = green.wire(wire, b, V)
 
 def amplitudes(w, D):
     """t of the wire without the sites D."""
-    X = torch.linalg.solve(w.between(D[:, None], D[None, :]), w.psi[0][D])  # G0[D,D]^-1 (G0[D,-] U-)
+    X = torch.linalg.solve(
+        w.between(D[:, None], D[None, :]), w.psi[0][D]
+    )  # G0[D,D]^-1 (G0[D,-] U-)
     return w.t0 - w.out[:, D] @ X
 
 
@@ -97,10 +108,14 @@ G_ring, G_all = (amplitudes(w, sites).abs().square().sum().item() for sites in (
 reference = kwant_model.conductance(kwant_model.build(wire, mask, V), wire, b)
 
 # %% tags=["nbval-check-output"]
-print(f"sites of the wire: {wire.width * wire.length}, removed: {len(removed)}, on the ring: {len(D)}, "
-      f"open modes: {len(w.t0)}")
-print(f"G = {G_ring:.6f} e²/h at b = {b:.4f}; all removed sites instead of the ring change it by less than 1e-10:",
-      abs(G_all - G_ring) < 1e-10)
+print(
+    f"sites of the wire: {wire.width * wire.length}, removed: {len(removed)}, on the ring: {len(D)}, "
+    f"open modes: {len(w.t0)}"
+)
+print(
+    f"G = {G_ring:.6f} e²/h at b = {b:.4f}; all removed sites instead of the ring change it by less than 1e-10:",
+    abs(G_all - G_ring) < 1e-10,
+)
 print(f"Kwant: {reference:.6f} e²/h, difference below 1e-10: {abs(G_ring - reference) < 1e-10}")
 
 # %% [markdown]
@@ -111,7 +126,9 @@ print(f"Kwant: {reference:.6f} e²/h, difference below 1e-10: {abs(G_ring - refe
 middle = np.array([(wire.width - 1) // 2, (wire.length - 1) // 2])
 r = int(wire.radius)
 unequal = geometry.removed_mask(middle + [[-4, -2], [4, 3]], wire, [r + 2, r - 1])
-noise = scipy.ndimage.gaussian_filter(stream("notebook 07", config.seed).normal(size=mask.shape), 2.2)
+noise = scipy.ndimage.gaussian_filter(
+    stream("notebook 07", config.seed).normal(size=mask.shape), 2.2
+)
 y, x = np.indices(mask.shape)
 odd = (noise > -0.05) & (np.hypot(x - middle[0], y - middle[1]) < 11)
 near = geometry.removed_mask(middle + [[-6, -6], [6, 6]], wire)
@@ -127,7 +144,11 @@ def window(mask):
 
 
 cases = {}
-for name, shape in {"(a) two antidots": near, "(b) overlapping, unequal": unequal, "(c) any shape": odd}.items():
+for name, shape in {
+    "(a) two antidots": near,
+    "(b) overlapping, unequal": unequal,
+    "(c) any shape": odd,
+}.items():
     whole = geometry.with_pockets(shape)
     cases[f"{name}\n{whole.sum()} removed, ring of {len(geometry.ring(whole))}"] = window(shape)
 
@@ -153,10 +174,14 @@ wire_figures.rings(cases)
 # %% tags=["nbval-check-output"]
 fast = sweep.Sweep(wire, geometry.ordered(antidots))
 firsts, seconds = (len(ring) for ring in fast.rings)
-print(f"{len(antidots)} configurations: {firsts} places of a first antidot, {seconds} of a second, "
-      f"rings of {fast.rings[0].shape[1]} sites")
-print(f"wires to recurse: {config.dataset.potentials} potentials x {len(fields)} fields, "
-      f"for {config.dataset.potentials * len(fields) * len(antidots)} conductances")
+print(
+    f"{len(antidots)} configurations: {firsts} places of a first antidot, {seconds} of a second, "
+    f"rings of {fast.rings[0].shape[1]} sites"
+)
+print(
+    f"wires to recurse: {config.dataset.potentials} potentials x {len(fields)} fields, "
+    f"for {config.dataset.potentials * len(fields) * len(antidots)} conductances"
+)
 
 # %% [markdown]
 # ## Exact
@@ -170,14 +195,19 @@ print(f"wires to recurse: {config.dataset.potentials} potentials x {len(fields)}
 scattered = stream("notebook 07, sites", config.seed).random(mask.shape) < 0.1
 scattered[[0, -1]] = False
 errors, fields_3 = {}, fields[[0, len(fields) // 2, -1]]
-for k, (name, shape) in enumerate({"pair": mask, "overlap": unequal, "odd": odd, "scattered": scattered}.items()):
+for k, (name, shape) in enumerate(
+    {"pair": mask, "overlap": unequal, "odd": odd, "scattered": scattered}.items()
+):
     V = kwant_model.random_potential(k, wire)
     G, _, image = green.solve_mask(wire, shape, V, fields_3, image=True)
     system = kwant_model.build(wire, shape, V)
     whole = geometry.with_pockets(shape)
     ring = torch.as_tensor(geometry.ring(whole))
     rows = [0, wire.length - 1, *(ring // wire.width).tolist()]
-    S = [green.smatrix(green.wire(wire, float(b), V, rows=rows, columns=rows), ring) for b in fields_3]
+    S = [
+        green.smatrix(green.wire(wire, float(b), V, rows=rows, columns=rows), ring)
+        for b in fields_3
+    ]
     errors[name] = {
         "sites": len(ring),
         "G": max(abs(G[f] - kwant_model.conductance(system, wire, fields_3[f])) for f in range(3)),
@@ -186,18 +216,28 @@ for k, (name, shape) in enumerate({"pair": mask, "overlap": unequal, "odd": odd,
     }
 
 chosen = stream("notebook 07, pairs", config.seed).choice(len(antidots), 4, replace=False)
-T, T_single = (sweep.curves_at(wire, antidots, 0, b, dtype) for dtype in (torch.complex128, torch.complex64))
+T, T_single = (
+    sweep.curves_at(wire, antidots, 0, b, dtype) for dtype in (torch.complex128, torch.complex64)
+)
 V = kwant_model.random_potential(0, wire)
 systems = [kwant_model.build(wire, geometry.removed_mask(antidots[n], wire), V) for n in chosen]
-many = max(abs(T[n] - kwant_model.conductance(system, wire, b)) for n, system in zip(chosen, systems))
+many = max(
+    abs(T[n] - kwant_model.conductance(system, wire, b)) for n, system in zip(chosen, systems)
+)
 single = np.abs(T_single - T).max()
 
 # %% tags=["nbval-check-output"]
 for name, e in errors.items():
-    print(f"{name:9s} ring of {e['sites']:3d}; below 1e-10: |ΔG| {e['G'] < 1e-10}, |ΔLDOS| {e['LDOS'] < 1e-10}, "
-          f"|S†S - 1| {e['S'] < 1e-10}")
-print(f"{len(T)} configurations at one field, {len(chosen)} of them by Kwant: |ΔG| below 1e-10 e²/h: {many < 1e-10}")
-print(f"the same in single precision, all against double: |ΔG| below 1e-4 e²/h: {single < 1e-4}, below 1e-8: {single < 1e-8}")
+    print(
+        f"{name:9s} ring of {e['sites']:3d}; below 1e-10: |ΔG| {e['G'] < 1e-10}, |ΔLDOS| {e['LDOS'] < 1e-10}, "
+        f"|S†S - 1| {e['S'] < 1e-10}"
+    )
+print(
+    f"{len(T)} configurations at one field, {len(chosen)} of them by Kwant: |ΔG| below 1e-10 e²/h: {many < 1e-10}"
+)
+print(
+    f"the same in single precision, all against double: |ΔG| below 1e-4 e²/h: {single < 1e-4}, below 1e-8: {single < 1e-8}"
+)
 
 # %% [markdown]
 # ## The race
@@ -210,20 +250,49 @@ print(f"the same in single precision, all against double: |ΔG| below 1e-4 e²/h
 solve, P = bench["fast_ms"], f"{bench['dataset_pairs']:,}"
 curve_kwant = bench["device"]["field_points"] * bench["kwant_ms"]
 rows = [
-    ("one conductance, double precision", f"{bench['kwant_ms']:.1f} ms", f"{solve:.4f} ms", bench["ratio_per_solve"],
-     f"≤ {bench['max_difference']:.0e} e²/h from Kwant"),
-    ("one conductance, single precision", f"{bench['kwant_ms']:.1f} ms", f"{bench['fast_single_ms']:.4f} ms",
-     bench["ratio_per_solve_single"], f"≤ {bench['max_difference_single']:.0e} e²/h from double"),
-    (f"a curve of {bench['device']['field_points']} fields at V = 0", f"{curve_kwant:,.0f} ms",
-     f"{bench['clean_curve_ms']:.0f} ms, after {bench['clean_setup_s']:.1f} s once", curve_kwant / bench["clean_curve_ms"],
-     "as double"),
-    ("one LDOS image", f"{bench['kwant_image_ms']:.1f} ms", f"{bench['image_ms']:.2f} ms",
-     bench["kwant_image_ms"] / bench["image_ms"], "single precision"),
-    (f"the dataset: {P} curves and images, 2 processes", f"{bench['kwant_dataset_days']:.1f} days, extrapolated",
-     f"{bench['dataset_s'] / 60:.1f} min", bench["ratio_dataset"], "curves in double precision"),
+    (
+        "one conductance, double precision",
+        f"{bench['kwant_ms']:.1f} ms",
+        f"{solve:.4f} ms",
+        bench["ratio_per_solve"],
+        f"≤ {bench['max_difference']:.0e} e²/h from Kwant",
+    ),
+    (
+        "one conductance, single precision",
+        f"{bench['kwant_ms']:.1f} ms",
+        f"{bench['fast_single_ms']:.4f} ms",
+        bench["ratio_per_solve_single"],
+        f"≤ {bench['max_difference_single']:.0e} e²/h from double",
+    ),
+    (
+        f"a curve of {bench['device']['field_points']} fields at V = 0",
+        f"{curve_kwant:,.0f} ms",
+        f"{bench['clean_curve_ms']:.0f} ms, after {bench['clean_setup_s']:.1f} s once",
+        curve_kwant / bench["clean_curve_ms"],
+        "as double",
+    ),
+    (
+        "one LDOS image",
+        f"{bench['kwant_image_ms']:.1f} ms",
+        f"{bench['image_ms']:.2f} ms",
+        bench["kwant_image_ms"] / bench["image_ms"],
+        "single precision",
+    ),
+    (
+        f"the dataset: {P} curves and images, 2 processes",
+        f"{bench['kwant_dataset_days']:.1f} days, extrapolated",
+        f"{bench['dataset_s'] / 60:.1f} min",
+        bench["ratio_dataset"],
+        "curves in double precision",
+    ),
 ]
-Markdown("| what | Kwant | this solver | ratio | accuracy |\n| --- | ---: | ---: | ---: | --- |\n" + "\n".join(
-    f"| {what} | {theirs} | {ours} | {ratio:,.0f} | {note} |" for what, theirs, ours, ratio, note in rows))
+Markdown(
+    "| what | Kwant | this solver | ratio | accuracy |\n| --- | ---: | ---: | ---: | --- |\n"
+    + "\n".join(
+        f"| {what} | {theirs} | {ours} | {ratio:,.0f} | {note} |"
+        for what, theirs, ours, ratio, note in rows
+    )
+)
 
 # %% [markdown]
 # Is there room left? The work of one solve sets a floor. Its operations cannot be done faster than this core
@@ -231,16 +300,23 @@ Markdown("| what | Kwant | this solver | ratio | accuracy |\n| --- | ---: | ---:
 # went through main memory once, which is severe: they mostly stay in cache.
 
 # %%
-compute, traffic = 1e6 * bench["flops"] / bench["machine_flops"], 1e6 * bench["bytes"] / bench["machine_bandwidth"]
-parts = {"pristine": "the wires without antidots", "pairs": "the pairs", "images": "the images",
-         "rest": "starting, compressing, writing"}
+compute, traffic = (
+    1e6 * bench["flops"] / bench["machine_flops"],
+    1e6 * bench["bytes"] / bench["machine_bandwidth"],
+)
+parts = {
+    "pristine": "the wires without antidots",
+    "pairs": "the pairs",
+    "images": "the images",
+    "rest": "starting, compressing, writing",
+}
 Markdown(f"""\
 | of one solve | amount | at this core's measured rate | time |
 | --- | ---: | ---: | ---: |
-| operations | {bench['flops'] / 1e6:.2f} Mflop | {bench['machine_flops'] / 1e9:.0f} Gflop/s | {compute:.1f} µs |
-| own matrices | {bench['bytes'] / 1e3:.0f} kB | {bench['machine_bandwidth'] / 1e9:.1f} GB/s | {traffic:.1f} µs |
-| **floor** (the larger) | | | {1e3 * bench['floor_ms']:.1f} µs |
-| **the code** | | | {1e3 * solve:.1f} µs, {solve / bench['floor_ms']:.1f} times the floor |
+| operations | {bench["flops"] / 1e6:.2f} Mflop | {bench["machine_flops"] / 1e9:.0f} Gflop/s | {compute:.1f} µs |
+| own matrices | {bench["bytes"] / 1e3:.0f} kB | {bench["machine_bandwidth"] / 1e9:.1f} GB/s | {traffic:.1f} µs |
+| **floor** (the larger) | | | {1e3 * bench["floor_ms"]:.1f} µs |
+| **the code** | | | {1e3 * solve:.1f} µs, {solve / bench["floor_ms"]:.1f} times the floor |
 
 Time of the whole dataset: {", ".join(f"{100 * bench['shares'][key]:.0f} % {name}" for key, name in parts.items())}.""")
 
@@ -255,14 +331,26 @@ Time of the whole dataset: {", ".join(f"{100 * bench['shares'][key]:.0f} % {name
 # %%
 widths = {key: np.array([row[key] for row in bench["widths"]]) for key in bench["widths"][0]}
 amortised = widths["pair_ms"] + widths["pristine_ms"] / widths["configurations"]
-lines = {"Kwant, one solve": widths["kwant_ms"], "the wire without antidots,\nonce a potential and field": widths["pristine_ms"],
-         "here, one solve,\nall configurations sharing": amortised, "of it the pair's own": widths["pair_ms"]}
+lines = {
+    "Kwant, one solve": widths["kwant_ms"],
+    "the wire without antidots,\nonce a potential and field": widths["pristine_ms"],
+    "here, one solve,\nall configurations sharing": amortised,
+    "of it the pair's own": widths["pair_ms"],
+}
 first, last = widths["width"][-2:]
-guides = [(first, last, 1.5 * widths["pristine_ms"][-1], 4), (first, last, 0.62 * widths["kwant_ms"][-1], 2)]
+guides = [
+    (first, last, 1.5 * widths["pristine_ms"][-1], 4),
+    (first, last, 0.62 * widths["kwant_ms"][-1], 2),
+]
 for label, t in lines.items():
     exponent = np.log(t[-1] / t[-2]) / np.log(last / first)
-    print(f"from W = {first} to {last} as W to the power {exponent:3.1f}:", label.replace("\n", " "))
-print("configurations:", ", ".join(f"{n:,} at W = {w}" for w, n in zip(widths["width"], widths["configurations"])))
+    print(
+        f"from W = {first} to {last} as W to the power {exponent:3.1f}:", label.replace("\n", " ")
+    )
+print(
+    "configurations:",
+    ", ".join(f"{n:,} at W = {w}" for w, n in zip(widths["width"], widths["configurations"])),
+)
 
 # %% mystnb={"figure": {"caption": "Time of one solve against the width of the wire, from the same race: Kwant; the wire without antidots, needed once for all configurations under one potential at one field; and one solve of this solver when all configurations share it. The narrowest wire has a handful of configurations, so there is nothing to share. Dotted: powers of the width.", "name": "fig-solver-cost"}, "image": {"alt": "Four lines on logarithmic axes. Kwant's time and that of the wire without antidots rise steeply with the width; the time of a solve that shares falls at first, then rises slowly, orders of magnitude below them."}}
 wire_figures.solver_cost(widths["width"], lines, guides)
@@ -278,7 +366,9 @@ wire_figures.solver_cost(widths["width"], lines, guides)
 larger = dataclasses.replace(wire, radius=wire.radius + 1)
 place = np.array([[middle[0] - r - 4, middle[1] - 9], [middle[0] + r + 4, middle[1] + 9]])
 mask_l = geometry.removed_mask(place, larger)
-ring_l, removed_l = (torch.as_tensor(sites) for sites in (geometry.ring(mask_l), np.flatnonzero(mask_l)))
+ring_l, removed_l = (
+    torch.as_tensor(sites) for sites in (geometry.ring(mask_l), np.flatnonzero(mask_l))
+)
 ring_5 = torch.as_tensor(geometry.ring(geometry.removed_mask(place, wire)))
 y, x = np.divmod(np.setdiff1d(removed_l, ring_l), wire.width)  # the isolated sites
 
@@ -287,23 +377,33 @@ def levels_below(b):
     """Number of levels of the isolated sites below the energy."""
     dx, dy = x[:, None] - x, y[:, None] - y
     along = (dx == 0) * np.exp(1j * b * (x - (wire.width - 1) / 2))
-    H = 4 * np.eye(len(x)) - (dy == 0) * (abs(dx) == 1) - (dy == 1) * along - (dy == -1) * along.conj()
+    H = (
+        4 * np.eye(len(x))
+        - (dy == 0) * (abs(dx) == 1)
+        - (dy == 1) * along
+        - (dy == -1) * along.conj()
+    )
     return (np.linalg.eigvalsh(H) < wire.energy).sum()
 
 
 counts = [levels_below(b) for b in fields]
-assert len(set(counts)) > 1, "no level crosses the energy in this sweep: this section needs another radius or energy"
+assert len(set(counts)) > 1, (
+    "no level crosses the energy in this sweep: this section needs another radius or energy"
+)
 crossing = np.flatnonzero(np.diff(counts))[0]
 low, high = fields[crossing : crossing + 2]
 while low < (centre := (low + high) / 2) < high:
     low, high = (centre, high) if levels_below(centre) == counts[crossing] else (low, centre)
-print(f"levels of the isolated sites cross the energy {wire.energy} t at b* = {centre:.7f}, between two fields of the sweep")
+print(
+    f"levels of the isolated sites cross the energy {wire.energy} t at b* = {centre:.7f}, between two fields of the sweep"
+)
 
 # %% [markdown]
 # How singular, and what does that do to a conductance? We approach $b^*$ from both sides. The reference is the update with
 # *all* removed sites: with them nothing is isolated, so it has no such resonance (and Kwant, at a few points, says the same).
 # Against it: the ring's matrix factorised and solved, as the code does it, and inverted explicitly, both in double and in
 # single precision.
+
 
 # %%
 def smallest(w, ring):
@@ -313,7 +413,9 @@ def smallest(w, ring):
 
 def conductance_by(w, D, dtype, invert):
     """G with the sites D removed, in some precision, by an explicit inverse or by a factorisation."""
-    g, psi, out, t0 = (v.to(dtype) for v in (w.between(D[:, None], D[None, :]), w.psi[0][D], w.out[:, D], w.t0))
+    g, psi, out, t0 = (
+        v.to(dtype) for v in (w.between(D[:, None], D[None, :]), w.psi[0][D], w.out[:, D], w.t0)
+    )
     X = torch.linalg.inv_ex(g)[0] @ psi if invert else torch.linalg.solve_ex(g, psi)[0]
     return (t0 - out @ X).abs().square().double().sum().item()
 
@@ -321,8 +423,12 @@ def conductance_by(w, D, dtype, invert):
 per_side = config.notebook_configurations // 8
 distance = np.geomspace(1e-15, 3e-3, per_side)
 distance, side = np.concatenate([distance, distance]), np.repeat([-1, 1], per_side)
-ways = {"factorised, double": (torch.complex128, False), "factorised, single": (torch.complex64, False),
-        "inverted, double": (torch.complex128, True), "inverted, single": (torch.complex64, True)}
+ways = {
+    "factorised, double": (torch.complex128, False),
+    "factorised, single": (torch.complex64, False),
+    "inverted, double": (torch.complex128, True),
+    "inverted, single": (torch.complex64, True),
+}
 error, sigma, kwant_error = {name: [] for name in ways}, [], []
 system = kwant_model.build(larger, mask_l)
 for k, b in enumerate(centre + side * distance):
@@ -340,16 +446,30 @@ sigma = np.array(sorted(sigma)).T
 worst = {name: max(values) for name, values in error.items()}
 
 # %% mystnb={"figure": {"caption": "(a) Smallest singular value of the ring's matrix through the sweep of fields, for the dataset's antidots and for antidots larger by one site. It vanishes where a level of the isolated sites behind the ring crosses the energy. (b) Error of the conductance on approaching that field. Factorised and solved, nothing is lost in either precision: the singular direction has no weight outside the ring. Inverted explicitly, the digits go. Points at the lower edge: no difference at all.", "name": "fig-resonance"}, "image": {"alt": "Left: two lines against the field, one flat, the other with a sharp dip to the level of rounding. Right: errors against distance from the dip; two sets of points stay level at the rounding of their precision, two others rise towards the dip by many orders of magnitude."}}
-wire_figures.resonance(sigma[0], {f"radius {wire.radius}": sigma[1], f"radius {larger.radius}": sigma[2]}, centre, distance, error)
+wire_figures.resonance(
+    sigma[0],
+    {f"radius {wire.radius}": sigma[1], f"radius {larger.radius}": sigma[2]},
+    centre,
+    distance,
+    error,
+)
 
 # %% tags=["nbval-check-output"]
-print(f"reference against Kwant at {len(kwant_error)} fields: |ΔG| below 1e-9 e²/h: {max(kwant_error) < 1e-9}")
-print(f"smallest singular value, radius {wire.radius}: above 0.01 1/t: {sigma[1].min() > 0.01}; "
-      f"radius {larger.radius}: below 1e-12 1/t: {sigma[2].min() < 1e-12}")
-print(f"factorised: |ΔG| below 1e-10 e²/h in double: {worst['factorised, double'] < 1e-10}, "
-      f"below 1e-4 in single precision: {worst['factorised, single'] < 1e-4}")
-print(f"inverted: |ΔG| above 1e-5 e²/h in double: {worst['inverted, double'] > 1e-5}, "
-      f"above 1 in single precision: {worst['inverted, single'] > 1}")
+print(
+    f"reference against Kwant at {len(kwant_error)} fields: |ΔG| below 1e-9 e²/h: {max(kwant_error) < 1e-9}"
+)
+print(
+    f"smallest singular value, radius {wire.radius}: above 0.01 1/t: {sigma[1].min() > 0.01}; "
+    f"radius {larger.radius}: below 1e-12 1/t: {sigma[2].min() < 1e-12}"
+)
+print(
+    f"factorised: |ΔG| below 1e-10 e²/h in double: {worst['factorised, double'] < 1e-10}, "
+    f"below 1e-4 in single precision: {worst['factorised, single'] < 1e-4}"
+)
+print(
+    f"inverted: |ΔG| above 1e-5 e²/h in double: {worst['inverted, double'] > 1e-5}, "
+    f"above 1 in single precision: {worst['inverted, single'] > 1}"
+)
 
 # %% [markdown]
 # So the code factorises and never inverts a ring's matrix.
@@ -369,7 +489,7 @@ limit = 1e-5
 kept = "below" if bench["max_difference_single"] < limit else "above"
 Markdown(f"""\
 **A third limit is single precision.** Its largest error over all configurations and fields,
-{bench['max_difference_single']:.1e} e²/h, is {kept} {limit:.0e} e²/h. The dataset's curves are computed in double precision.""")
+{bench["max_difference_single"]:.1e} e²/h, is {kept} {limit:.0e} e²/h. The dataset's curves are computed in double precision.""")
 
 # %% [markdown]
 # ## What it cannot do
@@ -386,7 +506,9 @@ Markdown(f"""\
 alone, kwant = bench["pristine_ms"], bench["kwant_ms"]
 compared = "slower" if alone > kwant else "faster"
 repaid = int(np.ceil(alone / (kwant - solve)))
-large = (3 / 8 * 1e-3 * kwant * bench["machine_flops"]) ** (1 / 3)  # ring whose factorisation, 8/3 R^3, takes as long
+large = (3 / 8 * 1e-3 * kwant * bench["machine_flops"]) ** (
+    1 / 3
+)  # ring whose factorisation, 8/3 R^3, takes as long
 Markdown(f"""\
 A single wire under a potential of its own costs {alone:.0f} ms here and {kwant:.0f} ms in Kwant: here it is {compared}. The
 recursion is paid back from {repaid} configurations on. At this core's rate, factorising for a ring of about {large:,.0f} sites,
@@ -397,13 +519,17 @@ recursion is paid back from {repaid} configurations on. At this core's rate, fac
 
 # %%
 ratio = bench["ratio_per_solve"]
-verdict = "a thousand times faster" if ratio >= 1000 else f"{ratio:,.0f} times faster, short of a thousand"
+verdict = (
+    "a thousand times faster"
+    if ratio >= 1000
+    else f"{ratio:,.0f} times faster, short of a thousand"
+)
 whole = "less" if bench["ratio_dataset"] < ratio else "more"
 Markdown(f"""\
-* **Exact: yes.** What differs from Kwant is rounding: {bench['max_difference']:.0e} e²/h at most in the
-  {bench['kwant_solves']} solves of the race, spread over the sweep, and less than the bounds above for overlapping and odd shapes.
+* **Exact: yes.** What differs from Kwant is rounding: {bench["max_difference"]:.0e} e²/h at most in the
+  {bench["kwant_solves"]} solves of the race, spread over the sweep, and less than the bounds above for overlapping and odd shapes.
 * **Speed: {verdict}**, for a conductance within the dataset, in double precision. For the dataset as a whole, with
-  images and a file on disk, it is {whole}: {bench['ratio_dataset']:,.0f} times.
+  images and a file on disk, it is {whole}: {bench["ratio_dataset"]:,.0f} times.
 * It is a statement about *many configurations of one wire*, not about Kwant, which solves systems that this
   solver cannot.""")
 
@@ -414,9 +540,15 @@ Markdown(f"""\
 
 # %%
 assert abs(G_ring - reference) < 1e-9 and abs(G_all - G_ring) < 1e-9, "the ring must be enough"
-assert all(max(e["G"], e["LDOS"], e["S"]) < 1e-9 for e in errors.values()), "exact for any shape, and current is conserved"
+assert all(max(e["G"], e["LDOS"], e["S"]) < 1e-9 for e in errors.values()), (
+    "exact for any shape, and current is conserved"
+)
 assert many < 1e-9 and single < 1e-3, "the sweep must agree with Kwant"
 assert max(kwant_error) < 1e-9, "the reference at the resonance must agree with Kwant"
-assert worst["factorised, double"] < 1e-9 < 1e-6 < worst["inverted, double"], "factorise, never invert"
-assert preset != "laptop" or levels_below(centre - 1e-6) != levels_below(centre + 1e-6), "a level crosses the energy"
+assert worst["factorised, double"] < 1e-9 < 1e-6 < worst["inverted, double"], (
+    "factorise, never invert"
+)
+assert preset != "laptop" or levels_below(centre - 1e-6) != levels_below(centre + 1e-6), (
+    "a level crosses the energy"
+)
 assert bench["max_difference"] < 1e-9, "the race was run with an exact solver"

@@ -40,19 +40,34 @@ from pathlib import Path
 import numpy as np
 from IPython.display import Markdown
 
-from qfp.decoding import answer, metrics
-from qfp.physics import green
-from qfp.model.checkpoint import load_model
 from qfp.config import SettingsError, load_preset
 from qfp.data.measured import SIEMENS, per_tesla, read_curve
+from qfp.decoding import answer, metrics
+from qfp.model.checkpoint import load_model
+from qfp.physics import green
 from qfp.physics.kwant_model import random_potential
 
-config = load_preset(preset, seed=seed, weights=weights, notebook_configurations=notebook_configurations,
-                     notebook_training_steps=notebook_training_steps, device=device, dataset=dataset, network=network,
-                     diffusion=diffusion, training=training, sampling=sampling)
+config = load_preset(
+    preset,
+    seed=seed,
+    weights=weights,
+    notebook_configurations=notebook_configurations,
+    notebook_training_steps=notebook_training_steps,
+    device=device,
+    dataset=dataset,
+    network=network,
+    diffusion=diffusion,
+    training=training,
+    sampling=sampling,
+)
 wire = config.device
 assert load_model(config.weights)[1].device == wire, "these weights belong to another wire"
-options = {"weights": config.weights, "samples": config.sampling.samples, "steps": config.sampling.steps, "seed": config.seed}
+options = {
+    "weights": config.weights,
+    "samples": config.sampling.samples,
+    "steps": config.sampling.steps,
+    "seed": config.seed,
+}
 
 # %% [markdown]
 # ## The file
@@ -84,20 +99,28 @@ for name in ("test", "noisy"):
 # has this width; wavelength and holes must then fit as well.
 
 # %% tags=["nbval-check-output"]
-wavelength = 2 * np.pi / np.arccos(1 - wire.energy / 2)  # along an axis of the lattice, E = 2 - 2 cos k
-rows = ["| $A$ [nm] | width [nm] | Fermi wavelength [nm] | radius of a hole [nm] | $b$ of 1 T [rad] | $B$ [T] | step [mT] |",
-        "|" + " --- |" * 7]
+wavelength = (
+    2 * np.pi / np.arccos(1 - wire.energy / 2)
+)  # along an axis of the lattice, E = 2 - 2 cos k
+rows = [
+    "| $A$ [nm] | width [nm] | Fermi wavelength [nm] | radius of a hole [nm] | $b$ of 1 T [rad] | $B$ [T] | step [mT] |",
+    "|" + " --- |" * 7,
+]
 for A in (1, 2, 5, 10, 20):
     top = wire.field_max / per_tesla(A)
-    rows += [f"| {A} | {A * wire.width} | {A * wavelength:.1f} | {A * wire.radius} | {per_tesla(A):.3g} | 0 to {top:.4g} | "
-             f"{1000 * top / (wire.field_points - 1):.3g} |"]
+    rows += [
+        f"| {A} | {A * wire.width} | {A * wavelength:.1f} | {A * wire.radius} | {per_tesla(A):.3g} | 0 to {top:.4g} | "
+        f"{1000 * top / (wire.field_points - 1):.3g} |"
+    ]
 Markdown("\n".join(rows))
 
 # %% [markdown]
 # The unit of the conductance, and the fields that the decoder knows:
 
 # %% tags=["nbval-check-output"]
-print(f"e^2/h = {SIEMENS:.6e} S; fields of the decoder: numpy.linspace(0, {wire.field_max}, {wire.field_points}) rad")
+print(
+    f"e^2/h = {SIEMENS:.6e} S; fields of the decoder: numpy.linspace(0, {wire.field_max}, {wire.field_points}) rad"
+)
 
 # %% [markdown]
 # ## A curve of the kind it knows
@@ -120,7 +143,11 @@ answer.report(mine, 0)
 
 # %%
 reference = answer.novelty.load(config.weights)
-print(f"{1 - reference.quantile:.1%} of genuine curves lie above 1" if reference else "no reference for these weights")
+print(
+    f"{1 - reference.quantile:.1%} of genuine curves lie above 1"
+    if reference
+    else "no reference for these weights"
+)
 
 # %% [markdown]
 # ## With noise
@@ -166,18 +193,31 @@ answer.report(examples, 1)
 # `qfp solve --antidots 10,20 33,41 --potential-seed 5 > curve.csv`.
 
 # %% tags=["nbval-check-output"]
-made = {"test": ([[22, 9], [27, 50]], 0, 0.0), "noisy": ([[7, 17], [38, 41]], 1, 0.05),
-        "foreign": ([[15, 12], [35, 24], [20, 45]], 2, 0.0)}
+made = {
+    "test": ([[22, 9], [27, 50]], 0, 0.0),
+    "noisy": ([[7, 17], [38, 41]], 1, 0.05),
+    "foreign": ([[15, 12], [35, 24], [20, 45]], 2, 0.0),
+}
 some = [0, 20, 40, 63]
 for name, (antidots, potential, sigma) in made.items():
     G = green.solve(wire, antidots, random_potential(potential, wire), wire.fields[some])[0]
     G += np.random.default_rng(1).normal(0, sigma, wire.field_points)[some]
-    np.testing.assert_allclose(read_curve(f"curves/{name}.csv", wire).conductance[some], G, atol=1e-8)
-assert np.isclose(per_tesla(1) * 4.135667696e-15, 2 * np.pi * 1e-18), "one flux quantum h/e through a plaquette is 2 pi"
-assert metrics.within(examples.decoded.consensus[0], made["noisy"][0], wire) <= 1, "noise of 0.05 is survived"
-assert not reference or examples.judged.flagged.tolist() == [False, True], "three antidots are flagged"
+    np.testing.assert_allclose(
+        read_curve(f"curves/{name}.csv", wire).conductance[some], G, atol=1e-8
+    )
+assert np.isclose(per_tesla(1) * 4.135667696e-15, 2 * np.pi * 1e-18), (
+    "one flux quantum h/e through a plaquette is 2 pi"
+)
+assert metrics.within(examples.decoded.consensus[0], made["noisy"][0], wire) <= 1, (
+    "noise of 0.05 is survived"
+)
+assert not reference or examples.judged.flagged.tolist() == [False, True], (
+    "three antidots are flagged"
+)
 try:
     read_curve("curves/none.csv", wire)
 except SettingsError as error:
     print(f"refused: {error}")
-print("checks passed: the three files are what their first lines say, a noisy curve gives its antidots")
+print(
+    "checks passed: the three files are what their first lines say, a noisy curve gives its antidots"
+)

@@ -37,14 +37,25 @@ sampling = None
 import numpy as np
 from IPython.display import Markdown
 
-from qfp.figures import calibration as calibration_figures, trust as trust_figures
+from qfp.config import SettingsError, load_preset
+from qfp.figures import calibration as calibration_figures
+from qfp.figures import trust as trust_figures
 from qfp.studies import accuracy
 from qfp.studies.calibration import calibration, sbc
-from qfp.config import SettingsError, load_preset
 
-config = load_preset(preset, seed=seed, weights=weights, notebook_configurations=notebook_configurations,
-                     notebook_training_steps=notebook_training_steps, device=device, dataset=dataset, network=network,
-                     diffusion=diffusion, training=training, sampling=sampling)
+config = load_preset(
+    preset,
+    seed=seed,
+    weights=weights,
+    notebook_configurations=notebook_configurations,
+    notebook_training_steps=notebook_training_steps,
+    device=device,
+    dataset=dataset,
+    network=network,
+    diffusion=diffusion,
+    training=training,
+    sampling=sampling,
+)
 
 
 def measured(name):
@@ -53,13 +64,19 @@ def measured(name):
         result = accuracy.read_result(config.weights, name)
     except SettingsError as error:
         return print(error) or {}
-    return result or print(f"no results for the weights {config.weights}: `qfp evaluate {name}` makes them") or {}
+    return (
+        result
+        or print(f"no results for the weights {config.weights}: `qfp evaluate {name}` makes them")
+        or {}
+    )
 
 
 table = measured("calibration")
 if table:
-    print(f"weights {table['weights']}: {table['curves']} test curves, {table['dev_curves']} development curves, "
-          f"{table['samples']} samples each, {table['steps']} {table['sampler']} steps")
+    print(
+        f"weights {table['weights']}: {table['curves']} test curves, {table['dev_curves']} development curves, "
+        f"{table['samples']} samples each, {table['steps']} {table['sampler']} steps"
+    )
 
 # %% [markdown]
 # ## What failing looks like
@@ -75,18 +92,29 @@ if table:
 
 # %% mystnb={"figure": {"caption": "A posterior that is known, sampled well and badly. Above: share of right answers among those on which a share of the samples agrees, with 95 % intervals; dashed: perfect. Middle: ranks of the truth, with the simultaneous 95 % band of uniform ones. Below: their cumulative distribution less the uniform one, with its simultaneous 95 % band.", "name": "trust-toy"}, "image": {"alt": "Four columns. Calibrated: points on the diagonal, flat ranks within the band. Overconfident: points below the diagonal, ranks in the shape of a U. Underconfident: points above it, a hump. Biased: points below it, ranks falling from left to right."}}
 cases = {name: calibration.toy_case(name, seed=config.seed) for name in sbc.TOYS}
-ecdf = {name: (sbc.ecdf_difference(case["histogram"]), sbc.bands(case["histogram"].sum(), len(case["histogram"])))
-        for name, case in cases.items()}
-calibration_figures.comparison({name: (cases[name]["bins"], cases[name]["histogram"], bands[0], difference, bands[1])
-                                for name, (difference, bands) in ecdf.items()})
+ecdf = {
+    name: (
+        sbc.ecdf_difference(case["histogram"]),
+        sbc.bands(case["histogram"].sum(), len(case["histogram"])),
+    )
+    for name, case in cases.items()
+}
+calibration_figures.comparison(
+    {
+        name: (cases[name]["bins"], cases[name]["histogram"], bands[0], difference, bands[1])
+        for name, (difference, bands) in ecdf.items()
+    }
+)
 
 # %% tags=["nbval-check-output"]
 for name, case in cases.items():
     low, high = case["excess_interval"]
     p = sbc.uniformity(case["histogram"])["ecdf_p"]
-    print(f"{name}: {calibration.confidence(low, high)}; ranks {'are not uniform' if p < 0.01 else 'look uniform'}; truth outside "
-          f"the samples {'more often than' if case['outside']['share_interval'][0] > case['outside']['expected'] else 'no more often than'}"
-          " it should be")
+    print(
+        f"{name}: {calibration.confidence(low, high)}; ranks {'are not uniform' if p < 0.01 else 'look uniform'}; truth outside "
+        f"the samples {'more often than' if case['outside']['share_interval'][0] > case['outside']['expected'] else 'no more often than'}"
+        " it should be"
+    )
 
 # %% [markdown]
 # The word in each line does not come from the diagonal. The most frequent of a few answers owes a part of its share to
@@ -102,7 +130,11 @@ for name, case in cases.items():
 
 # %% mystnb={"figure": {"caption": "Reliability of the decoder on test curves (results/calibration.json). Blue: share of right answers against the share of samples that agree; 95 % intervals. Grey squares: a further sample in place of the truth, as exact samples would lie. Dashed: perfect. Below: how many forecasts; red: all samples agree.", "name": "trust-reliability"}, "image": {"alt": "Three reliability diagrams, exact, within one site and all candidates, with the diagonal, points with intervals, and below each a histogram of the shares, most of which are 1."}}
 panels = {}
-for name, title in (("exact", "exact"), ("within_1", "within one site"), ("candidates", "every candidate")) if table else ():
+for name, title in (
+    (("exact", "exact"), ("within_1", "within one site"), ("candidates", "every candidate"))
+    if table
+    else ()
+):
     panels[title] = {"the truth": table["reliability"][name]["bins"]}
     if name in table["further_sample"]:
         panels[title]["a further sample"] = table["further_sample"][name]["bins"]
@@ -114,11 +146,21 @@ print("\n".join(line for line in lines if not line.startswith(("x1", "x2", "dy",
 
 # %%
 rows = ["| | exact | within one site | every candidate |", "| --- " * 4 + "|"]
-kinds = [table["reliability"][name] for name in ("exact", "within_1", "candidates")] if table else []
-for key, title, form in (("overconfidence", "mean share less share right", "+.1%"), ("ece", "expected calibration error", ".1%"),
-                         ("brier", "Brier score", ".4f"), ("brier_reference", "Brier score of a constant", ".4f")):
+kinds = (
+    [table["reliability"][name] for name in ("exact", "within_1", "candidates")] if table else []
+)
+for key, title, form in (
+    ("overconfidence", "mean share less share right", "+.1%"),
+    ("ece", "expected calibration error", ".1%"),
+    ("brier", "Brier score", ".4f"),
+    ("brier_reference", "Brier score of a constant", ".4f"),
+):
     rows.append(f"| {title} | " + " | ".join(accuracy.cell(row, key, form) for row in kinds) + " |")
-rows.append("| certain and wrong | " + " | ".join(f"{row['certain_and_wrong']} of {row['n']}" for row in kinds) + " |")
+rows.append(
+    "| certain and wrong | "
+    + " | ".join(f"{row['certain_and_wrong']} of {row['n']}" for row in kinds)
+    + " |"
+)
 Markdown("\n".join(rows) if table else "")
 
 # %% [markdown]
@@ -132,7 +174,11 @@ rows = ["| samples that agree | exactly right | within one site |", "| --- " * 3
 S = table["samples"] if table else 0
 maps = [table["recalibration"][name] for name in calibration.WITHIN] if table else []
 for share in (1, 0.9, 0.7, 0.5) if table else ():
-    rows.append(f"| {share:.0%} | " + " | ".join(f"{calibration.shrunk(share, S, m['a'], m['b']):.1%}" for m in maps) + " |")
+    rows.append(
+        f"| {share:.0%} | "
+        + " | ".join(f"{calibration.shrunk(share, S, m['a'], m['b']):.1%}" for m in maps)
+        + " |"
+    )
 Markdown("\n".join(rows) if table else "")
 
 # %% [markdown]
@@ -148,8 +194,14 @@ coordinates = {}
 for name, title in zip(calibration.COORDINATES, ("$x_1$", "$x_2$", r"$\Delta y$")) if table else ():
     parts = [np.array(table["sbc"][name][part]["histogram"]) for part in ("all", "differing")]
     bands = [sbc.bands(max(part.sum(), 1), len(part)) for part in parts]
-    differences = [(part.sum(), sbc.ecdf_difference(part), band[1]) for part, band in zip(parts, bands)]
-    coordinates[title] = parts[0], bands[0][0], dict(zip(("all curves", "not all equal"), differences))
+    differences = [
+        (part.sum(), sbc.ecdf_difference(part), band[1]) for part, band in zip(parts, bands)
+    ]
+    coordinates[title] = (
+        parts[0],
+        bands[0][0],
+        dict(zip(("all curves", "not all equal"), differences)),
+    )
 calibration_figures.ranks(coordinates) if table else None
 
 # %%
@@ -176,14 +228,32 @@ trust_figures.novelty_rates(trust_figures.novelty_rows(novelty)) if novelty else
 
 # %%
 if novelty:
-    foreign = [row for name, row in novelty["families"].items() if not row["genuine"] and name not in novelty["slight"]]
-    print(f"test curves flagged: {accuracy.cell(novelty['test'], 'flagged', '.1%')} of {novelty['test']['n']}")
+    foreign = [
+        row
+        for name, row in novelty["families"].items()
+        if not row["genuine"] and name not in novelty["slight"]
+    ]
+    print(
+        f"test curves flagged: {accuracy.cell(novelty['test'], 'flagged', '.1%')} of {novelty['test']['n']}"
+    )
     most = [row for row in foreign if row["flagged"] > 0.95]
-    print(f"flagged in more than 95 %: {len(most)} of {len(foreign)} kinds of foreign curves; least often: "
-          + "; ".join(f"{row['label']} {row['flagged']:.1%}" for row in sorted(foreign, key=lambda row: row["flagged"])[:3]))
+    print(
+        f"flagged in more than 95 %: {len(most)} of {len(foreign)} kinds of foreign curves; least often: "
+        + "; ".join(
+            f"{row['label']} {row['flagged']:.1%}"
+            for row in sorted(foreign, key=lambda row: row["flagged"])[:3]
+        )
+    )
     for name, row in novelty["test"]["right"].items():
-        print(f"{name} test curves: {row['n']}" + (f", answer exact on {accuracy.cell(row, 'within_0', '.1%')}, within one site on "
-              f"{accuracy.cell(row, 'within_1', '.1%')}" if row["n"] else ""))
+        print(
+            f"{name} test curves: {row['n']}"
+            + (
+                f", answer exact on {accuracy.cell(row, 'within_0', '.1%')}, within one site on "
+                f"{accuracy.cell(row, 'within_1', '.1%')}"
+                if row["n"]
+                else ""
+            )
+        )
 
 # %% [markdown]
 # ## What it means, and what could be wrong
@@ -204,25 +274,49 @@ if novelty:
 if table:
     for name, title in (("exact", "the exact pair"), ("within_1", "the pair within one site")):
         more, row = table["further_sample"][name], table["reliability"][name]
-        print(f"Verdict for {title}: {calibration.confidence(*more['excess_interval'])}. Where all {S} samples agree it is right on "
-              f"{accuracy.cell(row['bins'][-1], 'right', '.1%')} of {row['bins'][-1]['n']} curves.")
+        print(
+            f"Verdict for {title}: {calibration.confidence(*more['excess_interval'])}. Where all {S} samples agree it is right on "
+            f"{accuracy.cell(row['bins'][-1], 'right', '.1%')} of {row['bins'][-1]['n']} curves."
+        )
     for name, row in ((name, table["sbc"][name]["outside"]) for name in calibration.COORDINATES):
         word = "too often" if row["share"] > row["expected"] else "too rarely"
-        print(f"Verdict for the spread of {name}: truths lie outside the samples "
-              + (word if row["p"] * table["sbc"]["tests"] < 0.05 else "about as often as they should"))
+        print(
+            f"Verdict for the spread of {name}: truths lie outside the samples "
+            + (word if row["p"] * table["sbc"]["tests"] < 0.05 else "about as often as they should")
+        )
 
 # %% tags=["nbval-check-output"]
-within = {name: bool(((difference >= bands[1][0]) & (difference <= bands[1][1])).all()) for name, (difference, bands) in ecdf.items()}
-assert within == {"calibrated": True, "overconfident": False, "underconfident": False, "biased": False}
-shape = {name: case["histogram"].reshape(4, -1).sum(axis=1) for name, case in cases.items()}  # quarters of the ranks
+within = {
+    name: bool(((difference >= bands[1][0]) & (difference <= bands[1][1])).all())
+    for name, (difference, bands) in ecdf.items()
+}
+assert within == {
+    "calibrated": True,
+    "overconfident": False,
+    "underconfident": False,
+    "biased": False,
+}
+shape = {
+    name: case["histogram"].reshape(4, -1).sum(axis=1) for name, case in cases.items()
+}  # quarters of the ranks
 assert min(shape["overconfident"][[0, 3]]) > max(shape["overconfident"][1:3]), "U"
 assert max(shape["underconfident"][[0, 3]]) < min(shape["underconfident"][1:3]), "hump"
 assert (np.diff(shape["biased"]) < 0).all(), "slope"
 for row in kinds:
-    assert sum(part["n"] for part in row["bins"]) == row["n"] and row["ece"] >= abs(row["overconfidence"]) - 1e-12
+    assert (
+        sum(part["n"] for part in row["bins"]) == row["n"]
+        and row["ece"] >= abs(row["overconfidence"]) - 1e-12
+    )
 for name in calibration.COORDINATES if table else ():
     assert sum(table["sbc"][name]["all"]["histogram"]) == table["curves"]
-if table and (known := accuracy.read_result(config.weights)):  # the consensus of more samples, of the same curves
+if table and (
+    known := accuracy.read_result(config.weights)
+):  # the consensus of more samples, of the same curves
     low, high = table["reliability"]["within_1"]["right_interval"]
-    assert low <= known["consensus"]["within_1_interval"][1] and high >= known["consensus"]["within_1_interval"][0]
-print("checks passed: exact samples within the band, a U, a hump and a slope where they belong; counts whole; table consistent")
+    assert (
+        low <= known["consensus"]["within_1_interval"][1]
+        and high >= known["consensus"]["within_1_interval"][0]
+    )
+print(
+    "checks passed: exact samples within the band, a U, a hump and a slope where they belong; counts whole; table consistent"
+)

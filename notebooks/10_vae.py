@@ -36,24 +36,34 @@ sampling = None
 # %%
 import json
 
-import numpy as np
 from IPython.display import Markdown
 
-from qfp.decoding import decode
-from qfp.figures import two_stage as two_stage_figures, wire as wire_figures
-from qfp.physics import green
-from qfp.studies import accuracy
-from qfp.studies.two_stage import baseline, train_vae
-from qfp.model.checkpoint import load_model, load_vae
+from qfp.book.pages import result_file
 from qfp.config import load_preset
 from qfp.data.dataset import choose, split
+from qfp.decoding import decode
+from qfp.figures import two_stage as two_stage_figures
+from qfp.figures import wire as wire_figures
+from qfp.model.checkpoint import load_model, load_vae
+from qfp.physics import green
 from qfp.physics.kwant_model import random_potential
-from qfp.book.pages import result_file
+from qfp.studies import accuracy
+from qfp.studies.two_stage import baseline, train_vae
 from qfp.studies.two_stage.settings import load_baseline
 
-config = load_preset(preset, seed=seed, weights=weights, notebook_configurations=notebook_configurations,
-                     notebook_training_steps=notebook_training_steps, device=device, dataset=dataset, network=network,
-                     diffusion=diffusion, training=training, sampling=sampling)
+config = load_preset(
+    preset,
+    seed=seed,
+    weights=weights,
+    notebook_configurations=notebook_configurations,
+    notebook_training_steps=notebook_training_steps,
+    device=device,
+    dataset=dataset,
+    network=network,
+    diffusion=diffusion,
+    training=training,
+    sampling=sampling,
+)
 wire = config.device
 bundle, (vae, trained, constants, about) = load_model(config.weights), load_vae("vae")
 small, _, small_constants, small_about = load_vae("vae-restricted")
@@ -74,11 +84,19 @@ assert trained.device == wire == bundle[1].device, "these weights belong to anot
 # second network is the same kind of residual network over the 64 numbers that leads the diffusion model's path of the curve.
 
 # %%
-parts = {name: sum(p.numel() for p in getattr(vae, name).parameters()) for name in ("encoder", "decoder", "curve")}
-print(", ".join(f"{name} {n / 1e6:.1f} M" for name, n in parts.items()), f"parameters; latent of {about['vae']['latent']} numbers")
+parts = {
+    name: sum(p.numel() for p in getattr(vae, name).parameters())
+    for name in ("encoder", "decoder", "curve")
+}
+print(
+    ", ".join(f"{name} {n / 1e6:.1f} M" for name, n in parts.items()),
+    f"parameters; latent of {about['vae']['latent']} numbers",
+)
 for name, told in (("general", about), ("restricted", small_about)):
     first, second = told["stage_minutes"]
-    print(f"{name}: {told['training_pairs']:,} training pairs, first stage {first:.0f} minutes of one core, second {second:.0f}")
+    print(
+        f"{name}: {told['training_pairs']:,} training pairs, first stage {first:.0f} minutes of one core, second {second:.0f}"
+    )
 
 # %% [markdown]
 # How many numbers the latent has, the weight $\beta$ and the width were chosen by short runs, scored on development curves.
@@ -107,9 +125,13 @@ Markdown(baseline.sweep_table(found["second_rows"], found["second_best"]) if fou
 # %%
 settings = load_baseline().restricted
 general = choose(trained)[1]
-rows = accuracy.choose(split(len(general), trained.dataset.potentials, "config", trained.seed), "test", 3, trained.seed)
+rows = accuracy.choose(
+    split(len(general), trained.dataset.potentials, "config", trained.seed), "test", 3, trained.seed
+)
 restricted = train_vae.restricted_antidots(wire, settings.upper)
-own_rows = accuracy.choose(split(len(restricted), settings.potentials, "config", trained.seed), "test", 2, trained.seed)
+own_rows = accuracy.choose(
+    split(len(restricted), settings.potentials, "config", trained.seed), "test", 2, trained.seed
+)
 
 
 def images(antidots, rows, model, constants):
@@ -117,16 +139,31 @@ def images(antidots, rows, model, constants):
     for p, n in rows:
         pair = antidots[n].astype(int)
         conductance, _, ldos = green.solve(wire, pair, random_potential(int(p), wire), image=True)
-        sample = decode.draw(bundle, conductance[None], [[config.seed]], config.sampling.steps, config.sampling.sampler)[0, 0]
-        yield [ldos, train_vae.decoded(model, constants, conductance[None])[0],
-               train_vae.reconstructed(model, constants, ldos[None])[0], sample], pair
+        sample = decode.draw(
+            bundle,
+            conductance[None],
+            [[config.seed]],
+            config.sampling.steps,
+            config.sampling.sampler,
+        )[0, 0]
+        yield (
+            [
+                ldos,
+                train_vae.decoded(model, constants, conductance[None])[0],
+                train_vae.reconstructed(model, constants, ldos[None])[0],
+                sample,
+            ],
+            pair,
+        )
 
 
 shown, pairs = zip(*images(general, rows, vae, constants))
 
 # %% mystnb={"figure": {"caption": "Three unseen general configurations: true LDOS at b = 0, the VAE's image from the curve, the VAE's image from the true image (no curve), and one sample of the diffusion model from the curve. True antidots outlined; one colour scale.", "name": "vae-general"}, "image": {"alt": "Grid of LDOS images, three wires in rows. The VAE's images show the antidots and the coarse ripples, its fine ripples are smoother than the truth; the diffusion sample is as sharp as the truth."}}
 titles = ["truth", "VAE, from the curve", "VAE, from the image", "diffusion, from the curve"]
-wire_figures.image_grid(shown, [f"wire {k + 1}" for k in range(len(shown))], titles, [[pair] * 4 for pair in pairs])
+wire_figures.image_grid(
+    shown, [f"wire {k + 1}" for k in range(len(shown))], titles, [[pair] * 4 for pair in pairs]
+)
 
 # %% [markdown]
 # The restricted configurations as they stand: the upper antidot of every image is in the same place. The diffusion model
@@ -134,8 +171,12 @@ wire_figures.image_grid(shown, [f"wire {k + 1}" for k in range(len(shown))], tit
 
 # %% mystnb={"figure": {"caption": "Two unseen restricted configurations: true LDOS, the VAE's image from the curve, and from the true image. The upper antidot is the same in all.", "name": "vae-restricted"}, "image": {"alt": "Grid of LDOS images, two wires in rows, the upper antidot always in the middle of the wire; the VAE's images from the curve resemble the truth."}}
 shown, pairs = zip(*images(restricted, own_rows, small, small_constants))
-wire_figures.image_grid([row[:3] for row in shown], [f"wire {k + 1}" for k in range(len(shown))], titles[:3],
-                   [[pair] * 3 for pair in pairs])
+wire_figures.image_grid(
+    [row[:3] for row in shown],
+    [f"wire {k + 1}" for k in range(len(shown))],
+    titles[:3],
+    [[pair] * 3 for pair in pairs],
+)
 
 # %% [markdown]
 # ## How good
@@ -145,23 +186,40 @@ wire_figures.image_grid([row[:3] for row in shown], [f"wire {k + 1}" for k in ra
 
 # %%
 listed = ("two_stage", "two_stage_sample", "reconstruction", "single", "one_step", "train")
-Markdown(accuracy.as_markdown({name: measured["general"][name] for name in listed}) if measured else MISSING)
+Markdown(
+    accuracy.as_markdown({name: measured["general"][name] for name in listed})
+    if measured
+    else MISSING
+)
 
 # %% [markdown]
 # On the restricted set:
 
 # %%
-Markdown(accuracy.as_markdown({name: measured["restricted"][name] for name in listed if name in measured["restricted"]})
-         if measured else MISSING)
+Markdown(
+    accuracy.as_markdown(
+        {name: measured["restricted"][name] for name in listed if name in measured["restricted"]}
+    )
+    if measured
+    else MISSING
+)
 
 # %% [markdown]
 # The paper does not say what counts as accurate. As a share of curves whose image has at least some Pearson r with the truth, a
 # model has any accuracy that one likes:
 
 # %% mystnb={"figure": {"caption": "Share of unseen test curves whose image has at least the Pearson correlation r with the true one (results/vae.json). The thin dotted line marks the 60 percent that the paper gives for the VAE on the general set. Few: the VAE trained on as few general configurations as the restricted set has.", "name": "vae-patterns"}, "image": {"alt": "Two panels of falling curves. In the general set the diffusion model stays high up to r of about 0.95, the VAE falls earlier; in the restricted set it falls earlier still, far from its reconstruction."}}
-names = {"single": "diffusion, one sample", "one_step": "diffusion, one step", "two_stage": "VAE, two stages",
-         "one_stage": "VAE, trained on as one", "reconstruction": "VAE, from the image", "few": "VAE, few configurations"}
-two_stage_figures.patterns({f"{name} set": measured[name]["r"] for name in ("general", "restricted")}, names, 0.6) if measured else None
+names = {
+    "single": "diffusion, one sample",
+    "one_step": "diffusion, one step",
+    "two_stage": "VAE, two stages",
+    "one_stage": "VAE, trained on as one",
+    "reconstruction": "VAE, from the image",
+    "few": "VAE, few configurations",
+}
+two_stage_figures.patterns(
+    {f"{name} set": measured[name]["r"] for name in ("general", "restricted")}, names, 0.6
+) if measured else None
 
 # %%
 for name in ("general", "restricted") if measured else ():
@@ -178,9 +236,15 @@ for name in ("general", "restricted") if measured else ():
     print(name)
     for key, row in measured[name]["differences"].items():
         first, second, text = baseline.PAIRS[key]
-        cells = ", ".join(f"{label} {100 * row[column]:+.1f} ({100 * row[f'{column}_interval'][0]:+.1f} to "
-                          f"{100 * row[f'{column}_interval'][1]:+.1f})"
-                          for label, column in (("within 1 site", "within_1"), ("exact", "within_0"), ("r ≥ 0.95", "r_high")))
+        cells = ", ".join(
+            f"{label} {100 * row[column]:+.1f} ({100 * row[f'{column}_interval'][0]:+.1f} to "
+            f"{100 * row[f'{column}_interval'][1]:+.1f})"
+            for label, column in (
+                ("within 1 site", "within_1"),
+                ("exact", "within_0"),
+                ("r ≥ 0.95", "r_high"),
+            )
+        )
         print(f"  {first} - {second}, {text}: {cells}")
 
 # %% [markdown]
@@ -204,7 +268,14 @@ for name in ("general", "restricted") if measured else ():
 # chosen by us; other second stages may read better. All that was tried stands in the tables above.
 
 # %% tags=["nbval-check-output"]
-assert set(about["vae"]) == set(small_about["vae"]) and about["training_pairs"] > small_about["training_pairs"]
-assert all((pair == decode.recover(row[:1], wire)[0]).all() for row, pair in zip(shown, pairs)), "true images give true antidots"
+assert (
+    set(about["vae"]) == set(small_about["vae"])
+    and about["training_pairs"] > small_about["training_pairs"]
+)
+assert all((pair == decode.recover(row[:1], wire)[0]).all() for row, pair in zip(shown, pairs)), (
+    "true images give true antidots"
+)
 assert (restricted[:, 1] == settings.upper).all() and len(restricted) < len(general)
-print(f"{len(general)} general configurations, {len(restricted)} restricted ones: upper antidot at {tuple(settings.upper)}")
+print(
+    f"{len(general)} general configurations, {len(restricted)} restricted ones: upper antidot at {tuple(settings.upper)}"
+)

@@ -37,18 +37,29 @@ sampling = None
 import numpy as np
 from IPython.display import Markdown
 
+from qfp.config import SettingsError, load_preset
+from qfp.data.dataset import split
 from qfp.decoding import decode, metrics, novelty
-from qfp.figures import limits as limits_figures, wire as wire_figures
+from qfp.figures import limits as limits_figures
+from qfp.figures import wire as wire_figures
+from qfp.model.checkpoint import load_model
+from qfp.physics.sweep import simulate
 from qfp.studies import accuracy, memorisation, robustness, samplers
 from qfp.studies.rivals import rivals
-from qfp.model.checkpoint import load_model
-from qfp.config import SettingsError, load_preset
-from qfp.data.dataset import choose, split
-from qfp.physics.sweep import simulate
 
-config = load_preset(preset, seed=seed, weights=weights, notebook_configurations=notebook_configurations,
-                     notebook_training_steps=notebook_training_steps, device=device, dataset=dataset, network=network,
-                     diffusion=diffusion, training=training, sampling=sampling)
+config = load_preset(
+    preset,
+    seed=seed,
+    weights=weights,
+    notebook_configurations=notebook_configurations,
+    notebook_training_steps=notebook_training_steps,
+    device=device,
+    dataset=dataset,
+    network=network,
+    diffusion=diffusion,
+    training=training,
+    sampling=sampling,
+)
 bundle = load_model(config.weights)
 trained = bundle[1]
 assert trained.device == config.device, f"weights {config.weights} belong to another wire"
@@ -60,16 +71,24 @@ def measured(name):
         result = accuracy.read_result(config.weights, name)
     except SettingsError as error:
         return print(error) or {}
-    return result or print(f"no results for the weights {config.weights}: `qfp evaluate {name}` makes them") or {}
+    return (
+        result
+        or print(f"no results for the weights {config.weights}: `qfp evaluate {name}` makes them")
+        or {}
+    )
 
 
 table, memory = measured("robustness"), measured("memorisation")
 if table:
-    print(f"robustness: {table['curves']} test curves, {table['steps']} {table['sampler']} steps, gamma {table['gamma']:g}; "
-          f"unseen potentials: seeds {', '.join(map(str, table['unseen']))}")
+    print(
+        f"robustness: {table['curves']} test curves, {table['steps']} {table['sampler']} steps, gamma {table['gamma']:g}; "
+        f"unseen potentials: seeds {', '.join(map(str, table['unseen']))}"
+    )
 if memory:
-    print(f"memorisation: {memory['curves']} test curves and {memory['train_curves']} training curves against "
-          f"{memory['training_images']:,} training images")
+    print(
+        f"memorisation: {memory['curves']} test curves and {memory['train_curves']} training curves against "
+        f"{memory['training_images']:,} training images"
+    )
 
 # %% [markdown]
 # ## A dozen wires, here and now
@@ -80,33 +99,55 @@ if memory:
 # needs no further solution: the first point, at $-\delta b$, is that at $\delta b$, by the Onsager relation $G(-b) = G(b)$.
 
 # %%
-parts = split(trained.dataset.configurations, trained.dataset.potentials, trained.training.split, trained.seed)
-chosen = np.array(list(dict.fromkeys(parts["test"][:, 1].tolist()))[: min(12, config.notebook_configurations)])
+parts = split(
+    trained.dataset.configurations, trained.dataset.potentials, trained.training.split, trained.seed
+)
+chosen = np.array(
+    list(dict.fromkeys(parts["test"][:, 1].tolist()))[: min(12, config.notebook_configurations)]
+)
 pairs = simulate(trained, chosen, potentials=(0,))
 curves, truth, antidots = pairs.conductance[0], pairs.ldos[0].astype(float), pairs.antidots
 rows = np.stack([np.zeros_like(chosen), chosen], axis=1)
 seeds = accuracy.noise_seeds(rows, 1, config.seed)
-given = {"as it is": (curves, 1.0), "noise 0.05 e²/h": (robustness.noisy(curves, rows, 0.05, config.seed), 1.0),
-         "one field step off": (curves[:, abs(np.arange(curves.shape[1]) - 1)], 1.0), "no curve": (curves, 0.0)}
-images = {name: decode.draw(bundle, G, seeds, config.sampling.steps, config.sampling.sampler, gamma)[:, 0]
-          for name, (G, gamma) in given.items()}
-errors = {name: metrics.within(decode.positions(ldos[:, None], pairs.device)[:, 0], antidots, pairs.device)
-          for name, ldos in images.items()}
+given = {
+    "as it is": (curves, 1.0),
+    "noise 0.05 e²/h": (robustness.noisy(curves, rows, 0.05, config.seed), 1.0),
+    "one field step off": (curves[:, abs(np.arange(curves.shape[1]) - 1)], 1.0),
+    "no curve": (curves, 0.0),
+}
+images = {
+    name: decode.draw(bundle, G, seeds, config.sampling.steps, config.sampling.sampler, gamma)[:, 0]
+    for name, (G, gamma) in given.items()
+}
+errors = {
+    name: metrics.within(
+        decode.positions(ldos[:, None], pairs.device)[:, 0], antidots, pairs.device
+    )
+    for name, ldos in images.items()
+}
 step, sites = trained.device.fields[1], trained.device.width * trained.device.length
-print(f"one field step: {step:.2g} rad/plaquette, of a sweep to {trained.device.field_max:g}; "
-      f"{step * sites / (2 * np.pi):.2f} flux quanta through the wire\n"
-      f"the curves themselves vary over the sweep by {np.median(curves.std(axis=1)):.2f} e²/h (standard deviation, median), "
-      f"and from one field to the next by {np.median(np.abs(np.diff(curves))):.2f} e²/h")
+print(
+    f"one field step: {step:.2g} rad/plaquette, of a sweep to {trained.device.field_max:g}; "
+    f"{step * sites / (2 * np.pi):.2f} flux quanta through the wire\n"
+    f"the curves themselves vary over the sweep by {np.median(curves.std(axis=1)):.2f} e²/h (standard deviation, median), "
+    f"and from one field to the next by {np.median(np.abs(np.diff(curves))):.2f} e²/h"
+)
 for name, k in errors.items():
-    print(f"{name}: {np.sum(k == 0)} of {len(k)} exact, {np.sum(k <= 1)} within one site, "
-          f"Pearson r {np.median(metrics.pearson(images[name], truth)):.3f} (median)")
+    print(
+        f"{name}: {np.sum(k == 0)} of {len(k)} exact, {np.sum(k <= 1)} within one site, "
+        f"Pearson r {np.median(metrics.pearson(images[name], truth)):.3f} (median)"
+    )
 
 # %% mystnb={"figure": {"caption": "Three of these wires: the true LDOS, and the image that is generated from the curve as it is, with white noise, shifted by one step of the field grid, and without any curve. True antidots outlined; dashed: the two discs that the read-out finds. It always finds two, also where an image has one antidot only: then a dashed ring stands where there is no hole. All images of a row start from the same noise.", "name": "limits-live"}, "image": {"alt": "Grid of LDOS images, three wires in rows. The images from the clean and from the noisy curve resemble the truth, those from the shifted curve often have an antidot in another place or lack one, those without a curve have nothing to do with the truth."}}
 found = {name: decode.recover(ldos, pairs.device) for name, ldos in images.items()}
 shown = range(min(3, len(chosen)))
-wire_figures.image_grid([[truth[i], *(ldos[i] for ldos in images.values())] for i in shown], [f"wire {i + 1}" for i in shown],
-                   ["truth", *images], [[antidots[i]] * (1 + len(images)) for i in shown],
-                   dashed=[[antidots[i], *(pair[i] for pair in found.values())] for i in shown])
+wire_figures.image_grid(
+    [[truth[i], *(ldos[i] for ldos in images.values())] for i in shown],
+    [f"wire {i + 1}" for i in shown],
+    ["truth", *images],
+    [[antidots[i]] * (1 + len(images)) for i in shown],
+    dashed=[[antidots[i], *(pair[i] for pair in found.values())] for i in shown],
+)
 
 # %% [markdown]
 # ## What the curve may suffer
@@ -118,22 +159,37 @@ wire_figures.image_grid([[truth[i], *(ldos[i] for ldos in images.values())] for 
 
 # %% mystnb={"figure": {"caption": "Share of test curves decoded exactly, within one site, and with a Pearson correlation of at least 0.95 with the true image, against one change at a time, with 95 % intervals (results/robustness.json). Thin horizontal lines in (b): the reference, the dataset's own potentials at strength 1; strength 0 is no potential at all. Noise axis logarithmic beyond its first step.", "name": "limits-factors"}, "image": {"alt": "Four panels of shares. Noise: flat for small noise, then falling. Unseen potentials: highest at weak disorder, falling beyond the trained strength. Field offset: highest at zero, falling to both sides. Gamma: zero at gamma 0, about flat from 1 on."}}
 LINES = {"exact": "within_0", "within one site": "within_1", f"r ≥ {accuracy.HIGH}": "r_high"}
-titles = {"noise": ("(a) noise", "standard deviation [e²/h]"), "potential": ("(b) unseen potentials", "strength [trained one]"),
-          "shift": ("(c) field offset", "offset [grid steps]"), "gamma": ("(d) deformation", "γ")}
+titles = {
+    "noise": ("(a) noise", "standard deviation [e²/h]"),
+    "potential": ("(b) unseen potentials", "strength [trained one]"),
+    "shift": ("(c) field offset", "offset [grid steps]"),
+    "gamma": ("(d) deformation", "γ"),
+}
 
 
 def panel(factor, label):
     """A panel of the figure: axis label, values, shares, and the reference where it has no value of its own."""
     values, rows = robustness.series(table, factor)
-    own = {name: table["rows"]["reference"][key] for name, key in LINES.items()} if factor == "potential" else None
+    own = (
+        {name: table["rows"]["reference"][key] for name, key in LINES.items()}
+        if factor == "potential"
+        else None
+    )
     return label, values, {name: robustness.shares(rows, key) for name, key in LINES.items()}, own
 
 
-limits_figures.factors({title: panel(factor, label) for factor, (title, label) in titles.items()}) if table else None
+limits_figures.factors(
+    {title: panel(factor, label) for factor, (title, label) in titles.items()}
+) if table else None
 
 # %%
-Markdown(samplers.as_markdown({"rows": {name: row for name, row in table["rows"].items() if row["factor"] != "steps"}})
-         if table else "")
+Markdown(
+    samplers.as_markdown(
+        {"rows": {name: row for name, row in table["rows"].items() if row["factor"] != "steps"}}
+    )
+    if table
+    else ""
+)
 
 # %%
 told = robustness.verdicts(table) if table else []
@@ -154,7 +210,11 @@ for name in ("exact", "within one site") if table else ():
         changed = [row for row in table["rows"].values() if row["factor"] == factor]
         changed.sort(key=lambda row: row["curve_change"])
         strengths = [f"{row['value']:g}" for row in changed] if factor == "potential" else None
-        against[name][title] = [row["curve_change"] for row in changed], robustness.shares(changed, LINES[name]), strengths
+        against[name][title] = (
+            [row["curve_change"] for row in changed],
+            robustness.shares(changed, LINES[name]),
+            strengths,
+        )
 limits_figures.against_change(against) if table else None
 
 # %% [markdown]
@@ -165,14 +225,19 @@ limits_figures.against_change(against) if table else None
 # of the wrong answers come with disagreement. First within one site, then to the site.
 
 # %%
-lines = ["| within one site | all agree | consensus right | right where all agree | wrong | wrong ones that disagree |",
-         "| --- " * 6 + "|"]
+lines = [
+    "| within one site | all agree | consensus right | right where all agree | wrong | wrong ones that disagree |",
+    "| --- " * 6 + "|",
+]
 for measure in ("within_1", "exact") if table else ():
     lines += ["| **to the site** | | | | | |"] if measure == "exact" else []
     for name, row in table["rows"].items():
         if "agreement" in row:
             found = row["agreement"][measure]
-            cells = [accuracy.cell(found, key, ".1%") for key in ("unanimous", "right", "right_unanimous", "wrong_flagged")]
+            cells = [
+                accuracy.cell(found, key, ".1%")
+                for key in ("unanimous", "right", "right_unanimous", "wrong_flagged")
+            ]
             cells.insert(3, str(round(found["n"] * (1 - found["right"]))))
             lines.append(f"| {name} | {' | '.join(cells)} |")
 if table:
@@ -208,9 +273,18 @@ for name, (G, gamma) in given.items() if reference else ():
 
 # %% mystnb={"figure": {"caption": "Share of curves decoded exactly, and median Pearson correlation with the true image, against the number of network evaluations for one sample, by sampler; 95 % intervals (results/robustness.json). Points of equal numbers are drawn side by side; the axes do not begin at zero.", "name": "limits-steps"}, "image": {"alt": "Two panels against the number of network evaluations on a logarithmic axis. The share decoded exactly is flat within its intervals for all samplers; the correlation is highest for one to three evaluations and falls slightly with more."}}
 measures = {"share decoded exactly": "within_0", "Pearson r, median": "r_median"}
-few = {name: {sampler: ([row["network_evaluations"] for row in rows], robustness.shares(rows, key))
-              for sampler in ("ancestral", "ddim", "dpm2m") for rows in [robustness.series(table, "steps", sampler)[1]]}
-       for name, key in measures.items()} if table else {}
+few = (
+    {
+        name: {
+            sampler: ([row["network_evaluations"] for row in rows], robustness.shares(rows, key))
+            for sampler in ("ancestral", "ddim", "dpm2m")
+            for rows in [robustness.series(table, "steps", sampler)[1]]
+        }
+        for name, key in measures.items()
+    }
+    if table
+    else {}
+)
 limits_figures.steps(few) if table else None
 
 # %%
@@ -235,13 +309,29 @@ print("\n".join(line for line in told if line.startswith("steps")))
 
 # %% mystnb={"figure": {"caption": "(a) Distance of each image to the truth against that to the nearest training image, in units of the standard deviation of the LDOS; below the dashed diagonal the truth is nearer. (b) How near the nearest training image is: cumulative shares for the true test images, for images generated from test and training curves, and without a curve (results/memorisation.json).", "name": "limits-memory"}, "image": {"alt": "Scatter plot: nearly all points of test and training curves lie far below the diagonal; those above it are wrongly decoded, nearly all. The decoder that remembers lies on the vertical axis, images without a curve above the diagonal. Right: cumulative curves of distances, those of generated images close to that of true images, the one without a curve further right."}}
 if memory:
-    values = {name: {key: np.array(entry) for key, entry in row.items()} for name, row in memory["values"].items()}
+    values = {
+        name: {key: np.array(entry) for key, entry in row.items()}
+        for name, row in memory["values"].items()
+    }
     exact, learned = (values[name]["error"] == 0 for name in ("test", "train"))
-    clouds = {"training, exact": ("train", learned), "test, exact": ("test", exact), "test, not exact": ("test", ~exact),
-              "training, not exact": ("train", ~learned), "without a curve": ("no_curve", ...),
-              "a decoder that remembers": ("nearest", ...)}
-    clouds = {label: (values[name]["neighbour"][part], values[name]["truth"][part]) for label, (name, part) in clouds.items()}
-    near = {"true test images": "truth", "test curves": "test", "training curves": "train", "without a curve": "no_curve"}
+    clouds = {
+        "training, exact": ("train", learned),
+        "test, exact": ("test", exact),
+        "test, not exact": ("test", ~exact),
+        "training, not exact": ("train", ~learned),
+        "without a curve": ("no_curve", ...),
+        "a decoder that remembers": ("nearest", ...),
+    }
+    clouds = {
+        label: (values[name]["neighbour"][part], values[name]["truth"][part])
+        for label, (name, part) in clouds.items()
+    }
+    near = {
+        "true test images": "truth",
+        "test curves": "test",
+        "training curves": "train",
+        "without a curve": "no_curve",
+    }
     near = {label: values[name]["neighbour"] for label, name in near.items()}
 limits_figures.distances(clouds, near) if memory else None
 
@@ -251,26 +341,51 @@ Markdown(memorisation.as_markdown(memory) if memory else "")
 # %%
 if memory:
     test, train, free = (memory["rows"][name] for name in ("test", "train", "no_curve"))
-    print("nearer to the truth than to any training image, of answers that are exact: "
-          + accuracy.cell(test, "closer_exact", ".1%") + "; of the others: " + accuracy.cell(test, "closer_wrong", ".1%"))
+    print(
+        "nearer to the truth than to any training image, of answers that are exact: "
+        + accuracy.cell(test, "closer_exact", ".1%")
+        + "; of the others: "
+        + accuracy.cell(test, "closer_wrong", ".1%")
+    )
     wrong, told_by = memory["exceptions"], sum(entry["error"] > 0 for entry in memory["exceptions"])
-    print(f"nearer to a training image: {len(wrong)} of {test['n']} curves, {told_by} of them wrongly decoded, "
-          f"{sum(entry['error'] == 1 for entry in wrong)} by one site; the training image is of the configuration that was answered "
-          f"in {sum(entry['neighbour_to_answer'] == 0 for entry in wrong)}")
-    print("wrong answers that are training configurations: " + accuracy.cell(test, "wrong_trained", ".1%")
-          + f"; of all configurations {memory['training_share']:.1%} are")
-    print("without a curve, the nearest of all images, training or not, is a training image: "
-          + accuracy.cell(free, "nearest_trained", ".1%") + f"; {free['sites']['neighbour_to_answer'][0]} of {free['n']} images have "
-          f"the antidots of their neighbour, {free['sites']['neighbour_to_answer'][1]} are one site off")
-    print("distance to the truth, median: test " + accuracy.cell(test, "truth_distance", ".3f") + ", training "
-          + accuracy.cell(train, "truth_distance", ".3f"))
-    print("images of one configuration under two potentials differ by " + accuracy.cell(test, "potential_distance", ".3f")
-          + "; nearer to the truth than to the same wire under the other potentials: test " + accuracy.cell(test, "own_potential", ".1%")
-          + ", training " + accuracy.cell(train, "own_potential", ".1%") + f", by chance {1 / memory['potentials']:.1%}; the image "
-          "of the nearest training curve: " + accuracy.cell(memory["rows"]["nearest"], "own_potential", ".1%"))
-    print(f"copies (at most a third as far from the nearest image as from the next): test {accuracy.cell(test, 'copied', '.1%')}, "
-          f"without a curve {accuracy.cell(free, 'copied', '.1%')}; smallest ratio {test['copy_ratio_smallest']:.2f} and "
-          f"{free['copy_ratio_smallest']:.2f}")
+    print(
+        f"nearer to a training image: {len(wrong)} of {test['n']} curves, {told_by} of them wrongly decoded, "
+        f"{sum(entry['error'] == 1 for entry in wrong)} by one site; the training image is of the configuration that was answered "
+        f"in {sum(entry['neighbour_to_answer'] == 0 for entry in wrong)}"
+    )
+    print(
+        "wrong answers that are training configurations: "
+        + accuracy.cell(test, "wrong_trained", ".1%")
+        + f"; of all configurations {memory['training_share']:.1%} are"
+    )
+    print(
+        "without a curve, the nearest of all images, training or not, is a training image: "
+        + accuracy.cell(free, "nearest_trained", ".1%")
+        + f"; {free['sites']['neighbour_to_answer'][0]} of {free['n']} images have "
+        f"the antidots of their neighbour, {free['sites']['neighbour_to_answer'][1]} are one site off"
+    )
+    print(
+        "distance to the truth, median: test "
+        + accuracy.cell(test, "truth_distance", ".3f")
+        + ", training "
+        + accuracy.cell(train, "truth_distance", ".3f")
+    )
+    print(
+        "images of one configuration under two potentials differ by "
+        + accuracy.cell(test, "potential_distance", ".3f")
+        + "; nearer to the truth than to the same wire under the other potentials: test "
+        + accuracy.cell(test, "own_potential", ".1%")
+        + ", training "
+        + accuracy.cell(train, "own_potential", ".1%")
+        + f", by chance {1 / memory['potentials']:.1%}; the image "
+        "of the nearest training curve: "
+        + accuracy.cell(memory["rows"]["nearest"], "own_potential", ".1%")
+    )
+    print(
+        f"copies (at most a third as far from the nearest image as from the next): test {accuracy.cell(test, 'copied', '.1%')}, "
+        f"without a curve {accuracy.cell(free, 'copied', '.1%')}; smallest ratio {test['copy_ratio_smallest']:.2f} and "
+        f"{free['copy_ratio_smallest']:.2f}"
+    )
 
 # %% [markdown]
 # What a point of this figure looks like. Each triple shows the truth, the generated image (again from the same noise) and the
@@ -278,14 +393,31 @@ if memory:
 # distance from the truth; the same among training curves; and, without a curve, the image that comes nearest to being a copy.
 
 # %% mystnb={"figure": {"caption": "Truth, generated image and the training image nearest to it, for four cases of results/memorisation.json: an ordinary test curve, the worst test curve, the worst training curve, and the image without a curve that is most like a copy. True antidots outlined; dashed: those in the image. d: distance to the generated image in units of σ.", "name": "limits-examples"}, "image": {"alt": "Two rows of six LDOS images. In the ordinary case truth and generated image look alike and the training image has an antidot one site off. In the worst cases the generated image resembles the training image, with antidots beside the true ones. Without a curve it resembles a training image closely; the truth beside it is of an unrelated wire."}}
-CASES = {"median": "ordinary", "largest": "worst", "train": "worst in training", "no_curve": "no curve"}
+CASES = {
+    "median": "ordinary",
+    "largest": "worst",
+    "train": "worst in training",
+    "no_curve": "no curve",
+}
 if memory:
     cases = [memory["examples"][name] for name in CASES]
-    both = [(case[f"{part}antidots"], case[f"{part}potential"]) for part in ("", "neighbour_") for case in cases]
+    both = [
+        (case[f"{part}antidots"], case[f"{part}potential"])
+        for part in ("", "neighbour_")
+        for case in cases
+    ]
     exact_images = rivals.pictures(trained.device, *map(np.array, zip(*both)))
-    again = [decode.draw(bundle, [case["curve"]], accuracy.noise_seeds([(case["potential"], case["configuration"])], 1, memory["seed"]),
-                         memory["steps"], memory["sampler"], 0.0 if name == "no_curve" else 1.0)[0, 0]
-             for name, case in zip(CASES, cases)]
+    again = [
+        decode.draw(
+            bundle,
+            [case["curve"]],
+            accuracy.noise_seeds([(case["potential"], case["configuration"])], 1, memory["seed"]),
+            memory["steps"],
+            memory["sampler"],
+            0.0 if name == "no_curve" else 1.0,
+        )[0, 0]
+        for name, case in zip(CASES, cases)
+    ]
     answers = decode.recover(np.array(again), trained.device)
     grid, true, found, headings = [], [], [], []
     for k, ((name, title), case) in enumerate(zip(CASES.items(), cases)):
@@ -293,9 +425,18 @@ if memory:
         true += [case["antidots"], case["antidots"], ()]
         found += [(), answers[k], case["neighbour_antidots"]]
         truth = "a wire" if name == "no_curve" else "truth"
-        headings += [f"{title}:\n{truth}, d = {case['truth']:.2f}", "\ngenerated", f"nearest,\nd = {case['neighbour']:.2f}"]
-wire_figures.image_grid([grid[:6], grid[6:]], ["", ""], [headings[:6], headings[6:]], [true[:6], true[6:]],
-                   dashed=[found[:6], found[6:]]) if memory else None
+        headings += [
+            f"{title}:\n{truth}, d = {case['truth']:.2f}",
+            "\ngenerated",
+            f"nearest,\nd = {case['neighbour']:.2f}",
+        ]
+wire_figures.image_grid(
+    [grid[:6], grid[6:]],
+    ["", ""],
+    [headings[:6], headings[6:]],
+    [true[:6], true[6:]],
+    dashed=[found[:6], found[6:]],
+) if memory else None
 
 # %% [markdown]
 # ## What it means, and what could be wrong
@@ -355,6 +496,8 @@ wire_figures.image_grid([grid[:6], grid[6:]], ["", ""], [headings[:6], headings[
 G = robustness.noisy(curves, rows, 0.05, config.seed) - curves
 assert 0.04 < G.std() < 0.06 and abs(G.mean()) < 0.01
 assert (given["one field step off"][0][:, [0, 1]] == curves[:, [1, 0]]).all(), "G(-b) = G(b)"
-other = decode.draw(bundle, curves[::-1], seeds, config.sampling.steps, config.sampling.sampler, 0.0)[:, 0]
+other = decode.draw(
+    bundle, curves[::-1], seeds, config.sampling.steps, config.sampling.sampler, 0.0
+)[:, 0]
 assert (other == images["no curve"]).all(), "without guidance the curve is not read"
 print("gamma 0 ignores the curve")

@@ -7,7 +7,11 @@ import numpy as np
 import pytest
 import torch
 
-torch.set_num_threads(min(2, len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1))
+torch.set_num_threads(
+    min(
+        2, len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    )
+)
 
 
 @pytest.fixture(autouse=True)
@@ -20,10 +24,13 @@ def seeds():
 
 @pytest.fixture(autouse=True)
 def global_state():
-    """A test that changes torch's default dtype or thread count fails (and the next one starts clean again)."""
+    """A test that changes torch's default dtype or thread count fails (and the next one starts
+    clean again)."""
     dtype, threads = torch.get_default_dtype(), torch.get_num_threads()
     yield
     after = torch.get_default_dtype(), torch.get_num_threads()
     torch.set_default_dtype(dtype)
     torch.set_num_threads(threads)
-    assert after == (dtype, threads), f"the test left (dtype, threads) = {after}, it found {(dtype, threads)}"
+    assert after == (dtype, threads), (
+        f"the test left (dtype, threads) = {after}, it found {(dtype, threads)}"
+    )

@@ -1,4 +1,5 @@
-"""Short trainings that differ in one setting: what a row changes, what it costs, how it is resumed and compared."""
+"""Short trainings that differ in one setting: what a row changes, what it costs, how it is resumed
+and compared."""
 
 import dataclasses
 import json
@@ -10,16 +11,24 @@ import torch
 import yaml
 from test_train import tiny, toy_pairs
 
+from qfp.config import SettingsError, as_dict, load_preset
 from qfp.data import dataset, generate
 from qfp.model import checkpoint, diffusion
 from qfp.studies import accuracy
 from qfp.studies.short import ablations
 from qfp.studies.speed import race
-from qfp.config import SettingsError, as_dict, load_preset
 
-PLAN = {"passes": 4, "looks": 2, "noise": 0.05, "rows": {
-    "plain": {}, "sam": {"training": {"optimizer": "sam"}}, "noise": {"training": {"curve_noise": 0.1}},
-    "one": {"dataset": {"potentials": 1}}}}
+PLAN = {
+    "passes": 4,
+    "looks": 2,
+    "noise": 0.05,
+    "rows": {
+        "plain": {},
+        "sam": {"training": {"optimizer": "sam"}},
+        "noise": {"training": {"curve_noise": 0.1}},
+        "one": {"dataset": {"potentials": 1}},
+    },
+}
 
 
 @pytest.fixture
@@ -34,11 +43,15 @@ def plan(tmp_path):
 
 @pytest.fixture
 def pairs(monkeypatch):
-    """Toy pairs, found in any dataset file but in one that a row has made for itself: it holds the first potential alone."""
+    """Toy pairs, found in any dataset file but in one that a row has made for itself: it holds the
+    first potential alone."""
     pairs = dataclasses.replace(toy_pairs(100), sha256=dataset.settings_hash(tiny()))
-    one = dataclasses.replace(pairs, **{name: getattr(pairs, name)[:1] for name in ("potentials", "conductance", "ldos")})
+    one = dataclasses.replace(
+        pairs, **{name: getattr(pairs, name)[:1] for name in ("potentials", "conductance", "ldos")}
+    )
     monkeypatch.setattr(dataset, "load", lambda path: pairs if Path(path).name == "toy.h5" else one)
-    monkeypatch.setattr("qfp.training.train.preview", lambda *_: {})  # a picture that nobody looks at
+    # a picture that nobody looks at
+    monkeypatch.setattr("qfp.training.train.preview", lambda *_: {})
     return pairs
 
 
@@ -47,22 +60,32 @@ def test_every_row_of_the_table_changes_what_it_says_and_no_more():
     plan, rows = ablations.load_plan(config)
     whole = as_dict(config)
     for name, row in rows.items():
-        differs = {(section, key) for section, values in as_dict(row.config).items() if isinstance(values, dict)
-                   for key, value in values.items() if value != whole[section][key]}
+        differs = {
+            (section, key)
+            for section, values in as_dict(row.config).items()
+            if isinstance(values, dict)
+            for key, value in values.items()
+            if value != whole[section][key]
+        }
         named = {(section, key) for section, change in row.changes.items() for key in change}
         assert differs == named | {("training", "minutes"), ("training", "max_steps")}, name
-        passes = row.config.training.max_steps * (2 if row.config.training.optimizer == "sam" else 1)
+        passes = row.config.training.max_steps * (
+            2 if row.config.training.optimizer == "sam" else 1
+        )
         assert passes == plan["passes"]
         with torch.device("meta"):
             checkpoint.network_of(row.config)
     assert next(iter(rows.values())).changes == {}
 
 
-@pytest.mark.parametrize("change, message", [
-    ({"trainig": {"ema": 0}}, "off: trainig is no section; a row changes device, dataset"),
-    ({"training": {"emma": 0}}, "off, training: unknown key 'emma'"),
-    ({"training": {"optimizer": "lion"}}, "off, training: optimizer is 'adamw' or 'sam'"),
-])
+@pytest.mark.parametrize(
+    "change, message",
+    [
+        ({"trainig": {"ema": 0}}, "off: trainig is no section; a row changes device, dataset"),
+        ({"training": {"emma": 0}}, "off, training: unknown key 'emma'"),
+        ({"training": {"optimizer": "lion"}}, "off, training: optimizer is 'adamw' or 'sam'"),
+    ],
+)
 def test_a_row_that_is_no_change_is_refused_by_name(plan, change, message):
     with pytest.raises(SettingsError, match=f"plan.yaml, {message}"):
         ablations.load_plan(tiny(), plan(rows={"plain": {}, "off": change}))
@@ -72,21 +95,37 @@ def test_a_row_that_is_no_change_is_refused_by_name(plan, change, message):
 
 
 HITS = {  # within one site, by network and curve
-    "plain": "110000", "sam": "111000", "noise": "100000", "one": "011111",
-    "plain, last": "000000", "sam, last": "111001", "noise, last": "000000", "one, last": "110111"}
+    "plain": "110000",
+    "sam": "111000",
+    "noise": "100000",
+    "one": "011111",
+    "plain, last": "000000",
+    "sam, last": "111001",
+    "noise, last": "000000",
+    "one, last": "110111",
+}
 
 
 def scored(hits):
     """What `learn.decoded` says of six curves with these hits, none of them exact."""
-    found = {"within_0": [False] * 6, "within_1": [hit == "1" for hit in hits], "r_high": [False] * 6}
+    found = {
+        "within_0": [False] * 6,
+        "within_1": [hit == "1" for hit in hits],
+        "r_high": [False] * 6,
+    }
     row = {"n": 6, "r_median": 0.5, "r_median_interval": [0.4, 0.6], "hits": found}
-    return row | {key: value for name, values in found.items() for key, value in accuracy.share(name, values).items()}
+    return row | {
+        key: value
+        for name, values in found.items()
+        for key, value in accuracy.share(name, values).items()
+    }
 
 
 @pytest.fixture
 def faked(pairs, plan, monkeypatch, tmp_path):
-    """Runs the plan without training; a network is its row's name, and what it hits stands in HITS. Returns the function and
-    what it saw: {'trained': [(row, data)], 'made': [(row, potentials)], 'asked': {(network, what): (rows, curves)}}."""
+    """Runs the plan without training; a network is its row's name, and what it hits stands in HITS.
+    Returns the function and what it saw: {'trained': [(row, data)], 'made': [(row, potentials)],
+    'asked': {(network, what): (rows, curves)}}."""
     table, seen = ablations.load_plan(tiny(), plan())[1], {"trained": [], "made": [], "asked": {}}
 
     def name_of(config):
@@ -96,11 +135,22 @@ def faked(pairs, plan, monkeypatch, tmp_path):
         name, steps = name_of(config), config.training.max_steps
         seen["trained"].append((name, Path(data).name))
         (folder / "run").mkdir(parents=True, exist_ok=True)
-        (folder / "look.json").write_text(json.dumps({"name": name, "parameters": 1, "step": steps, "images": 4 * steps}))
-        return [{"step": steps * k // number, **scored(HITS[name] if k == number else "000000")} for k in range(1, number + 1)]
+        (folder / "look.json").write_text(
+            json.dumps({"name": name, "parameters": 1, "step": steps, "images": 4 * steps})
+        )
+        return [
+            {"step": steps * k // number, **scored(HITS[name] if k == number else "000000")}
+            for k in range(1, number + 1)
+        ]
 
     def decoded(network, sampling, pairs, rows, seed, curves=None):
-        what = "noisy" if curves is not None else "last" if network.endswith("last") else "first_potential"
+        what = (
+            "noisy"
+            if curves is not None
+            else "last"
+            if network.endswith("last")
+            else "first_potential"
+        )
         seen["asked"][network, what] = rows, curves
         return scored(HITS[network])
 
@@ -114,32 +164,73 @@ def faked(pairs, plan, monkeypatch, tmp_path):
     monkeypatch.setattr(ablations.learn, "course", course)
     monkeypatch.setattr(ablations.learn, "decoded", decoded)
     monkeypatch.setattr(generate, "generate", generated)
-    monkeypatch.setattr(checkpoint, "load_model", lambda path: json.loads(path.with_suffix(".json").read_text())["name"])
+    monkeypatch.setattr(
+        checkpoint,
+        "load_model",
+        lambda path: json.loads(path.with_suffix(".json").read_text())["name"],
+    )
     monkeypatch.setattr(ablations, "last_weights", lambda run, network: f"{network}, last")
-    monkeypatch.setattr(ablations, "x0_error", lambda *_: {"given": np.full(6, 0.5), "null": np.ones(6)})
+    monkeypatch.setattr(
+        ablations, "x0_error", lambda *_: {"given": np.full(6, 0.5), "null": np.ones(6)}
+    )
     monkeypatch.setattr(race, "trainee", lambda name, config, *_: name_of(config))
-    monkeypatch.setattr(race, "take_turns", lambda steps, rounds, device: {  # a median of 2 s a step, with SAM of 5 s
-        name: np.array([90.0, 0.0, 5.0 if network == "sam" else 2.0]) for name, network in steps.items()})
-    return lambda **options: ablations.run_ablations(tiny(), **{
-        "data": "toy.h5", "out": tmp_path / "ablations.json", "plan": plan(), "report": str, **options}), seen
+    # a median of 2 s a step, with SAM of 5 s
+    monkeypatch.setattr(
+        race,
+        "take_turns",
+        lambda steps, rounds, device: {
+            name: np.array([90.0, 0.0, 5.0 if network == "sam" else 2.0])
+            for name, network in steps.items()
+        },
+    )
+    return lambda **options: ablations.run_ablations(
+        tiny(),
+        **{
+            "data": "toy.h5",
+            "out": tmp_path / "ablations.json",
+            "plan": plan(),
+            "report": str,
+            **options,
+        },
+    ), seen
 
 
 def test_finished_rows_are_kept_and_one_potential_gets_data_of_its_own(faked, tmp_path):
     run, seen = faked
     assert run(rows=["sam"]) is None and run(rows=["one", "sam"]) is None
-    assert sorted(path.name for path in tmp_path.glob("runs/*/*")) == 2 * ["look.json"] + 2 * ["row.json"], "and nothing else"
+    assert sorted(path.name for path in tmp_path.glob("runs/*/*")) == 2 * ["look.json"] + 2 * [
+        "row.json"
+    ], "and nothing else"
     assert list(run()["rows"]) == list(PLAN["rows"]) and seen["made"] == [("one", 1)]
-    assert seen["trained"] == [("sam", "toy.h5"), ("one", "data.h5"), ("plain", "toy.h5"), ("noise", "toy.h5")]
+    assert seen["trained"] == [
+        ("sam", "toy.h5"),
+        ("one", "data.h5"),
+        ("plain", "toy.h5"),
+        ("noise", "toy.h5"),
+    ]
 
 
-def test_a_difference_is_the_row_minus_the_first_and_the_last_weights_minus_the_averaged_ones(faked):
+def test_a_difference_is_the_row_minus_the_first_and_the_last_weights_minus_the_averaged_ones(
+    faked,
+):
     rows = faked[0]()["rows"]
     assert [name for name in rows if "difference" in rows[name]] == ["sam", "noise", "one"]
     found = {name: row["difference"] for name, row in rows.items() if name != "plain"}
     found |= {f"{name}, last": row["last_weights"]["difference"] for name, row in rows.items()}
-    more = {"sam": 1, "noise": -1, "one": 3, "plain, last": -2, "sam, last": 1, "noise, last": -1, "one, last": 0}  # of six hits
+    # of six hits
+    more = {
+        "sam": 1,
+        "noise": -1,
+        "one": 3,
+        "plain, last": -2,
+        "sam, last": 1,
+        "noise, last": -1,
+        "one, last": 0,
+    }
     for name, curves in more.items():
-        assert found[name]["within_1"] == pytest.approx(curves / 6) and found[name]["within_0"] == 0, name
+        assert (
+            found[name]["within_1"] == pytest.approx(curves / 6) and found[name]["within_0"] == 0
+        ), name
         low, high = found[name]["within_1_interval"]
         assert low < curves / 6 < high and (low + high) * curves >= 0, name
 
@@ -147,37 +238,66 @@ def test_a_difference_is_the_row_minus_the_first_and_the_last_weights_minus_the_
 def test_the_further_looks_are_at_noisy_curves_and_at_the_first_potential(faked, pairs):
     run, seen = faked
     rows, asked = run()["rows"], seen["asked"]
-    assert {name: [key for key in ("noisy", "first_potential") if key in row] for name, row in rows.items()} == {
-        "plain": ["noisy", "first_potential"], "sam": [], "noise": ["noisy"], "one": ["first_potential"]}
+    assert {
+        name: [key for key in ("noisy", "first_potential") if key in row]
+        for name, row in rows.items()
+    } == {
+        "plain": ["noisy", "first_potential"],
+        "sam": [],
+        "noise": ["noisy"],
+        "one": ["first_potential"],
+    }
     chosen, curves = asked["plain, last", "last"]
     assert set(chosen[:, 0]) == {0, 1} and curves is None
     for network in ("plain", "one"):
         same, curves = asked[network, "first_potential"]
         assert curves is None and (same == np.stack([np.zeros(6), chosen[:, 1]], axis=1)).all()
-    noise = [asked[network, "noisy"][1] - pairs.conductance[chosen[:, 0], chosen[:, 1]] for network in ("plain", "noise")]
-    assert (noise[0] == noise[1]).all() and all((asked[network, "noisy"][0] == chosen).all() for network in ("plain", "noise"))
-    np.testing.assert_allclose([noise[0].mean(), noise[0].std()], [0, PLAN["noise"]], atol=0.008)  # 384 numbers: 3 sigma and 4
+    noise = [
+        asked[network, "noisy"][1] - pairs.conductance[chosen[:, 0], chosen[:, 1]]
+        for network in ("plain", "noise")
+    ]
+    assert (noise[0] == noise[1]).all() and all(
+        (asked[network, "noisy"][0] == chosen).all() for network in ("plain", "noise")
+    )
+    # 384 numbers: 3 sigma and 4
+    np.testing.assert_allclose([noise[0].mean(), noise[0].std()], [0, PLAN["noise"]], atol=0.008)
     assert abs(np.corrcoef(noise[0]) - np.eye(6)).max() < 0.5, "each curve has its own"
 
 
 def test_a_pass_costs_what_the_clock_says_and_a_step_of_sam_is_two(faked):
     result = faked[0]()
-    assert {name: row["pass_s"] for name, row in result["rows"].items()} == {"plain": 2, "sam": 2.5, "noise": 2, "one": 2}
+    assert {name: row["pass_s"] for name, row in result["rows"].items()} == {
+        "plain": 2,
+        "sam": 2.5,
+        "noise": 2,
+        "one": 2,
+    }
     assert [look["minutes"] * 60 for look in result["rows"]["plain"]["looks"]] == [2 * 2, 4 * 2]
     minutes, scores = ablations.lines(result)["sam"]
     np.testing.assert_allclose(60 * minutes, [5, 10])
     low, high = accuracy.share("within_1", [True] * 3 + [False] * 3)["within_1_interval"]
     np.testing.assert_allclose(scores["both antidots within 1 site"][:, 1], [0.5, low, high])
     table = ablations.as_markdown(result).splitlines()
-    assert len(table) == 2 + len(PLAN["rows"]) and "| 50.0% (+16.7%, " in table[3] and "| 16.7% (-16.7%, " in table[4]
+    assert (
+        len(table) == 2 + len(PLAN["rows"])
+        and "| 50.0% (+16.7%, " in table[3]
+        and "| 16.7% (-16.7%, " in table[4]
+    )
 
 
 def test_what_cannot_be_compared_is_refused(faked, pairs, monkeypatch):
     run, seen = faked
-    with pytest.raises(SettingsError, match="--rows lion: no such row; there are plain, sam, noise, one"):
+    with pytest.raises(
+        SettingsError, match="--rows lion: no such row; there are plain, sam, noise, one"
+    ):
         run(rows=["lion"])
-    for unfit, message in ((dataclasses.replace(pairs, sha256="0" * 64), "toy.h5 is not the dataset of preset smoke"),
-                           (dataclasses.replace(toy_pairs(8), sha256=pairs.sha256), "too small for development configurations")):
+    for unfit, message in (
+        (dataclasses.replace(pairs, sha256="0" * 64), "toy.h5 is not the dataset of preset smoke"),
+        (
+            dataclasses.replace(toy_pairs(8), sha256=pairs.sha256),
+            "too small for development configurations",
+        ),
+    ):
         monkeypatch.setattr(dataset, "load", lambda path, unfit=unfit: unfit)
         with pytest.raises(SettingsError, match=message):
             run()
@@ -208,8 +328,13 @@ def test_rows_are_trained_and_a_stopped_one_goes_on(pairs, plan, tmp_path, monke
     monkeypatch.setattr(ablations, "ROUNDS", 1)
     monkeypatch.setattr(generate, "generate", lambda config, out, **_: out)
     lines, out = [], tmp_path / "ablations.json"
-    arguments = {"data": "toy.h5", "out": out, "curves": 3, "report": lines.append,
-                 "plan": plan(rows={name: PLAN["rows"][name] for name in ("plain", "sam", "one")})}
+    arguments = {
+        "data": "toy.h5",
+        "out": out,
+        "curves": 3,
+        "report": lines.append,
+        "plan": plan(rows={name: PLAN["rows"][name] for name in ("plain", "sam", "one")}),
+    }
     for _ in range(2):
         with pytest.raises(KeyboardInterrupt):
             ablations.run_ablations(tiny(), rows=["sam"], **arguments)
@@ -218,8 +343,14 @@ def test_rows_are_trained_and_a_stopped_one_goes_on(pairs, plan, tmp_path, monke
     kept = json.loads(next(tmp_path.glob("runs/*/row.json")).read_text())
     result = ablations.run_ablations(tiny(), **arguments)
     assert result == json.loads(out.read_text()) and not [*tmp_path.glob("runs/*")]
-    assert trained == [(2, "toy.h5", False, 1), *[(2, "toy.h5", True, 2)] * 2, (2, "toy.h5", False, 2), (2, "toy.h5", True, 4),
-                       (1, "data.h5", False, 2), (1, "data.h5", True, 4)]
+    assert trained == [
+        (2, "toy.h5", False, 1),
+        *[(2, "toy.h5", True, 2)] * 2,
+        (2, "toy.h5", False, 2),
+        (2, "toy.h5", True, 4),
+        (1, "data.h5", False, 2),
+        (1, "data.h5", True, 4),
+    ]
     assert looked == [3, 3, 5, 7], "once a row, and once more for the one that was stopped there"
     rows = result["rows"]
     assert {name: row["step"] for name, row in rows.items()} == {"plain": 4, "sam": 2, "one": 4}
@@ -227,7 +358,11 @@ def test_rows_are_trained_and_a_stopped_one_goes_on(pairs, plan, tmp_path, monke
     assert looks[:2] == looks[2:] and rows["sam"]["images"] == rows["plain"]["images"] / 2
     assert [look["step"] for look in rows["plain"]["looks"]] == [2, 4] and result["curves"] == 3
     for row in rows.values():
-        assert "hits" not in row and row["last_weights"]["n"] == row["looks"][-1]["n"] == 3 and row["pass_s"] > 0
+        assert (
+            "hits" not in row
+            and row["last_weights"]["n"] == row["looks"][-1]["n"] == 3
+            and row["pass_s"] > 0
+        )
         for kind in ("given", "null"):
             low, high = row["x0_error"][f"{kind}_interval"]
             assert 0 < low <= row["x0_error"][kind] <= high
@@ -235,8 +370,13 @@ def test_rows_are_trained_and_a_stopped_one_goes_on(pairs, plan, tmp_path, monke
 
 
 def test_errors_are_in_units_of_the_spread_over_the_sites(pairs):
-    """v = 0 predicts sqrt(alpha_bar) x_t: at σ/α of 5 to 40 nearly the mean, which is that of the padded image."""
-    config, train, rows = tiny(), np.array([(p, n) for p in (0, 1) for n in range(20)]), np.array([(0, n) for n in range(20, 28)])
+    """v = 0 predicts sqrt(alpha_bar) x_t: at σ/α of 5 to 40 nearly the mean, which is that of the
+    padded image."""
+    config, train, rows = (
+        tiny(),
+        np.array([(p, n) for p in (0, 1) for n in range(20)]),
+        np.array([(0, n) for n in range(20, 28)]),
+    )
     normal = dataset.normalisation(pairs, train)
     model = checkpoint.network_of(config).eval()  # its last layer starts at 0
     schedule = diffusion.Schedule(config.diffusion.steps, "cosine", "v")
@@ -244,10 +384,15 @@ def test_errors_are_in_units_of_the_spread_over_the_sites(pairs):
     known, images = pairs.ldos[:, :20].astype(float), pairs.ldos[0, 20:28].astype(float)
     assert known.std() < 0.9 * normal.image_std, "the padding adds to it"
     assert (errors["given"] == errors["null"]).all()
-    np.testing.assert_allclose(errors["given"], (((images - normal.image_mean) / known.std()) ** 2).mean((1, 2)), rtol=0.1)
+    np.testing.assert_allclose(
+        errors["given"], (((images - normal.image_mean) / known.std()) ** 2).mean((1, 2)), rtol=0.1
+    )
     mean = ablations.mean_image_error(pairs, train, rows, 0)
     each = (((images - known.mean((0, 1))) / known.std()) ** 2).mean((1, 2))
-    assert mean["error"] == pytest.approx(each.mean(), rel=1e-6) and each.min() < mean["error_interval"][0] < mean["error"]
+    assert (
+        mean["error"] == pytest.approx(each.mean(), rel=1e-6)
+        and each.min() < mean["error_interval"][0] < mean["error"]
+    )
 
 
 def test_the_last_weights_are_not_the_averaged_ones(pairs, tmp_path):

@@ -17,11 +17,17 @@ def attention(request):
 def test_full_attention_is_pytorchs():
     attention, x = FullAttention(24, 4, 6), torch.randn(2, N, 24)
     q, k, v = attention.project(x)
-    torch.testing.assert_close(attention(x), attention.merge(F.scaled_dot_product_attention(q, k, v)))
+    torch.testing.assert_close(
+        attention(x), attention.merge(F.scaled_dot_product_attention(q, k, v))
+    )
 
 
 def test_full_attention_is_the_multihead_attention_of_pytorch():
-    ours, theirs, x = FullAttention(24, 4, 6), torch.nn.MultiheadAttention(24, 4, batch_first=True), torch.randn(2, N, 24)
+    ours, theirs, x = (
+        FullAttention(24, 4, 6),
+        torch.nn.MultiheadAttention(24, 4, batch_first=True),
+        torch.randn(2, N, 24),
+    )
     with torch.no_grad():
         theirs.in_proj_weight.copy_(ours.qkv.weight)
         theirs.in_proj_bias.zero_()
@@ -35,7 +41,9 @@ def test_weights_are_those_that_the_forward_path_uses(attention):
     """Linear attention too: its O(N d²) path equals its dense form, x̃_i = sum_j A_ij v_j (Eq. 2)."""
     x = torch.randn(2, N, 24)
     v = attention.project(x)[2]
-    torch.testing.assert_close(attention(x), attention.merge(attention.weights(x) @ v), rtol=1e-4, atol=1e-5)
+    torch.testing.assert_close(
+        attention(x), attention.merge(attention.weights(x) @ v), rtol=1e-4, atol=1e-5
+    )
 
 
 def test_rows_sum_to_one_over_all_keys(attention):

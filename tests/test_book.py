@@ -29,7 +29,9 @@ def texts(path):
         return path.read_text()
     import jupytext
 
-    return "\n\n".join(cell.source for cell in jupytext.read(path).cells if cell.cell_type == "markdown")
+    return "\n\n".join(
+        cell.source for cell in jupytext.read(path).cells if cell.cell_type == "markdown"
+    )
 
 
 @pytest.mark.parametrize("path", PAGES + NOTEBOOKS, ids=lambda path: path.name)
@@ -44,7 +46,8 @@ def test_every_quoted_number_exists(path):
 
 @pytest.mark.parametrize("path", PAGES + NOTEBOOKS, ids=lambda path: path.name)
 def test_no_percentage_is_typed(path):
-    """Shares are results: they come through a role. (95 % is the level of confidence, and the paper's threshold.)"""
+    """Shares are results: they come through a role. (95 % is the level of confidence, and the
+    paper's threshold.)"""
     text = re.sub(r"(?<![\d.])95 ?%", "", PRINTED.sub("", ROLE.sub("", texts(path))))
     typed = re.findall(r"[\d.,]+ ?%.{0,20}", re.sub(r"(?ms)^(`{3,}|~{3,}).*?^\1", "", text))
     assert not typed, f"use {{result}}`...`: {typed}"
@@ -58,9 +61,12 @@ def test_pending_results_do_not_exist_yet():
 
 @pytest.mark.parametrize("path", RESULTS, ids=lambda path: path.name)
 def test_results_belong_to_the_shipped_weights(path):
-    """Weights, results and the numbers quoted from them agree: same hash. A benchmark's results have no weights."""
+    """Weights, results and the numbers quoted from them agree: same hash. A benchmark's results
+    have no weights."""
     values = json.loads(path.read_text())
-    networks = values.get("networks", {}) | ({values["weights"]: values} if "weights" in values else {})
+    networks = values.get("networks", {}) | (
+        {values["weights"]: values} if "weights" in values else {}
+    )
     assert networks or path.name.startswith("bench_")
     shipped = {path.stem for path in (ROOT / "models").glob("*.safetensors")}
     assert not networks or shipped & networks.keys()
@@ -68,7 +74,9 @@ def test_results_belong_to_the_shipped_weights(path):
         assert re.fullmatch("[0-9a-f]{64}", row["config_sha256"])
         if name in shipped or name == values.get("weights"):
             weights = (ROOT / "models" / f"{name}.safetensors").read_bytes()
-            assert row["weights_sha256"] == hashlib.sha256(weights).hexdigest(), f"{path.name} was measured with other {name}"
+            assert row["weights_sha256"] == hashlib.sha256(weights).hexdigest(), (
+                f"{path.name} was measured with other {name}"
+            )
 
 
 @pytest.mark.parametrize("name", ["learn", "ablations", "train", "sample"])
@@ -80,7 +88,8 @@ def test_benchmarks_belong_to_a_preset_as_it_is(name):
 
 
 def defined(name):
-    """Whether a dotted name qfp.module.thing[.attribute] is defined in the source; nothing is imported."""
+    """Whether a dotted name qfp.module.thing[.attribute] is defined in the source; nothing is
+    imported."""
     _, module, *rest = name.split(".")
     path = ROOT / "src" / "qfp" / f"{module}.py"
     if not path.is_file():
@@ -102,8 +111,16 @@ def defined(name):
 
 
 def test_defined_sees_what_is_there():
-    assert defined("qfp.book.pages.quote") and defined("qfp.config.Device.fields") and defined("qfp.config.PRESETS")
-    assert not defined("qfp.book.pages.nothing") and not defined("qfp.nothing.at") and not defined("qfp.config.Device.no")
+    assert (
+        defined("qfp.book.pages.quote")
+        and defined("qfp.config.Device.fields")
+        and defined("qfp.config.PRESETS")
+    )
+    assert (
+        not defined("qfp.book.pages.nothing")
+        and not defined("qfp.nothing.at")
+        and not defined("qfp.config.Device.no")
+    )
 
 
 @pytest.mark.parametrize("path", PAGES + NOTEBOOKS, ids=lambda path: path.name)
@@ -113,28 +130,49 @@ def test_named_functions_exist(path):
 
 
 def test_every_module_is_on_a_map():
-    """The maps lead to the code that does the physics and the learning; what draws and runs is the figures map's."""
-    named = {name.split(".")[1] for page in ("equation_map", "figures_map")
-             for name in NAME.findall((ROOT / "book" / f"{page}.md").read_text())}
-    concepts = {"geometry", "device", "green", "dataset", "diffusion", "attention", "unet", "train", "sam", "probes", "figures"}
+    """The maps lead to the code that does the physics and the learning; what draws and runs is the
+    figures map's."""
+    named = {
+        name.split(".")[1]
+        for page in ("equation_map", "figures_map")
+        for name in NAME.findall((ROOT / "book" / f"{page}.md").read_text())
+    }
+    concepts = {
+        "geometry",
+        "device",
+        "green",
+        "dataset",
+        "diffusion",
+        "attention",
+        "unet",
+        "train",
+        "sam",
+        "probes",
+        "figures",
+    }
     assert concepts <= named
 
 
 def test_figures_map_leads_to_what_exists():
-    """Files of the checkout exist (results and weights, unless they are still to be measured), and the notebook that is
-    said to redraw a figure calls the function that is said to draw it."""
+    """Files of the checkout exist (results and weights, unless they are still to be measured), and
+    the notebook that is said to redraw a figure calls the function that is said to draw it."""
     text = (ROOT / "book" / "figures_map.md").read_text()
     for reference in re.findall(r"`((?:notebooks|results|models|book)/[\w.]+)`", text):
         name = reference.rpartition(".")[0].removeprefix("results/")
         assert (ROOT / reference).is_file() or name in PENDING, reference
     for row in text.splitlines():
-        notebook, function = re.search(r"`notebooks/(\w+)\.py`", row), re.search(r"`qfp\.(figures\w*\.\w+)`", row)
+        notebook, function = (
+            re.search(r"`notebooks/(\w+)\.py`", row),
+            re.search(r"`qfp\.(figures\w*\.\w+)`", row),
+        )
         if notebook and function:
             assert f"{function[1]}(" in (ROOT / "notebooks" / f"{notebook[1]}.py").read_text(), row
 
 
 def test_bibliography_has_the_papers_references():
-    keys = re.findall(r"^@\w+\{(\w+),", (ROOT / "book" / "references.bib").read_text(), re.MULTILINE)
+    keys = re.findall(
+        r"^@\w+\{(\w+),", (ROOT / "book" / "references.bib").read_text(), re.MULTILINE
+    )
     text = (ROOT / "book" / "bibliography.md").read_text()
     cited = re.findall(r"\{cite:t\}`(\w+)`", text)
     assert re.findall(r"\[(\d+)\]", text) == [str(n) for n in range(1, 20)]
@@ -165,15 +203,20 @@ def test_pictures_of_the_pages_exist_and_have_alt_text():
         for alt, target in re.findall(r"!\[([^\]]*)\]\(([^)]+)\)", text):
             assert alt.strip() and (path.parent / target).is_file(), f"{path.name}: {target}"
         for block in re.findall(r"(?ms)^(`{3,})\{(?:figure|image)\} (\S+)\n(.*?)^\1", text):
-            assert (path.parent / block[1]).is_file() and ":alt:" in block[2], f"{path.name}: {block[1]}"
+            assert (path.parent / block[1]).is_file() and ":alt:" in block[2], (
+                f"{path.name}: {block[1]}"
+            )
 
 
 def test_quote(tmp_path, monkeypatch):
     (tmp_path / "presets").mkdir()
     (tmp_path / "presets" / "laptop.yaml").write_text("device: {radius: 5}\n")
     (tmp_path / "results").mkdir()
-    (tmp_path / "results" / "evaluate.json").write_text(json.dumps({"single": {"within_1": 0.9736, "ci": [0.96, 0.985]},
-                                                                    "n": 3851, "list": [{"a": 1}]}))
+    (tmp_path / "results" / "evaluate.json").write_text(
+        json.dumps(
+            {"single": {"within_1": 0.9736, "ci": [0.96, 0.985]}, "n": 3851, "list": [{"a": 1}]}
+        )
+    )
     monkeypatch.setenv("QFP_ROOT", str(tmp_path))
     assert pages.quote("evaluate:single.within_1:.1%") == "97.4%"
     assert pages.quote("evaluate:single.ci:.1%") == "96.0% to 98.5%"
@@ -181,9 +224,14 @@ def test_quote(tmp_path, monkeypatch):
     assert pages.quote("results/evaluate:n:,") == "3,851"
     assert pages.quote("evaluate:list.0.a") == "1"
     assert pages.quote("presets/laptop:device.radius") == "5"
-    for bad, message in [("evaluate", "FILE:KEY"), ("evaluate:double.x", "'double' is not in single, n, list"),
-                         ("evaluate:list.7.a", "'7' is not in a list"), ("other:n", "results/other.json does not exist"),
-                         ("src/evaluate:n", "numbers come from"), ("evaluate:n:.1f%", "Invalid format|%")]:
+    for bad, message in [
+        ("evaluate", "FILE:KEY"),
+        ("evaluate:double.x", "'double' is not in single, n, list"),
+        ("evaluate:list.7.a", "'7' is not in a list"),
+        ("other:n", "results/other.json does not exist"),
+        ("src/evaluate:n", "numbers come from"),
+        ("evaluate:n:.1f%", "Invalid format|%"),
+    ]:
         with pytest.raises(SettingsError, match=message):
             pages.quote(bad)
 
@@ -192,12 +240,21 @@ def test_printed(tmp_path, monkeypatch):
     (tmp_path / "presets").mkdir()
     (tmp_path / "presets" / "laptop.yaml").write_text("{}")
     (tmp_path / "notebooks").mkdir()
-    outputs = [{"name": "stderr", "text": ["3 heads warn\n"]}, {"name": "stdout", "text": ["nothing\n", "3 of 8 heads mark: x\n"]}]
-    (tmp_path / "notebooks" / "04_a.ipynb").write_text(json.dumps({"cells": [{"source": []}, {"outputs": outputs}]}))
+    outputs = [
+        {"name": "stderr", "text": ["3 heads warn\n"]},
+        {"name": "stdout", "text": ["nothing\n", "3 of 8 heads mark: x\n"]},
+    ]
+    (tmp_path / "notebooks" / "04_a.ipynb").write_text(
+        json.dumps({"cells": [{"source": []}, {"outputs": outputs}]})
+    )
     monkeypatch.setenv("QFP_ROOT", str(tmp_path))
     assert pages.printed("04_a:.* heads mark") == "3 of 8 heads mark"
     assert pages.printed("04_a:(\\d+) of") == "3"
-    for bad, message in [("04_a", "NOTEBOOK:PATTERN"), ("04_a:warn", "prints no line"), ("05_b:x", "does not exist")]:
+    for bad, message in [
+        ("04_a", "NOTEBOOK:PATTERN"),
+        ("04_a:warn", "prints no line"),
+        ("05_b:x", "does not exist"),
+    ]:
         with pytest.raises(SettingsError, match=message):
             pages.printed(bad)
 
@@ -206,7 +263,10 @@ def test_site_check_sees_what_needs_the_network(tmp_path, capsys):
     (tmp_path / "_static").mkdir()
     (tmp_path / "_static" / "x.html").write_text('<script src="https://example.org/x.js"></script>')
     page = tmp_path / "a.html"
-    page.write_text('<link rel="canonical" href="https://a.b/"><a href="https://arxiv.org">x</a><img src="a.png" alt="A">')
+    page.write_text(
+        '<link rel="canonical" href="https://a.b/"><a href="https://arxiv.org">x</a><img '
+        'src="a.png" alt="A">'
+    )
     assert pages.main([str(tmp_path)]) == 0
     page.write_text('<script src="https://example.org/x.js"></script><img src="a.png">')
     assert pages.main([str(tmp_path)]) == 1

@@ -6,12 +6,12 @@ import json
 import numpy as np
 import pytest
 
+from qfp.config import SettingsError, load_preset
 from qfp.data import dataset
 from qfp.decoding import decode, metrics
 from qfp.physics import geometry
 from qfp.studies import accuracy
 from qfp.studies.calibration import calibration, sbc
-from qfp.config import SettingsError, load_preset
 
 N, S = 800, 31
 CONFIG = load_preset("smoke", sampling={"steps": 2})
@@ -32,7 +32,8 @@ def toy(name, number=N):
 
 
 def ranked(name):
-    """Histograms of the ranks of all curves and of those that differ, and the test of what lies outside."""
+    """Histograms of the ranks of all curves and of those that differ, and the test of what lies
+    outside."""
     case = calibration.toy_case(name, N, 1)
     return case["histogram"], case["differing"], case["outside"]
 
@@ -43,7 +44,9 @@ def ranked(name):
 def test_ranks_count_what_is_below_and_break_ties_at_random():
     samples = np.array([[1, 2, 3], [5, 5, 5], [2, 2, 9]])[..., None]
     truth = np.array([[0], [5], [2]])
-    ranks = [sbc.ranks(samples, truth, np.full((3, 1), u))[:, 0].tolist() for u in (0.0, 0.6, 0.999)]
+    ranks = [
+        sbc.ranks(samples, truth, np.full((3, 1), u))[:, 0].tolist() for u in (0.0, 0.6, 0.999)
+    ]
     assert ranks == [[0, 0, 0], [0, 2, 1], [0, 3, 2]]
     assert sbc.differing(samples, truth)[:, 0].tolist() == [True, False, True]
     beyond, chance = sbc.outside(samples, truth)
@@ -64,15 +67,21 @@ def test_exact_samples_pass():
         result = sbc.uniformity(histogram)
         assert result["chi_square_p"] > 0.05 and result["ecdf_p"] > 0.05
         low, high = sbc.bands(histogram.sum(), S + 1)[1]
-        assert ((sbc.ecdf_difference(histogram) >= low) & (sbc.ecdf_difference(histogram) <= high)).all()
+        assert (
+            (sbc.ecdf_difference(histogram) >= low) & (sbc.ecdf_difference(histogram) <= high)
+        ).all()
     assert 0 < some.sum() < every.sum() == N
-    assert outside["p"] > 0.05 and outside["share_interval"][0] < outside["expected"] < outside["share_interval"][1]
+    assert (
+        outside["p"] > 0.05
+        and outside["share_interval"][0] < outside["expected"] < outside["share_interval"][1]
+    )
 
 
 @pytest.mark.parametrize("name", ["overconfident", "underconfident", "biased"])
 def test_each_fault_shows_in_the_ranks(name):
     every, some, outside = ranked(name)
-    low, middle, high = (histogram.sum() / N for histogram in np.array_split(every, [8, 24]))  # calibrated: 1/4, 1/2, 1/4
+    # calibrated: 1/4, 1/2, 1/4
+    low, middle, high = (histogram.sum() / N for histogram in np.array_split(every, [8, 24]))
     if name == "overconfident":
         assert low + high > 0.55 and min(low, high) > 0.25, "U"
         assert outside["share"] > 3 * outside["expected"]
@@ -85,7 +94,9 @@ def test_each_fault_shows_in_the_ranks(name):
         result = sbc.uniformity(histogram)
         assert result["chi_square_p"] < 0.01 and result["ecdf_p"] < 0.01
         low, high = sbc.bands(histogram.sum(), S + 1)[1]
-        assert ((sbc.ecdf_difference(histogram) < low) | (sbc.ecdf_difference(histogram) > high)).any()
+        assert (
+            (sbc.ecdf_difference(histogram) < low) | (sbc.ecdf_difference(histogram) > high)
+        ).any()
 
 
 def test_p_values_and_bands_keep_their_level():
@@ -95,10 +106,14 @@ def test_p_values_and_bands_keep_their_level():
     for name in ("chi_square_p", "ecdf_p"):
         p = np.array([result[name] for result in results])
         assert (p <= 0.05).mean() < 0.1 and 0.35 < np.median(p) < 0.65
-    outside = [(histogram < cells[0]).any() or (histogram > cells[1]).any() for histogram in histograms]
+    outside = [
+        (histogram < cells[0]).any() or (histogram > cells[1]).any() for histogram in histograms
+    ]
     assert np.mean(outside) < 0.1
     difference = np.array([sbc.ecdf_difference(histogram) for histogram in histograms])
-    assert ((difference < ecdf[0] - 1e-12) | (difference > ecdf[1] + 1e-12)).any(axis=1).mean() < 0.1
+    assert ((difference < ecdf[0] - 1e-12) | (difference > ecdf[1] + 1e-12)).any(
+        axis=1
+    ).mean() < 0.1
 
 
 def test_ranks_of_those_chosen_by_their_samples_alone_are_not_uniform():
@@ -108,7 +123,10 @@ def test_ranks_of_those_chosen_by_their_samples_alone_are_not_uniform():
     found = sbc.ranks(samples[..., None], truth[:, None], uniform)[:, 0]
     fair = sbc.differing(samples[..., None], truth[:, None])[:, 0]
     unfair = (samples != samples[:, :1]).any(axis=1)
-    p = [sbc.uniformity(np.bincount(found[some], minlength=5))["chi_square_p"] for some in (fair, unfair)]
+    p = [
+        sbc.uniformity(np.bincount(found[some], minlength=5))["chi_square_p"]
+        for some in (fair, unfair)
+    ]
     assert p[0] > 0.01 >= p[1]
 
 
@@ -127,8 +145,15 @@ def test_reliability_of_forecasts_that_are_right():
     forecast = np.append(random.random(900), np.ones(50))
     row = calibration.reliability(forecast, random.random(950) < forecast)
     assert row["overconfidence_interval"][0] < 0 < row["overconfidence_interval"][1]
-    assert row["ece"] < 0.06 and row["brier"] < 0.75 * row["brier_reference"] and row["certain_and_wrong"] == 0
-    assert row["brier_interval"][0] < 900 / 950 / 6 < row["brier_interval"][1] and 0.4 < row["log_score"] < 0.56
+    assert (
+        row["ece"] < 0.06
+        and row["brier"] < 0.75 * row["brier_reference"]
+        and row["certain_and_wrong"] == 0
+    )
+    assert (
+        row["brier_interval"][0] < 900 / 950 / 6 < row["brier_interval"][1]
+        and 0.4 < row["log_score"] < 0.56
+    )
     assert sum(part["n"] for part in row["bins"]) == 950 and row["bins"][-1]["n"] == 50
     for part in row["bins"]:
         assert part["right_interval"][0] <= part["forecast"] <= part["right_interval"][1]
@@ -149,17 +174,28 @@ def test_candidates_are_all_answers():
     np.testing.assert_allclose(share, [2 / 3, 1 / 3, 2 / 3, 1 / 3])
     assert right.tolist() == [False, True, False, False] and curve.tolist() == [0, 0, 1, 1]
     pairs = np.stack([np.stack([samples, samples], -1)] * 2, -1)  # (2, 3, 2, 2)
-    np.testing.assert_array_equal(calibration.candidates(pairs, pairs[:, 2])[1], [False, True, True, False])
+    np.testing.assert_array_equal(
+        calibration.candidates(pairs, pairs[:, 2])[1], [False, True, True, False]
+    )
 
 
-@pytest.mark.parametrize("name,word", [("calibrated", "neither over- nor underconfident"), ("overconfident", "overconfident"),
-                                       ("underconfident", "underconfident"), ("biased", "overconfident")])
+@pytest.mark.parametrize(
+    "name,word",
+    [
+        ("calibrated", "neither over- nor underconfident"),
+        ("overconfident", "overconfident"),
+        ("underconfident", "underconfident"),
+        ("biased", "overconfident"),
+    ],
+)
 def test_a_further_sample_tells_faults_from_few_samples(name, word):
     assert calibration.confidence(*calibration.toy_case(name, N, 1)["excess_interval"]) == word
     if name == "calibrated":
         samples, _ = toy(name, 4000)
         share, further = calibration.most_frequent(samples[:, :-1], samples[:, -1])
-        assert share.mean() - further.mean() > 0.015, "the largest of a few shares is too large, even of exact samples"
+        assert share.mean() - further.mean() > 0.015, (
+            "the largest of a few shares is too large, even of exact samples"
+        )
 
 
 def test_recalibration_mends_what_is_overconfident_and_leaves_the_rest():
@@ -169,7 +205,11 @@ def test_recalibration_mends_what_is_overconfident_and_leaves_the_rest():
         a, b = calibration.fit(share[:N], right[:N], S)
         row = calibration.recalibration(share[N:], right[N:], S, a, b)
         low, high = row["brier_gain_interval"]
-        assert low > 0.01 and row["ece_gain_interval"][0] > 0.05 if name == "overconfident" else -0.005 < low < high < 0.005
+        assert (
+            low > 0.01 and row["ece_gain_interval"][0] > 0.05
+            if name == "overconfident"
+            else -0.005 < low < high < 0.005
+        )
         assert row["after"]["log_score"] is not None and row["after"]["ece"] < 0.08
     assert calibration.shrunk(1.0, 31, 0.0, 1.0) == pytest.approx(31 / 32)
 
@@ -177,7 +217,9 @@ def test_recalibration_mends_what_is_overconfident_and_leaves_the_rest():
 def test_fit_finds_the_map():
     random = np.random.default_rng(1)
     share = random.integers(0, 32, 20000) / 31
-    a, b = calibration.fit(share, random.random(20000) < calibration.shrunk(share, 31, 2.0, 5.0), 31)
+    a, b = calibration.fit(
+        share, random.random(20000) < calibration.shrunk(share, 31, 2.0, 5.0), 31
+    )
     assert a == pytest.approx(2, rel=0.2) and b == pytest.approx(5, rel=0.2)
     a, b = calibration.fit(np.ones(50), np.ones(50, bool), 31)  # never wrong
     assert calibration.shrunk(1.0, 31, a, b) > 0.99
@@ -188,11 +230,21 @@ def test_fit_finds_the_map():
 
 @pytest.fixture
 def world(monkeypatch, tmp_path):
-    """A decoder whose images, one in four of another configuration, say which; weights that belong to it."""
+    """A decoder whose images, one in four of another configuration, say which; weights that belong
+    to it."""
     chosen = np.random.default_rng(0).choice(16170, 200, replace=False)
     orbits, antidots = (values[chosen] for values in geometry.configurations(DEVICE))
     curves = np.broadcast_to(np.arange(400.0).reshape(2, 200, 1), (2, 200, 64))
-    pairs = dataset.Pairs(antidots, orbits, np.empty((2, 0)), DEVICE.fields, curves, np.empty((2, 0)), DEVICE, "d" * 64)
+    pairs = dataset.Pairs(
+        antidots,
+        orbits,
+        np.empty((2, 0)),
+        DEVICE.fields,
+        curves,
+        np.empty((2, 0)),
+        DEVICE,
+        "d" * 64,
+    )
     drawn = []
 
     def draw(bundle, G, seeds, steps, sampler, gamma):
@@ -214,8 +266,13 @@ def world(monkeypatch, tmp_path):
 
 
 def run(world, config=CONFIG, **options):
-    return calibration.run_calibration(config, "known", "data.h5", world[0] / "results" / "calibration.json",
-                                       **{"curves": 30, "report": lambda line: None, **options})
+    return calibration.run_calibration(
+        config,
+        "known",
+        "data.h5",
+        world[0] / "results" / "calibration.json",
+        **{"curves": 30, "report": lambda line: None, **options},
+    )
 
 
 def test_the_result(world):
@@ -223,17 +280,34 @@ def test_the_result(world):
     result = run(world, report=lines.append)
     assert result == json.loads((world[0] / "results" / "calibration.json").read_text())
     assert list((world[0] / "runs").iterdir()) == [], "blocks are removed in the end"
-    assert (result["curves"], result["dev_curves"], result["samples"]) == (30, 12, 7) and result["config_sha256"]
+    assert (result["curves"], result["dev_curves"], result["samples"]) == (30, 12, 7) and result[
+        "config_sha256"
+    ]
     row = result["reliability"]["exact"]
-    assert row["n"] == 30 and 0.6 < row["forecast"] < 0.9 and row["right"] > 0.8, "three in four samples are right"
+    assert row["n"] == 30 and 0.6 < row["forecast"] < 0.9 and row["right"] > 0.8, (
+        "three in four samples are right"
+    )
     assert result["reliability"]["candidates"]["n"] > 30 and result["named"]["share"] == 1
-    assert set(result["sbc"]) == {*calibration.COORDINATES, "tests", "smallest_p", "smallest_p_bonferroni"}
+    assert set(result["sbc"]) == {
+        *calibration.COORDINATES,
+        "tests",
+        "smallest_p",
+        "smallest_p_bonferroni",
+    }
     for name in calibration.COORDINATES:
         parts = result["sbc"][name]
-        assert sum(parts["all"]["histogram"]) == 30 >= sum(parts["differing"]["histogram"]) == parts["differing"]["n"] > 10
+        assert (
+            sum(parts["all"]["histogram"])
+            == 30
+            >= sum(parts["differing"]["histogram"])
+            == parts["differing"]["n"]
+            > 10
+        )
         assert len(parts["all"]["histogram"]) == 8 and parts["outside"]["n"] == 30
     assert result["sbc"]["tests"] == 15
-    assert lines[-2] == "\n".join(calibration.verdicts(result)) and "of 7 samples agree" in lines[-2]
+    assert (
+        lines[-2] == "\n".join(calibration.verdicts(result)) and "of 7 samples agree" in lines[-2]
+    )
 
 
 def test_an_interrupted_run_resumes_and_keeps_no_images(world, monkeypatch):
@@ -254,7 +328,9 @@ def test_an_interrupted_run_resumes_and_keeps_no_images(world, monkeypatch):
 
 
 def test_what_has_no_meaning_is_refused(world):
-    stretched = dataclasses.replace(CONFIG, sampling=dataclasses.replace(CONFIG.sampling, gamma=1.5))
+    stretched = dataclasses.replace(
+        CONFIG, sampling=dataclasses.replace(CONFIG.sampling, gamma=1.5)
+    )
     with pytest.raises(SettingsError, match="sampling.gamma 1.5: must be 1"):
         run(world, stretched)
     with pytest.raises(SettingsError, match="--curves 0: must be 1 or more"):
@@ -266,9 +342,13 @@ def test_agreement_is_what_decode_says(world):
     rng = np.random.default_rng(0)
     antidots = geometry.configurations(DEVICE)[1][rng.integers(100, 110, (6, 5))]
     truth = antidots[:, 0]
-    images = (1.0 - geometry.removed_masks(antidots.reshape(-1, 2, 2), DEVICE)).reshape(6, 5, 60, 50)
+    images = (1.0 - geometry.removed_masks(antidots.reshape(-1, 2, 2), DEVICE)).reshape(
+        6, 5, 60, 50
+    )
     decoded = decode.conclude(images, DEVICE)
     np.testing.assert_array_equal(decode.positions(images, DEVICE), antidots)
     found = calibration.agreement(DEVICE, antidots, truth)
     np.testing.assert_array_equal(found["within_1"][0], decoded.probability)
-    np.testing.assert_array_equal(found["exact"][1], metrics.within(decoded.consensus, truth, DEVICE) == 0)
+    np.testing.assert_array_equal(
+        found["exact"][1], metrics.within(decoded.consensus, truth, DEVICE) == 0
+    )

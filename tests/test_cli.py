@@ -1,4 +1,5 @@
-"""The command line: every error of use is one line and exit code 2; results are those of the package."""
+"""The command line: every error of use is one line and exit code 2; results are those of the
+package."""
 
 import dataclasses
 import importlib
@@ -9,11 +10,11 @@ import sys
 import numpy as np
 import pytest
 
-from qfp.physics import green
 from qfp.cli import BENCH_OPTIONS, BENCHMARKS, EVALUATIONS, OTHERS, PROBES, main
 from qfp.config import PRESETS, SettingsError, as_dict, load_preset
-from qfp.physics.kwant_model import random_potential
+from qfp.physics import green
 from qfp.physics.geometry import removed_mask
+from qfp.physics.kwant_model import random_potential
 
 DEVICE = load_preset("laptop").device
 
@@ -28,12 +29,26 @@ def run(capsys, *arguments):
 
 def test_solve_prints_the_exact_curve(capsys, tmp_path):
     image = tmp_path / "ldos.npy"
-    code, out, err = run(capsys, "solve", "--antidots", "10,20", "33,41", "--potential-seed", "3", "--fields", "0:0.05:2",
-                         "--ldos", str(image), "--json")
+    code, out, err = run(
+        capsys,
+        "solve",
+        "--antidots",
+        "10,20",
+        "33,41",
+        "--potential-seed",
+        "3",
+        "--fields",
+        "0:0.05:2",
+        "--ldos",
+        str(image),
+        "--json",
+    )
     assert code == 0 and not err
     result = json.loads(out)
     assert set(result) == {"fields", "conductance", "open_modes", "method", "seconds"}
-    G, _, picture = green.solve(DEVICE, [[10, 20], [33, 41]], random_potential(3, DEVICE), [0, 0.05], image=True)
+    G, _, picture = green.solve(
+        DEVICE, [[10, 20], [33, 41]], random_potential(3, DEVICE), [0, 0.05], image=True
+    )
     assert np.allclose(result["conductance"], G, atol=1e-12) and result["open_modes"] == [11, 5]
     assert np.array_equal(np.load(image), picture)
     code, _, err = run(capsys, "solve", "--antidots", "10,20", "33,41", "--ldos", str(image))
@@ -43,7 +58,18 @@ def test_solve_prints_the_exact_curve(capsys, tmp_path):
 def test_solve_by_kwant_agrees(capsys):
     results = {}
     for method in ("fast", "kwant"):
-        code, out, _ = run(capsys, "solve", "--antidots", "10,20", "33,41", "--fields", "0.01:0.01:1", "--method", method, "--json")
+        code, out, _ = run(
+            capsys,
+            "solve",
+            "--antidots",
+            "10,20",
+            "33,41",
+            "--fields",
+            "0.01:0.01:1",
+            "--method",
+            method,
+            "--json",
+        )
         assert code == 0
         results[method] = json.loads(out)
     assert abs(results["fast"]["conductance"][0] - results["kwant"]["conductance"][0]) < 1e-9
@@ -52,24 +78,50 @@ def test_solve_by_kwant_agrees(capsys):
 
 def test_solve_notes_pairs_outside_the_rule(capsys):
     code, out, err = run(capsys, "solve", "--antidots", "10,20", "21,20", "--fields", "0:0:1")
-    assert code == 0 and "outside the dataset's rule" in err and out.startswith("field,conductance,open_modes\n0.000000000,")
+    assert (
+        code == 0
+        and "outside the dataset's rule" in err
+        and out.startswith("field,conductance,open_modes\n0.000000000,")
+    )
 
 
 def test_solve_takes_any_wire_and_any_holes(capsys, tmp_path):
-    """Unequal and overlapping antidots in another wire, and the same sites as a mask: both as Kwant has it."""
-    wire = ["--width", "17", "--length", "24", "--energy", "0.9", "--potential-seed", "1", "--fields", "0:0.4:3", "--json"]
+    """Unequal and overlapping antidots in another wire, and the same sites as a mask: both as Kwant
+    has it."""
+    wire = [
+        "--width",
+        "17",
+        "--length",
+        "24",
+        "--energy",
+        "0.9",
+        "--potential-seed",
+        "1",
+        "--fields",
+        "0:0.4:3",
+        "--json",
+    ]
     holes = ["--antidots", "5,8", "8,10", "12,17", "--radius", "3", "2.5", "0"]
     device = dataclasses.replace(DEVICE, width=17, length=24, energy=0.9)
     mask = removed_mask([[5, 8], [8, 10], [12, 17]], device, [3, 2.5, 0])
     np.save(tmp_path / "mask.npy", mask)
     results = []
-    for arguments in ((*holes, *wire), ("--mask", str(tmp_path / "mask.npy"), *wire), (*holes, *wire, "--method", "kwant")):
+    for arguments in (
+        (*holes, *wire),
+        ("--mask", str(tmp_path / "mask.npy"), *wire),
+        (*holes, *wire, "--method", "kwant"),
+    ):
         code, out, _ = run(capsys, "solve", *arguments)
         assert code == 0
         results.append(json.loads(out))
-    assert results[0]["conductance"] == results[1]["conductance"] and results[0]["open_modes"] == results[2]["open_modes"]
+    assert (
+        results[0]["conductance"] == results[1]["conductance"]
+        and results[0]["open_modes"] == results[2]["open_modes"]
+    )
     assert np.allclose(results[0]["conductance"], results[2]["conductance"], atol=1e-9)
-    code, _, err = run(capsys, "solve", "--antidots", "10,20", "30,40", "--radius", "3", "--fields", "0:0:1")
+    code, _, err = run(
+        capsys, "solve", "--antidots", "10,20", "30,40", "--radius", "3", "--fields", "0:0:1"
+    )
     assert code == 0 and "outside the dataset's rule" in err
     mask[0, 3] = True
     np.save(tmp_path / "mask.npy", mask)
@@ -77,30 +129,48 @@ def test_solve_takes_any_wire_and_any_holes(capsys, tmp_path):
     assert code == 2 and "rows 0 and 23 must stay whole" in err and err.count("\n") == 1
 
 
-@pytest.mark.parametrize("arguments, words", [
-    (["solve", "--antidots", "10,20", "30,40", "--radius", "1", "2", "3"], "one for each of the 2 antidots"),
-    (["solve", "--antidots", "10,20", "30,40", "--radius", "-1"], "0 or more"),
-    (["solve", "--antidots", "10,20", "--mask", "m.npy"], "not allowed with"),
-    (["solve", "--mask", "m.npy", "--radius", "3"], "removed sites one by one"),
-    (["solve", "--mask", "none.npy"], "not a readable"),
-    (["solve", "--antidots", "1,2", "--width", "1"], "at least 2 sites"),
-    (["solve", "--antidots", "10,20", "--energy", "inf"], "energy must be float"),
-    (["solve", "--antidots", "10,2", "30,20"], "end row"),
-    (["solve", "--antidots", "10;20"], "X,Y"),
-    (["solve", "--antidots", "10,20", "30,40", "--fields", "0:1"], "FIRST:LAST:NUMBER"),
-    (["solve", "--antidots", "10,20", "30,40", "--potential-seed", "1", "--potential", "x.npy"], "not allowed with"),
-    (["solve", "--antidots", "10,20", "30,40", "--potential", "none.npy"], "not a readable"),
-    (["solve"], "--antidots --mask is required"),
-    (["dataset", "--preset", "huge"], "unknown preset 'huge'"),
-    (["dataset", "--set", "device.colour=1"], "unknown key 'colour'"),
-    (["dataset", "--set", "device.width=wide"], "width must be int"),
-    (["dataset", "--set", "seed"], "KEY=VALUE"),
-    (["dataset", "--validate", "none.h5"], "no dataset at none.h5"),
-    (["train", "--data", "none.h5", "--out", "somewhere"], "no dataset at none.h5"),
-    (["decode", "none.csv"], "none.csv"),
-    (["frobnicate"], "invalid choice"),
-    ([], "COMMAND"),
-])
+@pytest.mark.parametrize(
+    "arguments, words",
+    [
+        (
+            ["solve", "--antidots", "10,20", "30,40", "--radius", "1", "2", "3"],
+            "one for each of the 2 antidots",
+        ),
+        (["solve", "--antidots", "10,20", "30,40", "--radius", "-1"], "0 or more"),
+        (["solve", "--antidots", "10,20", "--mask", "m.npy"], "not allowed with"),
+        (["solve", "--mask", "m.npy", "--radius", "3"], "removed sites one by one"),
+        (["solve", "--mask", "none.npy"], "not a readable"),
+        (["solve", "--antidots", "1,2", "--width", "1"], "at least 2 sites"),
+        (["solve", "--antidots", "10,20", "--energy", "inf"], "energy must be float"),
+        (["solve", "--antidots", "10,2", "30,20"], "end row"),
+        (["solve", "--antidots", "10;20"], "X,Y"),
+        (["solve", "--antidots", "10,20", "30,40", "--fields", "0:1"], "FIRST:LAST:NUMBER"),
+        (
+            [
+                "solve",
+                "--antidots",
+                "10,20",
+                "30,40",
+                "--potential-seed",
+                "1",
+                "--potential",
+                "x.npy",
+            ],
+            "not allowed with",
+        ),
+        (["solve", "--antidots", "10,20", "30,40", "--potential", "none.npy"], "not a readable"),
+        (["solve"], "--antidots --mask is required"),
+        (["dataset", "--preset", "huge"], "unknown preset 'huge'"),
+        (["dataset", "--set", "device.colour=1"], "unknown key 'colour'"),
+        (["dataset", "--set", "device.width=wide"], "width must be int"),
+        (["dataset", "--set", "seed"], "KEY=VALUE"),
+        (["dataset", "--validate", "none.h5"], "no dataset at none.h5"),
+        (["train", "--data", "none.h5", "--out", "somewhere"], "no dataset at none.h5"),
+        (["decode", "none.csv"], "none.csv"),
+        (["frobnicate"], "invalid choice"),
+        ([], "COMMAND"),
+    ],
+)
 def test_errors_are_one_line_and_exit_code_2(capsys, tmp_path, monkeypatch, arguments, words):
     monkeypatch.chdir(tmp_path)
     code, out, err = run(capsys, *arguments)
@@ -111,12 +181,16 @@ def test_errors_are_one_line_and_exit_code_2(capsys, tmp_path, monkeypatch, argu
 
 def test_potential_of_wrong_shape_is_refused(capsys, tmp_path):
     np.save(tmp_path / "v.npy", np.zeros((50, 60)))
-    code, _, err = run(capsys, "solve", "--antidots", "10,20", "30,40", "--potential", str(tmp_path / "v.npy"))
+    code, _, err = run(
+        capsys, "solve", "--antidots", "10,20", "30,40", "--potential", str(tmp_path / "v.npy")
+    )
     assert code == 2 and "(60, 50)" in err and "(50, 60)" in err
 
 
 def test_dry_run_prints_the_settings(capsys):
-    code, out, _ = run(capsys, "train", "--preset", "smoke", "--set", "training.max_steps=7", "--dry-run")
+    code, out, _ = run(
+        capsys, "train", "--preset", "smoke", "--set", "training.max_steps=7", "--dry-run"
+    )
     assert code == 0 and "max_steps: 7" in out
 
 
@@ -141,9 +215,14 @@ def test_the_package_imports_without_torch_or_kwant():
 def test_evaluate_calls_what_it_names(capsys, monkeypatch, what):
     module, function, name = EVALUATIONS[what]
     calls = []
-    monkeypatch.setattr(importlib.import_module(f"qfp.{module}"), function,
-                        lambda config, weights, **options: calls.append((config.preset, weights, options)))
-    code, _, err = run(capsys, "evaluate", what, "--preset", "smoke", "--curves", "7", "--weights", "one")
+    monkeypatch.setattr(
+        importlib.import_module(f"qfp.{module}"),
+        function,
+        lambda config, weights, **options: calls.append((config.preset, weights, options)),
+    )
+    code, _, err = run(
+        capsys, "evaluate", what, "--preset", "smoke", "--curves", "7", "--weights", "one"
+    )
     assert code == 0, err
     options = {"data": "data/laptop.h5", "out": f"results/{name}.json", "curves": 7}
     assert calls == [("smoke", ["one"] if what == "networks" else "one", options)]
@@ -157,13 +236,24 @@ def test_evaluate_calls_what_it_names(capsys, monkeypatch, what):
 def test_bench_calls_what_it_names(capsys, monkeypatch, what):
     module, function, name = BENCHMARKS[what]
     calls = []
-    monkeypatch.setattr(importlib.import_module(f"qfp.{module}"), function,
-                        lambda config, **options: calls.append((config.preset, options)))
+    monkeypatch.setattr(
+        importlib.import_module(f"qfp.{module}"),
+        function,
+        lambda config, **options: calls.append((config.preset, options)),
+    )
     code, _, err = run(capsys, "bench", what, "--preset", "smoke")
     assert code == 0 and calls == [("smoke", {"out": f"results/{name}.json"})], err
     calls.clear()
     for option, value in (("curves", 7), ("data", "toy.h5"), ("rows", ["sam"])):
-        code, _, err = run(capsys, "bench", what, f"--{option}", *map(str, value if option == "rows" else [value]), "--out", "here.json")
+        code, _, err = run(
+            capsys,
+            "bench",
+            what,
+            f"--{option}",
+            *map(str, value if option == "rows" else [value]),
+            "--out",
+            "here.json",
+        )
         own = what in BENCH_OPTIONS[option]
         assert (code == 0) == own and ("belongs to" in err) == (not own)
         assert calls == ([("laptop", {option: value, "out": "here.json"})] if own else [])
@@ -173,15 +263,45 @@ def test_bench_calls_what_it_names(capsys, monkeypatch, what):
 def test_probe_calls_what_it_names(capsys, monkeypatch):
     calls = []
     for what, (module, function) in PROBES.items():
-        monkeypatch.setattr(importlib.import_module(f"qfp.{module}"), function,
-                            lambda config, weights, what=what, **options: calls.append((what, weights, options)))
+        monkeypatch.setattr(
+            importlib.import_module(f"qfp.{module}"),
+            function,
+            lambda config, weights, what=what, **options: calls.append((what, weights, options)),
+        )
     code, _, err = run(capsys, "probe")
-    files = {what: {"data": "data/laptop.h5", "out": f"results/probe_{what}.json"} for what in PROBES}
-    assert code == 0 and calls == [("attention", "laptop", {**files["attention"], "others": list(OTHERS)}),
-                                   ("score", "laptop", files["score"])], err
+    files = {
+        what: {"data": "data/laptop.h5", "out": f"results/probe_{what}.json"} for what in PROBES
+    }
+    assert code == 0 and calls == [
+        ("attention", "laptop", {**files["attention"], "others": list(OTHERS)}),
+        ("score", "laptop", files["score"]),
+    ], err
     calls.clear()
-    assert run(capsys, "probe", "attention", "--weights", "one", "two", "--curves", "7", "--out", "here.json")[0] == 0
-    assert calls == [("attention", "one", {"data": "data/laptop.h5", "out": "here.json", "others": ["two"], "curves": 7})]
-    for arguments, message in ((("score", "--weights", "one", "two"), "takes one"), (("--out", "here.json"), "one file")):
+    assert (
+        run(
+            capsys,
+            "probe",
+            "attention",
+            "--weights",
+            "one",
+            "two",
+            "--curves",
+            "7",
+            "--out",
+            "here.json",
+        )[0]
+        == 0
+    )
+    assert calls == [
+        (
+            "attention",
+            "one",
+            {"data": "data/laptop.h5", "out": "here.json", "others": ["two"], "curves": 7},
+        )
+    ]
+    for arguments, message in (
+        (("score", "--weights", "one", "two"), "takes one"),
+        (("--out", "here.json"), "one file"),
+    ):
         code, _, err = run(capsys, "probe", *arguments)
         assert code == 2 and message in err and len(calls) == 1

@@ -6,11 +6,13 @@ import h5py
 import numpy as np
 import pytest
 
+from qfp.config import SettingsError, load_preset
 from qfp.data import dataset, generate, workers
 from qfp.physics import sweep
-from qfp.config import SettingsError, load_preset
 
-CONFIG = load_preset("smoke", device={"field_points": 3}, dataset={"configurations": 12, "potentials": 2})
+CONFIG = load_preset(
+    "smoke", device={"field_points": 3}, dataset={"configurations": 12, "potentials": 2}
+)
 
 
 def sha256(path):
@@ -19,13 +21,18 @@ def sha256(path):
 
 @pytest.fixture(scope="module")
 def file(tmp_path_factory):
-    return generate.generate(CONFIG, tmp_path_factory.mktemp("data") / "small.h5", workers=1, report=lambda _: None)
+    return generate.generate(
+        CONFIG, tmp_path_factory.mktemp("data") / "small.h5", workers=1, report=lambda _: None
+    )
 
 
 def test_the_file_keeps_the_contract(file):
     assert dataset.validate(file) == []
     with h5py.File(file) as content:
-        assert content["conductance"].shape == (2, 12, 3) and content["conductance"].dtype == np.float32
+        assert (
+            content["conductance"].shape == (2, 12, 3)
+            and content["conductance"].dtype == np.float32
+        )
         assert content["ldos"].shape == (2, 12, 60, 50) and content["ldos"].dtype == np.float16
         assert content["antidots"].dtype == np.int16 and content["potentials"].dtype == np.float64
         assert content["fields"].attrs["units"] == "rad/plaquette"
@@ -60,14 +67,18 @@ def test_an_interrupted_run_resumes_to_the_same_bytes(file, tmp_path):
 def test_nothing_is_overwritten(file):
     before = sha256(file)
     generate.generate(CONFIG, file, report=lambda _: None)  # complete already
-    other = load_preset("smoke", device={"field_points": 4}, dataset={"configurations": 12, "potentials": 2})
+    other = load_preset(
+        "smoke", device={"field_points": 4}, dataset={"configurations": 12, "potentials": 2}
+    )
     with pytest.raises(SettingsError, match="other settings"):
         generate.generate(other, file, report=lambda _: None)
     assert sha256(file) == before
 
 
 def test_validate_names_damage(file, tmp_path):
-    flipped, truncated, changed = (tmp_path / name for name in ("flipped.h5", "truncated.h5", "changed.h5"))
+    flipped, truncated, changed = (
+        tmp_path / name for name in ("flipped.h5", "truncated.h5", "changed.h5")
+    )
     data = bytearray(file.read_bytes())
     with h5py.File(file) as content:
         chunk = content["ldos"].id.get_chunk_info(1)
@@ -119,9 +130,13 @@ def test_normalisation_uses_training_pairs_only_and_inverts(file):
     constants = dataset.normalisation(pairs, train)
     p, n = train.T
     curves, images = constants.curve(pairs.conductance[p, n]), constants.image(pairs.ldos[p, n])
-    assert curves.mean(0).abs().max() < 1e-5 and (curves.std(0, unbiased=False) - 1).abs().max() < 1e-4
+    assert (
+        curves.mean(0).abs().max() < 1e-5 and (curves.std(0, unbiased=False) - 1).abs().max() < 1e-4
+    )
     assert images.shape == (len(train), 1, 60, 60)
     assert abs(images.mean()) < 1e-4 and abs(images.std() - 1) < 1e-3
     assert np.allclose(constants.ldos(images), pairs.ldos[p, n], atol=1e-5)
     assert (images[..., :5] == images[..., -5:]).all()  # padding is LDOS 0
-    assert dataset.contract(pairs.device, constants) != dataset.contract(pairs.device, dataset.normalisation(pairs, train[:4]))
+    assert dataset.contract(pairs.device, constants) != dataset.contract(
+        pairs.device, dataset.normalisation(pairs, train[:4])
+    )

@@ -9,13 +9,13 @@ import pytest
 import torch
 
 from qfp import cli
-from qfp.data import dataset
-from qfp.decoding import answer, decode, novelty
-from qfp.physics import geometry, green, sweep
 from qfp.config import load_preset
+from qfp.data import dataset
 from qfp.data.measured import SIEMENS, Curve, per_tesla
+from qfp.decoding import answer, decode, novelty
 from qfp.model.diffusion import Schedule
 from qfp.model.unet import Condition
+from qfp.physics import geometry, green, sweep
 
 CONFIG = load_preset("smoke")
 DEVICE = CONFIG.device
@@ -71,7 +71,8 @@ def test_consensus_prefers_the_cluster():
 
 
 class Oracle(torch.nn.Module):
-    """A network that gives the exact v of the image which belongs to a curve; the curve's first number names it."""
+    """A network that gives the exact v of the image which belongs to a curve; the curve's first
+    number names it."""
 
     def __init__(self, images, schedule):
         super().__init__()
@@ -98,11 +99,17 @@ def test_decoding_with_a_perfect_network(bundle, images):
     curves = np.repeat(np.arange(5.0)[:, None], 64, axis=1)
     decoded = decode.decode(bundle, curves, samples=3, steps=4)
     assert bundle[0].encoded == 5, "each curve is encoded once"
-    np.testing.assert_allclose(decoded.ldos, np.broadcast_to(ldos[:5, None], decoded.ldos.shape), atol=2e-3)
-    np.testing.assert_array_equal(decoded.antidots, np.broadcast_to(antidots[:5, None], (5, 3, 2, 2)))
+    np.testing.assert_allclose(
+        decoded.ldos, np.broadcast_to(ldos[:5, None], decoded.ldos.shape), atol=2e-3
+    )
+    np.testing.assert_array_equal(
+        decoded.antidots, np.broadcast_to(antidots[:5, None], (5, 3, 2, 2))
+    )
     np.testing.assert_array_equal(decoded.consensus, antidots[:5])
     np.testing.assert_array_equal(decoded.probability, 1)
-    assert [(pair.tolist(), share) for pair, share in decoded.candidates[2]] == [(antidots[2].tolist(), 1.0)]
+    assert [(pair.tolist(), share) for pair, share in decoded.candidates[2]] == [
+        (antidots[2].tolist(), 1.0)
+    ]
     np.testing.assert_allclose(decoded.image, ldos[:5], atol=2e-3)
 
 
@@ -120,18 +127,29 @@ def test_a_sample_does_not_depend_on_its_company(bundle, images):
     together = decode.draw(bundle, curves, seeds, steps=3, batch=5)
     alone = decode.draw(bundle, curves[2:3], [seeds[2][1:2]], steps=3)
     np.testing.assert_allclose(together[2, 1], alone[0, 0], atol=1e-5)
-    assert np.abs(together[2, 0] - together[2, 1]).max() > 0.05 and decode.sample_seeds(0, 5)[:3] == seeds[0]
+    assert (
+        np.abs(together[2, 0] - together[2, 1]).max() > 0.05
+        and decode.sample_seeds(0, 5)[:3] == seeds[0]
+    )
 
 
 def test_each_sample_decodes_its_own_draw_of_the_noise(bundle, images, monkeypatch):
     """Draws are pure functions of (seed, sample), have the noise's size, and none changes nothing."""
     encoded = []
-    monkeypatch.setattr(bundle[0], "encode", lambda curve: encoded.append(curve) or Condition(curve[:, :1, None].long() * 0, ()))
+    monkeypatch.setattr(
+        bundle[0],
+        "encode",
+        lambda curve: encoded.append(curve) or Condition(curve[:, :1, None].long() * 0, ()),
+    )
     curves, noise = np.full((3, 64), 5.0), np.full((3, 64), 0.2) * [[1], [0], [1]]
     decoded = decode.decode(bundle, curves, samples=20, steps=1, noise=noise, seed=[4, 4, 5])
     seen = np.concatenate(encoded).reshape(3, 20, 64)
     assert decoded.ldos.shape == (3, 20, 60, 50) and decoded.consensus.shape == (3, 2, 2)
-    assert (seen[1] == 5).all() and seen[0].std() == pytest.approx(0.2, rel=0.1) and len(np.unique(seen[0])) > 1000
+    assert (
+        (seen[1] == 5).all()
+        and seen[0].std() == pytest.approx(0.2, rel=0.1)
+        and len(np.unique(seen[0])) > 1000
+    )
     encoded.clear()
     decode.decode(bundle, curves[2:], samples=7, steps=1, noise=noise[2:], seed=5)
     np.testing.assert_array_equal(np.concatenate(encoded), seen[2, :7])
@@ -142,13 +160,16 @@ def test_each_sample_decodes_its_own_draw_of_the_noise(bundle, images, monkeypat
 
 def write(path, field=DEVICE.fields, conductance=None, header="field,conductance"):
     columns = [np.asarray(c).tolist() for c in (field, *np.atleast_2d(conductance))]
-    path.write_text(header + "\n" + "".join(",".join(map(repr, row)) + "\n" for row in zip(*columns)))
+    path.write_text(
+        header + "\n" + "".join(",".join(map(repr, row)) + "\n" for row in zip(*columns))
+    )
     return path
 
 
 @pytest.fixture
 def command(bundle, monkeypatch):
-    """`qfp decode` with the perfect network in place of weights, and without a reference for novelty."""
+    """`qfp decode` with the perfect network in place of weights, and without a reference for
+    novelty."""
     monkeypatch.setattr(answer, "load_model", lambda name: bundle)
     monkeypatch.setattr(novelty, "load", lambda weights: None)
     return lambda *arguments: cli.main(["decode", *map(str, arguments)])
@@ -156,19 +177,32 @@ def command(bundle, monkeypatch):
 
 @pytest.fixture
 def judge(command, monkeypatch):
-    """The command with a reference that flags the curves whose number is above 2; what it was given is in the list."""
+    """The command with a reference that flags the curves whose number is above 2; what it was given
+    is in the list."""
     calls = []
 
     def judged(reference, curves, decoded, noise=None):
         calls.append((reference, curves, decoded, noise))
-        return SimpleNamespace(novelty=curves[:, 0] / 2, flagged=curves[:, 0] > 2, predicted=curves + 0.1)
+        return SimpleNamespace(
+            novelty=curves[:, 0] / 2, flagged=curves[:, 0] > 2, predicted=curves + 0.1
+        )
 
     monkeypatch.setattr(novelty, "load", lambda weights: "the reference")
     monkeypatch.setattr(novelty, "judge", judged)
     return calls
 
 
-KEYS = ["file", "antidots", "probability", "samples", "candidates", "novelty", "flagged", "notes", "seconds"]
+KEYS = [
+    "file",
+    "antidots",
+    "probability",
+    "samples",
+    "candidates",
+    "novelty",
+    "flagged",
+    "notes",
+    "seconds",
+]
 
 
 def test_decode_command(command, images, tmp_path, capsys):
@@ -181,19 +215,34 @@ def test_decode_command(command, images, tmp_path, capsys):
         assert found["probability"] == 1 and found["samples"] == 2
         assert found["candidates"] == [{"antidots": images[0][i].tolist(), "share": 1.0}]
         assert found["novelty"] is None and found["flagged"] is None
-        assert len(found["notes"]) == 1 and "qfp evaluate novelty --weights laptop" in found["notes"][0]
+        assert (
+            len(found["notes"]) == 1
+            and "qfp evaluate novelty --weights laptop" in found["notes"][0]
+        )
     assert command(files[0], "--samples", 1, "--steps", 2) == 0
     text = capsys.readouterr().out
-    assert "100% of 1 samples agree" in text and "canonical placement" in text and "not judged" in text
+    assert (
+        "100% of 1 samples agree" in text and "canonical placement" in text and "not judged" in text
+    )
 
 
 def test_what_is_flagged_is_answered_and_marked(command, judge, images, tmp_path, capsys):
-    files = [write(tmp_path / f"{i}.csv", conductance=[np.full(64, float(i)), np.full(64, 0.3)],
-                   header="field,conductance,noise") for i in (5, 1)]
+    files = [
+        write(
+            tmp_path / f"{i}.csv",
+            conductance=[np.full(64, float(i)), np.full(64, 0.3)],
+            header="field,conductance,noise",
+        )
+        for i in (5, 1)
+    ]
     assert command(*files, "--samples", 1, "--steps", 2, "--out", tmp_path / "out") == 0
     lines = capsys.readouterr().out.splitlines()
-    assert lines[0].endswith(f"(x, y) = {answer.places(images[0][5])}") and lines[3].endswith(answer.places(images[0][1]))
-    assert lines[2] == "  unlike the training curves: novelty 2.5, above 1; do not trust this answer"
+    assert lines[0].endswith(f"(x, y) = {answer.places(images[0][5])}") and lines[3].endswith(
+        answer.places(images[0][1])
+    )
+    assert (
+        lines[2] == "  unlike the training curves: novelty 2.5, above 1; do not trust this answer"
+    )
     assert lines[5] == "  like the training curves: novelty 0.50, not above 1"
     reference, curves, decoded, noise = judge[0]
     assert reference == "the reference" and curves[:, 7].tolist() == [5, 1] and (noise == 0.3).all()
@@ -203,18 +252,30 @@ def test_what_is_flagged_is_answered_and_marked(command, judge, images, tmp_path
     assert command(files[0], "--out", tmp_path / "out") == 2 and "exists" in capsys.readouterr().err
     assert command(*files, "--samples", 1, "--steps", 2, "--json") == 0
     found = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
-    assert [(f["novelty"], f["flagged"], f["notes"]) for f in found] == [(2.5, True, []), (0.5, False, [])]
+    assert [(f["novelty"], f["flagged"], f["notes"]) for f in found] == [
+        (2.5, True, []),
+        (0.5, False, []),
+    ]
 
 
 def test_units_change_nothing(command, judge, tmp_path, capsys):
-    """Tesla and siemens give the answer, the noise and the curve of rad/plaquette and e^2/h, and an axis in tesla."""
+    """Tesla and siemens give the answer, the noise and the curve of rad/plaquette and e^2/h, and an
+    axis in tesla."""
     curve = [np.full(64, 4.0), np.full(64, 0.1)]
     plain = write(tmp_path / "plain.csv", conductance=curve, header="field,conductance,noise")
-    si = write(tmp_path / "si.csv", DEVICE.fields / per_tesla(5), np.multiply(curve, SIEMENS), "field [T],conductance [S],noise [S]")
+    si = write(
+        tmp_path / "si.csv",
+        DEVICE.fields / per_tesla(5),
+        np.multiply(curve, SIEMENS),
+        "field [T],conductance [S],noise [S]",
+    )
     assert command(plain, "--samples", 1, "--steps", 2, "--json") == 0
     assert command(si, "--samples", 1, "--steps", 2, "--json", "--lattice-nm", 5, "--siemens") == 0
     found = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
-    assert all(found[0][key] == found[1][key] for key in set(KEYS) - {"file", "seconds", "novelty"}) and found[0]["notes"] == []
+    assert (
+        all(found[0][key] == found[1][key] for key in set(KEYS) - {"file", "seconds", "novelty"})
+        and found[0]["notes"] == []
+    )
     for a, b in zip(judge[0][1::2], judge[1][1::2]):
         np.testing.assert_allclose(a, b, rtol=1e-12)
 
@@ -225,32 +286,65 @@ def test_notes_are_told(command, tmp_path, capsys):
     assert command(file, "--samples", 1, "--steps", 2, "--json") == 0
     out, err = capsys.readouterr()
     notes = json.loads(out)["notes"]
-    assert [word in note for word, note in zip(("folded", "interpolated", "novelty"), notes, strict=True)] == [True] * 3
+    assert [
+        word in note
+        for word, note in zip(("folded", "interpolated", "novelty"), notes, strict=True)
+    ] == [True] * 3
     assert err.splitlines() == [f"note: {file}: {note}" for note in notes]
 
 
 def test_report_shows_what_was_found(images):
-    """Images of all samples, outlines and shares of the candidates, curve, error bars, exact curve, verdict, tesla."""
+    """Images of all samples, outlines and shares of the candidates, curve, error bars, exact curve,
+    verdict, tesla."""
     device = dataclasses.replace(DEVICE, field_points=3)
     samples = images[1][[7, 7, 7, 9]].astype(float)[None]
     curve = Curve(np.full(3, 5.0), np.full(3, 0.2), 0.0, ())
-    for judged, word in ((None, "not judged"), (SimpleNamespace(novelty=[3.12], flagged=[True], predicted=[np.full(3, 4.0)]),
-                                                "novelty 3.1, above 1")):
-        found = answer.Answers(device, ("a/b.csv",), (curve,), decode.conclude(samples, device), judged, ((),), per_tesla(5), 1.0)
+    for judged, word in (
+        (None, "not judged"),
+        (
+            SimpleNamespace(novelty=[3.12], flagged=[True], predicted=[np.full(3, 4.0)]),
+            "novelty 3.1, above 1",
+        ),
+    ):
+        found = answer.Answers(
+            device,
+            ("a/b.csv",),
+            (curve,),
+            decode.conclude(samples, device),
+            judged,
+            ((),),
+            per_tesla(5),
+            1.0,
+        )
         figure = answer.report(found, 0)
-        mean, spread, shares, plot = [ax for ax in figure.axes if ax.get_label() in ("mean", "spread", "shares", "curve")]
+        mean, spread, shares, plot = [
+            ax for ax in figure.axes if ax.get_label() in ("mean", "spread", "shares", "curve")
+        ]
         np.testing.assert_allclose(mean.images[0].get_array(), samples[0].mean(axis=0))
         np.testing.assert_allclose(spread.images[0].get_array(), samples[0].std(axis=0))
-        assert len(mean.patches) == len(spread.patches) == 4 and [bar.get_width() for bar in shares.patches] == [0.75, 0.25]
+        assert len(mean.patches) == len(spread.patches) == 4 and [
+            bar.get_width() for bar in shares.patches
+        ] == [0.75, 0.25]
         exact = green.solve(device, images[0][7])[0] if judged is None else np.full(3, 4.0)
         np.testing.assert_allclose(plot.lines[0].get_ydata(), exact, atol=1e-9)
         assert len(plot.containers[0].lines[2]) == 1 and word in plot.get_title("left")
-        assert "b.csv" in figure.get_suptitle() and "four copies" in figure.get_supxlabel().replace("\n", " ")
+        assert "b.csv" in figure.get_suptitle() and "four copies" in figure.get_supxlabel().replace(
+            "\n", " "
+        )
         assert [ax.get_xlabel() for ax in plot.child_axes] == ["magnetic field B [T]"]
 
 
-@pytest.mark.parametrize("arguments", [["--samples", "0"], ["--steps", "2000"], ["missing.csv"], ["--out", "FILE"],
-                                       ["--lattice-nm", "0"], ["--lattice-nm", "nan"]])
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["--samples", "0"],
+        ["--steps", "2000"],
+        ["missing.csv"],
+        ["--out", "FILE"],
+        ["--lattice-nm", "0"],
+        ["--lattice-nm", "nan"],
+    ],
+)
 def test_decode_refuses_before_it_starts(command, arguments, tmp_path, capsys):
     file = write(tmp_path / "1.csv", conductance=np.full(64, 1.0))
     arguments = [file if a == "FILE" else a for a in arguments]

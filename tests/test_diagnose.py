@@ -1,4 +1,5 @@
-"""Diagnosis of networks that know the answer, that do not look at the curve, and that never read it."""
+"""Diagnosis of networks that know the answer, that do not look at the curve, and that never read
+it."""
 
 import dataclasses
 import json
@@ -8,14 +9,14 @@ import pytest
 import torch
 from test_evaluate import CONFIG, DEVICE, Oracle, world  # noqa: F401  (a fixture)
 
+from qfp.config import SettingsError, as_dict
 from qfp.data import dataset
 from qfp.decoding import decode, metrics
+from qfp.model.diffusion import Schedule
+from qfp.model.unet import Condition, UNet
 from qfp.physics import geometry, sweep
 from qfp.studies import accuracy
 from qfp.studies.networks import diagnose, readout
-from qfp.config import SettingsError, as_dict
-from qfp.model.diffusion import Schedule
-from qfp.model.unet import Condition, UNet
 
 ANTIDOTS = geometry.configurations(DEVICE)[1]
 SETTINGS = {**readout.PROBE, "steps": 100, "batch": 128, "learning_rate": 3e-2, "reach": 1}
@@ -23,7 +24,8 @@ N = 1000  # configurations, each under two potentials
 
 
 class Path:
-    """Condition path whose tokens are curves and whose features are the maps that `maps` makes of them."""
+    """Condition path whose tokens are curves and whose features are the maps that `maps` makes of
+    them."""
 
     def __init__(self, maps):
         self.maps = maps
@@ -36,12 +38,15 @@ class Path:
 
 
 class Knowing(Oracle):
-    """The oracle with a condition path. blind: its images are of configuration 0; deaf: its features are noise."""
+    """The oracle with a condition path. blind: its images are of configuration 0; deaf: its
+    features are noise."""
 
     def __init__(self, pairs, constants, schedule, blind=False, deaf=False):
         super().__init__(pairs, constants, schedule)
         self.blind = blind
-        self.condition = Path((lambda curve: torch.rand(len(curve), 2, 60, 60)) if deaf else self.curve)
+        self.condition = Path(
+            (lambda curve: torch.rand(len(curve), 2, 60, 60)) if deaf else self.curve
+        )
 
     def encode(self, curve):
         return super().encode(0 * curve if self.blind else curve)
@@ -51,9 +56,9 @@ class Knowing(Oracle):
 
 
 @pytest.fixture
-def networks(world, monkeypatch):  # noqa: F811
-    """The world of test_evaluate with N configurations, images for ten of the test ones, and three networks by name:
-    bundles that a test may change."""
+def networks(world, monkeypatch):
+    """The world of test_evaluate with N configurations, images for ten of the test ones, and three
+    networks by name: bundles that a test may change."""
     small, _, root = world
     _, config, constants, schedule, _ = accuracy.load_model("known")
     chosen = np.random.default_rng(0).choice(len(ANTIDOTS), N, replace=False)
@@ -63,12 +68,31 @@ def networks(world, monkeypatch):  # noqa: F811
     curves = np.broadcast_to(np.arange(2.0 * N).reshape(2, N, 1), (2, N, 64))
     pairs = dataclasses.replace(small, antidots=ANTIDOTS[chosen], conductance=curves, ldos=ldos)
     monkeypatch.setattr(dataset, "load", lambda path: pairs)
-    plain = dataclasses.replace(config, training=dataclasses.replace(config.training, curve_target="none"))
+    plain = dataclasses.replace(
+        config, training=dataclasses.replace(config.training, curve_target="none")
+    )
     bundles = {}
-    kinds = (("known", config, {}), ("blind", plain, {"blind": True}), ("deaf", plain, {"deaf": True}))
+    kinds = (
+        ("known", config, {}),
+        ("blind", plain, {"blind": True}),
+        ("deaf", plain, {"deaf": True}),
+    )
     for name, own, faults in kinds:
-        meta = {"data": pairs.sha256, "config": as_dict(own), "parameters": 5, "step": 7, "images": 70, "minutes": 0.5}
-        bundles[name] = (Knowing(pairs, constants, schedule, **faults), own, constants, schedule, meta)
+        meta = {
+            "data": pairs.sha256,
+            "config": as_dict(own),
+            "parameters": 5,
+            "step": 7,
+            "images": 70,
+            "minutes": 0.5,
+        }
+        bundles[name] = (
+            Knowing(pairs, constants, schedule, **faults),
+            own,
+            constants,
+            schedule,
+            meta,
+        )
         (root / "models" / f"{name}.safetensors").write_bytes(name.encode())
     monkeypatch.setattr(diagnose, "load_model", bundles.__getitem__)
     monkeypatch.setattr(diagnose, "project_root", lambda: root)
@@ -77,8 +101,13 @@ def networks(world, monkeypatch):  # noqa: F811
 
 
 def run(networks, names=("known", "blind", "deaf"), **options):
-    return diagnose.run_diagnose(CONFIG, names, "data.h5", networks[2] / "results" / "networks.json",
-                                 **{"curves": 10, "report": lambda line: None, **options})
+    return diagnose.run_diagnose(
+        CONFIG,
+        names,
+        "data.h5",
+        networks[2] / "results" / "networks.json",
+        **{"curves": 10, "report": lambda line: None, **options},
+    )
 
 
 def test_what_each_network_loses_is_lost_where_it_fails(networks):
@@ -86,27 +115,50 @@ def test_what_each_network_loses_is_lost_where_it_fails(networks):
     result = run(networks, report=lines.append)
     assert result == json.loads((root / "results" / "networks.json").read_text())
     assert list((root / "runs").iterdir()) == [], "blocks are removed in the end"
-    assert (result["curves"], result["data_sha256"], result["reference"]) == (10, pairs.sha256, "known")
+    assert (result["curves"], result["data_sha256"], result["reference"]) == (
+        10,
+        pairs.sha256,
+        "known",
+    )
     known, blind, deaf = (result["networks"][name] for name in ("known", "blind", "deaf"))
     right = [known[row] for row in ("single", "one_step", "readout", "curve_head")]
     for row in (*right, deaf["single"], deaf["one_step"], blind["readout"]):
         assert row["n"] == 10 and row["within_0"] == 1
     for row in (blind["single"], blind["one_step"], deaf["readout"], known["readout_untrained"]):
         assert row["within_1"] <= 0.1
-    for row, stage, text in ((known, None, "in sampling; too little to tell where most of it."),
-                             (blind, "entry", "; most between features and image."),
-                             (deaf, "condition_path", "in the condition path, -100.0% ")):
-        assert row["verdict"]["within_0"] == row["verdict"]["within_1"] == stage and text in row["verdict"]["text"]
-    assert "no more than those of an untrained" in deaf["verdict"]["text"] and f"deaf: {deaf['verdict']['text']}" in lines[-2]
+    for row, stage, text in (
+        (known, None, "in sampling; too little to tell where most of it."),
+        (blind, "entry", "; most between features and image."),
+        (deaf, "condition_path", "in the condition path, -100.0% "),
+    ):
+        assert (
+            row["verdict"]["within_0"] == row["verdict"]["within_1"] == stage
+            and text in row["verdict"]["text"]
+        )
+    assert (
+        "no more than those of an untrained" in deaf["verdict"]["text"]
+        and f"deaf: {deaf['verdict']['text']}" in lines[-2]
+    )
     for row in (known, blind, deaf):
         lost = sum(row["lost"][stage]["within_1"] for stage in diagnose.STAGES)
         assert lost == pytest.approx(1 - row["single"]["within_1"])
-    assert "curve_head" not in blind and blind["differs"] == {"training.curve_target": "none"} and not known["differs"]
-    assert (blind["parameters"], blind["step"], blind["images"], blind["minutes"]) == (5, 7, 70, 0.5)
+    assert (
+        "curve_head" not in blind
+        and blind["differs"] == {"training.curve_target": "none"}
+        and not known["differs"]
+    )
+    assert (blind["parameters"], blind["step"], blind["images"], blind["minutes"]) == (
+        5,
+        7,
+        70,
+        0.5,
+    )
     assert "difference" not in known and deaf["difference"]["single"]["within_1"] == 0
     assert blind["difference"]["single"]["r_high"] <= -0.9
     assert blind["difference"]["single"]["r_high_interval"][1] < -0.3
-    assert deaf["difference"]["readout"].keys() == {f"within_{k}{end}" for k in (0, 1) for end in ("", "_interval")}
+    assert deaf["difference"]["readout"].keys() == {
+        f"within_{k}{end}" for k in (0, 1) for end in ("", "_interval")
+    }
 
 
 def test_the_table_and_the_curves_of_a_page_are_those_of_the_result(networks):
@@ -115,13 +167,17 @@ def test_the_table_and_the_curves_of_a_page_are_those_of_the_result(networks):
     result = run(networks)
     assert diagnose.read_networks() == result
     header, _, known, blind, deaf = diagnose.as_markdown(result).splitlines()
-    assert header.count("|") == known.count("|") == 8 and known.startswith("| known | 7 | 0.0 M | 100.0% | 100.0% |")
+    assert header.count("|") == known.count("|") == 8 and known.startswith(
+        "| known | 7 | 0.0 M | 100.0% | 100.0% |"
+    )
     assert "| 0.0% (-100.0%, -100.0% to " in blind and "| 100.0% (+0.0%, " in deaf
     for key in ("within_1", "r_high"):
         found = diagnose.lines(result, key)["deaf"]
         assert found["given"].shape == found["null"].shape == (3, len(found["noise"]))
         assert (found["given"][0] == result["networks"]["deaf"]["noise"]["given"][key]).all()
-        assert (found["given"][1] <= found["given"][0]).all() and (found["given"][0] <= found["given"][2]).all()
+        assert (found["given"][1] <= found["given"][0]).all() and (
+            found["given"][0] <= found["given"][2]
+        ).all()
     (root / "models" / "blind.json").write_text("{}")
     assert diagnose.read_networks() == result
     (root / "models" / "blind.safetensors").write_bytes(b"other weights")
@@ -131,13 +187,20 @@ def test_the_table_and_the_curves_of_a_page_are_those_of_the_result(networks):
 
 def test_an_oracle_is_right_at_all_noise_levels(networks):
     row = run(networks, ["known"])["networks"]["known"]["noise"]
-    assert len(row["t"]) == len(row["ratio"]) == len(diagnose.LEVELS) + 1 and row["t"][-1] == CONFIG.diffusion.steps - 1
+    assert (
+        len(row["t"]) == len(row["ratio"]) == len(diagnose.LEVELS) + 1
+        and row["t"][-1] == CONFIG.diffusion.steps - 1
+    )
     assert row["given"]["within_0"] == [1.0] * 10 and min(row["given"]["r_median"]) > 0.999
     assert max(row["null"]["within_1"]) <= 0.1, "without the curve it gives one image"
-    shown = diagnose.lines({"networks": {"known": {"noise": row, "readout": {"within_1": 1.0}}}}, "within_1")["known"]
+    shown = diagnose.lines(
+        {"networks": {"known": {"noise": row, "readout": {"within_1": 1.0}}}}, "within_1"
+    )["known"]
     assert shown["given"].shape == shown["null"].shape == (3, 10) and shown["readout"] == 1
     value, low, high = shown["null"]
-    assert ((low <= value) & (value <= high)).all() and shown["noise"] == pytest.approx(row["ratio"])
+    assert ((low <= value) & (value <= high)).all() and shown["noise"] == pytest.approx(
+        row["ratio"]
+    )
 
 
 def test_noise_levels_are_steps_of_the_schedule():
@@ -149,7 +212,7 @@ def test_noise_levels_are_steps_of_the_schedule():
     assert diagnose.times(Schedule(4, "cosine"))[-1] == 3, "few steps: some levels are one step"
 
 
-def test_at_the_last_step_there_is_noise_alone(world):  # noqa: F811
+def test_at_the_last_step_there_is_noise_alone(world):
     pairs, own = world[0], accuracy.load_model("known")
     model = UNet(CONFIG.network, 64).eval()
     torch.nn.init.normal_(model.leave[-1].weight, std=0.1)
@@ -180,7 +243,9 @@ def test_probe_finds_planted_positions_and_nothing_in_noise():
     def share(features):
         probe = readout.Probe(features[:2000], antidots[:2000], 5, 0, SETTINGS)
         found = probe.read(features[2000:])
-        again = readout.Probe(features[:2000], antidots[:2000], 5, 0, SETTINGS).read(features[2000:])
+        again = readout.Probe(features[:2000], antidots[:2000], 5, 0, SETTINGS).read(
+            features[2000:]
+        )
         np.testing.assert_array_equal(found, again)
         return (metrics.within(found, antidots[2000:], DEVICE) <= 1).mean()
 
@@ -196,8 +261,10 @@ def test_labels_and_curves_of_test_configurations_do_not_reach_the_probe(network
     antidots[n], curves[:, n] = 999, np.nan
     spoilt = dataclasses.replace(pairs, antidots=antidots, conductance=curves)
     path, constants = bundles["known"][0].condition, bundles["known"][2]
-    found = [readout.read_out(path, constants, part, parts["train"], pairs.conductance[p, n], 0)
-             for part in (pairs, spoilt)]
+    found = [
+        readout.read_out(path, constants, part, parts["train"], pairs.conductance[p, n], 0)
+        for part in (pairs, spoilt)
+    ]
     np.testing.assert_array_equal(*found)
 
 
@@ -209,20 +276,28 @@ def test_features_are_means_over_rows_and_columns_of_what_the_unet_sees():
         seen = model.encode(constants.curve(curves)).features
         found = readout.features(model.condition, constants, curves)
         assert found.shape == (3, 30, CONFIG.network.grid_width)
-        torch.testing.assert_close(found[:, :15].float(), seen.mean(2).transpose(1, 2), atol=0.02, rtol=0.02)
-        torch.testing.assert_close(found[:, 15:].float(), seen.mean(3).transpose(1, 2), atol=0.02, rtol=0.02)
+        torch.testing.assert_close(
+            found[:, :15].float(), seen.mean(2).transpose(1, 2), atol=0.02, rtol=0.02
+        )
+        torch.testing.assert_close(
+            found[:, 15:].float(), seen.mean(3).transpose(1, 2), atol=0.02, rtol=0.02
+        )
 
 
 def test_what_cannot_be_compared_is_refused(networks):
     bundles = networks[1]
-    for names, options, message in ((["known"], {"curves": 0}, "--curves 0"),
-                                    (["known", "known"], {}, "names must differ"),
-                                    (["known"], {"reference": "others"}, "compared with others")):
+    for names, options, message in (
+        (["known"], {"curves": 0}, "--curves 0"),
+        (["known", "known"], {}, "names must differ"),
+        (["known"], {"reference": "others"}, "compared with others"),
+    ):
         with pytest.raises(SettingsError, match=message):
             run(networks, names, **options)
     model, config, constants, schedule, meta = bundles["blind"]
     bundles["blind"] = (model, dataclasses.replace(config, seed=4), constants, schedule, meta)
-    with pytest.raises(SettingsError, match="blind was trained on split 'config' of seed 4, known on 'config'"):
+    with pytest.raises(
+        SettingsError, match="blind was trained on split 'config' of seed 4, known on 'config'"
+    ):
         run(networks)
     bundles["blind"] = (model, config, constants, schedule, {**meta, "data": "e" * 64})
     with pytest.raises(SettingsError, match="is not what the weights blind were trained on"):

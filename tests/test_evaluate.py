@@ -1,4 +1,5 @@
-"""The evaluation table with a network that knows the answer, and what happens to an interrupted run."""
+"""The evaluation table with a network that knows the answer, and what happens to an interrupted
+run."""
 
 import json
 
@@ -6,12 +7,12 @@ import numpy as np
 import pytest
 import torch
 
-from qfp.data import dataset
-from qfp.physics import geometry, sweep
-from qfp.studies import accuracy
 from qfp.config import SettingsError, digest, load_preset
+from qfp.data import dataset
 from qfp.model.diffusion import Schedule
 from qfp.model.unet import Condition
+from qfp.physics import geometry, sweep
+from qfp.studies import accuracy
 
 CONFIG = load_preset("smoke", sampling={"steps": 2, "samples": 2})
 DEVICE = CONFIG.device
@@ -42,12 +43,15 @@ class Oracle(torch.nn.Module):
 
 @pytest.fixture
 def world(monkeypatch, tmp_path):
-    """40 configurations under two potentials, whose curves are their own numbers; weights that know them all."""
+    """40 configurations under two potentials, whose curves are their own numbers; weights that know
+    them all."""
     chosen = np.random.default_rng(0).choice(16170, 40, replace=False)
     orbits, antidots = (values[chosen] for values in geometry.configurations(DEVICE))
     ldos = np.stack([sweep.images_of(DEVICE, antidots, p) for p in (0, 1)]).astype(np.float16)
     curves = np.broadcast_to(np.arange(80.0).reshape(2, 40, 1), (2, 40, 64))
-    pairs = dataset.Pairs(antidots, orbits, np.zeros((2, 60, 50)), DEVICE.fields, curves, ldos, DEVICE, "d" * 64)
+    pairs = dataset.Pairs(
+        antidots, orbits, np.zeros((2, 60, 50)), DEVICE.fields, curves, ldos, DEVICE, "d" * 64
+    )
     constants = dataset.Normalisation((0.0,) * 64, (1.0,) * 64, 0.1, 0.05, DEVICE.width)
     schedule = Schedule(1000, "cosine", "v")
     meta = {"data": pairs.sha256, "config": {"some": "settings"}}
@@ -61,8 +65,13 @@ def world(monkeypatch, tmp_path):
 
 
 def run(world, **options):
-    return accuracy.run_evaluate(CONFIG, "known", "data.h5", world[2] / "results" / "evaluate.json",
-                                 **{"curves": 500, "report": lambda line: None, **options})
+    return accuracy.run_evaluate(
+        CONFIG,
+        "known",
+        "data.h5",
+        world[2] / "results" / "evaluate.json",
+        **{"curves": 500, "report": lambda line: None, **options},
+    )
 
 
 def test_the_table(world, monkeypatch):
@@ -70,10 +79,20 @@ def test_the_table(world, monkeypatch):
     result = run(world, report=lines.append)
     assert result == json.loads((world[2] / "results" / "evaluate.json").read_text())
     assert list((world[2] / "runs").iterdir()) == [], "blocks are removed in the end"
-    assert result["curves"] == result["single"]["n"] == 10 and result["train_curves"] == result["train"]["n"] == 28
-    assert result["config_sha256"] == digest({"some": "settings"}) and result["data_sha256"] == world[0].sha256
+    assert (
+        result["curves"] == result["single"]["n"] == 10
+        and result["train_curves"] == result["train"]["n"] == 28
+    )
+    assert (
+        result["config_sha256"] == digest({"some": "settings"})
+        and result["data_sha256"] == world[0].sha256
+    )
     for name in ("single", "consensus", "one_step", "train"):
-        assert result[name]["within_0"] == 1 and result[name]["r_median"] > 0.999 and result[name]["r_outside_high"] == 1
+        assert (
+            result[name]["within_0"] == 1
+            and result[name]["r_median"] > 0.999
+            and result[name]["r_outside_high"] == 1
+        )
     assert result["single"]["within_0_interval"][0] == pytest.approx(0.7225, abs=1e-3)
     assert result["curve_head"]["within_0"] == 1 and "r_median" not in result["curve_head"]
     assert result["shuffled"]["within_0"] == result["nearest"]["within_0"] == 0
@@ -90,7 +109,9 @@ def test_weights_in_shards_have_one_hash(world):
     folder = world[2] / "models"
     hashes = []
     for second in ("b", "c"):
-        (folder / "big.json").write_text(json.dumps({"shards": {"big-1.safetensors": "a", "big-2.safetensors": second}}))
+        (folder / "big.json").write_text(
+            json.dumps({"shards": {"big-1.safetensors": "a", "big-2.safetensors": second}})
+        )
         hashes.append(accuracy.weights_hash("big"))
     assert hashes[0] != hashes[1] and {len(text) for text in hashes} == {64}
 
@@ -101,15 +122,21 @@ def test_the_worst_and_what_they_have_in_common(world, monkeypatch):
     assert len(worst) == 10 and all(entry["error"] == 0 for entry in worst)
     assert [entry["r"] for entry in worst] == sorted(entry["r"] for entry in worst)
     for entry in worst:
-        assert entry["antidots"] == pairs.antidots[entry["configuration"]].tolist() == entry["found"]
-        assert entry["curve"] == pairs.conductance[entry["potential"], entry["configuration"]].tolist()
-    assert sum(row["n"] for name, row in result["groups"].items() if name != "other") \
-        == sum(len(set(entry["groups"]) - {"other"}) for entry in worst)
+        assert (
+            entry["antidots"] == pairs.antidots[entry["configuration"]].tolist() == entry["found"]
+        )
+        assert (
+            entry["curve"] == pairs.conductance[entry["potential"], entry["configuration"]].tolist()
+        )
+    assert sum(row["n"] for name, row in result["groups"].items() if name != "other") == sum(
+        len(set(entry["groups"]) - {"other"}) for entry in worst
+    )
 
 
 def test_groups_of_hard_pairs():
     orbits = [[20, 20, 30], [20, 29, 30], [10, 30, 1], [15, 24, 8], [7, 20, 30], [15, 30, 30]]
-    around = [[14, 30, 30], [16, 30, 30], [15, 29, 30], [15, 31, 30]]  # 4 of 6 neighbours of the last one
+    # 4 of 6 neighbours of the last one
+    around = [[14, 30, 30], [16, 30, 30], [15, 29, 30], [15, 31, 30]]
     found = accuracy.groups(orbits, around, DEVICE)
     assert set(found) == set(accuracy.GROUPS)
     assert found["symmetric"].tolist() == [True, True, True, False, False, False]
@@ -117,7 +144,8 @@ def test_groups_of_hard_pairs():
     assert found["edge"].tolist() == [False, False, False, False, True, False]
     assert found["isolated"].tolist() == [True] * 5 + [False]
     assert found["other"].tolist() == [False] * 5 + [True]
-    copies = [[29, 29, 29], [30, 29, 30], [29, 28, 30]]  # of neighbours of the first: same orbits, other names
+    # of neighbours of the first: same orbits, other names
+    copies = [[29, 29, 29], [30, 29, 30], [29, 28, 30]]
     inside = geometry.orbit(geometry.placement(np.array(copies), DEVICE), DEVICE)
     assert not accuracy.groups(orbits[:1], inside, DEVICE)["isolated"][0]
 
@@ -128,7 +156,9 @@ def test_test_rows_are_of_unseen_configurations_one_potential_each(world):
         rows = accuracy.choose(parts, "test", 500, seed=0)
         assert len(np.unique(rows[:, 1])) == len(rows) and len(np.unique(rows[:, 0])) > 1
         assert {tuple(row) for row in rows} <= {tuple(row) for row in parts["test"]}
-    assert accuracy.choose(parts, "test", 5, seed=0).tolist() == rows[:5].tolist(), "fewer curves are the first ones"
+    assert accuracy.choose(parts, "test", 5, seed=0).tolist() == rows[:5].tolist(), (
+        "fewer curves are the first ones"
+    )
 
 
 def test_an_interrupted_run_resumes(world, monkeypatch):

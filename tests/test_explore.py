@@ -7,12 +7,12 @@ import pytest
 import torch
 
 from qfp.book import explore
-from qfp.decoding import decode
-from qfp.physics import geometry, green
 from qfp.config import SettingsError, load_preset
 from qfp.data.dataset import Normalisation
+from qfp.decoding import decode
 from qfp.model.diffusion import Schedule
 from qfp.model.unet import UNet
+from qfp.physics import geometry, green
 
 CONFIG = load_preset("smoke", device={"field_points": 4}, sampling={"steps": 2})
 DEVICE = CONFIG.device
@@ -29,7 +29,10 @@ def test_scene_is_the_exact_solution():
     explore.prepare(DEVICE)
     scene = explore.look(DEVICE, [[33, 41], [10, 20]])
     assert scene.antidots.tolist() == [[10, 20], [33, 41]], "lower one first"
-    wires = [green.wire(DEVICE, b, np.zeros((DEVICE.length, DEVICE.width))) for b in DEVICE.fields[[0, -1]]]
+    wires = [
+        green.wire(DEVICE, b, np.zeros((DEVICE.length, DEVICE.width)))
+        for b in DEVICE.fields[[0, -1]]
+    ]
     mask = geometry.removed_mask(scene.antidots, DEVICE)
     rings = torch.as_tensor(geometry.ring(mask))[None]
     exact = [float(green.conductance(wire, rings)[0]) for wire in wires]
@@ -41,7 +44,8 @@ def test_notes_and_errors():
     assert "canonical placement." in explore.look(DEVICE, [[15, 18], [32, 41]]).note
     assert "(10, 19) and (33, 40)" in explore.look(DEVICE, [[10, 20], [33, 41]]).note
     assert "dataset's rule" in explore.look(DEVICE, [[5, 18], [32, 41]]).note
-    assert "dataset's rule" in explore.look(DEVICE, [[15, 18], [20, 20]]).note  # two antidots in one
+    # two antidots in one
+    assert "dataset's rule" in explore.look(DEVICE, [[15, 18], [20, 20]]).note
     with pytest.raises(SettingsError, match="leaves the wire"):
         explore.look(DEVICE, [[3, 18], [20, 20]])
 
@@ -50,7 +54,9 @@ def test_answer_is_beside_the_canonical_truth(bundle):
     scene = explore.look(DEVICE, [[10, 20], [33, 41]])
     answer = explore.ask(bundle, scene, samples=2)
     assert answer.truth.antidots.tolist() == [[10, 19], [33, 40]]
-    np.testing.assert_allclose(answer.truth.conductance, scene.conductance, atol=1e-9, err_msg="copies share the curve")
+    np.testing.assert_allclose(
+        answer.truth.conductance, scene.conductance, atol=1e-9, err_msg="copies share the curve"
+    )
     again = decode.decode(bundle, scene.conductance[None], 2)
     np.testing.assert_array_equal(answer.decoded.ldos, again.ldos)
     assert f"off by {answer.error} site" in explore.verdict(answer)
@@ -72,7 +78,11 @@ def test_flipbook_needs_no_kernel(monkeypatch):
     book = explore.flipbook([b"a", b"b", b"c"], "title", "frame")
     label, slider, stack = book.children
     assert explore.HERE in label.value
-    assert (slider.min, slider.max) == (0, 2) and [image.value for image in stack.children] == [b"a", b"b", b"c"]
+    assert (slider.min, slider.max) == (0, 2) and [image.value for image in stack.children] == [
+        b"a",
+        b"b",
+        b"c",
+    ]
     assert links == [((slider, "value"), (stack, "selected_index"))]
 
 
@@ -90,13 +100,17 @@ def test_sliders_keep_the_antidots_inside(bundle):
     for value in ("min", "max"):
         for slider in explorer.sliders:
             slider.value = getattr(slider, value)
-        assert geometry.removed_mask(explorer.scene.antidots, DEVICE).sum() == 81  # one on top of the other
+        # one on top of the other
+        assert geometry.removed_mask(explorer.scene.antidots, DEVICE).sum() == 81
         assert "dataset's rule" in explorer.status.value
 
 
 def test_explorer_decodes(bundle):
     explorer = explore.Explorer(bundle, samples=2)
     explorer.button.click()
-    assert bytes(explorer.answer.value).startswith(b"\x89PNG") and "Consensus of 2 samples" in explorer.verdict.value
+    assert (
+        bytes(explorer.answer.value).startswith(b"\x89PNG")
+        and "Consensus of 2 samples" in explorer.verdict.value
+    )
     explorer.sliders[0].value = 20
     assert "earlier pair" in explorer.verdict.value

@@ -1,5 +1,5 @@
-"""The generation under faults, with real processes: killed workers and jobs, a full disk, damaged files. The bytes of the file
-are those of an undisturbed run every time."""
+"""The generation under faults, with real processes: killed workers and jobs, a full disk, damaged
+files. The bytes of the file are those of an undisturbed run every time."""
 
 import hashlib
 import json
@@ -17,10 +17,17 @@ import pytest
 import torch
 from threadpoolctl import threadpool_info
 
-from qfp.data import workers
 from qfp.cli import main
+from qfp.data import workers
 
-SETTINGS = ["--preset", "smoke", "--set", "dataset.configurations=12", "--set", "device.field_points=10"]
+SETTINGS = [
+    "--preset",
+    "smoke",
+    "--set",
+    "dataset.configurations=12",
+    "--set",
+    "device.field_points=10",
+]
 CHUNKS = 2 + 2 * 10
 # An undisturbed local run, in which dask is never imported.
 REFERENCE = """
@@ -38,18 +45,28 @@ def sha256(path):
 @pytest.fixture(scope="module")
 def reference(tmp_path_factory):
     path = tmp_path_factory.mktemp("reference") / "small.h5"
-    subprocess.run([sys.executable, "-c", REFERENCE, *SETTINGS, "--out", path], check=True, capture_output=True)
+    subprocess.run(
+        [sys.executable, "-c", REFERENCE, *SETTINGS, "--out", path], check=True, capture_output=True
+    )
     return path
 
 
 def start(*command, log, **options):
     """A process in a session of its own, so that it can be killed with all its children."""
     with open(log, "ab") as stream:
-        return subprocess.Popen([sys.executable, *command], stdout=stream, stderr=stream, start_new_session=True, **options)
+        return subprocess.Popen(
+            [sys.executable, *command],
+            stdout=stream,
+            stderr=stream,
+            start_new_session=True,
+            **options,
+        )
 
 
 def generate(out, *more):
-    return start("-m", "qfp.cli", "dataset", *SETTINGS, "--out", out, *more, log=out.with_suffix(".log"))
+    return start(
+        "-m", "qfp.cli", "dataset", *SETTINGS, "--out", out, *more, log=out.with_suffix(".log")
+    )
 
 
 def finished(out):
@@ -78,26 +95,45 @@ def wait_for_chunks(out, number, process):
 
 @pytest.fixture
 def cluster(tmp_path):
-    """A dask scheduler's address, and a function that starts workers; all of them end with the test."""
+    """A dask scheduler's address, and a function that starts workers; all of them end with the
+    test."""
     started = []
-    environment = {name: value for name, value in os.environ.items() if not name.endswith("_NUM_THREADS")}
+    environment = {
+        name: value for name, value in os.environ.items() if not name.endswith("_NUM_THREADS")
+    }
 
     def dask(*arguments):
-        arguments = ["-m", "dask", *arguments, "--no-dashboard", "--dashboard-address", "127.0.0.1:0"]
+        arguments = [
+            "-m",
+            "dask",
+            *arguments,
+            "--no-dashboard",
+            "--dashboard-address",
+            "127.0.0.1:0",
+        ]
         started.append(start(*arguments, log=tmp_path / "dask.log", env=environment))
         return started[-1]
 
     file = tmp_path / "scheduler.json"
-    scheduler = dask("scheduler", "--host", "127.0.0.1", "--port", "0", "--scheduler-file", str(file))
+    scheduler = dask(
+        "scheduler", "--host", "127.0.0.1", "--port", "0", "--scheduler-file", str(file)
+    )
     wait(file.exists, scheduler)
     address = json.loads(file.read_text())["address"]
-    yield address, lambda *more: dask("worker", address, "--no-nanny", "--local-directory", str(tmp_path), *more)
+    yield (
+        address,
+        lambda *more: dask(
+            "worker", address, "--no-nanny", "--local-directory", str(tmp_path), *more
+        ),
+    )
     for process in started:
         process.kill()
         process.wait()
 
 
-def test_a_killed_worker_of_a_cluster_changes_nothing(reference, cluster, tmp_path, monkeypatch, capsys):
+def test_a_killed_worker_of_a_cluster_changes_nothing(
+    reference, cluster, tmp_path, monkeypatch, capsys
+):
     address, worker = cluster
     out = tmp_path / "small.h5"
     monkeypatch.setattr(workers, "PATIENCE", 1)
@@ -126,7 +162,8 @@ def test_a_killed_job_resumes_and_leaves_no_process(reference, tmp_path):
         else:
             os.killpg(job.pid, signal.SIGKILL)
         job.wait()
-        wait(lambda family=family: all(map(ended, family)), seconds=20)  # no worker outlives the job
+        # no worker outlives the job
+        wait(lambda family=family: all(map(ended, family)), seconds=20)
         assert moment <= len(finished(out)) < CHUNKS
     job = generate(out, "--workers", "2")
     wait(out.with_name("small.h5.tmp").exists, job)  # while it assembles the file
@@ -145,17 +182,27 @@ def test_a_full_disk_is_one_line_and_keeps_what_is_finished(reference, tmp_path)
     def run(limit):
         """The job where no file may grow beyond a limit [bytes]."""
         process = subprocess.run(
-            [sys.executable, "-m", "qfp.cli", "dataset", *SETTINGS, "--out", out, "--workers", "1"], check=False, text=True,
-            capture_output=True, preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit)))
-        return process.returncode, [line for line in process.stderr.splitlines() if line and "%|" not in line]
+            [sys.executable, "-m", "qfp.cli", "dataset", *SETTINGS, "--out", out, "--workers", "1"],
+            check=False,
+            text=True,
+            capture_output=True,
+            preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit)),
+        )
+        return process.returncode, [
+            line for line in process.stderr.splitlines() if line and "%|" not in line
+        ]
 
     code, errors = run(whole - 100)  # the file itself does not fit
-    assert code == 2 and len(errors) == 1 and f"cannot write {out}: File too large" in errors[0], errors
+    assert code == 2 and len(errors) == 1 and f"cannot write {out}: File too large" in errors[0], (
+        errors
+    )
     assert len(finished(out)) == CHUNKS and not out.exists() and not list(tmp_path.glob("*.tmp"))
     for name in ("ldos_p1_n00000.npy", "conductance_p0_f003.npy"):
         next(tmp_path.glob(f"*.parts/*/{name}")).unlink()
     code, errors = run(image)  # a chunk does not fit: it has a header
-    assert code == 2 and len(errors) == 1 and "ldos_p1_n00000.npy: File too large" in errors[0], errors
+    assert code == 2 and len(errors) == 1 and "ldos_p1_n00000.npy: File too large" in errors[0], (
+        errors
+    )
     assert CHUNKS - 2 <= len(finished(out)) < CHUNKS and not list(tmp_path.glob("*.parts/*/*.tmp"))
     assert run(resource.RLIM_INFINITY)[0] == 0
     assert sha256(out) == sha256(reference)
@@ -178,12 +225,19 @@ def test_damage_is_named_and_repaired_to_the_same_bytes(reference, tmp_path, cap
     assert main(["dataset", "--validate", file]) == 1
     lines = capsys.readouterr().out.splitlines()
     assert len(lines) == 5 and lines[-1] == f"{file}: 4 problems"
-    for where in ("/antidots:", "/potentials:", "/conductance[1, 0:12] (potential 1, configurations 0 to 11): checksum wrong",
-                  "/ldos[0, 0:12] (potential 0, configurations 0 to 11): checksum wrong"):
+    for where in (
+        "/antidots:",
+        "/potentials:",
+        "/conductance[1, 0:12] (potential 1, configurations 0 to 11): checksum wrong",
+        "/ldos[0, 0:12] (potential 0, configurations 0 to 11): checksum wrong",
+    ):
         assert any(line.startswith(where) for line in lines), lines
     assert main(["dataset", "--validate", file, "--repair", "--workers", "1"]) == 0
     lines = capsys.readouterr().out.splitlines()
-    assert any(f"11 of {CHUNKS} chunks to compute" in line for line in lines) and lines[-1] == f"{file}: whole"
+    assert (
+        any(f"11 of {CHUNKS} chunks to compute" in line for line in lines)
+        and lines[-1] == f"{file}: whole"
+    )
     assert sha256(tmp_path / "flipped.h5") == sha256(reference)
     assert [path.name for path in tmp_path.iterdir()] == ["flipped.h5"]
 
@@ -196,7 +250,11 @@ def test_what_cannot_be_repaired_is_said_to_be_so(reference, tmp_path, capsys):
     wrong.write_bytes(whole)
     with h5py.File(wrong, "r+") as file:
         file["conductance"][...] += 0.01  # plausible, under checksums that hold
-    for file, words in ((cut, "not a readable HDF5 file"), (garbled, "settings"), (wrong, "differs from Kwant")):
+    for file, words in (
+        (cut, "not a readable HDF5 file"),
+        (garbled, "settings"),
+        (wrong, "differs from Kwant"),
+    ):
         before = sha256(file)
         for more in ([], ["--repair"]):
             assert main(["dataset", "--validate", str(file), *more]) == 1
@@ -205,12 +263,15 @@ def test_what_cannot_be_repaired_is_said_to_be_so(reference, tmp_path, capsys):
         assert sha256(file) == before
 
 
-@pytest.mark.parametrize("arguments, words", [
-    (["--repair"], "--repair mends the file of --validate"),
-    (["--scheduler", "tcp://127.0.0.1:1", "--workers", "2"], "one of them"),
-    (["--scheduler", "tcp://127.0.0.1:1"], "no dask scheduler answers there"),
-    (["--scheduler", "nonsense"], "missing port number"),
-])
+@pytest.mark.parametrize(
+    "arguments, words",
+    [
+        (["--repair"], "--repair mends the file of --validate"),
+        (["--scheduler", "tcp://127.0.0.1:1", "--workers", "2"], "one of them"),
+        (["--scheduler", "tcp://127.0.0.1:1"], "no dask scheduler answers there"),
+        (["--scheduler", "nonsense"], "missing port number"),
+    ],
+)
 def test_errors_of_use_are_one_line(capsys, tmp_path, monkeypatch, arguments, words):
     monkeypatch.setattr(workers, "PATIENCE", 1)
     assert main(["dataset", *SETTINGS, "--out", str(tmp_path / "small.h5"), *arguments]) == 2
@@ -220,7 +281,19 @@ def test_errors_of_use_are_one_line(capsys, tmp_path, monkeypatch, arguments, wo
 
 def test_missing_dask_is_one_line(capsys, tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "distributed", None)
-    assert main(["dataset", *SETTINGS, "--out", str(tmp_path / "small.h5"), "--scheduler", "tcp://127.0.0.1:1"]) == 2
+    assert (
+        main(
+            [
+                "dataset",
+                *SETTINGS,
+                "--out",
+                str(tmp_path / "small.h5"),
+                "--scheduler",
+                "tcp://127.0.0.1:1",
+            ]
+        )
+        == 2
+    )
     err = capsys.readouterr().err
     assert "needs dask" in err and err.count("\n") == 1
 

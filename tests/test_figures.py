@@ -11,12 +11,17 @@ import scipy.ndimage
 import torch
 from matplotlib.patches import Circle
 
-from qfp.figures import attention as attention_figures, calibration as calibration_figures, limits as limits_figures, network as network_figures, score as score_figures, wire as wire_figures
+from qfp.config import load_preset
+from qfp.figures import attention as attention_figures
+from qfp.figures import calibration as calibration_figures
+from qfp.figures import limits as limits_figures
+from qfp.figures import network as network_figures
+from qfp.figures import score as score_figures
+from qfp.figures import wire as wire_figures
+from qfp.model.unet import UNet
 from qfp.physics import geometry
 from qfp.studies.attention import probes
 from qfp.studies.score import forcefield
-from qfp.config import load_preset
-from qfp.model.unet import UNet
 
 DEVICE = load_preset("smoke").device
 RNG = np.random.default_rng(0)
@@ -75,17 +80,29 @@ def test_ring_picture_shows_every_site_once_and_bonds_between_remaining_ones():
     removed, ring, neighbours = window()
     (ax,) = wire_figures.rings({"a": (removed, ring, neighbours)}).axes
     *bonds, stays, beside, rim, inside = ax.collections
-    sites = [{(x, y) for x, y in kind.get_offsets().astype(int)} for kind in (stays, beside, rim, inside)]
+    sites = [
+        {(x, y) for x, y in kind.get_offsets().astype(int)} for kind in (stays, beside, rim, inside)
+    ]
     assert [len(kind) for kind in sites[1:]] == [neighbours.sum(), 2 * 28, 2 * 81 - 2 * 28]
     assert sum(map(len, sites)) == len(set.union(*sites)) == removed.size
-    ends = np.concatenate([part.get_segments() for part in bonds]).astype(int)  # (bond, end, (x, y))
-    assert np.all(abs(np.diff(ends, axis=1)).sum(axis=-1) == 1) and not removed[ends[..., 1], ends[..., 0]].any()
+    # (bond, end, (x, y))
+    ends = np.concatenate([part.get_segments() for part in bonds]).astype(int)
+    assert (
+        np.all(abs(np.diff(ends, axis=1)).sum(axis=-1) == 1)
+        and not removed[ends[..., 1], ends[..., 0]].any()
+    )
     across, along = ~removed[:, 1:] & ~removed[:, :-1], ~removed[1:] & ~removed[:-1]
     assert len(ends) == across.sum() + along.sum()
 
 
 def plane():
-    return forcefield.Plane(((20, 40), (30, 50)), RNG.normal(size=(50, 2)), RNG.normal(size=(50, 2)), np.zeros(2), np.ones(50))
+    return forcefield.Plane(
+        ((20, 40), (30, 50)),
+        RNG.normal(size=(50, 2)),
+        RNG.normal(size=(50, 2)),
+        np.zeros(2),
+        np.ones(50),
+    )
 
 
 def network_of(preset):
@@ -98,64 +115,151 @@ def network_of(preset):
 AUC = [(f"head {k}", *RNG.random((4, 5))) for k in range(4)]
 TOLD = [(row[0], np.sort(row[1:], axis=0).T) for row in RNG.random((4, 3, 5))]
 POINTING = {kind: tuple(RNG.random((3, 4))) for kind in ("full", "planes", "end")}
-PROFILE = {"at": np.arange(5), "unit": "sites", "reach": 3} | dict.fromkeys(("mean", "low", "high", "parabola"), np.arange(5.0))
+PROFILE = {"at": np.arange(5), "unit": "sites", "reach": 3} | dict.fromkeys(
+    ("mean", "low", "high", "parabola"), np.arange(5.0)
+)
 MEMORY = {key: RNG.random((3, 3)) + 0.1 for key in ("network", "empirical", "apart", "effective")}
 MAPS = RNG.normal(size=(6, 60, 60))
-AGAINST_NOISE = {"noise": np.geomspace(0.2, 2e4, 10), "given": np.sort(RNG.random((3, 10)), 0)[[1, 0, 2]],
-                 "null": np.sort(RNG.random((3, 10)), 0)[[1, 0, 2]], "readout": 0.9}
-BINS = [{"n": 3, "forecast": 0.5, "right": 0.4, "right_interval": [0.2, 0.6], "from": 0.4, "to": 0.6}, {"n": 0, "from": 0.6, "to": 1.0},
-        {"n": 2, "forecast": 1.0, "right": 1.0, "right_interval": [0.6, 1.0], "from": 1.0, "to": 1.0}]
+AGAINST_NOISE = {
+    "noise": np.geomspace(0.2, 2e4, 10),
+    "given": np.sort(RNG.random((3, 10)), 0)[[1, 0, 2]],
+    "null": np.sort(RNG.random((3, 10)), 0)[[1, 0, 2]],
+    "readout": 0.9,
+}
+BINS = [
+    {"n": 3, "forecast": 0.5, "right": 0.4, "right_interval": [0.2, 0.6], "from": 0.4, "to": 0.6},
+    {"n": 0, "from": 0.6, "to": 1.0},
+    {"n": 2, "forecast": 1.0, "right": 1.0, "right_interval": [0.6, 1.0], "from": 1.0, "to": 1.0},
+]
 RANKS = np.arange(8), np.array([np.zeros(8), 9 * np.ones(8)])
 ECDF = RNG.normal(size=7), np.array([-np.ones(7), np.ones(7)])
 SHARES = np.sort(RNG.random((3, 4)), axis=0)[[1, 0, 2]]
 THREE = dict.fromkeys(("exact", "near", "alike"), SHARES)
 CLOUD = tuple(RNG.random((2, 9)))
 FIGURES = {
-    "factors": lambda: limits_figures.factors({"noise": ("σ", np.array([0, 0.01, 0.1, 1]), THREE, None),
-                                                   "shift": ("steps", np.arange(-2, 2), THREE, dict.fromkeys(THREE, 0.9))}),
-    "steps": lambda: limits_figures.steps({"share exact": {name: ([5, 10, 20, 50], SHARES) for name in ("ddim", "dpm2m")}}),
-    "against change": lambda: limits_figures.against_change({"exact": {name: (np.geomspace(0.01, 0.2, 4), SHARES, names) for name, names in (("a", None), ("b", None), ("c", "0123"))}}),
-    "distances": lambda: limits_figures.distances({"test, exact": CLOUD, "a decoder that remembers": CLOUD}, {"truth": CLOUD[0]}),
-    "reliability": lambda: calibration_figures.reliability({"a": {"truth": BINS, "sample": BINS}, "b": {"truth": BINS}}),
-    "ranks": lambda: calibration_figures.ranks({name: (*RANKS, {"all": (5, *ECDF), "some": (0, *ECDF)}) for name in "ab"}),
-    "comparison": lambda: calibration_figures.comparison({name: (BINS, *RANKS, *ECDF) for name in "abcd"}),
+    "factors": lambda: limits_figures.factors(
+        {
+            "noise": ("σ", np.array([0, 0.01, 0.1, 1]), THREE, None),
+            "shift": ("steps", np.arange(-2, 2), THREE, dict.fromkeys(THREE, 0.9)),
+        }
+    ),
+    "steps": lambda: limits_figures.steps(
+        {"share exact": {name: ([5, 10, 20, 50], SHARES) for name in ("ddim", "dpm2m")}}
+    ),
+    "against change": lambda: limits_figures.against_change(
+        {
+            "exact": {
+                name: (np.geomspace(0.01, 0.2, 4), SHARES, names)
+                for name, names in (("a", None), ("b", None), ("c", "0123"))
+            }
+        }
+    ),
+    "distances": lambda: limits_figures.distances(
+        {"test, exact": CLOUD, "a decoder that remembers": CLOUD}, {"truth": CLOUD[0]}
+    ),
+    "reliability": lambda: calibration_figures.reliability(
+        {"a": {"truth": BINS, "sample": BINS}, "b": {"truth": BINS}}
+    ),
+    "ranks": lambda: calibration_figures.ranks(
+        {name: (*RANKS, {"all": (5, *ECDF), "some": (0, *ECDF)}) for name in "ab"}
+    ),
+    "comparison": lambda: calibration_figures.comparison(
+        dict.fromkeys("abcd", (BINS, *RANKS, *ECDF))
+    ),
     "network of laptop": lambda: network_figures.network(*network_of("laptop")),
     "network of paper": lambda: network_figures.network(*network_of("paper")),
     "forward process": lambda: network_figures.forward_process(MAPS, list("abcdef"), PAIR),
-    "training steps": lambda: network_figures.training_steps(RNG.random((4, 8)) + 0.1, RNG.random((4, 8)), RNG.random(4)),
-    "training log": lambda: network_figures.training_log(np.arange(30), {"<0.5": RNG.random(30), ">5": RNG.random(30)},
-                                                 np.arange(3), {"within one site": RNG.random(3)}),
-    "short training log": lambda: network_figures.training_log(np.arange(2), {"<0.5": RNG.random(2)}, np.arange(1),
-                                                       {"a": np.ones(1)}),
-    "attention steps": lambda: attention_figures.attention_steps(MAPS, MAPS, RNG.random((6, 4, 15, 15)), list("abcdef"), PAIR),
-    "attention auc": lambda: attention_figures.attention_auc(np.geomspace(100, 0.1, 5), {"down15": AUC, "up15": AUC}, 0.85),
-    "attention frame": lambda: attention_figures.attention_frame(MAPS[0], MAPS[1], RNG.random((4, 15, 15)), "step 1", np.ones(4), PAIR),
+    "training steps": lambda: network_figures.training_steps(
+        RNG.random((4, 8)) + 0.1, RNG.random((4, 8)), RNG.random(4)
+    ),
+    "training log": lambda: network_figures.training_log(
+        np.arange(30),
+        {"<0.5": RNG.random(30), ">5": RNG.random(30)},
+        np.arange(3),
+        {"within one site": RNG.random(3)},
+    ),
+    "short training log": lambda: network_figures.training_log(
+        np.arange(2), {"<0.5": RNG.random(2)}, np.arange(1), {"a": np.ones(1)}
+    ),
+    "attention steps": lambda: attention_figures.attention_steps(
+        MAPS, MAPS, RNG.random((6, 4, 15, 15)), list("abcdef"), PAIR
+    ),
+    "attention auc": lambda: attention_figures.attention_auc(
+        np.geomspace(100, 0.1, 5), {"down15": AUC, "up15": AUC}, 0.85
+    ),
+    "attention frame": lambda: attention_figures.attention_frame(
+        MAPS[0], MAPS[1], RNG.random((4, 15, 15)), "step 1", np.ones(4), PAIR
+    ),
     "through generation": lambda: attention_figures.through_generation(
-        np.geomspace(1e4, 0.01, 5), {"down15": TOLD, "up15": TOLD, "up30": TOLD}, {"$x_t$": TOLD[0], r"$\hat x_0$": TOLD[1]}),
-    "preferences": lambda: attention_figures.preferences({"a": dict.fromkeys("xyz", (0.1, (-0.1, 0.2))),
-                                                          "b": {"x": (-0.3, (-0.4, -0.2)), "y": (0.3, (0.2, 0.4))}}),
-    "wave correlation": lambda: attention_figures.wave_correlation(list("abc"), *RNG.random((3, 3)), np.sort(RNG.random((3, 2)))),
+        np.geomspace(1e4, 0.01, 5),
+        {"down15": TOLD, "up15": TOLD, "up30": TOLD},
+        {"$x_t$": TOLD[0], r"$\hat x_0$": TOLD[1]},
+    ),
+    "preferences": lambda: attention_figures.preferences(
+        {
+            "a": dict.fromkeys("xyz", (0.1, (-0.1, 0.2))),
+            "b": {"x": (-0.3, (-0.4, -0.2)), "y": (0.3, (0.2, 0.4))},
+        }
+    ),
+    "wave correlation": lambda: attention_figures.wave_correlation(
+        list("abc"), *RNG.random((3, 3)), np.sort(RNG.random((3, 2)))
+    ),
     "score planes": lambda: score_figures.score_planes({name: plane() for name in "abcd"}, 0.02),
-    "score pointing": lambda: score_figures.score_pointing(np.geomspace(0.1, 20, 4), {"network": POINTING, "∅": POINTING}, [0.2]),
-    "energy tests": lambda: score_figures.energy_tests([0.2, 1, 5], {"network": RNG.random((3, 3)) + 0.1}, [0.2, 1],
-                                                       {"a, b": RNG.random((3, 2)) + 0.1}),
-    "energy profiles": lambda: score_figures.energy_profiles({"σ/α 1": {"noise": PROFILE, "other": PROFILE}, "σ/α 5": {
-        "noise": PROFILE, "other": PROFILE}}),
-    "soft directions": lambda: score_figures.soft_directions(MAPS[:4], np.ones(4), {"x1 + 1": MAPS[0], "dy + 1": MAPS[1]}, PAIR),
-    "against memory": lambda: score_figures.against_memory([2, 5, 100], {"seen": MEMORY, "unseen": MEMORY}),
-    "learning": lambda: network_figures.learning(np.arange(1, 4), {"exact": RNG.random((3, 3)), "off": RNG.random((3, 3))},
-                                                 0.95),
+    "score pointing": lambda: score_figures.score_pointing(
+        np.geomspace(0.1, 20, 4), {"network": POINTING, "∅": POINTING}, [0.2]
+    ),
+    "energy tests": lambda: score_figures.energy_tests(
+        [0.2, 1, 5],
+        {"network": RNG.random((3, 3)) + 0.1},
+        [0.2, 1],
+        {"a, b": RNG.random((3, 2)) + 0.1},
+    ),
+    "energy profiles": lambda: score_figures.energy_profiles(
+        {
+            "σ/α 1": {"noise": PROFILE, "other": PROFILE},
+            "σ/α 5": {"noise": PROFILE, "other": PROFILE},
+        }
+    ),
+    "soft directions": lambda: score_figures.soft_directions(
+        MAPS[:4], np.ones(4), {"x1 + 1": MAPS[0], "dy + 1": MAPS[1]}, PAIR
+    ),
+    "against memory": lambda: score_figures.against_memory(
+        [2, 5, 100], {"seen": MEMORY, "unseen": MEMORY}
+    ),
+    "learning": lambda: network_figures.learning(
+        np.arange(1, 4), {"exact": RNG.random((3, 3)), "off": RNG.random((3, 3))}, 0.95
+    ),
     "ablations": lambda: network_figures.ablations(
-        {name: (np.arange(1, 4), {"exact": RNG.random((3, 3)), "off": RNG.random((3, 3))}) for name in "abcdefghijkl"}, ["off", "exact"],
-        {"one": list("bcdx"), "two": list("efgh")}),
+        {
+            name: (np.arange(1, 4), {"exact": RNG.random((3, 3)), "off": RNG.random((3, 3))})
+            for name in "abcdefghijkl"
+        },
+        ["off", "exact"],
+        {"one": list("bcdx"), "two": list("efgh")},
+    ),
     "score against noise": lambda: network_figures.score_against_noise(
-        {"within one site": {"a": AGAINST_NOISE, "b": AGAINST_NOISE}, "r": {"a": AGAINST_NOISE | {"readout": None}}}),
-    "wire and curve": lambda: network_figures.wire_and_curve(IMAGE, PAIR, FIELDS, CURVE, title="V = 0"),
+        {
+            "within one site": {"a": AGAINST_NOISE, "b": AGAINST_NOISE},
+            "r": {"a": AGAINST_NOISE | {"readout": None}},
+        }
+    ),
+    "wire and curve": lambda: network_figures.wire_and_curve(
+        IMAGE, PAIR, FIELDS, CURVE, title="V = 0"
+    ),
     "rings": lambda: wire_figures.rings(dict.fromkeys("abc", window())),
-    "solver cost": lambda: wire_figures.solver_cost(np.array([20, 50, 70]), {"Kwant": CURVE[:3], "here": CURVE[3:6]}, [(20, 50, 9.0, 4)]),
-    "resonance": lambda: wire_figures.resonance(FIELDS, {"radius 5": CURVE, "radius 6": CURVE}, 0.015, FIELDS[1:],
-                                           {"factorised": 0 * CURVE[1:], "inverted": 1e-9 * CURVE[1:]}),
-    "truth and samples": lambda: network_figures.truth_and_samples(IMAGE, PAIR, np.stack([IMAGE] * 4), np.stack([PAIR] * 4)),
+    "solver cost": lambda: wire_figures.solver_cost(
+        np.array([20, 50, 70]), {"Kwant": CURVE[:3], "here": CURVE[3:6]}, [(20, 50, 9.0, 4)]
+    ),
+    "resonance": lambda: wire_figures.resonance(
+        FIELDS,
+        {"radius 5": CURVE, "radius 6": CURVE},
+        0.015,
+        FIELDS[1:],
+        {"factorised": 0 * CURVE[1:], "inverted": 1e-9 * CURVE[1:]},
+    ),
+    "truth and samples": lambda: network_figures.truth_and_samples(
+        IMAGE, PAIR, np.stack([IMAGE] * 4), np.stack([PAIR] * 4)
+    ),
 }
 
 

@@ -1,7 +1,8 @@
-"""The solver on any device: fifty wires drawn from a seed and the hard cases by name, each against Kwant.
+"""The solver on any device: fifty wires drawn from a seed and the hard cases by name, each against
+Kwant.
 
-Kwant shares nothing with the solver but the Hamiltonian: it solves the device without the removed sites as one sparse
-linear system, with lead modes of its own."""
+Kwant shares nothing with the solver but the Hamiltonian: it solves the device without the removed
+sites as one sparse linear system, with lead modes of its own."""
 
 import types
 
@@ -10,27 +11,38 @@ import pytest
 import torch
 from scipy.optimize import brentq, minimize_scalar
 
-from qfp.physics import kwant_model
-from qfp.physics import geometry, green, leads
 from qfp.config import Device, SettingsError, load_preset, stream
+from qfp.physics import geometry, green, kwant_model, leads
 
 DEVICE = load_preset("laptop").device
 
 
 def make(width, length, energy=0.5, field_max=0.05, amplitude=0.05):
-    return Device(width=width, length=length, energy=float(energy), radius=2, field_max=float(field_max), field_points=3,
-                  amplitude=float(amplitude))
+    return Device(
+        width=width,
+        length=length,
+        energy=float(energy),
+        radius=2,
+        field_max=float(field_max),
+        field_points=3,
+        amplitude=float(amplitude),
+    )
 
 
 def agree(device, mask, V, fields, image=True, within=1e-9):
-    """Largest G over the fields [e^2/h], after a comparison of G, open modes and LDOS at b = 0 with Kwant."""
+    """Largest G over the fields [e^2/h], after a comparison of G, open modes and LDOS at b = 0 with
+    Kwant."""
     system = kwant_model.build(device, mask, V)
     G, modes, ldos = green.solve_mask(device, mask, V, fields, image=image)
     assert modes.tolist() == [kwant_model.open_modes(system, device, b) for b in fields]
     assert np.abs(G - [kwant_model.conductance(system, device, b) for b in fields]).max() < within
     assert (G > -1e-12).all() and (G < modes + 1e-9).all()
     if image:
-        reference = kwant_model.ldos(system, device) if kwant_model.open_modes(system, device, 0.0) else np.zeros(mask.shape)
+        reference = (
+            kwant_model.ldos(system, device)
+            if kwant_model.open_modes(system, device, 0.0)
+            else np.zeros(mask.shape)
+        )
         assert np.abs(ldos - reference).max() < within * max(1.0, reference.max())
         assert not ldos[mask].any()
     return G.max()
@@ -128,23 +140,44 @@ def nothing(rng, mask):
     """No antidot: the potential alone scatters."""
 
 
-KINDS = [discs, touching, overlapping, at_the_walls, single_sites, blob, pocket, cut, rough_walls, nothing]
+KINDS = [
+    discs,
+    touching,
+    overlapping,
+    at_the_walls,
+    single_sites,
+    blob,
+    pocket,
+    cut,
+    rough_walls,
+    nothing,
+]
 
 
 def draw(k):
     """Device, mask, potential or None, and fields number k: a pure function of k."""
     rng = stream("devices", k)
-    device = make(rng.integers(9, 25), rng.integers(12, 29), rng.uniform(0.25, 7.75),
-                  rng.choice([0.05, 0.15, 0.3, 0.6]), rng.choice([0.05, 0.3, 1.0]))
+    device = make(
+        rng.integers(9, 25),
+        rng.integers(12, 29),
+        rng.uniform(0.25, 7.75),
+        rng.choice([0.05, 0.15, 0.3, 0.6]),
+        rng.choice([0.05, 0.3, 1.0]),
+    )
     mask = np.zeros((device.length, device.width), bool)
     KINDS[k % 10](rng, mask)
-    V = kwant_model.random_potential(k, device) if rng.random() < 0.7 or KINDS[k % 10] is nothing else None
+    V = (
+        kwant_model.random_potential(k, device)
+        if rng.random() < 0.7 or KINDS[k % 10] is nothing
+        else None
+    )
     return device, mask, V, [0.0, -float(rng.uniform(0, device.field_max)), device.field_max]
 
 
 @pytest.mark.parametrize("kind", range(10), ids=[kind.__name__ for kind in KINDS])
 def test_fifty_devices_agree_with_kwant(kind):
-    """Curve and LDOS of five devices of each kind, drawn widths, lengths, energies, potentials and fields of either sign."""
+    """Curve and LDOS of five devices of each kind, drawn widths, lengths, energies, potentials and
+    fields of either sign."""
     largest = []
     for k in range(kind, 50, 10):
         device, mask, V, fields = draw(k)
@@ -158,7 +191,9 @@ def test_fifty_devices_agree_with_kwant(kind):
 
 def test_the_fifty_devices_are_different_ones():
     drawn = [draw(k) for k in range(50)]
-    widths, energies, ranges, amplitudes = zip(*((d.width, d.energy, d.field_max, d.amplitude) for d, *_ in drawn))
+    widths, energies, ranges, amplitudes = zip(
+        *((d.width, d.energy, d.field_max, d.amplitude) for d, *_ in drawn)
+    )
     assert len(set(widths)) > 10 and min(energies) < 1 and max(energies) > 7
     assert len(set(ranges)) == 4 and len(set(amplitudes)) == 3
     assert 5 < sum(V is None for _, _, V, _ in drawn) < 25
@@ -181,7 +216,8 @@ def test_antidots_of_unequal_radii_are_the_mask_of_their_discs():
 
 
 def levels(device, sites, V, b):
-    """Energies of a set of sites cut out of the device, and nothing else: neighbours are looked up pair by pair."""
+    """Energies of a set of sites cut out of the device, and nothing else: neighbours are looked up
+    pair by pair."""
     sites, H = [divmod(int(s), device.width) for s in sites], np.zeros((len(sites),) * 2, complex)
     for i, (y, x) in enumerate(sites):
         H[i, i] = 4.0 + (0.0 if V is None else V[y, x])
@@ -210,7 +246,8 @@ def with_energy(device, energy):
 
 
 def test_radius_6_crosses_a_level_of_its_interior_at_b_0_01525():
-    """E = 0.5: G0[ring, ring] is singular to the last digit, an explicit inverse would lose everything."""
+    """E = 0.5: G0[ring, ring] is singular to the last digit, an explicit inverse would lose
+    everything."""
     mask = geometry.removed_mask([[14, 20], [33, 38]], DEVICE, [6, 6])
     inside = interior(geometry.removed_mask([[14, 20]], DEVICE, [6]))
     b = brentq(lambda b: levels(DEVICE, inside, None, b)[2] - 0.5, 0.015, 0.0155, xtol=1e-16)
@@ -223,10 +260,17 @@ def test_radius_6_crosses_a_level_of_its_interior_at_b_0_01525():
 def test_radius_4_has_a_level_of_its_interior_near_the_energy_at_b_0():
     """E = 0.5 is 0.0017 t below it; there, and on the level itself, nothing is lost."""
     mask = geometry.removed_mask([[14, 20], [33, 38]], DEVICE, [4, 4])
-    (level,) = [e for e in levels(DEVICE, interior(geometry.removed_mask([[14, 20]], DEVICE, [4])), None, 0.0) if e < 1]
+    (level,) = [
+        e
+        for e in levels(DEVICE, interior(geometry.removed_mask([[14, 20]], DEVICE, [4])), None, 0.0)
+        if e < 1
+    ]
     assert 0.0016 < level - 0.5 < 0.0018
     safe = geometry.removed_mask([[14, 20], [33, 38]], DEVICE)  # radius 5
-    assert smallest_singular_value(DEVICE, mask, None, 0.0) < smallest_singular_value(DEVICE, safe, None, 0.0) / 20
+    assert (
+        smallest_singular_value(DEVICE, mask, None, 0.0)
+        < smallest_singular_value(DEVICE, safe, None, 0.0) / 20
+    )
     assert agree(DEVICE, mask, None, [0.0]) > 1
     device = with_energy(DEVICE, level)
     assert smallest_singular_value(device, mask, None, 0.0) < 1e-12
@@ -245,7 +289,8 @@ def test_energy_at_levels_of_the_interior_in_a_random_potential(b):
 
 
 def test_a_level_of_the_interior_in_the_middle_of_the_band():
-    """The centre of radius 1 has the level 4 t at any field; there the factorisation may meet a pivot that is exactly 0."""
+    """The centre of radius 1 has the level 4 t at any field; there the factorisation may meet a
+    pivot that is exactly 0."""
     largest = 0
     for width in range(4, 14):
         device = make(width, 12, 4.0)
@@ -257,14 +302,17 @@ def test_a_level_of_the_interior_in_the_middle_of_the_band():
 
 
 def test_a_pivot_that_is_exactly_zero_is_solved():
-    wire = types.SimpleNamespace(between=lambda rows, columns: torch.ones(2, 2, dtype=leads.COMPLEX))
+    wire = types.SimpleNamespace(
+        between=lambda rows, columns: torch.ones(2, 2, dtype=leads.COMPLEX)
+    )
     state = torch.tensor([[3.0], [3.0]], dtype=leads.COMPLEX)
     solution = green.update(wire, torch.arange(2), state)
     assert (torch.ones(2, 2, dtype=leads.COMPLEX) @ solution - state).abs().max() < 1e-12
 
 
 def test_a_level_of_a_pocket_at_the_energy_reaches_no_lead():
-    """An enclosed site with level 4 t at E = 4 t: Kwant's matrix is singular; G and LDOS are those of the filled pocket."""
+    """An enclosed site with level 4 t at E = 4 t: Kwant's matrix is singular; G and LDOS are those
+    of the filled pocket."""
     largest = 0
     for b in (0.0, 0.1, 0.5):
         for width in (6, 9, 13):
@@ -288,41 +336,62 @@ def test_a_level_of_a_pocket_at_the_energy_reaches_no_lead():
 def bands(device, b, k):
     """Energies of the lead's modes at wave number k, (W,)."""
     x = np.arange(device.width) - (device.width - 1) / 2
-    return np.linalg.eigvalsh(np.diag(4 - 2 * np.cos(k - b * x)) - np.eye(device.width, k=1) - np.eye(device.width, k=-1))
+    return np.linalg.eigvalsh(
+        np.diag(4 - 2 * np.cos(k - b * x)) - np.eye(device.width, k=1) - np.eye(device.width, k=-1)
+    )
 
 
 def thresholds(device, b):
     """Energies at which a mode opens or closes: the extrema of its bands, sorted."""
-    k = np.linspace(-np.pi, np.pi, 361)  # 0 and pi, where a band that is even in k has extrema, are on the grid
+    # 0 and pi, where a band that is even in k has extrema, are on the grid
+    k = np.linspace(-np.pi, np.pi, 361)
     E = np.array([bands(device, b, q) for q in k])
     found = list(E[0])
     for n in range(device.width):
         for s in (1, -1):
-            for i in np.flatnonzero((s * E[1:-1, n] < s * E[:-2, n]) & (s * E[1:-1, n] <= s * E[2:, n])):
-                best = minimize_scalar(lambda q, n=n, s=s: s * bands(device, b, q)[n], bounds=(k[i], k[i + 2]),
-                                       method="bounded", options={"xatol": 1e-12})
+            for i in np.flatnonzero(
+                (s * E[1:-1, n] < s * E[:-2, n]) & (s * E[1:-1, n] <= s * E[2:, n])
+            ):
+                best = minimize_scalar(
+                    lambda q, n=n, s=s: s * bands(device, b, q)[n],
+                    bounds=(k[i], k[i + 2]),
+                    method="bounded",
+                    options={"xatol": 1e-12},
+                )
                 found.append(s * best.fun)
     return np.unique(found)
 
 
-@pytest.mark.parametrize("device, b", [(make(12, 10, 0.05), 0.0), (make(12, 10, 0.5), 0.6), (make(12, 10, 8.3), 0.2)],
-                         ids=["below the first mode", "below the first Landau level", "above the band"])
+@pytest.mark.parametrize(
+    "device, b",
+    [(make(12, 10, 0.05), 0.0), (make(12, 10, 0.5), 0.6), (make(12, 10, 8.3), 0.2)],
+    ids=["below the first mode", "below the first Landau level", "above the band"],
+)
 def test_without_an_open_mode_nothing_is_transmitted(device, b):
     mask = geometry.removed_mask([[5, 5]], device, [2])
     assert not thresholds(device, b)[0] < device.energy < thresholds(device, b)[-1]
     for V in (None, kwant_model.random_potential(0, device)):
         G, modes, ldos = green.solve_mask(device, mask, V, [b], image=True)
         assert G.tolist() == [0.0] and modes.tolist() == [0]
-        S = green.smatrix(green.wire(device, b, np.zeros((10, 12)) if V is None else V), torch.as_tensor(geometry.ring(mask)))
+        S = green.smatrix(
+            green.wire(device, b, np.zeros((10, 12)) if V is None else V),
+            torch.as_tensor(geometry.ring(mask)),
+        )
         assert S.shape == (0, 0)
         assert ldos.any() == (b == 0.6)  # the LDOS is that of b = 0, where E = 0.5 has modes
         system = kwant_model.build(device, mask, V)
-        assert kwant_model.open_modes(system, device, b) == 0 and kwant_model.conductance(system, device, b) == 0
+        assert (
+            kwant_model.open_modes(system, device, b) == 0
+            and kwant_model.conductance(system, device, b) == 0
+        )
 
 
-@pytest.mark.parametrize("device, lower, upper", [(DEVICE, 0.039, 0.0405), (make(14, 18, 0.9), 0.19, 0.24)])
+@pytest.mark.parametrize(
+    "device, lower, upper", [(DEVICE, 0.039, 0.0405), (make(14, 18, 0.9), 0.19, 0.24)]
+)
 def test_a_mode_closes_and_opens_inside_the_sweep(device, lower, upper):
     """A millionth of the field below and above the step, on both sides of b = 0."""
+
     def modes(b):
         return leads.lead_modes(device, b).open_modes
 
@@ -339,20 +408,36 @@ def test_a_mode_closes_and_opens_inside_the_sweep(device, lower, upper):
     assert agree(device, mask, V, fields, image=False) > 1
 
 
-@pytest.mark.parametrize("width, b", [(1, 0.0), (2, 0.3), (5, 0.1), (12, 0.0), (12, 0.2), (8, 0.3), (14, -0.4), (20, 1.2),
-                                      (9, 2.5), (50, 0.0), (50, 0.05)])
+@pytest.mark.parametrize(
+    "width, b",
+    [
+        (1, 0.0),
+        (2, 0.3),
+        (5, 0.1),
+        (12, 0.0),
+        (12, 0.2),
+        (8, 0.3),
+        (14, -0.4),
+        (20, 1.2),
+        (9, 2.5),
+        (50, 0.0),
+        (50, 0.05),
+    ],
+)
 def test_an_energy_on_a_threshold_is_refused_and_a_millionth_away_is_solved(width, b):
     device = make(width, 8)
     mask = np.zeros((8, width), bool)
     mask[3, : width // 3] = True
     found = thresholds(device, b)
-    found = found[np.minimum(np.diff(found, prepend=-1), np.diff(found, append=9)) > 1e-5]  # no gap of a mere crossing
+    # no gap of a mere crossing
+    found = found[np.minimum(np.diff(found, prepend=-1), np.diff(found, append=9)) > 1e-5]
     assert len(found) >= 2 * width
     for threshold in found[:: max(1, len(found) // 5)]:
         with pytest.raises(SettingsError, match="threshold of a lead mode"):
             green.solve_mask(with_energy(device, threshold), mask, None, [b])
         for energy in (threshold - 1e-6, threshold + 1e-6):
-            agree(with_energy(device, energy), mask, None, [b], image=False, within=1e-8)  # roots of E - E0 lose digits
+            # roots of E - E0 lose digits
+            agree(with_energy(device, energy), mask, None, [b], image=False, within=1e-8)
 
 
 # Extremes of field, size and mask
@@ -382,7 +467,8 @@ def test_chains_and_slabs(width, length):
 
 
 def test_a_large_wire_is_solved_without_its_full_green_function(monkeypatch):
-    """Width 60, length 120: only the blocks between the rows that hold removed sites are kept, 1 and 10 % of (W L)^2."""
+    """Width 60, length 120: only the blocks between the rows that hold removed sites are kept, 1
+    and 10 % of (W L)^2."""
     sizes, wire = [], green.wire
 
     def recorded(*arguments, **options):
@@ -408,8 +494,13 @@ def test_kept_rows_and_columns_equal_the_full_green_function_and_others_fail_lou
     full = green.wire(device, 0.1, V)
     for rows, columns in (([0, 3, 8], [2, 3]), ([5], None), (None, [7, 1]), ([], [])):
         part = green.wire(device, 0.1, V, rows=rows, columns=columns)
-        i, j = (torch.as_tensor([y * 7 + x for y in (range(9) if kept is None else kept) for x in range(7)], dtype=torch.long)
-                for kept in (rows, columns))
+        i, j = (
+            torch.as_tensor(
+                [y * 7 + x for y in (range(9) if kept is None else kept) for x in range(7)],
+                dtype=torch.long,
+            )
+            for kept in (rows, columns)
+        )
         assert (part.between(i[:, None], j) - full.between(i[:, None], j)).abs().sum() < 1e-11
         assert len(part.g) == len(i) * len(j)
     part = green.wire(device, 0.1, V, rows=[0, 3, 8], columns=[2, 3])

@@ -5,14 +5,15 @@ import dataclasses
 import numpy as np
 import pytest
 
-from qfp.physics import geometry
 from qfp.config import SettingsError, load_preset
+from qfp.physics import geometry
 
 DEVICE = load_preset("laptop").device
 
 
 def brute_force_orbit(pair):
-    """The symmetry group applied site by site: translations along y, inversion of x, inversion of y."""
+    """The symmetry group applied site by site: translations along y, inversion of x, inversion of
+    y."""
     copies = set()
     for flip_x in (False, True):
         for flip_y in (False, True):
@@ -27,7 +28,10 @@ def test_the_paper_s_number_of_configurations():
     orbits, antidots = geometry.configurations(DEVICE)
     assert len(orbits) == 16170
     assert len(np.unique(orbits, axis=0)) == 16170
-    assert all(tuple(o) == brute_force_orbit(p) for o, p in zip(orbits[::37].tolist(), antidots[::37].tolist()))
+    assert all(
+        tuple(o) == brute_force_orbit(p)
+        for o, p in zip(orbits[::37].tolist(), antidots[::37].tolist())
+    )
     names = {brute_force_orbit(p) for p in antidots.tolist()}
     assert len(names) == 16170  # no two share an orbit
 
@@ -56,7 +60,8 @@ def test_ring_is_the_removed_sites_with_a_neighbour_outside():
     expected = []
     for y, x in zip(*np.nonzero(mask)):
         neighbours = [(y - 1, x), (y + 1, x), (y, x - 1), (y, x + 1)]
-        if any((not 0 <= j < 60) or (0 <= i < 50 and not mask[j, i]) for j, i in neighbours):  # rows -1 and 60 are leads
+        # rows -1 and 60 are leads
+        if any((not 0 <= j < 60) or (0 <= i < 50 and not mask[j, i]) for j, i in neighbours):
             expected.append(y * 50 + x)
     assert geometry.ring(mask).tolist() == expected
 
@@ -66,14 +71,19 @@ def test_many_at_once_equals_one_by_one():
     chosen = antidots[::997]
     masks = np.stack([geometry.removed_mask(p, DEVICE) for p in chosen])
     assert np.array_equal(geometry.removed_masks(chosen, DEVICE), masks)
-    assert np.array_equal(geometry.rings(chosen, DEVICE), np.stack([geometry.ring(m) for m in masks]))
+    assert np.array_equal(
+        geometry.rings(chosen, DEVICE), np.stack([geometry.ring(m) for m in masks])
+    )
 
 
-@pytest.mark.parametrize("antidots, word", [
-    ([[3, 20], [30, 20]], "leaves the wire"),
-    ([[10, 5], [30, 20]], "end row"),
-    ([[10, 54], [30, 70]], "leaves the wire"),
-])
+@pytest.mark.parametrize(
+    "antidots, word",
+    [
+        ([[3, 20], [30, 20]], "leaves the wire"),
+        ([[10, 5], [30, 20]], "end row"),
+        ([[10, 54], [30, 70]], "leaves the wire"),
+    ],
+)
 def test_bad_antidots_are_named(antidots, word):
     with pytest.raises(SettingsError, match=word):
         geometry.removed_mask(antidots, DEVICE)

@@ -1,5 +1,6 @@
-"""The recipe for a lent GPU machine, at smoke size on the CPU: preset `paper` with nothing installed but what computing
-needs, in slices, exported in shards; and its training is what the paper says."""
+"""The recipe for a lent GPU machine, at smoke size on the CPU: preset `paper` with nothing
+installed but what computing needs, in slices, exported in shards; and its training is what the
+paper says."""
 
 import json
 import os
@@ -11,20 +12,31 @@ import numpy as np
 import pytest
 import torch
 
-from qfp.data import dataset
-from qfp.model import checkpoint
 from qfp.cli import main, parse_changes
 from qfp.config import Diffusion, SettingsError, load_preset
+from qfp.data import dataset
+from qfp.model import checkpoint
 from qfp.model.precision import autocast
 from qfp.training.train import Batches, ahead, learning_rate, losses, radius, share_done, train
 
 ROOT = Path(__file__).parents[1]
 DATA = ["dataset.configurations=20", "dataset.potentials=2", "device.field_points=6"]
-TINY = [*DATA, "network.channels=[8,8,8]", "network.blocks=1", "network.condition_hidden=16",
-        "network.condition_blocks=1", "network.condition_width=8", "network.condition_layers=1", "network.grid_width=8",
-        "network.condition_channels=[4,4,4]", "training.batch=2", "training.minutes=0", "training.max_steps=3"]
-# On the path of every process, workers included: what a machine for computing may lack is not found, nor is the
-# metadata of any distribution, as qfp lies there as a folder.
+TINY = [
+    *DATA,
+    "network.channels=[8,8,8]",
+    "network.blocks=1",
+    "network.condition_hidden=16",
+    "network.condition_blocks=1",
+    "network.condition_width=8",
+    "network.condition_layers=1",
+    "network.grid_width=8",
+    "network.condition_channels=[4,4,4]",
+    "training.batch=2",
+    "training.minutes=0",
+    "training.max_steps=3",
+]
+# On the path of every process, workers included: what a machine for computing may lack is not
+# found, nor is the metadata of any distribution, as qfp lies there as a folder.
 BARE = """
 import sys
 ALLOWED = {*sys.stdlib_module_names, "qfp", "torch", "torchgen", "functorch", "typing_extensions", "sympy", "mpmath",
@@ -41,7 +53,8 @@ class Bare:
 
 sys.meta_path[:] = [Bare(finder) for finder in sys.meta_path]
 """
-# The second slice, an undisturbed run to compare with, and the export, with a limit that such a small network exceeds.
+# The second slice, an undisturbed run to compare with, and the export, with a limit that such a
+# small network exceeds.
 REST = """
 import json, sys
 from qfp import checkpoint
@@ -74,11 +87,28 @@ def bare(tmp_path_factory):
     training = ["train", "--preset", "paper", "--data", "small.h5", *options(TINY)]
 
     def run(*command):
-        return subprocess.run([sys.executable, *command], check=False, cwd=folder, text=True, capture_output=True,
-                              env={**os.environ, "PYTHONPATH": path})
+        return subprocess.run(
+            [sys.executable, *command],
+            check=False,
+            cwd=folder,
+            text=True,
+            capture_output=True,
+            env={**os.environ, "PYTHONPATH": path},
+        )
 
     return folder, [
-        run("-m", "qfp.cli", "dataset", "--preset", "laptop", *options(DATA), "--out", "small.h5", "--workers", "1"),
+        run(
+            "-m",
+            "qfp.cli",
+            "dataset",
+            "--preset",
+            "laptop",
+            *options(DATA),
+            "--out",
+            "small.h5",
+            "--workers",
+            "1",
+        ),
         run("-m", "qfp.cli", *training, "--out", "run", "--slice-minutes", "0.0001"),
         run("-c", REST, json.dumps(training)),
     ]
@@ -95,14 +125,18 @@ def test_the_recipe_needs_what_computing_needs_alone(bare):
     assert first.returncode == 3, first.stderr
     assert first.stdout.splitlines()[-1].startswith("not finished (33%): step 1, ")
     assert rest.returncode == 0, rest.stderr
-    assert [line.split(":")[0] for line in rest.stdout.splitlines() if "finished" in line] == ["finished"] * 2
+    assert [line.split(":")[0] for line in rest.stdout.splitlines() if "finished" in line] == [
+        "finished"
+    ] * 2
     assert rest.stderr.count("preview: no picture, matplotlib is not installed\n") == 1
     assert '"preview": {"r_median": ' in rest.stdout and '"image": {"within0": ' in rest.stdout
     assert not (folder / "run" / "preview.png").exists()
 
 
 def test_slices_equal_an_uninterrupted_run(bare):
-    run, straight = (checkpoint.read(bare[0] / name / checkpoint.CHECKPOINT) for name in ("run", "straight"))
+    run, straight = (
+        checkpoint.read(bare[0] / name / checkpoint.CHECKPOINT) for name in ("run", "straight")
+    )
     assert run[1]["step"] == straight[1]["step"] == 3
     assert run[0].keys() == straight[0].keys()
     assert [name for name, value in run[0].items() if not value.equal(straight[0][name])] == []
@@ -111,7 +145,11 @@ def test_slices_equal_an_uninterrupted_run(bare):
 def test_shards_are_small_and_described(bare):
     models = bare[0] / "models"
     meta = json.loads((models / "tiny.json").read_text())
-    assert len(meta["shards"]) > 2 and meta["dtype"] == "bfloat16" and meta["versions"]["qfp"] == "source"
+    assert (
+        len(meta["shards"]) > 2
+        and meta["dtype"] == "bfloat16"
+        and meta["versions"]["qfp"] == "source"
+    )
     assert {f.name for f in models.iterdir()} == {*meta["shards"], "tiny.json", "tiny.jsonl"}
     last = len(meta["shards"])
     assert list(meta["shards"])[-1] == f"tiny-{last:05d}-of-{last:05d}.safetensors"
@@ -133,8 +171,13 @@ def test_shards_that_are_missing_or_foreign_are_named(bare, tmp_path, monkeypatc
         checkpoint.load_model(tmp_path / "tiny.safetensors")
     two.write_bytes(kept)
     checkpoint.load_model(tmp_path / "tiny.safetensors")
-    checkpoint.export(bare[0] / "run", tmp_path / "tiny")  # one file now: no shard is left to be taken for a part of it
-    assert sorted(f.name for f in tmp_path.iterdir()) == ["tiny.json", "tiny.jsonl", "tiny.safetensors"]
+    # one file now: no shard is left to be taken for a part of it
+    checkpoint.export(bare[0] / "run", tmp_path / "tiny")
+    assert sorted(f.name for f in tmp_path.iterdir()) == [
+        "tiny.json",
+        "tiny.jsonl",
+        "tiny.safetensors",
+    ]
 
 
 def test_an_export_is_not_replaced_by_chance(bare, tmp_path, capsys):
@@ -149,13 +192,22 @@ def test_an_export_is_not_replaced_by_chance(bare, tmp_path, capsys):
 
 def test_the_plan_counts_what_was_trained():
     both = paper("training.minutes=22", "training.max_steps=1000").training
-    assert share_done(both, 0, 0.0) == 0 and share_done(both, 600, 11.0) == 0.6 and share_done(both, 10, 22.0) == 1
+    assert (
+        share_done(both, 0, 0.0) == 0
+        and share_done(both, 600, 11.0) == 0.6
+        and share_done(both, 10, 22.0) == 1
+    )
     assert share_done(paper().training, 2, 99.0) == 2 / 3
 
 
 def test_a_slice_is_longer_than_nothing(tmp_path, capsys):
-    assert main(["train", "--preset", "paper", "--out", str(tmp_path / "run"), "--slice-minutes", "0"]) == 2
-    assert "--slice-minutes 0.0: must be above 0" in capsys.readouterr().err and not list(tmp_path.iterdir())
+    assert (
+        main(["train", "--preset", "paper", "--out", str(tmp_path / "run"), "--slice-minutes", "0"])
+        == 2
+    )
+    assert "--slice-minutes 0.0: must be above 0" in capsys.readouterr().err and not list(
+        tmp_path.iterdir()
+    )
 
 
 def test_the_thread_gives_the_same_batches(pairs):
@@ -169,18 +221,29 @@ def test_the_thread_gives_the_same_batches(pairs):
 
 
 def batches(config, pairs):
-    rows = dataset.split(len(pairs.antidots), len(pairs.potentials), config.training.split, config.seed)["train"]
+    rows = dataset.split(
+        len(pairs.antidots), len(pairs.potentials), config.training.split, config.seed
+    )["train"]
     return Batches(config, pairs, rows, dataset.normalisation(pairs, rows), "cpu")
 
 
 def test_the_preset_is_the_papers():
-    """Secs. III, IV: all pairs, three levels, SAM, 1,000 steps, uniform t, a loss that is the squared error alone."""
+    """Secs. III, IV: all pairs, three levels, SAM, 1,000 steps, uniform t, a loss that is the
+    squared error alone."""
     config = load_preset("paper")
-    assert config.device == load_preset("laptop").device and config.dataset == load_preset("laptop").dataset
+    assert (
+        config.device == load_preset("laptop").device
+        and config.dataset == load_preset("laptop").dataset
+    )
     assert config.network.attention == ("linear", "linear", "full")
     assert checkpoint.network_of(config).sizes == (60, 30, 15)
     t, s = config.training, config.sampling
-    assert (t.optimizer, t.time_sampling, t.curve_target, t.curve_batch) == ("sam", "uniform", "none", 0)
+    assert (t.optimizer, t.time_sampling, t.curve_target, t.curve_batch) == (
+        "sam",
+        "uniform",
+        "none",
+        0,
+    )
     assert config.diffusion == Diffusion(steps=1000, schedule="linear", prediction="epsilon")
     assert (s.sampler, s.steps) == ("ancestral", 1000)
     size = 2 * sum(p.numel() for p in checkpoint.network_of(config).parameters())
@@ -188,7 +251,8 @@ def test_the_preset_is_the_papers():
 
 
 def test_the_curve_learns_from_the_image_alone(bare, pairs):
-    """Where the curve is left out of every sample, no gradient reaches what reads it; nor is there any other head."""
+    """Where the curve is left out of every sample, no gradient reaches what reads it; nor is there
+    any other head."""
     _, config, _, schedule, _ = checkpoint.load_model(bare[0] / "models" / "tiny.safetensors")
     assert torch.allclose(schedule.beta, torch.linspace(1e-4, 0.02, 1000, dtype=torch.float64))
     torch.manual_seed(1)
@@ -198,12 +262,21 @@ def test_the_curve_learns_from_the_image_alone(bare, pairs):
     assert model.pooled is None and model.condition.across is None
     for keep in (True, False):
         batch = make(0)
-        assert len(batch["curves"]) == len(batch["x0"]) and "centres" not in batch and "pooled" not in batch
+        assert (
+            len(batch["curves"]) == len(batch["x0"])
+            and "centres" not in batch
+            and "pooled" not in batch
+        )
         model.zero_grad()
-        total, mse, curve = losses(model, schedule, {**batch, "keep": torch.full((2,), keep)}, config.training)
+        total, mse, curve = losses(
+            model, schedule, {**batch, "keep": torch.full((2,), keep)}, config.training
+        )
         total.backward()
         assert total.detach() == mse.mean() and curve == 0
-        reached = [model.condition.enter.weight.grad.abs().max() > 0, model.condition.null.grad.abs().max() > 0]
+        reached = [
+            model.condition.enter.weight.grad.abs().max() > 0,
+            model.condition.null.grad.abs().max() > 0,
+        ]
         assert reached == [keep, not keep]
 
 
@@ -214,19 +287,27 @@ def test_times_are_uniform(pairs):
 
 
 def test_a_step_is_sams(bare, pairs, tmp_path):
-    """What the base optimiser of `train` is given: the clipped gradient at w + rho g/|g|, by hand here."""
+    """What the base optimiser of `train` is given: the clipped gradient at w + rho g/|g|, by hand
+    here."""
     config = paper("training.max_steps=1", "training.warmup=1", "training.sam_radius=2.0")
     train(config, bare[0] / "small.h5", tmp_path / "run", report=str)
-    state = checkpoint.part(checkpoint.read(tmp_path / "run" / checkpoint.CHECKPOINT)[0], "optimizer")
+    state = checkpoint.part(
+        checkpoint.read(tmp_path / "run" / checkpoint.CHECKPOINT)[0], "optimizer"
+    )
     mean = torch.cat([state[f"{i}.exp_avg"].flatten() for i in range(len(state) // 3)])
     seen = mean / (1 - 0.9)  # after one step
-    batch, schedule = batches(config, pairs)(0), checkpoint.load_model(bare[0] / "models" / "tiny.safetensors")[3]
+    batch, schedule = (
+        batches(config, pairs)(0),
+        checkpoint.load_model(bare[0] / "models" / "tiny.safetensors")[3],
+    )
     torch.manual_seed(config.training.seed)
     model = checkpoint.network_of(config)
 
     def gradient():
         with autocast(config.training.precision, "cpu"):
-            g = torch.autograd.grad(losses(model, schedule, batch, config.training)[0], model.parameters())
+            g = torch.autograd.grad(
+                losses(model, schedule, batch, config.training)[0], model.parameters()
+            )
         return torch.cat([v.flatten() for v in g])
 
     plain = gradient()
@@ -234,17 +315,24 @@ def test_a_step_is_sams(bare, pairs, tmp_path):
     torch.nn.utils.vector_to_parameters(w + 2.0 * plain / plain.norm(), model.parameters())
     sharp = gradient()
     plain, sharp = (g / g.norm().clamp(min=1.0) for g in (plain, sharp))
-    assert (seen - sharp).norm() < 0.01 * sharp.norm() and (seen - plain).norm() > 0.1 * sharp.norm()
+    assert (seen - sharp).norm() < 0.01 * sharp.norm() and (
+        seen - plain
+    ).norm() > 0.1 * sharp.norm()
 
 
 def test_sams_radius_follows_the_learning_rate():
-    training = paper("training.warmup=10", "training.sam_radius=0.5", "training.learning_rate=0.01").training
+    training = paper(
+        "training.warmup=10", "training.sam_radius=0.5", "training.learning_rate=0.01"
+    ).training
     for step, progress in ((0, 0.0), (4, 0.1), (20, 0.5), (20, 0.8), (20, 1.0)):
-        assert radius(training, step, progress) == pytest.approx(50 * learning_rate(training, step, progress))
+        assert radius(training, step, progress) == pytest.approx(
+            50 * learning_rate(training, step, progress)
+        )
 
 
 def test_pairs_can_be_split_at_random(bare, pairs, tmp_path):
-    """The other reading of the paper's 56,595 pairs: a configuration may be in both parts, a pair never."""
+    """The other reading of the paper's 56,595 pairs: a configuration may be in both parts, a pair
+    never."""
     config = paper("training.split=pair", "training.max_steps=2")
     meta = train(config, bare[0] / "small.h5", tmp_path / "run", report=str)
     assert meta["step"] == 2 and meta["config"]["training"]["split"] == "pair"

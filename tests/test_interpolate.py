@@ -1,13 +1,14 @@
-"""Interpolated curves: better than the nearest known one, with the symmetries of the orbit, from known curves alone."""
+"""Interpolated curves: better than the nearest known one, with the symmetries of the orbit, from
+known curves alone."""
 
 import dataclasses
 
 import numpy as np
 import pytest
 
+from qfp.config import load_preset
 from qfp.data import interpolate
 from qfp.physics import geometry
-from qfp.config import load_preset
 
 DEVICE = dataclasses.replace(load_preset("smoke").device, width=22, length=31, radius=2)
 ORBITS = geometry.configurations(DEVICE)[0]
@@ -17,11 +18,17 @@ NEIGHBOURS = 40
 
 
 def smooth(orbits):
-    """Curves (N, 5) that are smooth in the orbit and have its symmetries, as conductances: waves of a few sites."""
+    """Curves (N, 5) that are smooth in the orbit and have its symmetries, as conductances: waves of
+    a few sites."""
     x1, x2, dy = np.asarray(orbits, float).T
-    u, v = x1 - (DEVICE.width - 1) / 2, x2 - (DEVICE.width - 1) / 2  # both change sign under the inversion of x
+    # both change sign under the inversion of x
+    u, v = x1 - (DEVICE.width - 1) / 2, x2 - (DEVICE.width - 1) / 2
     waves = np.arange(1, 6)[:, None]
-    return (np.cos(0.012 * waves * (u**2 + v**2)) + np.sin(0.02 * waves * u * v) + np.cos(0.15 * waves * dy)).T
+    return (
+        np.cos(0.012 * waves * (u**2 + v**2))
+        + np.sin(0.02 * waves * u * v)
+        + np.cos(0.15 * waves * dy)
+    ).T
 
 
 CURVES = np.stack([smooth(ORBITS), 2 - smooth(ORBITS)]).astype(np.float32)  # two potentials
@@ -35,7 +42,10 @@ def test_a_smooth_function_is_reproduced_and_better_than_by_its_nearest_value():
     step = np.array([1, 1, interpolate.STRETCH])
     square = ((ORBITS[MISSING, None] * step - ORBITS[None, KNOWN] * step) ** 2).sum(-1)
     nearest = CURVES[:, KNOWN[square.argmin(1)]]
-    error, other = (np.sqrt(((found - CURVES[:, MISSING]) ** 2).mean()) for found in (complete()[:, MISSING], nearest))
+    error, other = (
+        np.sqrt(((found - CURVES[:, MISSING]) ** 2).mean())
+        for found in (complete()[:, MISSING], nearest)
+    )
     assert CURVES.std() > 0.7 and error < 0.03 and error < other / 10
 
 
@@ -53,16 +63,21 @@ def test_few_known_curves_are_enough():
     assert set(near[0]) == {0} and weight.sum() == pytest.approx(1, abs=1e-5)
 
 
-@pytest.mark.parametrize("point, off", [
-    ((5, 14, 0), (5, 14, 1)),  # dy = 0: its copy at dy = -1 is as near
-    ((8, 8, 14), (8, 9, 14)),  # x1 = x2: the antidots change places
-    ((7, 14, 14), (7, 15, 14)),  # x1 + x2 = W - 1: inversion of x
-])
+@pytest.mark.parametrize(
+    "point, off",
+    [
+        ((5, 14, 0), (5, 14, 1)),  # dy = 0: its copy at dy = -1 is as near
+        ((8, 8, 14), (8, 9, 14)),  # x1 = x2: the antidots change places
+        ((7, 14, 14), (7, 15, 14)),  # x1 + x2 = W - 1: inversion of x
+    ],
+)
 def test_a_point_at_a_symmetry_plane_sees_the_copies_beyond_it(point, off):
     alone = (3, 3, 24)  # something else
     weight, near = interpolate.weights([point], [alone, off], DEVICE.width, 8)
     close = np.sort(weight[0][near[0] == 1])[::-1]
-    assert len(close) >= 2 and close[0] == pytest.approx(close[1], abs=1e-3), "two copies, equally near"
+    assert len(close) >= 2 and close[0] == pytest.approx(close[1], abs=1e-3), (
+        "two copies, equally near"
+    )
 
 
 def test_copies_of_one_orbit_have_one_curve():
@@ -71,7 +86,9 @@ def test_copies_of_one_orbit_have_one_curve():
     a, b = DEVICE.width - 1 - x1, DEVICE.width - 1 - x2
     curves = []
     for copy in ((x1, x2, dy), (x2, x1, dy), (a, b, dy), (x2, x1, -dy), (b, a, -dy)):
-        weight, near = interpolate.weights(np.stack(copy, 1), ORBITS[KNOWN], DEVICE.width, NEIGHBOURS)
+        weight, near = interpolate.weights(
+            np.stack(copy, 1), ORBITS[KNOWN], DEVICE.width, NEIGHBOURS
+        )
         curves.append(np.einsum("mk,mkf->mf", weight, CURVES[0][KNOWN][near]))
     for other in curves[1:]:
         difference = abs(other - curves[0])  # of equally far neighbours other ones may count

@@ -1,4 +1,5 @@
-"""Imports flow one way: from the physics through the data to the network, its use, the figures and the commands."""
+"""Imports flow one way: from the physics through the data to the network, its use, the figures and
+the commands."""
 
 import ast
 from pathlib import Path
@@ -8,9 +9,20 @@ import pytest
 SOURCE = Path(__file__).parents[1] / "src" / "qfp"
 
 # What each module may import from qfp. A new module needs a line here.
-PHYSICS = {"__init__", "config", "geometry", "device", "leads", "green", "dataset", "sweep", "workers",
-           "generate"}
-CORE = {"config", "diffusion", "attention", "unet", "vae", "vae_settings", "precision"}  # the network; it knows no physics and no file
+PHYSICS = {
+    "__init__",
+    "config",
+    "geometry",
+    "device",
+    "leads",
+    "green",
+    "dataset",
+    "sweep",
+    "workers",
+    "generate",
+}
+# the network; it knows no physics and no file
+CORE = {"config", "diffusion", "attention", "unet", "vae", "vae_settings", "precision"}
 MODEL = CORE | {"geometry", "dataset", "interpolate", "checkpoint"}
 USE = MODEL | {"curves", "decode", "metrics", "probes"}
 ALLOWED = {
@@ -90,7 +102,8 @@ DRAW = FIGURES | {"explore", "answer", "cli"}  # besides notebooks, what may dra
 
 
 def imports(path):
-    """Names of everything a file imports, functions' own imports included: (all dotted names, modules of qfp)."""
+    """Names of everything a file imports, functions' own imports included: (all dotted names,
+    modules of qfp)."""
     names, own = set(), set()
     for node in ast.walk(ast.parse(path.read_text())):
         if isinstance(node, ast.Import):

@@ -1,4 +1,5 @@
-"""The search among training images, and what it says of a decoder that knows and of one that remembers."""
+"""The search among training images, and what it says of a decoder that knows and of one that
+remembers."""
 
 import dataclasses
 import json
@@ -7,13 +8,14 @@ import numpy as np
 import pytest
 from test_evaluate import CONFIG, world  # noqa: F401  (a fixture)
 
+from qfp.config import SettingsError
 from qfp.decoding import metrics
 from qfp.physics import geometry
 from qfp.studies import accuracy, memorisation
-from qfp.config import SettingsError
 
 RNG = np.random.default_rng(0)
-IMAGES = (0.03 * RNG.random((3, 50, 12, 10)) + 0.1 * RNG.random((50, 1, 1))).astype(np.float16)  # (P, N, L, W)
+# (P, N, L, W)
+IMAGES = (0.03 * RNG.random((3, 50, 12, 10)) + 0.1 * RNG.random((50, 1, 1))).astype(np.float16)
 
 
 # --- the search
@@ -31,7 +33,9 @@ def test_the_search_is_brute_force(block):
         best = sorted(every, key=every.get)[:4]
         assert list(map(tuple, near.rows[q].tolist())) == best
         np.testing.assert_allclose(near.distance[q], [every[row] for row in best], rtol=1e-12)
-        np.testing.assert_allclose(near.r[q], max(metrics.pearson(IMAGES[row], query) for row in rows), atol=1e-6)
+        np.testing.assert_allclose(
+            near.r[q], max(metrics.pearson(IMAGES[row], query) for row in rows), atol=1e-6
+        )
 
 
 def test_a_planted_copy_is_found():
@@ -48,9 +52,15 @@ def test_a_planted_copy_is_found():
 
 def test_the_next_image_is_of_another_configuration():
     alike = IMAGES.copy()
-    alike[:, 20] = alike[0, 20] + np.linspace(0, 1e-3, 3)[:, None, None].astype(np.float16)  # its potentials
-    near = memorisation.nearest_images(alike, np.arange(50), alike[:1, 20].astype(np.float32) + 1e-3)
-    assert near.rows[0, :3, 1].tolist() == [20] * 3 and near.distance[0, 1] < 4 * near.distance[0, 0] + 1e-3
+    # its potentials
+    alike[:, 20] = alike[0, 20] + np.linspace(0, 1e-3, 3)[:, None, None].astype(np.float16)
+    near = memorisation.nearest_images(
+        alike, np.arange(50), alike[:1, 20].astype(np.float32) + 1e-3
+    )
+    assert (
+        near.rows[0, :3, 1].tolist() == [20] * 3
+        and near.distance[0, 1] < 4 * near.distance[0, 0] + 1e-3
+    )
     assert memorisation.copy_ratio(near)[0] == near.distance[0, 0] / near.distance[0, 3]
 
 
@@ -58,8 +68,9 @@ def test_the_next_image_is_of_another_configuration():
 
 
 @pytest.fixture
-def known(world, monkeypatch):  # noqa: F811
-    """The world of test_evaluate: weights that know the truth, and without a curve give a training image, too noisy by a bit."""
+def known(world, monkeypatch):
+    """The world of test_evaluate: weights that know the truth, and without a curve give a training
+    image, too noisy by a bit."""
     pairs, _, root = world
     train = dataset_train(pairs)
     draw, mode = accuracy.decode.draw, {"remembers": False}
@@ -76,48 +87,96 @@ def known(world, monkeypatch):  # noqa: F811
 
 
 def dataset_train(pairs):
-    return np.unique(accuracy.dataset.split(len(pairs.antidots), 2, "config", CONFIG.seed)["train"][:, 1])
+    return np.unique(
+        accuracy.dataset.split(len(pairs.antidots), 2, "config", CONFIG.seed)["train"][:, 1]
+    )
 
 
 def run(known, config=CONFIG, **options):
-    return memorisation.run_memorisation(config, "known", "data.h5", known[2] / "results" / "memorisation.json",
-                                         **{"curves": 8, "report": lambda line: None, **options})
+    return memorisation.run_memorisation(
+        config,
+        "known",
+        "data.h5",
+        known[2] / "results" / "memorisation.json",
+        **{"curves": 8, "report": lambda line: None, **options},
+    )
 
 
 def test_the_result(known):
     lines = []
     result = run(known, report=lines.append)
     assert result == json.loads((known[2] / "results" / "memorisation.json").read_text())
-    assert list((known[2] / "runs").iterdir()) == [] and lines[-2] == memorisation.as_markdown(result)
-    assert result["ldos_std"] == pytest.approx(known[0].ldos[:, dataset_train(known[0])].astype(float).std(), rel=1e-6)
-    assert (result["curves"], result["train_curves"], result["training_images"]) == (8, 8, 56) and result["training_share"] == 0.7
+    assert list((known[2] / "runs").iterdir()) == [] and lines[-2] == memorisation.as_markdown(
+        result
+    )
+    assert result["ldos_std"] == pytest.approx(
+        known[0].ldos[:, dataset_train(known[0])].astype(float).std(), rel=1e-6
+    )
+    assert (result["curves"], result["train_curves"], result["training_images"]) == (
+        8,
+        8,
+        56,
+    ) and result["training_share"] == 0.7
     rows = result["rows"]
     for name in ("test", "train", "truth"):
         assert rows[name]["closer"] == rows[name]["closer_r"] == rows[name]["own_potential"] == 1
-        assert rows[name]["sites"]["error"][0] == 8 and rows[name]["sites"]["neighbour_error"][0] == 0 == rows[name]["copied"]
-    assert rows["test"]["truth_distance"] < 0.01 < rows["test"]["neighbour_distance"] and rows["test"]["ahead"] == 1
-    assert rows["test"]["neighbour_distance"] == pytest.approx(rows["truth"]["neighbour_distance"], rel=0.01)
+        assert (
+            rows[name]["sites"]["error"][0] == 8
+            and rows[name]["sites"]["neighbour_error"][0] == 0 == rows[name]["copied"]
+        )
+    assert (
+        rows["test"]["truth_distance"] < 0.01 < rows["test"]["neighbour_distance"]
+        and rows["test"]["ahead"] == 1
+    )
+    assert rows["test"]["neighbour_distance"] == pytest.approx(
+        rows["truth"]["neighbour_distance"], rel=0.01
+    )
     for name in ("nearest", "no_curve"):
-        assert rows[name]["closer"] == rows[name]["ahead"] == 0 and rows[name]["copied"] == rows[name]["wrong_trained"] == 1
-        assert rows[name]["neighbour_distance"] < 1e-9 and rows[name]["sites"]["neighbour_to_answer"][0] == 8
-    assert rows["no_curve"]["nearest_trained"] == 1, "its images are training images, in a file that holds others, too"
+        assert (
+            rows[name]["closer"] == rows[name]["ahead"] == 0
+            and rows[name]["copied"] == rows[name]["wrong_trained"] == 1
+        )
+        assert (
+            rows[name]["neighbour_distance"] < 1e-9
+            and rows[name]["sites"]["neighbour_to_answer"][0] == 8
+        )
+    assert rows["no_curve"]["nearest_trained"] == 1, (
+        "its images are training images, in a file that holds others, too"
+    )
     pairs, train = known[0], dataset_train(known[0])
     parts = accuracy.dataset.split(len(pairs.antidots), 2, "config", CONFIG.seed)
-    for name, part in {"test": "test", "train": "train", "no_curve": "test"}.items():  # each beside its own truths' neighbours
-        between = [memorisation.rms(pairs.ldos[:, train[train != n]], pairs.ldos[p, n]).min()
-                   for p, n in accuracy.choose(parts, part, 8, CONFIG.seed)]
-        np.testing.assert_allclose(result["values"][name]["between"], np.array(between) / result["ldos_std"], atol=1e-5)
+    # each beside its own truths' neighbours
+    for name, part in {"test": "test", "train": "train", "no_curve": "test"}.items():
+        between = [
+            memorisation.rms(pairs.ldos[:, train[train != n]], pairs.ldos[p, n]).min()
+            for p, n in accuracy.choose(parts, part, 8, CONFIG.seed)
+        ]
+        np.testing.assert_allclose(
+            result["values"][name]["between"], np.array(between) / result["ldos_std"], atol=1e-5
+        )
     assert result["exceptions"] == [] and len(result["values"]["test"]["truth"]) == 8
-    assert set(result["examples"]) == {"median", "largest", "train", "no_curve"} and len(result["examples"]["train"]["curve"]) == 64
+    assert (
+        set(result["examples"]) == {"median", "largest", "train", "no_curve"}
+        and len(result["examples"]["train"]["curve"]) == 64
+    )
 
 
 def test_a_decoder_that_remembers_is_found_out(known):
     known[3]["remembers"] = True
     result = run(known)
     test = result["rows"]["test"]
-    assert test["closer"] == 0 and test["copied"] == 1 and test["closer_wrong"] == 0 and "closer_exact" not in test
-    assert len(result["exceptions"]) == 8 and all(entry["neighbour_to_answer"] == 0 for entry in result["exceptions"])
-    assert [entry["truth"] / max(entry["neighbour"], 1e-12) > 1 for entry in result["exceptions"]] == [True] * 8
+    assert (
+        test["closer"] == 0
+        and test["copied"] == 1
+        and test["closer_wrong"] == 0
+        and "closer_exact" not in test
+    )
+    assert len(result["exceptions"]) == 8 and all(
+        entry["neighbour_to_answer"] == 0 for entry in result["exceptions"]
+    )
+    assert [
+        entry["truth"] / max(entry["neighbour"], 1e-12) > 1 for entry in result["exceptions"]
+    ] == [True] * 8
 
 
 def test_wrong_answers_and_the_training_set(known):
@@ -127,8 +186,18 @@ def test_wrong_answers_and_the_training_set(known):
     images = pairs.ldos[1, np.concatenate([train[:3], rows[:1, 1]])].astype(np.float32)
     near = memorisation.nearest_images(pairs.ldos, train, images)
     row, values = memorisation.compared(pairs, rows, train, images, near, near, 0.03)
-    wrong = metrics.within(geometry.canonical(pairs.antidots[[*train[:3], rows[0, 1]]], device), pairs.antidots[rows[:, 1]], device) > 0
-    assert row["wrong_trained"] == pytest.approx(np.array([1, 1, 1, 0])[wrong].mean()) and wrong[:3].all()
+    wrong = (
+        metrics.within(
+            geometry.canonical(pairs.antidots[[*train[:3], rows[0, 1]]], device),
+            pairs.antidots[rows[:, 1]],
+            device,
+        )
+        > 0
+    )
+    assert (
+        row["wrong_trained"] == pytest.approx(np.array([1, 1, 1, 0])[wrong].mean())
+        and wrong[:3].all()
+    )
     np.testing.assert_allclose(values["copy"][:3], 0, atol=1e-9)
 
 
@@ -140,14 +209,24 @@ def test_other_potentials_are_those_of_the_truth_without_itself(known):
     truth = ldos[rows[:, 0], rows[:, 1]].astype(float)
     images = 0.8 * truth + 0.2 * ldos[(rows[:, 0] + 1) % 3, rows[:, 1]]
     near = memorisation.nearest_images(ldos, train, images)
-    row, _ = memorisation.compared(dataclasses.replace(pairs, ldos=ldos), rows, train, images, near, near, 0.03)
-    means = [np.mean([np.sqrt(np.square(ldos[q, n] - image).mean()) for q in range(3) if q != p]) / 0.03
-             for (p, n), image in zip(rows, truth)]
-    assert min(means) > 0 and row["potential_distance"] == pytest.approx(np.median(means)) and row["own_potential"] == 1
+    row, _ = memorisation.compared(
+        dataclasses.replace(pairs, ldos=ldos), rows, train, images, near, near, 0.03
+    )
+    means = [
+        np.mean([np.sqrt(np.square(ldos[q, n] - image).mean()) for q in range(3) if q != p]) / 0.03
+        for (p, n), image in zip(rows, truth)
+    ]
+    assert (
+        min(means) > 0
+        and row["potential_distance"] == pytest.approx(np.median(means))
+        and row["own_potential"] == 1
+    )
 
 
 def test_what_has_no_meaning_is_refused(known):
-    stretched = dataclasses.replace(CONFIG, sampling=dataclasses.replace(CONFIG.sampling, gamma=1.5))
+    stretched = dataclasses.replace(
+        CONFIG, sampling=dataclasses.replace(CONFIG.sampling, gamma=1.5)
+    )
     with pytest.raises(SettingsError, match="sampling.gamma 1.5: must be 1"):
         run(known, stretched)
     with pytest.raises(SettingsError, match="--curves 0: must be 1 or more"):

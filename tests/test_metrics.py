@@ -5,16 +5,17 @@ import itertools
 import numpy as np
 import pytest
 
+from qfp.config import load_preset
 from qfp.decoding import metrics
 from qfp.physics import geometry
-from qfp.config import load_preset
 
 DEVICE = load_preset("smoke").device
 ORBITS, ANTIDOTS = geometry.configurations(DEVICE)
 
 
 def by_brute_force(found, truth):
-    """Smallest Chebyshev error over the whole group, translation by translation, and both matchings."""
+    """Smallest Chebyshev error over the whole group, translation by translation, and both
+    matchings."""
     best = 10**6
     for flip_x, flip_y, swap in itertools.product((False, True), repeat=3):
         pair = np.array(found, int)
@@ -43,9 +44,17 @@ def test_within_is_the_minimum_over_the_group():
 
 def test_symmetric_copies_count_as_right():
     truth = np.array([[10, 20], [33, 41]])
-    copies = [truth, truth[::-1], truth + (0, 7), truth * (-1, 1) + (49, 0), truth * (1, -1) + (0, 59)]
+    copies = [
+        truth,
+        truth[::-1],
+        truth + (0, 7),
+        truth * (-1, 1) + (49, 0),
+        truth * (1, -1) + (0, 59),
+    ]
     assert metrics.within(np.array(copies), truth, DEVICE).tolist() == [0] * 5
-    assert metrics.within(truth + [[0, 0], [0, 2]], truth, DEVICE) == 1, "two sites off in y2 - y1: one each"
+    assert metrics.within(truth + [[0, 0], [0, 2]], truth, DEVICE) == 1, (
+        "two sites off in y2 - y1: one each"
+    )
     assert metrics.within(truth + [[0, 0], [3, 0]], truth, DEVICE) == 3
 
 
@@ -69,7 +78,10 @@ def test_pearson():
     assert metrics.pearson(np.zeros((60, 50)), a[0]) == 0, "a flat image is like nothing"
 
 
-@pytest.mark.parametrize("successes, n, low, high", [(0, 10, 0.0, 0.2775), (10, 10, 0.7225, 1.0), (95, 100, 0.8882, 0.9785)])
+@pytest.mark.parametrize(
+    "successes, n, low, high",
+    [(0, 10, 0.0, 0.2775), (10, 10, 0.7225, 1.0), (95, 100, 0.8882, 0.9785)],
+)
 def test_wilson_textbook_values(successes, n, low, high):
     assert metrics.wilson(successes, n) == pytest.approx((low, high), abs=5e-5)
 
@@ -84,7 +96,11 @@ def test_bootstrap_of_a_mean():
     values = np.random.default_rng(4).normal(size=400)
     low, high = metrics.bootstrap(values, np.mean, seed=0)
     assert high - low == pytest.approx(2 * 1.96 * values.std() / 20, rel=0.1)
-    assert (low, high) == metrics.bootstrap(values, np.mean, seed=0) != metrics.bootstrap(values, np.mean, seed=1)
+    assert (
+        (low, high)
+        == metrics.bootstrap(values, np.mean, seed=0)
+        != metrics.bootstrap(values, np.mean, seed=1)
+    )
 
 
 def test_nearest_curve():
@@ -93,7 +109,9 @@ def test_nearest_curve():
     chosen = rng.integers(700, size=600)
     np.testing.assert_array_equal(metrics.nearest_curve(library, library[chosen] + 1e-3), chosen)
     curve = 5 + rng.random((1, 64))
-    assert metrics.nearest_curve(library, curve)[0] == np.argmin(np.square(library - curve).sum(axis=1))
+    assert metrics.nearest_curve(library, curve)[0] == np.argmin(
+        np.square(library - curve).sum(axis=1)
+    )
 
 
 def trials(gained, lost, n):
@@ -102,10 +120,14 @@ def trials(gained, lost, n):
     return first, (np.arange(n) >= gained) & (np.arange(n) < gained + lost)
 
 
-@pytest.mark.parametrize(("gained", "lost", "n", "share", "low", "high"), [
-    (6, 16, 161, -0.0621, -0.1240, -0.0054),  # cavo_2012 in the tests of R's contingencytables
-    (1, 7, 21, -0.286, -0.517, -0.026),  # the table (1, 1, 7, 12) of Bentur et al. in the source of R's ratesci
-])
+@pytest.mark.parametrize(
+    ("gained", "lost", "n", "share", "low", "high"),
+    [
+        (6, 16, 161, -0.0621, -0.1240, -0.0054),  # cavo_2012 in the tests of R's contingencytables
+        # the table (1, 1, 7, 12) of Bentur et al. in the source of R's ratesci
+        (1, 7, 21, -0.286, -0.517, -0.026),
+    ],
+)
 def test_paired_difference_is_that_of_published_examples(gained, lost, n, share, low, high):
     got = metrics.paired_difference(*trials(gained, lost, n))
     digits = len(str(high).split(".")[1])
@@ -115,14 +137,23 @@ def test_paired_difference_is_that_of_published_examples(gained, lost, n, share,
 def test_paired_difference_at_its_ends():
     z2 = 1.959964**2
     share, (low, high) = metrics.paired_difference(*trials(0, 0, 200))
-    assert share == 0 and high == -low == pytest.approx(z2 / (200 + z2)), "no discordant pair is no certainty"
-    assert metrics.paired_difference(*trials(10, 0, 10))[1][1] == 1 and metrics.paired_difference(*trials(0, 10, 10))[1][0] == -1
-    one, other = metrics.paired_difference(*trials(5, 2, 30)), metrics.paired_difference(*trials(2, 5, 30))
+    assert share == 0 and high == -low == pytest.approx(z2 / (200 + z2)), (
+        "no discordant pair is no certainty"
+    )
+    assert (
+        metrics.paired_difference(*trials(10, 0, 10))[1][1] == 1
+        and metrics.paired_difference(*trials(0, 10, 10))[1][0] == -1
+    )
+    one, other = (
+        metrics.paired_difference(*trials(5, 2, 30)),
+        metrics.paired_difference(*trials(2, 5, 30)),
+    )
     assert one[0] == -other[0] and one[1] == pytest.approx((-other[1][1], -other[1][0]))
 
 
 def test_paired_difference_covers():
-    """The first loses some hits of the second and wins others: the interval holds the true 0.1 in 95 % of cases."""
+    """The first loses some hits of the second and wins others: the interval holds the true 0.1 in
+    95 % of cases."""
     u, v = np.random.default_rng(0).random((2, 1000, 100))
     second = u < 0.6
     first = np.where(second, v < 0.9, v < 0.4)  # 0.54 + 0.16

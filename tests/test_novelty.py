@@ -8,18 +8,23 @@ import numpy as np
 import pytest
 import torch
 
+from qfp.config import SettingsError, load_preset
 from qfp.data import dataset, foreign
 from qfp.decoding import novelty
 from qfp.figures import trust as trust_figures
 from qfp.model import checkpoint
+from qfp.model.diffusion import Schedule
 from qfp.physics import geometry, green, sweep
 from qfp.studies import accuracy
 from qfp.studies.novelty import rates as novelty_rates
-from qfp.config import SettingsError, load_preset
-from qfp.model.diffusion import Schedule
 
 DEVICE = load_preset("smoke", device={"field_points": 8}).device
-CONFIG = load_preset("smoke", device={"field_points": 3}, dataset={"configurations": 150}, sampling={"steps": 1, "samples": 2})
+CONFIG = load_preset(
+    "smoke",
+    device={"field_points": 3},
+    dataset={"configurations": 150},
+    sampling={"steps": 1, "samples": 2},
+)
 ANTIDOTS = geometry.configurations(DEVICE)[1][[100, 4000, 8000, 12000, 16000]].astype(int)
 
 
@@ -37,7 +42,9 @@ def reference():
     """From changes of 100 configurations under one potential."""
     some = geometry.configurations(DEVICE)[1][::160]
     changes = curves(some, 0) - novelty.predicted(DEVICE, some)
-    return novelty.Reference("0" * 64, DEVICE, changes.mean(axis=0), np.cov(changes.T), 1e-4, 0.1, 2.0, 0.97)
+    return novelty.Reference(
+        "0" * 64, DEVICE, changes.mean(axis=0), np.cov(changes.T), 1e-4, 0.1, 2.0, 0.97
+    )
 
 
 @pytest.fixture(scope="module")
@@ -53,7 +60,10 @@ def test_predicted_curves_are_the_exact_ones(reference):
 
 
 def test_right_and_wrong_answers(reference, measured):
-    right, foreigner = (novelty.judge(reference, measured, decoded(pairs)) for pairs in (ANTIDOTS, np.roll(ANTIDOTS, 1, axis=0)))
+    right, foreigner = (
+        novelty.judge(reference, measured, decoded(pairs))
+        for pairs in (ANTIDOTS, np.roll(ANTIDOTS, 1, axis=0))
+    )
     assert (right.novelty < 1).all() and not right.flagged.any()
     assert (foreigner.novelty > 1).all() and foreigner.flagged.all()
     exact = novelty.judge(reference, right.predicted + reference.mean, decoded(ANTIDOTS))
@@ -71,17 +81,23 @@ def test_an_answer_one_site_off_is_no_novelty(reference):
 def test_neighbours():
     for pair in ANTIDOTS:
         near = novelty.neighbours(pair, DEVICE)
-        assert (near[0] == geometry.canonical(pair, DEVICE)).all() and len(np.unique(near, axis=0)) == len(near) <= 27
+        assert (near[0] == geometry.canonical(pair, DEVICE)).all() and len(
+            np.unique(near, axis=0)
+        ) == len(near) <= 27
         assert all(geometry.in_dataset(other, DEVICE) for other in near)
     level = geometry.placement([10, 30, 0], DEVICE)  # dy = -1 is a copy of dy = 1
     assert {geometry.orbit(pair, DEVICE)[2] for pair in novelty.neighbours(level, DEVICE)} == {0, 1}
-    assert novelty.neighbours(geometry.placement([20, 20, 20], DEVICE)[::-1], DEVICE).shape[0] > 1, "in any order"
+    assert (
+        novelty.neighbours(geometry.placement([20, 20, 20], DEVICE)[::-1], DEVICE).shape[0] > 1
+    ), "in any order"
 
 
 def test_declared_noise_widens_the_tolerance(reference, measured):
     noise = np.random.default_rng(0).normal(0, 0.3, measured.shape)
-    blunt, aware = (novelty.judge(reference, measured + noise, decoded(ANTIDOTS), given).novelty
-                    for given in (None, np.full(measured.shape, 0.3)))
+    blunt, aware = (
+        novelty.judge(reference, measured + noise, decoded(ANTIDOTS), given).novelty
+        for given in (None, np.full(measured.shape, 0.3))
+    )
     assert (aware < blunt).all() and (blunt > 1).all() and np.median(aware) < 1
     none = novelty.judge(reference, measured, decoded(ANTIDOTS), np.zeros(measured.shape)).novelty
     assert none == pytest.approx(novelty.judge(reference, measured, decoded(ANTIDOTS)).novelty)
@@ -89,9 +105,13 @@ def test_declared_noise_widens_the_tolerance(reference, measured):
 
 def test_a_steep_curve_may_differ_more(reference, measured):
     flat = dataclasses.replace(reference, shift=0.0)
-    assert (novelty.judge(reference, measured, decoded(ANTIDOTS)).novelty
-            < novelty.judge(flat, measured, decoded(ANTIDOTS)).novelty).all()
-    assert novelty.steepness(np.array([0.0, 1.0, 1.0, 3.0])) == pytest.approx(np.sqrt([1, 0.5, 2, 4]))
+    assert (
+        novelty.judge(reference, measured, decoded(ANTIDOTS)).novelty
+        < novelty.judge(flat, measured, decoded(ANTIDOTS)).novelty
+    ).all()
+    assert novelty.steepness(np.array([0.0, 1.0, 1.0, 3.0])) == pytest.approx(
+        np.sqrt([1, 0.5, 2, 4])
+    )
 
 
 def test_a_batch_gives_what_single_curves_give(reference, measured):
@@ -127,20 +147,32 @@ def test_the_file(reference, measured, tmp_path, monkeypatch):
 
 
 def test_foreign_curves(monkeypatch, tmp_path):
-    wires = {name: foreign.WIRES[name] for name in ("zero", "potential_x2", "radius_6")}  # all would take half a minute
+    # all would take half a minute
+    wires = {name: foreign.WIRES[name] for name in ("zero", "potential_x2", "radius_6")}
     monkeypatch.setattr(foreign, "WIRES", wires)
-    others = [name for name in foreign.FAMILIES if not name.startswith(("unseen", "energy", "potential", "radius"))]
+    others = [
+        name
+        for name in foreign.FAMILIES
+        if not name.startswith(("unseen", "energy", "potential", "radius"))
+    ]
     known = np.random.default_rng(0).uniform(0, 9, (5, 3))
     given = {"curves": known, "low": known.min(axis=0), "high": known.max(axis=0)}
-    made = {name: foreign.curves(name, CONFIG.device, 4, 0, given, tmp_path) for name in (*wires, *others)}
+    made = {
+        name: foreign.curves(name, CONFIG.device, 4, 0, given, tmp_path)
+        for name in (*wires, *others)
+    }
     assert {values.shape for values in made.values()} == {(4, 3)}
     assert all(np.isfinite(values).all() and (values > -1).all() for values in made.values())
-    assert (np.sort(made["shuffled"]) == np.sort(known[:4])).all() and (made["shuffled"] != known[:4]).any()
+    assert (np.sort(made["shuffled"]) == np.sort(known[:4])).all() and (
+        made["shuffled"] != known[:4]
+    ).any()
     assert (made["halves"][1] == [known[1, 0], *known[0, 1:]]).all()
     assert np.diff(made["line"], 2) == pytest.approx(0, abs=1e-12)
     again = foreign.curves("one_antidot", CONFIG.device, 4, 0, given, tmp_path)
     assert (again == made["one_antidot"]).all()
-    assert (foreign.curves("line", CONFIG.device, 4, 1, given, tmp_path) != made["line"]).any(), "another seed"
+    assert (foreign.curves("line", CONFIG.device, 4, 1, given, tmp_path) != made["line"]).any(), (
+        "another seed"
+    )
     assert len(np.unique(np.concatenate([made[name] for name in wires]), axis=0)) == 4 * len(wires)
 
 
@@ -151,7 +183,9 @@ def world(monkeypatch, tmp_path):
     torch.manual_seed(0)
     model = checkpoint.network_of(CONFIG).eval()
     G = pairs.conductance.reshape(-1, CONFIG.device.field_points)
-    constants = dataset.Normalisation(tuple(G.mean(axis=0)), tuple(G.std(axis=0)), 0.1, 0.05, CONFIG.device.width)
+    constants = dataset.Normalisation(
+        tuple(G.mean(axis=0)), tuple(G.std(axis=0)), 0.1, 0.05, CONFIG.device.width
+    )
     meta = {"data": pairs.sha256, "config": {"some": "settings"}}
     bundle = model, CONFIG, constants, Schedule(1000, "cosine", "v"), meta
     monkeypatch.setattr(accuracy, "load_model", lambda name: bundle)
@@ -160,7 +194,14 @@ def world(monkeypatch, tmp_path):
         monkeypatch.setattr(module, "project_root", lambda: tmp_path)
     few = ("unseen", "line", "shuffled", "noise_0.02", novelty_rates.CHECKED)
     monkeypatch.setattr(foreign, "FAMILIES", {name: foreign.FAMILIES[name] for name in few})
-    sizes = {"FAMILY_CURVES": 4, "TRIAL_CURVES": 3, "DEV_CURVES": 3, "DEV_SAMPLES": 2, "HEAD_CURVES": 5, "MORE": 2}
+    sizes = {
+        "FAMILY_CURVES": 4,
+        "TRIAL_CURVES": 3,
+        "DEV_CURVES": 3,
+        "DEV_SAMPLES": 2,
+        "HEAD_CURVES": 5,
+        "MORE": 2,
+    }
     for name, value in sizes.items():
         monkeypatch.setattr(novelty_rates, name, value)
     (tmp_path / "models").mkdir()
@@ -169,27 +210,43 @@ def world(monkeypatch, tmp_path):
 
 
 def run(world, **options):
-    return novelty_rates.run_novelty(CONFIG, "tiny", "data.h5", world / "results" / "novelty.json",
-                                     **{"curves": 5, "report": lambda line: None, **options})
+    return novelty_rates.run_novelty(
+        CONFIG,
+        "tiny",
+        "data.h5",
+        world / "results" / "novelty.json",
+        **{"curves": 5, "report": lambda line: None, **options},
+    )
 
 
 def test_the_evaluation(world, monkeypatch):
     lines = []
     result = run(world, report=lines.append)
     assert result == json.loads((world / "results" / "novelty.json").read_text())
-    assert [path.name for path in (world / "runs").iterdir()] == ["curves"], "blocks are removed in the end"
+    assert [path.name for path in (world / "runs").iterdir()] == ["curves"], (
+        "blocks are removed in the end"
+    )
     reference = novelty.load("tiny")
-    assert (reference.threshold, reference.floor, reference.shift) == tuple(result[k] for k in ("threshold", "floor", "shift"))
+    assert (reference.threshold, reference.floor, reference.shift) == tuple(
+        result[k] for k in ("threshold", "floor", "shift")
+    )
     assert result["test"]["n"] == len(result["test"]["novelty"]) == 5
     assert result["test"]["flagged"] == np.mean(np.array(result["test"]["novelty"]) > 1)
-    assert set(foreign.LABELS) >= set(foreign.FAMILIES) and not np.isnan(result["comparison"][result["score"]]["mean"])
+    assert set(foreign.LABELS) >= set(foreign.FAMILIES) and not np.isnan(
+        result["comparison"][result["score"]]["mean"]
+    )
     assert sum(row["n"] for row in result["test"]["right"].values()) == 5
     for name, family in result["families"].items():
         assert family["n"] == len(family["novelty"]) and 0 <= family["auc"] <= 1
-        assert ("declared" in family) == name.startswith("noise_") and ("more" in family) == (name == novelty_rates.CHECKED)
+        assert ("declared" in family) == name.startswith("noise_") and ("more" in family) == (
+            name == novelty_rates.CHECKED
+        )
     assert result["families"]["unseen"]["genuine"] and not result["families"]["line"]["genuine"]
     assert result["comparison"][result["score"]]["mean"] == max(
-        row["mean"] for name, row in result["comparison"].items() if name.startswith("whitened") and "no" not in name)
+        row["mean"]
+        for name, row in result["comparison"].items()
+        if name.startswith("whitened") and "no" not in name
+    )
     assert "| test curves | 5 |" in lines[-2] and "| noise_0.02, declared |" in lines[-2]
 
 
@@ -213,28 +270,41 @@ def test_an_interrupted_run_resumes(world, monkeypatch):
 
 def test_library_and_solver_agree(tmp_path):
     clean = novelty_rates.Clean(CONFIG.device, tmp_path)
-    for own, other in zip(clean.explained(ANTIDOTS), novelty.explained(CONFIG.device, ANTIDOTS), strict=True):
+    for own, other in zip(
+        clean.explained(ANTIDOTS), novelty.explained(CONFIG.device, ANTIDOTS), strict=True
+    ):
         assert own.shape == other.shape and np.abs(own - other).max() < 1e-6
     assert all(len(own) == 1 for own in clean.explained(ANTIDOTS, near=False))
 
 
 def test_auc():
-    assert novelty_rates.auc([1, 2, 3], np.array([4.0, 5.0])) == 1 and novelty_rates.auc([1.0, 1.0], np.array([1.0])) == 0.5
+    assert (
+        novelty_rates.auc([1, 2, 3], np.array([4.0, 5.0])) == 1
+        and novelty_rates.auc([1.0, 1.0], np.array([1.0])) == 0.5
+    )
 
 
 def test_the_shipped_reference():
     """It loads, and belongs to the weights beside it."""
     reference = novelty.load("laptop")
-    assert reference.device == checkpoint.load_model("laptop")[1].device and len(reference.mean) == 64
+    assert (
+        reference.device == checkpoint.load_model("laptop")[1].device and len(reference.mean) == 64
+    )
     assert np.linalg.eigvalsh(reference.covariance).min() > -reference.floor / 10
 
 
 def test_the_figure_of_the_measured_rates():
     result = accuracy.read_result("laptop", "novelty")
     rows = trust_figures.novelty_rows(result)
-    assert len(rows) == 1 + len(result["families"]) and {row[0] for row in rows.values()} == set(trust_figures.COLORS)
+    assert len(rows) == 1 + len(result["families"]) and {row[0] for row in rows.values()} == set(
+        trust_figures.COLORS
+    )
     figure = trust_figures.novelty_rates(rows)
     figure.canvas.draw()
     shown = [text.get_text() for text in figure.axes[0].texts]
-    assert sum(f"{row['flagged']:.1%}" in " ".join(shown) for row in result["families"].values()) == len(result["families"])
-    assert figure.axes[0].get_xscale() == "log" and [t.get_text() for t in figure.axes[0].get_yticklabels()] == list(rows)
+    assert sum(
+        f"{row['flagged']:.1%}" in " ".join(shown) for row in result["families"].values()
+    ) == len(result["families"])
+    assert figure.axes[0].get_xscale() == "log" and [
+        t.get_text() for t in figure.axes[0].get_yticklabels()
+    ] == list(rows)

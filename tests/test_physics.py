@@ -7,9 +7,8 @@ import numpy as np
 import pytest
 import torch
 
-from qfp.physics import kwant_model
-from qfp.physics import geometry, green, leads, sweep
 from qfp.config import SettingsError, load_preset, stream
+from qfp.physics import geometry, green, kwant_model, leads, sweep
 
 CONFIG = load_preset("laptop")
 DEVICE = CONFIG.device
@@ -24,10 +23,12 @@ def remove(device, mask, potential, b):
 
 
 def dense(device, mask, potential, b, origin=None, phases=None):
-    """G of the sites that remain, by inverting E - H - Sigma; lead self-energies by 60 doublings of the lead's length.
+    """G of the sites that remain, by inverting E - H - Sigma; lead self-energies by 60 doublings of
+    the lead's length.
 
-    An independent road: no lead modes, no recursion, no update. Lopez Sancho's doubling with a small imaginary energy.
-    origin: x where the vector potential is 0, in device and leads; phases (L, W): gauge transformation of the device."""
+    An independent road: no lead modes, no recursion, no update. Lopez Sancho's doubling with a
+    small imaginary energy. origin: x where the vector potential is 0, in device and leads; phases
+    (L, W): gauge transformation of the device."""
     W, L = device.width, device.length
     d = np.diag(-np.exp(1j * b * (np.arange(W) - ((W - 1) / 2 if origin is None else origin))))
     h = np.diag(np.full(W, 4.0)) - np.eye(W, k=1) - np.eye(W, k=-1)
@@ -49,7 +50,9 @@ def dense(device, mask, potential, b, origin=None, phases=None):
     sigma_down = d @ surface(d) @ d.conj().T
     sigma_up = d.conj().T @ surface(d.conj().T) @ d
     turn = np.exp(1j * (np.zeros((L, W)) if phases is None else phases))  # psi -> turn psi
-    sigma_down, sigma_up = (turn[y][:, None] * s * turn[y].conj() for y, s in ((0, sigma_down), (-1, sigma_up)))
+    sigma_down, sigma_up = (
+        turn[y][:, None] * s * turn[y].conj() for y, s in ((0, sigma_down), (-1, sigma_up))
+    )
     H = turn.reshape(-1, 1) * H * turn.ravel().conj()
     A = device.energy * np.eye(W * L) - H
     A[:W, :W] -= sigma_down
@@ -83,7 +86,9 @@ def test_clean_wire_without_potential_agrees_with_kwant():
     system = kwant_model.build(DEVICE, geometry.removed_mask(pair, DEVICE))
     fields = [0.0, 0.02, 0.0397, 0.05]
     G, _, image = green.solve(DEVICE, pair, None, fields, image=True)
-    assert np.allclose(G, [kwant_model.conductance(system, DEVICE, b) for b in fields], rtol=0, atol=1e-9)
+    assert np.allclose(
+        G, [kwant_model.conductance(system, DEVICE, b) for b in fields], rtol=0, atol=1e-9
+    )
     assert np.abs(image - kwant_model.ldos(system, DEVICE)).max() < 1e-9
 
 
@@ -108,14 +113,20 @@ def test_green_function_agrees_with_a_dense_inverse(b, energy):
 
 @pytest.mark.parametrize("energy", [0.5, 0.3, 4.1])
 def test_translation_invariant_path_equals_the_recursion(energy):
-    """Energies that single precision cannot hold included: G0, scattering states, amplitudes and S-matrix."""
+    """Energies that single precision cannot hold included: G0, scattering states, amplitudes and
+    S-matrix."""
     device = dataclasses.replace(SMALL, energy=energy)
     ring = torch.as_tensor(geometry.ring(geometry.removed_mask([[4, 4], [6, 7]], device)))
     for b in (0.0, 0.031, -0.4):
         leads_ = leads.lead_modes(device, b)
-        clean, recursed = green.clean_wire(device, b), green.wire(device, b, np.zeros((14, 12)), leads_)
+        clean, recursed = (
+            green.clean_wire(device, b),
+            green.wire(device, b, np.zeros((14, 12)), leads_),
+        )
         sites = torch.arange(14 * 12)
-        assert (clean.between(sites[:, None], sites) - recursed.between(sites[:, None], sites)).abs().max() < 1e-10
+        assert (
+            clean.between(sites[:, None], sites) - recursed.between(sites[:, None], sites)
+        ).abs().max() < 1e-10
         for part in ("out", "t0"):
             assert (getattr(clean, part) - getattr(recursed, part)).abs().sum() < 1e-9
         assert all((p - q).abs().sum() < 1e-9 for p, q in zip(clean.psi, recursed.psi, strict=True))
@@ -123,10 +134,15 @@ def test_translation_invariant_path_equals_the_recursion(energy):
 
 
 def test_row_recursion_gives_every_block_of_the_green_function():
-    """Each of its steps, up, down, left and right, leads from a block to its neighbour, on either side of the diagonal."""
+    """Each of its steps, up, down, left and right, leads from a block to its neighbour, on either
+    side of the diagonal."""
     W, L = 12, 14
     for b in (0.0, -0.4):
-        s, w, sites = green.steps(SMALL, b, POTENTIAL), green.wire(SMALL, b, POTENTIAL), torch.arange(W * L)
+        s, w, sites = (
+            green.steps(SMALL, b, POTENTIAL),
+            green.wire(SMALL, b, POTENTIAL),
+            torch.arange(W * L),
+        )
         G = w.between(sites[:, None], sites).reshape(L, W, L, W).transpose(1, 2)  # (row, row, W, W)
         for i in range(L):
             assert (G[i, i] - s.diagonal[i]).abs().max() < 1e-12
@@ -140,11 +156,16 @@ def test_row_recursion_gives_every_block_of_the_green_function():
 
 @pytest.mark.parametrize("b", [0.0, 0.05, 0.3, -0.9])
 def test_a_clean_wire_conducts_its_open_modes_plateau_by_plateau(b):
-    """Modes counted on the bands: branches that cross the energy with positive velocity. By either path, over all energies."""
+    """Modes counted on the bands: branches that cross the energy with positive velocity. By either
+    path, over all energies."""
     W = 12
     k = np.linspace(-np.pi, np.pi, 4001)
     x = np.arange(W) - (W - 1) / 2
-    h = -np.eye(W, k=1) - np.eye(W, k=-1) + np.einsum("kx,xy->kxy", 4 - 2 * np.cos(k[:, None] - b * x), np.eye(W))
+    h = (
+        -np.eye(W, k=1)
+        - np.eye(W, k=-1)
+        + np.einsum("kx,xy->kxy", 4 - 2 * np.cos(k[:, None] - b * x), np.eye(W))
+    )
     E = np.linalg.eigvalsh(h)  # (4001, W)
     counts = []
     for energy in np.arange(-0.19, 8.3, 0.14):
@@ -167,9 +188,11 @@ HALL = {3: (0.085, 0.09, 0.095), 2: (0.12, 0.14, 0.16), 1: (0.19, 0.25, 0.4)}
 
 @pytest.mark.parametrize("plateau", HALL)
 def test_hall_plateaus_survive_a_potential(plateau):
-    """E = 0.5 lies between Landau levels (2 n + 1) b: edge states carry 3, 2, 1 e^2/h and cannot scatter back.
+    """E = 0.5 lies between Landau levels (2 n + 1) b: edge states carry 3, 2, 1 e^2/h and cannot
+    scatter back.
 
-    A potential that takes 2 e^2/h from the wire's 11 at b = 0 takes less than 0.001 from a plateau."""
+    A potential that takes 2 e^2/h from the wire's 11 at b = 0 takes less than 0.001 from a plateau.
+    """
     V = kwant_model.random_potential(1, DEVICE)
     for b in HALL[plateau]:
         modes = leads.lead_modes(DEVICE, b)
@@ -181,8 +204,11 @@ def test_hall_plateaus_survive_a_potential(plateau):
 
 
 def scattering_devices():
-    """(device, mask, potential, b): antidots that overlap, scattered sites, potentials of several strengths, fields."""
-    for k, (energy, b) in enumerate(((0.5, 0.0), (0.7, 0.04), (1.9, -0.2), (3.3, 0.6), (4.1, 0.1), (6.8, 1.2))):
+    """(device, mask, potential, b): antidots that overlap, scattered sites, potentials of several
+    strengths, fields."""
+    for k, (energy, b) in enumerate(
+        ((0.5, 0.0), (0.7, 0.04), (1.9, -0.2), (3.3, 0.6), (4.1, 0.1), (6.8, 1.2))
+    ):
         device = dataclasses.replace(SMALL, energy=energy)
         mask = geometry.removed_mask([[3, 4], [5, 7]], device)
         mask[1:-1] |= stream("scatterers", k).random((12, 12)) < 0.04
@@ -201,14 +227,17 @@ def test_scattering_matrix_is_unitary_and_holds_the_conductance():
         T = green.conductance(w, ring[None])[0].item()
         assert abs((abs(t) ** 2).sum() - T) < 1e-10 and abs((abs(t_prime) ** 2).sum() - T) < 1e-10
         assert 0.05 < T < n - 1e-3
-        reference = kwant.smatrix(kwant_model.build(device, mask, V), device.energy, params={"b": b})
+        reference = kwant.smatrix(
+            kwant_model.build(device, mask, V), device.energy, params={"b": b}
+        )
         for block, (to, of) in ((r, (0, 0)), (t, (1, 0)), (t_prime, (0, 1)), (r_prime, (1, 1))):
             expected = np.linalg.svd(reference.submatrix(to, of), compute_uv=False)
             assert np.abs(np.linalg.svd(block, compute_uv=False) - expected).max() < 1e-9
 
 
 def test_reversing_the_field_transposes_the_scattering_matrix():
-    """H(-b) = H(b)*, so Gamma(-b) = Gamma(b)* = U* U*^dagger: with the modes U(-b) = U(b)*, S(-b) = S(b)^T entry by entry."""
+    """H(-b) = H(b)*, so Gamma(-b) = Gamma(b)* = U* U*^dagger: with the modes U(-b) = U(b)*, S(-b) =
+    S(b)^T entry by entry."""
     for device, mask, V, b in scattering_devices():
         V = np.zeros(mask.shape) if V is None else V
         w, ring = remove(device, mask, V, b)
@@ -216,7 +245,8 @@ def test_reversing_the_field_transposes_the_scattering_matrix():
         U = tuple(u.conj() for u in w.leads.U)
         for sigma, sigma_back, u in zip(w.leads.sigma, back.sigma, U, strict=True):
             assert (sigma_back - sigma.T).abs().max() < 1e-10
-            assert (u @ u.mH - 1j * (sigma_back - sigma_back.mH)).abs().max() < 1e-10  # a basis of modes at -b
+            # a basis of modes at -b
+            assert (u @ u.mH - 1j * (sigma_back - sigma_back.mH)).abs().max() < 1e-10
         reversed_ = green.wire(device, -b, V, leads.Leads(back.sigma, U))
         assert (green.smatrix(reversed_, ring) - S.T).abs().max() < 1e-10
         if b:
@@ -235,7 +265,8 @@ def test_conductance_is_even_in_the_field():
 
 
 def test_conductance_and_ldos_do_not_depend_on_the_gauge():
-    """Another origin of the vector potential, in device and leads, and random phases on every site of the device."""
+    """Another origin of the vector potential, in device and leads, and random phases on every site
+    of the device."""
     for device, mask, V, b in scattering_devices():
         V = np.zeros(mask.shape) if V is None else V
         w, ring = remove(device, mask, V, b)
@@ -253,7 +284,8 @@ def test_conductance_and_ldos_do_not_depend_on_the_gauge():
 
 
 def test_ldos_of_the_scattering_states_is_that_of_the_green_function():
-    """-Im G(r, r)/pi = sum |psi|^2/2 pi where no bound state lies at the energy, at b = 0 and in a field."""
+    """-Im G(r, r)/pi = sum |psi|^2/2 pi where no bound state lies at the energy, at b = 0 and in a
+    field."""
     for device, mask, V, b in scattering_devices():
         w, ring = remove(device, mask, V, b)
         kept = torch.as_tensor(np.flatnonzero(~mask.ravel()))
@@ -263,7 +295,8 @@ def test_ldos_of_the_scattering_states_is_that_of_the_green_function():
 
 
 def bound_states(device, mask, potential, b, leads_of=120):
-    """Energies (B,) and densities (B, L, W) of the states outside the band of the leads, by diagonalising a long closed wire."""
+    """Energies (B,) and densities (B, L, W) of the states outside the band of the leads, by
+    diagonalising a long closed wire."""
     W, L = device.width, device.length
     x, rows = np.arange(W), L + 2 * leads_of
     H = np.kron(np.eye(rows), 4 * np.eye(W) - np.eye(W, k=1) - np.eye(W, k=-1)).astype(complex)
@@ -281,10 +314,15 @@ def bound_states(device, mask, potential, b, leads_of=120):
 
 
 def band_edges(device, b):
-    """Thresholds of the leads' modes, where the LDOS has its square-root edges: the bands' extrema, on a fine grid."""
+    """Thresholds of the leads' modes, where the LDOS has its square-root edges: the bands' extrema,
+    on a fine grid."""
     W, k = device.width, np.linspace(0, np.pi, 20001)
     x = np.arange(W) - (W - 1) / 2
-    h = -np.eye(W, k=1) - np.eye(W, k=-1) + np.einsum("kx,xy->kxy", 4 - 2 * np.cos(k[:, None] - b * x), np.eye(W))
+    h = (
+        -np.eye(W, k=1)
+        - np.eye(W, k=-1)
+        + np.einsum("kx,xy->kxy", 4 - 2 * np.cos(k[:, None] - b * x), np.eye(W))
+    )
     E = np.linalg.eigvalsh(h).T  # (W, 20001)
     turns = [e[1:-1][np.sign(np.diff(e[1:])) != np.sign(np.diff(e[:-1]))] for e in E]
     return np.unique(np.concatenate([E[:, 0], E[:, -1], *turns]))
@@ -293,13 +331,16 @@ def band_edges(device, b):
 def continuum(device, mask, potential, b, points):
     """Integral over the band of the LDOS of our scattering states, (L, W).
 
-    E = centre - half width cos(theta) between two thresholds: the edges become smooth, the error falls as points^-2."""
+    E = centre - half width cos(theta) between two thresholds: the edges become smooth, the error
+    falls as points^-2."""
     ring, removed = torch.as_tensor(geometry.ring(mask)), torch.as_tensor(mask)
     theta, total = (np.arange(points) + 0.5) * np.pi / points, 0.0
     edges = band_edges(device, b)
     for low, high in itertools.pairwise(edges):
         for angle in theta:
-            at = dataclasses.replace(device, energy=float((low + high - (high - low) * np.cos(angle)) / 2))
+            at = dataclasses.replace(
+                device, energy=float((low + high - (high - low) * np.cos(angle)) / 2)
+            )
             weight = (high - low) / 2 * np.sin(angle) * np.pi / points
             total = total + weight * green.ldos(green.wire(at, b, potential), ring, removed).numpy()
     return total
@@ -307,7 +348,8 @@ def continuum(device, mask, potential, b, points):
 
 @pytest.mark.parametrize("width, length, b", [(2, 4, 0.0), (2, 4, 0.4), (3, 5, 0.0), (3, 5, 0.4)])
 def test_every_site_holds_one_state(width, length, b):
-    """The LDOS integrates to 1: scattering states over the band, and the bound states below and above it."""
+    """The LDOS integrates to 1: scattering states over the band, and the bound states below and
+    above it."""
     device = dataclasses.replace(SMALL, width=width, length=length)
     V = np.random.default_rng(0).uniform(-0.4, 0.4, (length, width))
     V[1, 0] -= 2.5
@@ -318,13 +360,24 @@ def test_every_site_holds_one_state(width, length, b):
     energies, density = bound_states(device, mask, V, b)
     edges = band_edges(device, b)
     assert (energies < edges[0]).sum() == 1 and (energies > edges[-1]).sum() == 1
-    states = (4 * fine - coarse) / 3 + density.sum(axis=0)  # Richardson: the error of points^-2 is gone
+    # Richardson: the error of points^-2 is gone
+    states = (4 * fine - coarse) / 3 + density.sum(axis=0)
     assert np.abs(states[~mask] - 1).max() < 1e-6 and not states[mask].any()
     assert fine[~mask].min() < 0.4  # a site that the continuum alone leaves more than half empty
-    ring, kept = torch.as_tensor(geometry.ring(mask)), torch.as_tensor(np.flatnonzero(~mask.ravel()))
-    for energy, psi2 in zip(energies, density, strict=True):  # the bound state is a pole of our G, |psi|^2 its residue
-        G = [updated(green.wire(dataclasses.replace(device, energy=float(energy + step)), b, V), ring, kept).diagonal()
-             for step in (1e-4, -1e-4)]
+    ring, kept = (
+        torch.as_tensor(geometry.ring(mask)),
+        torch.as_tensor(np.flatnonzero(~mask.ravel())),
+    )
+    # the bound state is a pole of our G, |psi|^2 its residue
+    for energy, psi2 in zip(energies, density, strict=True):
+        G = [
+            updated(
+                green.wire(dataclasses.replace(device, energy=float(energy + step)), b, V),
+                ring,
+                kept,
+            ).diagonal()
+            for step in (1e-4, -1e-4)
+        ]
         assert np.abs((G[0] - G[1]).numpy() * 0.5e-4 - psi2[~mask]).max() < 1e-6
 
 
@@ -342,7 +395,8 @@ def test_symmetric_copies_share_a_curve_without_potential_only():
 
 
 def test_the_phase_of_a_plaquette_is_b():
-    """The product of hoppings around a plaquette carries b: here a factor 2 or a sign in the gauge would show."""
+    """The product of hoppings around a plaquette carries b: here a factor 2 or a sign in the gauge
+    would show."""
     system = kwant_model.build(DEVICE, np.zeros((60, 50), bool))
     H = system.hamiltonian_submatrix(params={"b": 0.01}, sparse=True).tocsr()
     index = {site.tag: i for i, site in enumerate(system.sites)}
@@ -353,7 +407,8 @@ def test_the_phase_of_a_plaquette_is_b():
 
 @pytest.mark.parametrize("b", [0.2, -0.2])
 def test_a_positive_field_pushes_electrons_that_move_up_to_large_x(b):
-    """The edge state of lead 0 moves to +y along x = W-1 at b > 0, that of lead 1 to -y along x = 0; in Kwant alike."""
+    """The edge state of lead 0 moves to +y along x = W-1 at b > 0, that of lead 1 to -y along x =
+    0; in Kwant alike."""
     system = kwant_model.build(DEVICE, np.zeros((60, 50), bool))
     kwant_psi = kwant_model._kwant().wave_function(system, DEVICE.energy, params={"b": b})
     sites = np.array([site.tag[1] * 50 + site.tag[0] for site in system.sites])
@@ -361,7 +416,8 @@ def test_a_positive_field_pushes_electrons_that_move_up_to_large_x(b):
     for lead, direction in ((0, 1), (1, -1)):
         psi = w.psi[lead].reshape(60, 50).numpy()
         phase = -np.exp(1j * b * (np.arange(50) - 24.5))
-        current = 2 * (psi[31].conj() * phase * psi[30]).imag  # through the bonds from row 30 to row 31
+        # through the bonds from row 30 to row 31
+        current = 2 * (psi[31].conj() * phase * psi[30]).imag
         right = (np.arange(50) > 24.5) == (b * direction > 0)
         assert abs(current.sum() - direction) < 1e-9
         assert direction * current[right].sum() > 0.999

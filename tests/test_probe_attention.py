@@ -1,4 +1,5 @@
-"""The attention probe on planted maps, on closed forms, and on small networks; what happens to an interrupted run."""
+"""The attention probe on planted maps, on closed forms, and on small networks; what happens to an
+interrupted run."""
 
 import dataclasses
 import json
@@ -9,12 +10,14 @@ import torch
 from test_evaluate import CONFIG, DEVICE, world  # noqa: F401  (a fixture)
 from test_physics import SMALL, dense
 
-from qfp.physics import geometry, green
-from qfp.studies import accuracy
-from qfp.studies.attention import probe as probe_attention, probes, rows as attention_rows
 from qfp.config import SettingsError, as_dict
 from qfp.model.diffusion import Schedule
 from qfp.model.unet import UNet
+from qfp.physics import geometry, green
+from qfp.studies import accuracy
+from qfp.studies.attention import probe as probe_attention
+from qfp.studies.attention import probes
+from qfp.studies.attention import rows as attention_rows
 
 ANTIDOTS = geometry.configurations(DEVICE)[1]
 
@@ -29,7 +32,9 @@ def test_a_map_that_learns_its_antidots_first_tells_when_it_does():
         cells = probes.grid_cells(antidots, DEVICE, size)
         maps = rng.normal(size=(4, 30, size, size))
         maps[2:] += 3 * cells
-        row, difference = attention_rows.told(maps, antidots, DEVICE, 0, np.array([1e4, 10.0, 2.0, 0.1]))
+        row, difference = attention_rows.told(
+            maps, antidots, DEVICE, 0, np.array([1e4, 10.0, 2.0, 0.1])
+        )
         assert row["first_tells"] == {"step": 2, "ratio": 2.0}
         assert row["own"][0] == pytest.approx(0.5, abs=0.05) and row["own"][3] > 0.95
         np.testing.assert_allclose(difference.mean(axis=1), row["difference"], atol=1e-5)
@@ -37,18 +42,30 @@ def test_a_map_that_learns_its_antidots_first_tells_when_it_does():
             assert low <= value <= high
         usual = np.broadcast_to(cells.mean(axis=0), (4, *maps.shape[1:]))
         row, difference = attention_rows.told(usual, antidots, DEVICE, 0, np.ones(4))
-        assert row["first_tells"] is None and abs(difference.mean()) < 1e-9, "where antidots usually are tells no curve"
-    assert attention_rows.told(1.0 * probes.rim_cells(cells)[None], antidots, DEVICE, 0)[0]["own"][0] < 0.5
-    assert attention_rows.told(1.0 * (cells | probes.rim_cells(cells))[None], antidots, DEVICE, 0,
-                               vicinity=True)[0]["own"] == [1], "padding left out"
-    assert probes.first_above([0.0, 0.06, -1.0], 0.05) == 1 and probes.first_above([0.05], 0.05) is None
+        assert row["first_tells"] is None and abs(difference.mean()) < 1e-9, (
+            "where antidots usually are tells no curve"
+        )
+    assert (
+        attention_rows.told(1.0 * probes.rim_cells(cells)[None], antidots, DEVICE, 0)[0]["own"][0]
+        < 0.5
+    )
+    assert attention_rows.told(
+        1.0 * (cells | probes.rim_cells(cells))[None], antidots, DEVICE, 0, vicinity=True
+    )[0]["own"] == [1], "padding left out"
+    assert (
+        probes.first_above([0.0, 0.06, -1.0], 0.05) == 1
+        and probes.first_above([0.05], 0.05) is None
+    )
 
 
 def test_cells_of_finer_levels_hold_those_of_the_coarse_one():
     fine, coarse = (probes.grid_cells(ANTIDOTS[::900], DEVICE, size) for size in (60, 15))
     np.testing.assert_array_equal(fine[:, :, 5:-5], geometry.removed_masks(ANTIDOTS[::900], DEVICE))
     np.testing.assert_array_equal(probes.cell_means(fine) >= 0.5, coarse)
-    assert probes.wire_cells(DEVICE, 60).sum() == 3000 and probes.wire_cells(DEVICE, 30).sum() == 30 * 26
+    assert (
+        probes.wire_cells(DEVICE, 60).sum() == 3000
+        and probes.wire_cells(DEVICE, 30).sum() == 30 * 26
+    )
 
 
 def test_heads_that_share_out_the_antidots():
@@ -60,11 +77,15 @@ def test_heads_that_share_out_the_antidots():
     B[:, :, 2] += lower | upper
     np.testing.assert_allclose(probes.preference(B[:, :, 0], lower, upper), 1 / 3, atol=0.01)
     ratio = np.array([100.0, 2.0])
-    rows = attention_rows.preferences({"importance down15": B}, ["down15"], [0, 1], antidots, DEVICE, 0, ratio)
+    rows = attention_rows.preferences(
+        {"importance down15": B}, ["down15"], [0, 1], antidots, DEVICE, 0, ratio
+    )
     assert rows["opposite"] == rows["opposite_adjusted"] == [True, True]
     assert rows["sorted"][0] == ["down15 head 1", "down15 head 3", "down15 head 2"]
     assert rows["heads"]["down15 head 2"]["same_sign"] == [1, 1]
-    alike = attention_rows.preferences({"importance up15": B[:, :, [0, 0, 2]]}, ["up15"], [1], antidots, DEVICE, 0, ratio)
+    alike = attention_rows.preferences(
+        {"importance up15": B[:, :, [0, 0, 2]]}, ["up15"], [1], antidots, DEVICE, 0, ratio
+    )
     assert alike["opposite"] == [False] and alike["upper_adjusted"][0] >= 2
     assert attention_rows.preferences({}, [], [0], antidots, DEVICE, 0, ratio) == {}
 
@@ -81,14 +102,19 @@ def test_an_interval_for_all_heads_is_wider():
 
 def test_correlation_of_cells_against_all_pairs_of_sites_of_a_dense_inverse():
     rng = np.random.default_rng(3)
-    potential, mask = rng.uniform(-0.05, 0.05, (14, 12)), geometry.removed_mask([[4, 4], [8, 10]], SMALL)
+    potential, mask = (
+        rng.uniform(-0.05, 0.05, (14, 12)),
+        geometry.removed_mask([[4, 4], [8, 10]], SMALL),
+    )
     G = dense(SMALL, mask, potential, 0.0)[0]
     keep = np.flatnonzero(~mask.ravel())
     local = -G.imag[keep, keep]
     sites = G.imag[np.ix_(keep, keep)] ** 2 / np.outer(local, local)
     np.testing.assert_allclose(np.diagonal(sites), 1)
     assert sites.min() >= 0 and sites.max() <= 1 + 1e-9
-    psi = green.scattering_states(green.wire(SMALL, 0.0, potential), torch.as_tensor(geometry.ring(mask))).numpy()
+    psi = green.scattering_states(
+        green.wire(SMALL, 0.0, potential), torch.as_tensor(geometry.ring(mask))
+    ).numpy()
     C = probes.cell_correlation(psi, ~mask, margin=1, side=2)
     y, x = np.divmod(keep, SMALL.width)
     cell = (y // 2) * 7 + (x + 1) // 2
@@ -118,12 +144,23 @@ def test_partial_correlation_takes_out_distance_and_importance_and_leaves_the_re
     C = np.stack([own, other])
     C[:, [3, 100]] = C[:, :, [3, 100]] = np.nan
     only = positive(-0.3 * distance + importance + 0.3 * rng.normal(size=(N, N)))
-    planted = positive(-0.3 * distance + importance + 0.3 * rng.normal(size=(N, N)) + 0.3 * np.log(own / own.mean()))
-    partial, plain, far = probes.partial_rank_correlation(np.stack([only, planted, np.full((N, N), 1 / N)]), C)
+    planted = positive(
+        -0.3 * distance
+        + importance
+        + 0.3 * rng.normal(size=(N, N))
+        + 0.3 * np.log(own / own.mean())
+    )
+    partial, plain, far = probes.partial_rank_correlation(
+        np.stack([only, planted, np.full((N, N), 1 / N)]), C
+    )
     assert partial.shape == plain.shape == (3, 2) and far.shape == (3,)
     assert plain[0].min() > 0.7 and far[0] < -0.6 and abs(partial[0]).max() < 0.13
     assert abs(partial[0, 0] - partial[0, 1]) < 0.02, "what is left does not tell the own curve"
-    assert partial[1, 0] > 0.4 and partial[1, 0] - partial[1, 1] > 0.3 and abs(plain[1, 0] - plain[1, 1]) < 0.2
+    assert (
+        partial[1, 0] > 0.4
+        and partial[1, 0] - partial[1, 1] > 0.3
+        and abs(plain[1, 0] - plain[1, 1]) < 0.2
+    )
     assert (partial[2] == 0).all() and (plain[2] == 0).all(), "uniform weights follow nothing"
 
 
@@ -151,23 +188,35 @@ def test_the_other_curve_has_the_same_potential():
 def network(config, seed):
     """A small network whose every branch does something (a fresh one starts as 0)."""
     torch.manual_seed(seed)
-    model = UNet(config.network, DEVICE.field_points, config.training.curve_target).eval().requires_grad_(False)
+    model = (
+        UNet(config.network, DEVICE.field_points, config.training.curve_target)
+        .eval()
+        .requires_grad_(False)
+    )
     for parameter in model.parameters():
         parameter.add_(0.05 * torch.randn_like(parameter))
     return model
 
 
 @pytest.fixture
-def networks(world, monkeypatch):  # noqa: F811
-    """The world of test_evaluate with random networks by name: with attention, of another seed, and without attention."""
+def networks(world, monkeypatch):
+    """The world of test_evaluate with random networks by name: with attention, of another seed, and
+    without attention."""
     pairs, _, root = world
     constants, schedule = accuracy.load_model("known")[2], Schedule(40, "cosine", "v")
-    pairs = dataclasses.replace(pairs, conductance=np.random.default_rng(0).normal(size=(2, 40, 64)))
+    pairs = dataclasses.replace(
+        pairs, conductance=np.random.default_rng(0).normal(size=(2, 40, 64))
+    )
     plain = dataclasses.replace(CONFIG.network, attention=("none",) * len(CONFIG.network.attention))
     bundles = {}
-    for seed, (name, settings) in enumerate((("first", CONFIG.network), ("second", CONFIG.network), ("plain", plain))):
-        config = dataclasses.replace(CONFIG, network=settings,
-                                     diffusion=dataclasses.replace(CONFIG.diffusion, steps=schedule.steps))
+    for seed, (name, settings) in enumerate(
+        (("first", CONFIG.network), ("second", CONFIG.network), ("plain", plain))
+    ):
+        config = dataclasses.replace(
+            CONFIG,
+            network=settings,
+            diffusion=dataclasses.replace(CONFIG.diffusion, steps=schedule.steps),
+        )
         meta = {"data": pairs.sha256, "config": as_dict(config)}
         bundles[name] = network(config, seed), config, constants, schedule, meta
         (root / "models" / f"{name}.safetensors").write_bytes(name.encode())
@@ -182,8 +231,13 @@ def networks(world, monkeypatch):  # noqa: F811
 
 
 def run(networks, name="first", **options):
-    return probe_attention.run_probe_attention(CONFIG, name, "data.h5", networks[2] / "results" / "probe_attention.json",
-                                               **{"curves": 6, "report": lambda line: None, **options})
+    return probe_attention.run_probe_attention(
+        CONFIG,
+        name,
+        "data.h5",
+        networks[2] / "results" / "probe_attention.json",
+        **{"curves": 6, "report": lambda line: None, **options},
+    )
 
 
 def numbers(value):
@@ -209,66 +263,116 @@ def test_a_run_resumes_and_says_what_it_measured(networks, monkeypatch):
     with pytest.raises(KeyboardInterrupt):
         run(networks, **options)
     resumed, path = run(networks, **options), networks[2] / "results" / "probe_attention.json"
-    assert len(blocks) == 3 and blocks[1] == blocks[2] != blocks[0], "the block that was finished is not made again"
+    assert len(blocks) == 3 and blocks[1] == blocks[2] != blocks[0], (
+        "the block that was finished is not made again"
+    )
     text = path.read_text()
     assert resumed == json.loads(text) and list((networks[2] / "runs").iterdir()) == []
     run(networks, **options)
     assert path.read_text() == text and accuracy.read_result("first", "probe_attention") == resumed
     result = resumed
     assert np.isfinite(list(numbers(result))).all()
-    assert result["curves"] == 6 and result["steps"] == len(result["t"]) == len(result["ratio"]) == 6
+    assert (
+        result["curves"] == 6 and result["steps"] == len(result["t"]) == len(result["ratio"]) == 6
+    )
     assert {"weights_sha256", "config_sha256", "data_sha256", "seed", "notes"} <= result.keys()
     assert list(result["attention"]) == ["down30", "down15", "up15", "up30"]
     for part in result["attention"].values():
         for row in part["heads"]:
-            assert all(len(row[key]) == 6 for key in ("own", "other", "difference", "difference_interval", "mean_map"))
+            assert all(
+                len(row[key]) == 6
+                for key in ("own", "other", "difference", "difference_interval", "mean_map")
+            )
     assert abs(result["images"]["x_t"]["own"][0] - 0.5) < 0.1, "pure noise knows nothing"
     assert result["prior"]["difference"] == [0] and result["prior"]["own"][0] > 0.7
-    assert result["summary"]["auc"]["up15 head 2"] == result["attention"]["up15"]["heads"][1]["own"][0]
-    assert result["summary"]["heads"] == 16 and set(result["summary"]["first_tells"]) >= {"x_t", "x0", "up30 head 4"}
+    assert (
+        result["summary"]["auc"]["up15 head 2"] == result["attention"]["up15"]["heads"][1]["own"][0]
+    )
+    assert result["summary"]["heads"] == 16 and set(result["summary"]["first_tells"]) >= {
+        "x_t",
+        "x0",
+        "up30 head 4",
+    }
     assert result["waves"]["curves"] >= 2 and result["summary"]["waves"]["heads"] == 8
-    assert len(result["heads"]["heads"]) == 8 and set(result["heads"]["sorted"][0]) == set(result["heads"]["heads"])
-    assert result["ancestral"]["curves"] == 3 and set(result["ancestral"]["rows"]) == {*result["summary"]["first"]["heads"],
-                                                                                       "x_t", "x0"}
+    assert len(result["heads"]["heads"]) == 8 and set(result["heads"]["sorted"][0]) == set(
+        result["heads"]["heads"]
+    )
+    assert result["ancestral"]["curves"] == 3 and set(result["ancestral"]["rows"]) == {
+        *result["summary"]["first"]["heads"],
+        "x_t",
+        "x0",
+    }
     for row in result["controls"]["null"]["own_image"]["up15"]["heads"]:
         assert len(row["difference"]) == len(result["controls"]["steps"])
     at = [result["images"]["x0"]["own"][i] for i in result["controls"]["steps"]]
-    np.testing.assert_allclose(result["ancestral"]["rows"]["x0"]["gap"][0], 0, atol=1e-4, err_msg="the same x_T")
-    assert len(at) == len(result["controls"]["ratio"]) == len(result["controls"]["untrained"]["up15"]["heads"][0]["own"])
+    np.testing.assert_allclose(
+        result["ancestral"]["rows"]["x0"]["gap"][0], 0, atol=1e-4, err_msg="the same x_T"
+    )
+    assert (
+        len(at)
+        == len(result["controls"]["ratio"])
+        == len(result["controls"]["untrained"]["up15"]["heads"][0]["own"])
+    )
     second, plain = result["networks"]["second"], result["networks"]["plain"]
     assert len(second["heads"]["heads"]) == 8 and second["images"]["x0"]["own"] != at
-    assert plain["attention"] == plain["heads"] == {} and len(plain["images"]["x0"]["own"]) == len(plain["ratio"])
+    assert plain["attention"] == plain["heads"] == {} and len(plain["images"]["x0"]["own"]) == len(
+        plain["ratio"]
+    )
 
 
 def test_a_network_without_attention(networks):
     result = run(networks, "plain")
-    assert result["attention"] == result["heads"] == result["waves"] == {} and result["summary"]["heads"] == 0
+    assert (
+        result["attention"] == result["heads"] == result["waves"] == {}
+        and result["summary"]["heads"] == 0
+    )
     assert len(result["images"]["x0"]["difference"]) == 6 and "waves" not in result["summary"]
 
 
 def test_controls_along_a_generation(networks):
-    """Another curve's condition is what the network would see of that curve; without a curve all curves are one."""
+    """Another curve's condition is what the network would see of that curve; without a curve all
+    curves are one."""
     pairs, bundles, _ = networks
     bundle, curves, seeds = bundles["first"], pairs.conductance[0, :3], [1, 2, 3]
     C = np.ones((3, 2, 225, 225), np.float32)
-    found = probe_attention.examine(bundle, network(bundle[1], 9), curves, np.roll(curves, -1, axis=0), seeds,
-                                    {"controls": [0, 3], "waves": [0]}, C)
+    found = probe_attention.examine(
+        bundle,
+        network(bundle[1], 9),
+        curves,
+        np.roll(curves, -1, axis=0),
+        seeds,
+        {"controls": [0, 3], "waves": [0]},
+        C,
+    )
     assert np.isnan(found["waves down15"]).all(), "a curve whose potential has no other is left out"
     swapped = probe_attention.generate(bundle, np.roll(curves, -1, axis=0), seeds, [0])
     np.testing.assert_allclose(found["other up15"][0], swapped.importance["up15"][0], atol=2e-3)
     assert abs(found["other up15"][0] - found["importance up15"][0]).max() > 1e-3
-    again = probe_attention.examine(bundle, network(bundle[1], 9), curves[::-1], curves, seeds,
-                                    {"controls": [0, 3], "waves": [0]}, C)
+    again = probe_attention.examine(
+        bundle,
+        network(bundle[1], 9),
+        curves[::-1],
+        curves,
+        seeds,
+        {"controls": [0, 3], "waves": [0]},
+        C,
+    )
     np.testing.assert_array_equal(found["null up15"], again["null up15"])
     np.testing.assert_array_equal(found["antidots"], again["antidots"])
     weights = probe_attention.generate(bundle, curves, seeds, weights_at=[0, 2]).weights
     assert list(weights) == ["down15", "up15"] and weights["up15"].shape == (2, 3, 4, 225, 225)
     np.testing.assert_allclose(weights["up15"].sum(axis=-1), 1, atol=1e-5)
-    np.testing.assert_allclose(weights["up15"][0].sum(axis=-2).reshape(3, 4, 15, 15), found["importance up15"][0], atol=1e-4)
+    np.testing.assert_allclose(
+        weights["up15"][0].sum(axis=-2).reshape(3, 4, 15, 15),
+        found["importance up15"][0],
+        atol=1e-4,
+    )
 
 
 def test_believed_positions_cover_the_cells_of_their_antidots():
-    config = dataclasses.replace(CONFIG, training=dataclasses.replace(CONFIG.training, curve_target="positions"))
+    config = dataclasses.replace(
+        CONFIG, training=dataclasses.replace(CONFIG.training, curve_target="positions")
+    )
     model, antidots = network(config, 0), ANTIDOTS[::3000]
     maps = torch.zeros(len(antidots), 2, 60, 60)
     for i, pair in enumerate(antidots):
@@ -276,11 +380,16 @@ def test_believed_positions_cover_the_cells_of_their_antidots():
             maps[i, k, y, x + 5] = 4.0
     features = model.encode(torch.zeros(len(antidots), DEVICE.field_points)).features.clone()
     features[:, -32:] = torch.nn.functional.pixel_unshuffle(maps, 4)
-    np.testing.assert_array_equal(probes.believed_cover(features, DEVICE) >= 0.5, probes.grid_cells(antidots, DEVICE))
+    np.testing.assert_array_equal(
+        probes.believed_cover(features, DEVICE) >= 0.5, probes.grid_cells(antidots, DEVICE)
+    )
 
 
 def test_what_cannot_be_probed_is_refused(networks):
-    for options, message in (({"curves": 0}, "--curves 0"), ({"curves": 1}, "--curves 1: must be 2 or more")):
+    for options, message in (
+        ({"curves": 0}, "--curves 0"),
+        ({"curves": 1}, "--curves 1: must be 2 or more"),
+    ):
         with pytest.raises(SettingsError, match=message):
             run(networks, **options)
     model, config, constants, schedule, meta = networks[1]["second"]

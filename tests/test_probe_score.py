@@ -1,4 +1,5 @@
-"""The probe of the score with a network that knows the answer, and what happens to an interrupted run."""
+"""The probe of the score with a network that knows the answer, and what happens to an interrupted
+run."""
 
 import json
 
@@ -7,22 +8,47 @@ import pytest
 import torch
 from test_evaluate import CONFIG, world  # noqa: F401  (a fixture)
 
-from qfp.studies import accuracy
-from qfp.studies.score import forcefield, probe as probe_score, profiles
 from qfp.config import SettingsError
 from qfp.model.unet import Condition
+from qfp.studies import accuracy
+from qfp.studies.score import forcefield, profiles
+from qfp.studies.score import probe as probe_score
 
 
 @pytest.fixture
-def known(world, monkeypatch):  # noqa: F811
-    """The world of test_evaluate, in which no curve stands for the first image; small numbers of everything."""
+def known(world, monkeypatch):
+    """The world of test_evaluate, in which no curve stands for the first image; small numbers of
+    everything."""
     nothing = Condition(torch.zeros(1, 1, 1).long(), ())
-    monkeypatch.setattr(type(accuracy.load_model("known")[0]), "null", lambda self, batch: nothing.repeat(batch), raising=False)
+    monkeypatch.setattr(
+        type(accuracy.load_model("known")[0]),
+        "null",
+        lambda self, batch: nothing.repeat(batch),
+        raising=False,
+    )
     monkeypatch.setattr(probe_score, "project_root", lambda: world[2])
-    small = {profiles: {"SYMMETRY_NOISE": (0.2, 1, 5), "PROBES": 1, "SYMMETRY_IMAGES": 2, "UNTRAINED_IMAGES": 1,
-                            "LOOP_IMAGES": 2, "INTERVALS": 4, "PROFILE_IMAGES": 2, "WORK_STEPS": 4, "SOFT_IMAGES": 2,
-                            "SOFT": 2, "BLOCKS": 2},
-             probe_score: {"PLANES": 4, "EMPIRICAL_NOISE": (5, 20), "EMPIRICAL_CURVES": 3, "SAMPLE_CURVES": 3, "ANCESTRAL": 3}}
+    small = {
+        profiles: {
+            "SYMMETRY_NOISE": (0.2, 1, 5),
+            "PROBES": 1,
+            "SYMMETRY_IMAGES": 2,
+            "UNTRAINED_IMAGES": 1,
+            "LOOP_IMAGES": 2,
+            "INTERVALS": 4,
+            "PROFILE_IMAGES": 2,
+            "WORK_STEPS": 4,
+            "SOFT_IMAGES": 2,
+            "SOFT": 2,
+            "BLOCKS": 2,
+        },
+        probe_score: {
+            "PLANES": 4,
+            "EMPIRICAL_NOISE": (5, 20),
+            "EMPIRICAL_CURVES": 3,
+            "SAMPLE_CURVES": 3,
+            "ANCESTRAL": 3,
+        },
+    }
     for module, values in small.items():
         for name, value in values.items():
             monkeypatch.setattr(module, name, value)
@@ -32,8 +58,13 @@ def known(world, monkeypatch):  # noqa: F811
 
 
 def run(known, **options):
-    return probe_score.run_probe_score(CONFIG, "known", "data.h5", known[2] / "results" / "probe_score.json",
-                                       **{"curves": 4, "report": lambda line: None, **options})
+    return probe_score.run_probe_score(
+        CONFIG,
+        "known",
+        "data.h5",
+        known[2] / "results" / "probe_score.json",
+        **{"curves": 4, "report": lambda line: None, **options},
+    )
 
 
 def test_what_is_measured(known):
@@ -41,24 +72,43 @@ def test_what_is_measured(known):
     result = run(known, report=lines.append)
     assert result == json.loads((known[2] / "results" / "probe_score.json").read_text())
     assert list((known[2] / "runs").iterdir()) == [], "parts are removed in the end"
-    assert result["curves"] == 4 and result["data_sha256"] == known[0].sha256 and len(result["weights_sha256"]) == 64
+    assert (
+        result["curves"] == 4
+        and result["data_sha256"] == known[0].sha256
+        and len(result["weights_sha256"]) == 64
+    )
     own = result["pointing"]["rows"]["own curve"]
     np.testing.assert_allclose(own["full"]["mean"], 1, atol=1e-6)
     np.testing.assert_allclose(own["within_random"]["mean"], 1)
-    assert max(own["end"]["mean"]) < 1e-3 < min(result["pointing"]["rows"]["another curve"]["end"]["mean"])
+    assert (
+        max(own["end"]["mean"])
+        < 1e-3
+        < min(result["pointing"]["rows"]["another curve"]["end"]["mean"])
+    )
     assert own["full_other"]["mean"][0] < 0.5
     energy = result["energy"]
     assert max(energy["symmetry"]["trained"]["of_J"]["mean"]) < 1e-6
     assert min(energy["symmetry"]["untrained"]["of_rest"]["mean"]) > 1e-3
     assert max(energy["loops"]["noise, noise"]["relative"]["mean"]) < 1e-4
     for level in energy["profiles"]["noise"]["levels"]:
-        assert level["stiffness"]["mean"] == pytest.approx(1, abs=1e-3) and level["reach"]["mean"] == 2
+        assert (
+            level["stiffness"]["mean"] == pytest.approx(1, abs=1e-3) and level["reach"]["mean"] == 2
+        )
     assert max(map(max, (level["eigenvalues"]["mean"] for level in result["soft"]["clean"]))) < 1e-3
     assert all(level["saddle"]["mean"] == 0 for level in result["soft"]["noisy"])
-    assert result["empirical"]["known"] == 56 and result["empirical"]["test"]["curve"]["network"]["mean"][0] < 1e-2
+    assert (
+        result["empirical"]["known"] == 56
+        and result["empirical"]["test"]["curve"]["network"]["mean"][0] < 1e-2
+    )
     assert result["langevin"]["langevin"]["within_0"] == result["langevin"]["ddim"]["within_0"] == 1
-    assert all(f"{name}_interval" in result["summary"] for name in result["summary"] if not name.endswith("_interval"))
-    assert "softest_clean_weak" in lines[-2] and accuracy.read_result("known", "probe_score") == result
+    assert all(
+        f"{name}_interval" in result["summary"]
+        for name in result["summary"]
+        if not name.endswith("_interval")
+    )
+    assert (
+        "softest_clean_weak" in lines[-2] and accuracy.read_result("known", "probe_score") == result
+    )
 
 
 def test_an_interrupted_probe_resumes(known, monkeypatch):
@@ -71,7 +121,11 @@ def test_an_interrupted_probe_resumes(known, monkeypatch):
     with pytest.raises(KeyboardInterrupt):
         run(known)
     for name, part in parts.items():
-        monkeypatch.setitem(probe_score.PARTS, name, lambda subject, name=name, part=part: done.append(name) or part(subject))
+        monkeypatch.setitem(
+            probe_score.PARTS,
+            name,
+            lambda subject, name=name, part=part: done.append(name) or part(subject),
+        )
     assert run(known) == whole and done == ["soft", "empirical", "langevin"]
 
 
@@ -83,9 +137,15 @@ def test_neighbours_are_exact_images_of_the_dataset(known):
         change = (images - subject.images(row[None])).square().mean((1, 2, 3)).sqrt()
         assert len(images) <= 6 and (change > 0.05).all() and (change < 1.5).all()
     changes = profiles.tangents(subject, rows[0])
-    assert changes["potential"].shape == (1, 3600) and len(changes["both"]) == 1 + len(changes["position"])
-    np.testing.assert_allclose(forcefield.share_in_span(changes["potential"] / np.linalg.norm(changes["potential"]),
-                                                        changes["both"]), 1)
+    assert changes["potential"].shape == (1, 3600) and len(changes["both"]) == 1 + len(
+        changes["position"]
+    )
+    np.testing.assert_allclose(
+        forcefield.share_in_span(
+            changes["potential"] / np.linalg.norm(changes["potential"]), changes["both"]
+        ),
+        1,
+    )
 
 
 def test_what_cannot_be_probed_is_refused(known):

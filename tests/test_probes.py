@@ -4,11 +4,11 @@ import numpy as np
 import pytest
 import torch
 
-from qfp.physics import geometry
-from qfp.studies.attention import probes
 from qfp.config import load_preset
 from qfp.model.diffusion import Schedule, guided, sample
 from qfp.model.unet import UNet
+from qfp.physics import geometry
+from qfp.studies.attention import probes
 
 CONFIG = load_preset("smoke")
 DEVICE = CONFIG.device
@@ -30,8 +30,10 @@ def condition(model):
     return model.encode(torch.randn(3, DEVICE.field_points))
 
 
-@pytest.mark.parametrize("preset, names", [("smoke", "down30 down15 up15 up30"),
-                                           ("paper", "down60 down30 down15 up15 up30 up60")])
+@pytest.mark.parametrize(
+    "preset, names",
+    [("smoke", "down30 down15 up15 up30"), ("paper", "down60 down30 down15 up15 up30 up60")],
+)
 def test_architecture_is_read_off_the_modules(preset, names):
     network = load_preset(preset).network
     target = load_preset(preset).training.curve_target
@@ -53,7 +55,9 @@ def test_architecture_is_read_off_the_modules(preset, names):
 
 def test_watching_leaves_the_pass_as_it_is(model, condition):
     def draw():
-        return sample(guided(model, SCHEDULE, condition), SCHEDULE, [1, 2, 3], (1, 60, 60), "ddim", 4)
+        return sample(
+            guided(model, SCHEDULE, condition), SCHEDULE, [1, 2, 3], (1, 60, 60), "ddim", 4
+        )
 
     before = draw()
     found = []
@@ -69,15 +73,19 @@ def test_weights_beside_the_path_are_those_of_the_path(model, condition):
     """A v, with the weights computed from the caught input, is what the layer gives."""
     outputs, caught = {}, {}
     layers = model.attention_layers()
-    handles = [layer.register_forward_hook(lambda m, i, out, name=name: outputs.update({name: out}))
-               for name, layer in layers.items()]
+    handles = [
+        layer.register_forward_hook(lambda m, i, out, name=name: outputs.update({name: out}))
+        for name, layer in layers.items()
+    ]
     with probes.watching(layers, lambda name, layer, tokens: caught.update({name: tokens})):
         model(torch.randn(3, 1, 60, 60), torch.tensor([10, 500, 900]), condition)
     for handle in handles:
         handle.remove()
     for name, layer in layers.items():
         v = layer.project(caught[name])[2]
-        torch.testing.assert_close(layer.merge(layer.weights(caught[name]) @ v), outputs[name], atol=1e-5, rtol=1e-5)
+        torch.testing.assert_close(
+            layer.merge(layer.weights(caught[name]) @ v), outputs[name], atol=1e-5, rtol=1e-5
+        )
 
 
 def test_importance_trajectory(model, condition):
@@ -86,11 +94,19 @@ def test_importance_trajectory(model, condition):
     assert path.t.tolist() == SCHEDULE.respaced(5)
     assert path.x.shape == path.x0.shape == (5, 3, 60, 60)
     assert list(path.importance) == ["down30", "down15", "up15", "up30"]
-    assert path.importance["down15"].shape == (5, 3, 4, 15, 15) and path.importance["up30"].shape == (5, 3, 4, 30, 30)
+    assert path.importance["down15"].shape == (5, 3, 4, 15, 15) and path.importance[
+        "up30"
+    ].shape == (5, 3, 4, 30, 30)
     for B in path.importance.values():
         np.testing.assert_allclose(B.mean(axis=(-2, -1)), 1, atol=1e-5)
-    np.testing.assert_allclose(path.x0[-1], sample(guided(model, SCHEDULE, condition), SCHEDULE, seeds, (1, 60, 60), "ddim",
-                                                   5)[:, 0].numpy(), atol=1e-6, err_msg="the last x0_hat is the sample")
+    np.testing.assert_allclose(
+        path.x0[-1],
+        sample(guided(model, SCHEDULE, condition), SCHEDULE, seeds, (1, 60, 60), "ddim", 5)[
+            :, 0
+        ].numpy(),
+        atol=1e-6,
+        err_msg="the last x0_hat is the sample",
+    )
     x, t = torch.from_numpy(path.x[2])[:, None], int(path.t[2])
     at = probes.importance_at(model, x, t, condition)
     tokens = {}
@@ -104,11 +120,17 @@ def test_importance_trajectory(model, condition):
 
 def test_importance_of_some_layers_and_steps(model, condition):
     whole = probes.importance_trajectory(model, SCHEDULE, condition, [4, 5, 6], 6, "ancestral")
-    some = probes.importance_trajectory(model, SCHEDULE, condition, [4, 5, 6], 6, "ancestral", ["up15"], keep=[0, 4])
+    some = probes.importance_trajectory(
+        model, SCHEDULE, condition, [4, 5, 6], 6, "ancestral", ["up15"], keep=[0, 4]
+    )
     assert list(some.importance) == ["up15"] and some.t.tolist() == whole.t[[0, 4]].tolist()
     np.testing.assert_array_equal(some.importance["up15"], whole.importance["up15"][[0, 4]])
-    alone = probes.importance_trajectory(model, SCHEDULE, condition.index([1]), [5], 6, "ancestral", ["up15"], keep=[4])
-    np.testing.assert_allclose(alone.importance["up15"][0, 0], whole.importance["up15"][4, 1], atol=1e-4)
+    alone = probes.importance_trajectory(
+        model, SCHEDULE, condition.index([1]), [5], 6, "ancestral", ["up15"], keep=[4]
+    )
+    np.testing.assert_allclose(
+        alone.importance["up15"][0, 0], whole.importance["up15"][4, 1], atol=1e-4
+    )
 
 
 def test_grid_cells():
@@ -118,8 +140,15 @@ def test_grid_cells():
         mask = geometry.removed_mask(pair, DEVICE)
         for row in range(15):
             for column in range(15):
-                share = sum(mask[y, x - 5] for y in range(4 * row, 4 * row + 4) for x in range(4 * column, 4 * column + 4)
-                            if 0 <= x - 5 < 50) / 16
+                share = (
+                    sum(
+                        mask[y, x - 5]
+                        for y in range(4 * row, 4 * row + 4)
+                        for x in range(4 * column, 4 * column + 4)
+                        if 0 <= x - 5 < 50
+                    )
+                    / 16
+                )
                 assert own[row, column] == (share >= 0.5)
         assert not own[~wire].any() and 6 <= own.sum() <= 14
     assert np.flatnonzero(~wire[0]).tolist() == [0, 14]
@@ -129,7 +158,13 @@ def test_rim_cells():
     cells = np.zeros((1, 15, 15), bool)
     cells[0, 0, 3], cells[0, 7, 7] = True, True
     rim = probes.rim_cells(cells)
-    assert rim.sum() == 5 + 8 and rim[0, 0, 2] and rim[0, 1, 4] and rim[0, 8, 8] and not (rim & cells).any()
+    assert (
+        rim.sum() == 5 + 8
+        and rim[0, 0, 2]
+        and rim[0, 1, 4]
+        and rim[0, 8, 8]
+        and not (rim & cells).any()
+    )
 
 
 def test_auc_against_all_pairs_of_cells():

@@ -1,4 +1,5 @@
-"""The network's rivals on a small real wire: readers of curves, what they may look at, and the whole table."""
+"""The network's rivals on a small real wire: readers of curves, what they may look at, and the
+whole table."""
 
 import dataclasses
 import json
@@ -8,16 +9,20 @@ import numpy as np
 import pytest
 import torch
 
+from qfp.config import SettingsError, load_preset
 from qfp.data import dataset
 from qfp.decoding import metrics
 from qfp.physics import geometry, sweep
 from qfp.studies import accuracy
 from qfp.studies.rivals import readers, rivals
-from qfp.config import SettingsError, load_preset
 
-DEVICE = dataclasses.replace(load_preset("smoke").device, width=20, length=24, radius=2, field_points=12)
+DEVICE = dataclasses.replace(
+    load_preset("smoke").device, width=20, length=24, radius=2, field_points=12
+)
 N, F = len(geometry.configurations(DEVICE)[0]), DEVICE.field_points
-SMOKE = load_preset("smoke", sampling={"steps": 2, "samples": 3}, dataset={"configurations": N, "potentials": 2})
+SMOKE = load_preset(
+    "smoke", sampling={"steps": 2, "samples": 3}, dataset={"configurations": N, "potentials": 2}
+)
 CONFIG = dataclasses.replace(SMOKE, device=DEVICE)
 SHORT = {**readers.PLAIN, "steps": 20, "batch": 32, "width": 32}
 
@@ -51,7 +56,9 @@ def choose(parts, name, number=60):
 
 def share(pairs, configurations, rows, k):
     """Share of configurations within k sites of those of rows."""
-    return (metrics.within(pairs.antidots[configurations], pairs.antidots[rows[:, 1]], DEVICE) <= k).mean()
+    return (
+        metrics.within(pairs.antidots[configurations], pairs.antidots[rows[:, 1]], DEVICE) <= k
+    ).mean()
 
 
 def poisoned(pairs, rows):
@@ -65,7 +72,9 @@ def poisoned(pairs, rows):
 
 
 def test_whitened_changes_are_equally_large_in_all_directions():
-    changes = np.random.default_rng(0).normal(size=(500, 6)) @ np.random.default_rng(1).normal(size=(6, 6))
+    changes = np.random.default_rng(0).normal(size=(500, 6)) @ np.random.default_rng(1).normal(
+        size=(6, 6)
+    )
     white = changes @ readers.whitener(changes, 0)
     np.testing.assert_allclose(white.T @ white / len(white), np.eye(6), atol=1e-9)
 
@@ -75,7 +84,9 @@ def test_whitening_by_equal_changes_changes_no_answer(pairs, other):
     plain = readers.Library(other, np.arange(N), None)
     for floor in readers.FLOORS:
         white = plain._replace(metric=readers.whitener(equal, floor))
-        np.testing.assert_array_equal(white.read(pairs.conductance[0])[0], plain.read(pairs.conductance[0])[0])
+        np.testing.assert_array_equal(
+            white.read(pairs.conductance[0])[0], plain.read(pairs.conductance[0])[0]
+        )
 
 
 def test_whitened_answers_do_not_depend_on_units_or_mixing_of_the_fields(pairs, parts, other):
@@ -93,7 +104,9 @@ def test_a_library_of_the_curves_themselves_is_exact(pairs, parts):
     rows = choose(parts, "test")
     curves = pairs.conductance[rows.T[0], rows.T[1]]
     changes = readers.potential_changes(pairs.conductance, np.unique(parts["train"][:, 1]))
-    library = readers.Library(pairs.conductance.reshape(2 * N, -1), np.tile(np.arange(N), 2), np.repeat([0, 1], N))
+    library = readers.Library(
+        pairs.conductance.reshape(2 * N, -1), np.tile(np.arange(N), 2), np.repeat([0, 1], N)
+    )
     for metric in (None, readers.whitener(changes, 0.1)):
         found, potentials = library._replace(metric=metric).read(curves)
         np.testing.assert_array_equal(found, rows[:, 1])
@@ -110,22 +123,36 @@ def test_the_metric_is_chosen_by_what_counts():
         return (found == np.arange(40)).sum()
 
     best, name = readers.tuned(library, {"loud ones": loud, "nothing": np.eye(5)}, curves, hits)
-    assert name.startswith("whitened by loud ones") and hits(best.read(curves)[0]) == 40 > hits(library.read(curves)[0])
-    assert readers.tuned(library, {"nothing": np.eye(5)}, library.curves, hits)[1] == "plain", "of equals the first"
-    assert readers.tuned(library, {"nothing": np.eye(5)}, library.curves, hits, plain=False)[1] != "plain"
+    assert name.startswith("whitened by loud ones") and hits(best.read(curves)[0]) == 40 > hits(
+        library.read(curves)[0]
+    )
+    assert readers.tuned(library, {"nothing": np.eye(5)}, library.curves, hits)[1] == "plain", (
+        "of equals the first"
+    )
+    assert (
+        readers.tuned(library, {"nothing": np.eye(5)}, library.curves, hits, plain=False)[1]
+        != "plain"
+    )
 
 
 def test_libraries_read_configurations_never_seen(pairs, parts, other):
     rows = choose(parts, "test", 200)
     found, chosen = rivals.libraries(pairs, parts["train"], choose(parts, "dev", 200), other, 3)
     curves = pairs.conductance[rows.T[0], rows.T[1]]
-    exact, near = ({name: share(pairs, library.read(curves)[0], rows, k) for name, library in found.items()}
-                   for k in (0, 1))
+    exact, near = (
+        {name: share(pairs, library.read(curves)[0], rows, k) for name, library in found.items()}
+        for k in (0, 1)
+    )
     assert exact["nearest"] == 0 and near["nearest"] < near["kriged"]
     assert exact["kriged"] > 0.2 and exact["kriged_mean"] > 0.2
     assert exact["library_whitened"] > 0.5 > exact["library"] > 0.1
-    assert set(chosen) == {"library_whitened", "kriged", "kriged_mean"} and chosen["library_whitened"] != "plain"
-    assert set(found["library"].read(curves)[1]) == {3} and set(found["kriged"].read(curves)[1]) == {0, 1}
+    assert (
+        set(chosen) == {"library_whitened", "kriged", "kriged_mean"}
+        and chosen["library_whitened"] != "plain"
+    )
+    assert set(found["library"].read(curves)[1]) == {3} and set(
+        found["kriged"].read(curves)[1]
+    ) == {0, 1}
 
 
 # --- what the rivals look at
@@ -155,10 +182,19 @@ def test_no_held_out_curve_trains_a_plain_network(pairs, parts, other, tmp_path,
     rows, curves = choose(parts, "test"), pairs.conductance[0, parts["test"][:60, 1]]
     answers, rest = [], np.concatenate([parts["test"], parts["dev"]])
     for k, world in enumerate((pairs, poisoned(pairs, rest))):
-        completed = rivals.libraries(world, parts["train"], rows, other, 3)[0]["kriged"].curves.reshape(2, N, -1)
-        answers.append(rivals.plain_networks(completed, pairs.orbit, parts["train"], 0, curves, tmp_path / str(k)))
-    assert answers[0][1] == answers[1][1] == {"mlp": len(parts["train"]), "mlp_kriged": 2 * N,
-                                              "mlp_one": len(parts["train"]) // 2}
+        completed = rivals.libraries(world, parts["train"], rows, other, 3)[0][
+            "kriged"
+        ].curves.reshape(2, N, -1)
+        answers.append(
+            rivals.plain_networks(
+                completed, pairs.orbit, parts["train"], 0, curves, tmp_path / str(k)
+            )
+        )
+    assert (
+        answers[0][1]
+        == answers[1][1]
+        == {"mlp": len(parts["train"]), "mlp_kriged": 2 * N, "mlp_one": len(parts["train"]) // 2}
+    )
     for name, found in answers[0][0].items():
         np.testing.assert_array_equal(found, answers[1][0][name])
 
@@ -168,11 +204,17 @@ def test_the_plain_network_learns_and_repeats_itself(pairs, parts):
     state = torch.random.get_rng_state()
     curves, rows = pairs.conductance[p, n], choose(parts, "train", 100)
     longer = {**SHORT, "steps": 200, "batch": 128, "width": 64}
-    once, again, late = (readers.Mlp(curves, n, pairs.orbit, seed, longer).read(pairs.conductance[rows.T[0], rows.T[1]])
-                         for seed in (0, 0, 1))
+    once, again, late = (
+        readers.Mlp(curves, n, pairs.orbit, seed, longer).read(
+            pairs.conductance[rows.T[0], rows.T[1]]
+        )
+        for seed in (0, 0, 1)
+    )
     np.testing.assert_array_equal(once, again)
     assert (once != late).any() and torch.equal(state, torch.random.get_rng_state())
-    assert share(pairs, once, rows, 1) > 0.2 and share(pairs, np.roll(once, 1), rows, 1) < 0.1, "what it has learned"
+    assert share(pairs, once, rows, 1) > 0.2 and share(pairs, np.roll(once, 1), rows, 1) < 0.1, (
+        "what it has learned"
+    )
 
 
 # --- the whole table
@@ -185,20 +227,27 @@ def world(pairs, parts, other, folder, monkeypatch, tmp_path):
     antidots = pairs.antidots[rows[:, 1]]
     curves = [pairs.conductance[p, rows[:, 1]] for p in (0, 1)]
     curves += [readers.simulated(DEVICE, antidots, seed, folder) for seed in seeds[2:]]
-    curves, images = np.concatenate(curves), np.concatenate([sweep.images_of(DEVICE, antidots, seed) for seed in seeds])
+    curves, images = (
+        np.concatenate(curves),
+        np.concatenate([sweep.images_of(DEVICE, antidots, seed) for seed in seeds]),
+    )
     shutil.copytree(folder, tmp_path / "runs" / "curves")  # as after an earlier run
     drawn = []
 
     def draw(bundle, G, noise, steps, sampler, gamma):
         drawn.append(len(G))
-        return np.repeat(images[metrics.nearest_curve(curves, G)][:, None], np.shape(noise)[1], axis=1)
+        return np.repeat(
+            images[metrics.nearest_curve(curves, G)][:, None], np.shape(noise)[1], axis=1
+        )
 
     own = dataclasses.replace(CONFIG, training=dataclasses.replace(CONFIG.training, split="config"))
     bundle = [None, own, None, None, {"data": pairs.sha256, "config": {"some": "settings"}}]
     monkeypatch.setattr(accuracy, "load_model", lambda name: bundle)
     monkeypatch.setattr(dataset, "load", lambda path, images: pairs)
     monkeypatch.setattr(accuracy.decode, "draw", draw)
-    monkeypatch.setattr(accuracy, "head_positions", lambda bundle, G: np.tile(antidots[:1], (len(G), 1, 1)))
+    monkeypatch.setattr(
+        accuracy, "head_positions", lambda bundle, G: np.tile(antidots[:1], (len(G), 1, 1))
+    )
     monkeypatch.setattr(readers, "PLAIN", SHORT)
     for module in (rivals, accuracy):
         monkeypatch.setattr(module, "project_root", lambda: tmp_path)
@@ -208,22 +257,44 @@ def world(pairs, parts, other, folder, monkeypatch, tmp_path):
 
 
 def run(world, **options):
-    return rivals.run_rivals(CONFIG, "known", "data.h5", world[1] / "results" / "rivals.json",
-                             **{"curves": 12, "report": lambda line: None, **options})
+    return rivals.run_rivals(
+        CONFIG,
+        "known",
+        "data.h5",
+        world[1] / "results" / "rivals.json",
+        **{"curves": 12, "report": lambda line: None, **options},
+    )
 
 
 def test_the_table(world, monkeypatch):
     lines = []
     result = run(world, report=lines.append)
     assert result == json.loads((world[1] / "results" / "rivals.json").read_text())
-    assert [path.name for path in (world[1] / "runs").iterdir()] == ["curves"], "simulated curves stay, samples do not"
-    assert (result["unseen_potential"], result["library_potential"], result["split"]) == (2, 3, "config")
+    assert [path.name for path in (world[1] / "runs").iterdir()] == ["curves"], (
+        "simulated curves stay, samples do not"
+    )
+    assert (result["unseen_potential"], result["library_potential"], result["split"]) == (
+        2,
+        3,
+        "config",
+    )
     for kind in rivals.SETS:
         rows = result[kind]
-        assert set(rows) == set(rivals.ROWS) and {row["n"] for row in rows.values()} == {12}, "rows are paired"
-        assert rows["single"]["within_0"] == rows["consensus"]["within_0"] == 1 and rows["single"]["r_median"] > 0.999
-        assert rows["curve_head"]["within_0"] == pytest.approx(1 / 12) and "r_median" not in rows["curve_head"]
-        assert rows["shuffled"]["within_0"] == rows["nearest"]["within_0"] == 0 and "difference" not in rows["single"]
+        assert set(rows) == set(rivals.ROWS) and {row["n"] for row in rows.values()} == {12}, (
+            "rows are paired"
+        )
+        assert (
+            rows["single"]["within_0"] == rows["consensus"]["within_0"] == 1
+            and rows["single"]["r_median"] > 0.999
+        )
+        assert (
+            rows["curve_head"]["within_0"] == pytest.approx(1 / 12)
+            and "r_median" not in rows["curve_head"]
+        )
+        assert (
+            rows["shuffled"]["within_0"] == rows["nearest"]["within_0"] == 0
+            and "difference" not in rows["single"]
+        )
         assert rows["mlp_kriged"]["within_2"] < 1 and rows["library"]["r_median"] < 0.999
         for name, row in rows.items():
             if name != "single":
@@ -238,7 +309,9 @@ def test_images_are_of_the_potential_found(pairs):
     antidots, seeds = pairs.antidots[[5, 100, 300, 400]], np.array([1, 0, -1, 1])
     images = rivals.pictures(DEVICE, antidots, seeds)
     for i, seed in enumerate((1, 0, None, 1)):
-        np.testing.assert_allclose(images[i], sweep.images_of(DEVICE, antidots[[i]], seed)[0], atol=1e-6)
+        np.testing.assert_allclose(
+            images[i], sweep.images_of(DEVICE, antidots[[i]], seed)[0], atol=1e-6
+        )
     assert np.abs(images[0] - rivals.pictures(DEVICE, antidots[:1], [0])[0]).max() > 1e-3
 
 
@@ -255,7 +328,9 @@ def test_an_interrupted_run_resumes(world, monkeypatch):
     monkeypatch.setattr(rivals, "pictures", pictures)
     for module, name in ((readers, "Mlp"), (sweep, "curves_at")):
         monkeypatch.setattr(module, name, interrupted)
-    assert run(world) == whole and len(world[2]) == 6, "nothing is drawn, trained or simulated again"
+    assert run(world) == whole and len(world[2]) == 6, (
+        "nothing is drawn, trained or simulated again"
+    )
 
 
 @pytest.mark.parametrize("what", ["data", "split", "curves"])
@@ -264,9 +339,14 @@ def test_what_would_not_be_honest_is_refused(world, what):
     if what == "data":
         bundle[4]["data"] = "e" * 64
     elif what == "split":
-        bundle[1] = dataclasses.replace(CONFIG, training=dataclasses.replace(CONFIG.training, split="pair"))
-    messages = {"data": "is not what the weights known were trained on", "split": "have seen the test configurations",
-                "curves": "--curves 0: must be 1 or more"}
+        bundle[1] = dataclasses.replace(
+            CONFIG, training=dataclasses.replace(CONFIG.training, split="pair")
+        )
+    messages = {
+        "data": "is not what the weights known were trained on",
+        "split": "have seen the test configurations",
+        "curves": "--curves 0: must be 1 or more",
+    }
     with pytest.raises(SettingsError, match=messages[what]):
         run(world, **({"curves": 0} if what == "curves" else {}))
     assert not (world[1] / "results").exists()

@@ -7,11 +7,11 @@ import numpy as np
 import pytest
 from test_evaluate import CONFIG, DEVICE, world  # noqa: F401  (a fixture)
 
+from qfp.config import SettingsError, load_preset
 from qfp.decoding import decode
+from qfp.model.checkpoint import load_model
 from qfp.physics import geometry, green, kwant_model
 from qfp.studies import accuracy, robustness, samplers
-from qfp.model.checkpoint import load_model
-from qfp.config import SettingsError, load_preset
 
 FEW = dataclasses.replace(DEVICE, field_points=3)  # the same wires at b = 0, 0.025 and 0.05
 ANTIDOTS = geometry.configurations(DEVICE)[1][[100, 9000]]
@@ -24,11 +24,19 @@ def test_a_shifted_curve_is_the_one_at_other_fields(tmp_path):
     seeds, step = np.array([1, 0]), FEW.fields[1]
     fine = robustness.solved(robustness.finer(FEW), ANTIDOTS, seeds, tmp_path)
     for shift in (-1.0, -0.25, 0.0, 0.5, 1.0):
-        exact = [green.solve(FEW, pair, kwant_model.random_potential(seed, FEW), FEW.fields + shift * step)[0]
-                 for pair, seed in zip(ANTIDOTS, seeds)]  # fields below 0 and above the grid, with no use of G(-b) = G(b)
+        exact = [
+            green.solve(
+                FEW, pair, kwant_model.random_potential(seed, FEW), FEW.fields + shift * step
+            )[0]
+            # fields below 0 and above the grid, with no use of G(-b) = G(b)
+            for pair, seed in zip(ANTIDOTS, seeds)
+        ]
         np.testing.assert_allclose(robustness.shifted(fine, shift), exact, atol=2e-6)
     with np.errstate(all="raise"):
-        assert np.abs(np.diff(robustness.shifted(fine, 0.25) - robustness.shifted(fine, -0.25))).max() > 0.01
+        assert (
+            np.abs(np.diff(robustness.shifted(fine, 0.25) - robustness.shifted(fine, -0.25))).max()
+            > 0.01
+        )
 
 
 def test_other_potentials_come_with_their_own_images(tmp_path):
@@ -65,13 +73,26 @@ def test_without_guidance_the_curve_is_not_read():
 def test_every_row_once():
     sampling = load_preset("laptop").sampling
     found = robustness.cases(sampling)
-    assert list(found)[0] == "reference" and {case.factor for case in found.values()} == {"reference", *robustness.FACTORS}
-    same = [name for name, case in found.items() if not robustness.changes_curve(case) and case.sampling == sampling]
+    assert list(found)[0] == "reference" and {case.factor for case in found.values()} == {
+        "reference",
+        *robustness.FACTORS,
+    }
+    same = [
+        name
+        for name, case in found.items()
+        if not robustness.changes_curve(case) and case.sampling == sampling
+    ]
     assert same == ["reference"], "neither gamma 1 nor ddim 10 is measured twice"
     assert "gamma 1" in robustness.cases(dataclasses.replace(sampling, gamma=2.0))
     for case in found.values():
-        changed = [key for key in ("sampler", "steps", "gamma") if getattr(case.sampling, key) != getattr(sampling, key)]
-        assert set(changed) <= {"gamma": {"gamma"}, "steps": {"sampler", "steps"}}.get(case.factor, set())
+        changed = [
+            key
+            for key in ("sampler", "steps", "gamma")
+            if getattr(case.sampling, key) != getattr(sampling, key)
+        ]
+        assert set(changed) <= {"gamma": {"gamma"}, "steps": {"sampler", "steps"}}.get(
+            case.factor, set()
+        )
 
 
 def test_agreement():
@@ -82,7 +103,13 @@ def test_agreement():
     samples[2] = other[2]  # wrong, all agree
     samples[3, :3] = other[3]  # wrong, three of four
     row = robustness.agreement(DEVICE, samples, pairs)["exact"]
-    assert (row["n"], row["unanimous"], row["right"], row["right_unanimous"], row["wrong_flagged"]) == (4, 0.5, 0.5, 0.5, 0.5)
+    assert (
+        row["n"],
+        row["unanimous"],
+        row["right"],
+        row["right_unanimous"],
+        row["wrong_flagged"],
+    ) == (4, 0.5, 0.5, 0.5, 0.5)
     assert "wrong_flagged" not in robustness.agreement(DEVICE, samples[:2], pairs[:2])["exact"]
 
 
@@ -90,8 +117,9 @@ def test_agreement():
 
 
 @pytest.fixture
-def known(world, monkeypatch):  # noqa: F811
-    """The world of test_evaluate, weights that know the answer; shifted curves there belong to other wires."""
+def known(world, monkeypatch):
+    """The world of test_evaluate, weights that know the answer; shifted curves there belong to
+    other wires."""
     monkeypatch.setattr(robustness, "project_root", lambda: world[2])
     monkeypatch.setattr(robustness, "NOISE", (1e-3,))
     monkeypatch.setattr(robustness, "POTENTIAL", ())
@@ -104,42 +132,65 @@ def known(world, monkeypatch):  # noqa: F811
 
     def solved(wire, antidots, seeds, folder):
         n = np.array([number[pair.tobytes()] for pair in antidots])
-        return np.repeat((seeds * 40 + (n + 1) % 40)[:, None], wire.field_points, axis=1).astype(float)
+        return np.repeat((seeds * 40 + (n + 1) % 40)[:, None], wire.field_points, axis=1).astype(
+            float
+        )
 
     monkeypatch.setattr(robustness, "solved", solved)
     return world
 
 
 def run(known, **options):
-    return robustness.run_robustness(CONFIG, "known", "data.h5", known[2] / "results" / "robustness.json",
-                                     **{"curves": 6, "report": lambda line: None, **options})
+    return robustness.run_robustness(
+        CONFIG,
+        "known",
+        "data.h5",
+        known[2] / "results" / "robustness.json",
+        **{"curves": 6, "report": lambda line: None, **options},
+    )
 
 
 def test_the_result(known, monkeypatch):
     seen, draw = [], accuracy.decode.draw
-    monkeypatch.setattr(accuracy.decode, "draw", lambda *a: seen.append((a[4], a[3], np.array(a[2]))) or draw(*a))
+    monkeypatch.setattr(
+        accuracy.decode, "draw", lambda *a: seen.append((a[4], a[3], np.array(a[2]))) or draw(*a)
+    )
     lines = []
     result = run(known, report=lines.append)
     assert result == json.loads((known[2] / "results" / "robustness.json").read_text())
     assert list((known[2] / "runs").iterdir()) == [], "blocks are removed in the end"
     rows = result["rows"]
     assert list(rows) == ["reference", "noise 0.001", "shift -1", "dpm2m 3"]
-    assert all((entry[2][:, :1] == seen[0][2][: len(entry[2])]).all() for entry in seen), "all from the same noise"
+    assert all((entry[2][:, :1] == seen[0][2][: len(entry[2])]).all() for entry in seen), (
+        "all from the same noise"
+    )
     assert [entry[:2] for entry in seen] == [("ddim", 2)] * 3 + [("dpm2m", 3)] + [("ddim", 2)] * 2
     for name in ("reference", "noise 0.001", "dpm2m 3"):
         assert rows[name]["within_0"] == rows[name]["r_high"] == 1
     assert rows["shift -1"]["within_0"] == 0 and rows["shift -1"]["difference"]["within_0"] == -1
-    assert rows["noise 0.001"]["curve_change"] == pytest.approx(1e-3, rel=0.2) and "curve_change" not in rows["dpm2m 3"]
+    assert (
+        rows["noise 0.001"]["curve_change"] == pytest.approx(1e-3, rel=0.2)
+        and "curve_change" not in rows["dpm2m 3"]
+    )
     assert [row["network_evaluations"] for row in rows.values()] == [2, 2, 2, 3]
-    assert rows["shift -1"]["agreement"]["exact"]["unanimous"] == 1 and rows["shift -1"]["agreement"]["exact"]["right"] == 0
-    assert rows["reference"]["agreement"]["within_1"]["n"] == 3 and "agreement" not in rows["noise 0.001"], "nothing suffers"
+    assert (
+        rows["shift -1"]["agreement"]["exact"]["unanimous"] == 1
+        and rows["shift -1"]["agreement"]["exact"]["right"] == 0
+    )
+    assert (
+        rows["reference"]["agreement"]["within_1"]["n"] == 3
+        and "agreement" not in rows["noise 0.001"]
+    ), "nothing suffers"
     values, shown = robustness.series(result, "shift")
     assert values.tolist() == [-1, 0] and shown == [rows["shift -1"], rows["reference"]]
     assert robustness.series(result, "steps", "dpm2m")[0].tolist() == [3]
     assert robustness.series(result, "steps", "ddim")[1] == [rows["reference"]]
     np.testing.assert_allclose(robustness.shares(shown, "within_0")[0], [0, 1])
     told = robustness.verdicts(result)
-    assert "shift, exact: lower at -1 (-100.0%)" in told and "noise, exact: no difference seen at 0.001 (+0.0%)" in told
+    assert (
+        "shift, exact: lower at -1 (-100.0%)" in told
+        and "noise, exact: no difference seen at 0.001 (+0.0%)" in told
+    )
     assert len(lines[1].splitlines()) == 6
 
 
@@ -157,7 +208,9 @@ def test_rows_do_not_depend_on_each_other_and_an_interrupted_run_resumes(known, 
         run(known)
     again = []
     monkeypatch.setattr(accuracy.decode, "draw", lambda *a: again.append(1) or draw(*a))
-    assert run(known) == whole and len(again) == 6 - 2, "blocks of the first attempt are not drawn twice"
+    assert run(known) == whole and len(again) == 6 - 2, (
+        "blocks of the first attempt are not drawn twice"
+    )
     monkeypatch.setattr(robustness, "NOISE", (2e-3, 1e-3))
     more = run(known)["rows"]
     assert "noise 0.002" in more and all(more[name] == row for name, row in whole["rows"].items())

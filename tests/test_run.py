@@ -11,9 +11,9 @@ import jupytext
 import nbformat
 import pytest
 
-from qfp.config import Config, SettingsError
 from qfp.book.notebook import VIEW, WIDGETS, normalise
 from qfp.book.run import book_notebooks, main, parse_parameters, refresh, run, select
+from qfp.config import Config, SettingsError
 
 ROOT = Path(__file__).parents[1]
 KEYS = [field.name for field in dataclasses.fields(Config)][1:]
@@ -25,12 +25,21 @@ def cell(source, *tags):
     return f"{head}\n{source}\n\n"
 
 
-FIRST = cell(PARAMETERS, "parameters") + cell(
-    "from qfp.config import load_preset\n"
-    "config = load_preset(preset, seed=seed, training=training, notebook_configurations=notebook_configurations)\n"
-    "print(config.preset, config.seed, config.notebook_configurations)") + cell("print(6 * 7)", "nbval-check-output")
-SECOND = cell(PARAMETERS, "parameters") + cell("assert (seed or 0) < 5, 'seed\\ntoo large'") + cell(
-    "import os; print(os.path.basename(os.getcwd()))", "nbval-check-output")
+FIRST = (
+    cell(PARAMETERS, "parameters")
+    + cell(
+        "from qfp.config import load_preset\n"
+        "config = load_preset(preset, seed=seed, training=training, "
+        "notebook_configurations=notebook_configurations)\n"
+        "print(config.preset, config.seed, config.notebook_configurations)"
+    )
+    + cell("print(6 * 7)", "nbval-check-output")
+)
+SECOND = (
+    cell(PARAMETERS, "parameters")
+    + cell("assert (seed or 0) < 5, 'seed\\ntoo large'")
+    + cell("import os; print(os.path.basename(os.getcwd()))", "nbval-check-output")
+)
 
 
 def checkout(path):
@@ -39,8 +48,10 @@ def checkout(path):
     for folder in ("notebooks", "models", "results"):
         (path / folder).mkdir()
     (path / "models" / "laptop.safetensors").write_bytes(b"weights")
-    (path / "_toc.yml").write_text("format: jb-book\nroot: intro\nparts:\n- chapters:\n"
-                                   "  - file: notebooks/01_first\n  - file: claims\n  - file: notebooks/00_second\n")
+    (path / "_toc.yml").write_text(
+        "format: jb-book\nroot: intro\nparts:\n- chapters:\n"
+        "  - file: notebooks/01_first\n  - file: claims\n  - file: notebooks/00_second\n"
+    )
     (path / "notebooks" / "01_first.py").write_text(FIRST)
     (path / "notebooks" / "00_second.py").write_text(SECOND)
     return path
@@ -85,7 +96,10 @@ def test_select():
 
 def test_parse_parameters():
     assert parse_parameters(["seed=3", "training={minutes: 1.5}", "device=null"]) == {
-        "seed": 3, "training": {"minutes": 1.5}, "device": None}
+        "seed": 3,
+        "training": {"minutes": 1.5},
+        "device": None,
+    }
     assert parse_parameters(None) == {}
     for bad in ("seed", "=3", "a b=1"):
         with pytest.raises(SettingsError, match="KEY=VALUE"):
@@ -103,9 +117,15 @@ def test_run_writes_notebooks_and_manifest(committed, capsys):
     assert manifest["parameters"] == {"preset": "smoke", "seed": 3}
     assert manifest["seeds"] == {"seed": 3}
     assert [entry["name"] for entry in manifest["notebooks"]] == book_notebooks(committed)
-    assert manifest["notebooks"][0]["sha256"] == hashlib.sha256(before["01_first.ipynb"]).hexdigest()
+    assert (
+        manifest["notebooks"][0]["sha256"] == hashlib.sha256(before["01_first.ipynb"]).hexdigest()
+    )
     assert manifest["weights"] == {"laptop.safetensors": hashlib.sha256(b"weights").hexdigest()}
-    assert manifest["versions"]["torch"] and manifest["seconds"] > 0 and manifest["peak_memory_mib"] > 0
+    assert (
+        manifest["versions"]["torch"]
+        and manifest["seconds"] > 0
+        and manifest["peak_memory_mib"] > 0
+    )
     executed = nbformat.read(folder / "01_first.ipynb", as_version=4)
     assert "smoke 3 24" in [o.text.strip() for c in executed.cells for o in c.get("outputs", [])]
     assert {p.name: p.read_bytes() for p in (committed / "notebooks").iterdir()} == before
@@ -114,12 +134,18 @@ def test_run_writes_notebooks_and_manifest(committed, capsys):
 
 def test_only_and_the_comparison(committed):
     manifest = run("laptop", only="00")
-    assert [(e["name"], e["outputs_compared"]) for e in manifest["notebooks"]] == [("notebooks/00_second.ipynb", 1)]
+    assert [(e["name"], e["outputs_compared"]) for e in manifest["notebooks"]] == [
+        ("notebooks/00_second.ipynb", 1)
+    ]
     assert run("smoke", only="00")["notebooks"][0]["outputs_compared"] is None
     replace(committed / "notebooks" / "00_second.ipynb", '"notebooks\\n"', '"elsewhere\\n"')
-    with pytest.raises(SettingsError, match=r"00_second.ipynb, cell .*committed 'elsewhere', now 'notebooks'"):
+    with pytest.raises(
+        SettingsError, match=r"00_second.ipynb, cell .*committed 'elsewhere', now 'notebooks'"
+    ):
         run("laptop", only="00")
-    assert json.loads((committed / "runs" / "laptop" / "manifest.json").read_text())["status"].startswith("stopped")
+    assert json.loads((committed / "runs" / "laptop" / "manifest.json").read_text())[
+        "status"
+    ].startswith("stopped")
     assert run("laptop", only="00", compare=False)["status"] == "done"
 
 
@@ -128,18 +154,27 @@ def test_stops_at_the_first_error_and_names_it_in_one_line(committed):
         run("smoke", parameters={"seed": 9}, out=committed / "elsewhere")
     message = str(caught.value)
     assert "\n" not in message
-    assert message.startswith("notebooks/00_second.ipynb, cell ") and "AssertionError: seed too large" in message
-    assert {p.name for p in (committed / "elsewhere").iterdir()} == {"01_first.ipynb", "00_second.ipynb",
-                                                                     "manifest.json"}
+    assert (
+        message.startswith("notebooks/00_second.ipynb, cell ")
+        and "AssertionError: seed too large" in message
+    )
+    assert {p.name for p in (committed / "elsewhere").iterdir()} == {
+        "01_first.ipynb",
+        "00_second.ipynb",
+        "manifest.json",
+    }
 
 
-@pytest.mark.parametrize("preset, parameters, message", [
-    ("smok", {}, "unknown preset 'smok'"),
-    ("smoke", {"sed": 1}, "unknown key 'sed'"),
-    ("smoke", {"training": {"minuts": 1}}, "unknown key 'minuts'"),
-    ("smoke", {"seed": "many"}, "seed must be int"),
-    ("smoke", {"preset": "laptop"}, "--preset"),
-])
+@pytest.mark.parametrize(
+    "preset, parameters, message",
+    [
+        ("smok", {}, "unknown preset 'smok'"),
+        ("smoke", {"sed": 1}, "unknown key 'sed'"),
+        ("smoke", {"training": {"minuts": 1}}, "unknown key 'minuts'"),
+        ("smoke", {"seed": "many"}, "seed must be int"),
+        ("smoke", {"preset": "laptop"}, "--preset"),
+    ],
+)
 def test_refuses_settings_before_running(committed, preset, parameters, message):
     with pytest.raises(SettingsError, match=message):
         run(preset, parameters=parameters)
@@ -148,34 +183,51 @@ def test_refuses_settings_before_running(committed, preset, parameters, message)
 
 def test_a_notebook_may_have_parameters_of_its_own(committed, tmp_path, monkeypatch):
     """They are no keys of a preset; files are named as seen from where the runner is started."""
-    replace(committed / "notebooks" / "00_second.ipynb", "seed = None\\n", "seed = None\\ncurve = 'c.csv'\\n")
+    replace(
+        committed / "notebooks" / "00_second.ipynb",
+        "seed = None\\n",
+        "seed = None\\ncurve = 'c.csv'\\n",
+    )
     (tmp_path / "own.csv").write_text("")
     monkeypatch.chdir(tmp_path)
-    assert run("smoke", only="00", parameters={"curve": "own.csv"})["parameters"]["curve"] == str(tmp_path / "own.csv")
-    assert run("smoke", only="00", parameters={"curve": "none.csv"})["parameters"]["curve"] == "none.csv"
+    assert run("smoke", only="00", parameters={"curve": "own.csv"})["parameters"]["curve"] == str(
+        tmp_path / "own.csv"
+    )
+    assert (
+        run("smoke", only="00", parameters={"curve": "none.csv"})["parameters"]["curve"]
+        == "none.csv"
+    )
     with pytest.raises(SettingsError, match="01_first.ipynb has no parameter 'curve'"):
         run("smoke", parameters={"curve": "own.csv"})
 
 
 def test_refuses_a_notebook_that_lacks_a_parameter(committed):
     replace(committed / "notebooks" / "00_second.ipynb", "seed = None\\n", "")
-    with pytest.raises(SettingsError, match="00_second.ipynb has no parameter 'seed'; it has: preset, weights"):
+    with pytest.raises(
+        SettingsError, match="00_second.ipynb has no parameter 'seed'; it has: preset, weights"
+    ):
         run("smoke", parameters={"seed": 1})
     assert not (committed / "runs" / "smoke").exists()
 
 
 def test_refuses_a_notebook_without_a_parameters_cell(committed):
     replace(committed / "notebooks" / "00_second.ipynb", '"parameters"', '"other"')
-    with pytest.raises(SettingsError, match="00_second.ipynb needs exactly one cell tagged 'parameters'"):
+    with pytest.raises(
+        SettingsError, match="00_second.ipynb needs exactly one cell tagged 'parameters'"
+    ):
         run("smoke")
     (committed / "notebooks" / "00_second.ipynb").unlink()
-    with pytest.raises(SettingsError, match="00_second.ipynb is listed in _toc.yml but does not exist"):
+    with pytest.raises(
+        SettingsError, match="00_second.ipynb is listed in _toc.yml but does not exist"
+    ):
         run("smoke")
 
 
 def test_a_preset_file_of_the_users(committed):
     own = committed / "mine.yaml"
-    own.write_text((committed / "presets" / "smoke.yaml").read_text().replace("preset: smoke", "preset: mine"))
+    own.write_text(
+        (committed / "presets" / "smoke.yaml").read_text().replace("preset: smoke", "preset: mine")
+    )
     manifest = run(str(own), only="01")
     executed = nbformat.read(committed / "runs" / "mine" / "01_first.ipynb", as_version=4)
     assert manifest["preset"] == "mine"
@@ -212,9 +264,18 @@ def widget_notebook(seed):
     keys = list(states)
     generator.shuffle(keys)
     notebook = jupytext.reads(FIRST, fmt="py:percent")
-    notebook.cells[1].outputs = [nbformat.v4.new_output(
-        "display_data", data={VIEW: {"model_id": box, "version_major": 2, "version_minor": 0}, "text/plain": "VBox()"})]
-    notebook.metadata["widgets"] = {WIDGETS: {"state": {key: states[key] for key in keys}, "version_major": 2}}
+    notebook.cells[1].outputs = [
+        nbformat.v4.new_output(
+            "display_data",
+            data={
+                VIEW: {"model_id": box, "version_major": 2, "version_minor": 0},
+                "text/plain": "VBox()",
+            },
+        )
+    ]
+    notebook.metadata["widgets"] = {
+        WIDGETS: {"state": {key: states[key] for key in keys}, "version_major": 2}
+    }
     notebook.metadata["papermill"] = {"duration": generator.random()}
     notebook.cells[1].metadata.update(execution={"at": generator.random()}, tags=[])
     return nbformat.from_dict(notebook)

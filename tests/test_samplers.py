@@ -7,26 +7,34 @@ import numpy as np
 import pytest
 from test_evaluate import CONFIG, world  # noqa: F401  (a fixture)
 
-from qfp.studies import accuracy, samplers
 from qfp.config import SettingsError, digest
 from qfp.model.diffusion import Schedule
+from qfp.studies import accuracy, samplers
 
 
 @pytest.fixture
-def known(world, monkeypatch):  # noqa: F811
-    """The world of test_evaluate, weights that know the answer, with a schedule of 30 steps; three short runs."""
+def known(world, monkeypatch):
+    """The world of test_evaluate, weights that know the answer, with a schedule of 30 steps; three
+    short runs."""
     oracle, config, constants, _, meta = accuracy.load_model("known")
     oracle.schedule = Schedule(30, "cosine", "v")
     config = dataclasses.replace(config, diffusion=dataclasses.replace(config.diffusion, steps=30))
-    monkeypatch.setattr(accuracy, "load_model", lambda name: (oracle, config, constants, oracle.schedule, meta))
+    monkeypatch.setattr(
+        accuracy, "load_model", lambda name: (oracle, config, constants, oracle.schedule, meta)
+    )
     monkeypatch.setattr(samplers, "project_root", lambda: world[2])
     monkeypatch.setattr(samplers, "RUNS", (("ancestral", 3), ("ddim", 3), ("dpm2m", 2)))
     return world
 
 
 def run(known, **options):
-    return samplers.run_samplers(CONFIG, "known", "data.h5", known[2] / "results" / "samplers.json",
-                                 **{"curves": 6, "report": lambda line: None, **options})
+    return samplers.run_samplers(
+        CONFIG,
+        "known",
+        "data.h5",
+        known[2] / "results" / "samplers.json",
+        **{"curves": 6, "report": lambda line: None, **options},
+    )
 
 
 def test_the_comparison(known, monkeypatch):
@@ -43,15 +51,33 @@ def test_the_comparison(known, monkeypatch):
     result = run(known, report=lines.append)
     assert result == json.loads((known[2] / "results" / "samplers.json").read_text())
     assert list((known[2] / "runs").iterdir()) == [], "blocks are removed in the end"
-    assert [entry[:2] for entry in seen] == [("ancestral", 30), ("ancestral", 3), ("ddim", 3), ("dpm2m", 2)]
+    assert [entry[:2] for entry in seen] == [
+        ("ancestral", 30),
+        ("ancestral", 3),
+        ("ddim", 3),
+        ("dpm2m", 2),
+    ]
     assert all(entry[2] == seen[0][2] for entry in seen), "all from the same noise"
-    assert result["curves"] == 6 and result["reference"] == "ancestral 30" and result["data_sha256"] == known[0].sha256
-    assert result["config_sha256"] == digest(known[1]["config"]) and len(result["weights_sha256"]) == 64
+    assert (
+        result["curves"] == 6
+        and result["reference"] == "ancestral 30"
+        and result["data_sha256"] == known[0].sha256
+    )
+    assert (
+        result["config_sha256"] == digest(known[1]["config"])
+        and len(result["weights_sha256"]) == 64
+    )
     rows = result["rows"]
     assert [row["network_evaluations"] for row in rows.values()] == [30, 3, 3, 2]
-    assert all(rows[name]["within_0"] == rows[name]["r_high"] == 1 for name in rows if name != "ddim 3")
-    assert "difference" not in rows["ancestral 30"] and rows["dpm2m 2"]["difference"]["within_1"] == 0
-    assert rows["dpm2m 2"]["difference"]["within_1_interval"] == pytest.approx([-0.39, 0.39], abs=0.01)
+    assert all(
+        rows[name]["within_0"] == rows[name]["r_high"] == 1 for name in rows if name != "ddim 3"
+    )
+    assert (
+        "difference" not in rows["ancestral 30"] and rows["dpm2m 2"]["difference"]["within_1"] == 0
+    )
+    assert rows["dpm2m 2"]["difference"]["within_1_interval"] == pytest.approx(
+        [-0.39, 0.39], abs=0.01
+    )
     assert rows["ddim 3"]["difference"]["within_0"] == rows["ddim 3"]["difference"]["r_high"] == -1
     assert rows["ddim 3"]["n"] == 6 and rows["ddim 3"]["within_0_interval"][0] == 0
     assert len(lines[1].splitlines()) == 6 and "(-100.0%, -100.0% to " in lines[1]
@@ -72,7 +98,9 @@ def test_an_interrupted_comparison_resumes(known, monkeypatch):
         run(known)
     again = []
     monkeypatch.setattr(accuracy.decode, "draw", lambda *a: again.append(a[4]) or draw(*a))
-    assert run(known) == whole and again == ["ddim", "dpm2m"], "blocks of the first attempt are not drawn twice"
+    assert run(known) == whole and again == ["ddim", "dpm2m"], (
+        "blocks of the first attempt are not drawn twice"
+    )
 
 
 def test_what_cannot_be_compared_is_refused(known):

@@ -17,9 +17,9 @@ from packaging.utils import canonicalize_name
 from packaging.version import Version
 
 import qfp
-from qfp.config import PRESETS, Config
 from qfp.book.notebook import normalise
 from qfp.book.run import COMPARED, book_notebooks
+from qfp.config import PRESETS, Config
 
 ROOT = Path(__file__).parents[1]
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
@@ -29,7 +29,11 @@ PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
 
 def pins():
     """{canonical name: version} of constraints.txt."""
-    lines = [line for line in (ROOT / "constraints.txt").read_text().splitlines() if line and not line.startswith("#")]
+    lines = [
+        line
+        for line in (ROOT / "constraints.txt").read_text().splitlines()
+        if line and not line.startswith("#")
+    ]
     pairs = [line.split("==") for line in lines]
     return {canonicalize_name(name): version for name, version in pairs}
 
@@ -43,7 +47,9 @@ def requirements():
 
 def test_constraints_pin_plain_versions():
     for name, version in pins().items():
-        assert Version(version).local is None, f"{name}=={version}: a local version exists on one index only"
+        assert Version(version).local is None, (
+            f"{name}=={version}: a local version exists on one index only"
+        )
 
 
 @pytest.mark.parametrize("requirement", requirements(), ids=str)
@@ -60,9 +66,16 @@ def test_kwant_is_pinned_and_not_a_dependency():
 def test_installed_versions_are_the_pinned_ones():
     from importlib.metadata import distributions
 
-    installed = {canonicalize_name(d.metadata["Name"]): d.version for d in distributions() if d.metadata["Name"]}
-    wrong = {name: (installed[name], version) for name, version in pins().items()
-             if name in installed and Version(installed[name]).public != version}
+    installed = {
+        canonicalize_name(d.metadata["Name"]): d.version
+        for d in distributions()
+        if d.metadata["Name"]
+    }
+    wrong = {
+        name: (installed[name], version)
+        for name, version in pins().items()
+        if name in installed and Version(installed[name]).public != version
+    }
     assert not wrong, f"installed, pinned: {wrong}"
 
 
@@ -95,13 +108,23 @@ def test_every_notebook_is_in_the_book():
 @pytest.mark.parametrize("stem", PAIRS)
 def test_pair_is_in_sync(stem):
     """Cell by cell: type, source and tags (jupytext's own --test and --diff do not see drift)."""
+
     def cells(notebook):
-        return [(c.cell_type, c.source.strip(), c.metadata.get("tags", []), c.metadata.get("mystnb", {}))
-                for c in notebook.cells]
+        return [
+            (
+                c.cell_type,
+                c.source.strip(),
+                c.metadata.get("tags", []),
+                c.metadata.get("mystnb", {}),
+            )
+            for c in notebook.cells
+        ]
 
     source = jupytext.read(ROOT / "notebooks" / f"{stem}.py")
     notebook = nbformat.read(ROOT / "notebooks" / f"{stem}.ipynb", as_version=4)
-    assert cells(source) == cells(notebook), f"run `make refresh` (or edit {stem}.py, never the .ipynb)"
+    assert cells(source) == cells(notebook), (
+        f"run `make refresh` (or edit {stem}.py, never the .ipynb)"
+    )
 
 
 @pytest.fixture(params=NOTEBOOKS, ids=lambda path: path.stem)
@@ -109,11 +132,13 @@ def notebook_path(request):
     return request.param
 
 
-OWN = {"08_own_curve": {"curve": '"curves/test.csv"', "lattice_nm": "None", "siemens": "False"}}  # besides a preset's keys
+# besides a preset's keys
+OWN = {"08_own_curve": {"curve": '"curves/test.csv"', "lattice_nm": "None", "siemens": "False"}}
 
 
 def test_parameters_are_the_keys_of_a_preset(notebook_path):
-    """So that `papermill -f presets/NAME.yaml` sets everything and nothing is unknown; None means the preset's value."""
+    """So that `papermill -f presets/NAME.yaml` sets everything and nothing is unknown; None means
+    the preset's value."""
     declared = papermill.inspect_notebook(str(notebook_path))
     for key, default in OWN.get(notebook_path.stem, {}).items():
         assert declared.pop(key)["default"] == default
@@ -128,31 +153,44 @@ def test_notebook_is_fit_to_be_committed(notebook_path):
     tags = [tag for c in code for tag in c.metadata.get("tags", [])]
     assert notebook_path.stat().st_size < 1.5 * 2**20
     assert code[0].metadata.get("tags") == ["parameters"] and tags.count("parameters") == 1
-    assert not [tag for tag in tags if tag.lower() == COMPARED and tag != COMPARED], "nbval tags are lower case"
+    assert not [tag for tag in tags if tag.lower() == COMPARED and tag != COMPARED], (
+        "nbval tags are lower case"
+    )
     executed = [c.execution_count for c in code]
-    assert executed == list(range(1, len(code) + 1)), "committed with the outputs of one run from top to bottom"
+    assert executed == list(range(1, len(code) + 1)), (
+        "committed with the outputs of one run from top to bottom"
+    )
     compared = [c for c in code if COMPARED in c.metadata.get("tags", [])]
     assert any(c.outputs for c in compared), "needs an output that nbval compares"
     for cell in code:
         for output in cell.outputs:
             data = output.get("data", {})
             assert output.output_type != "error", cell.source
-            assert output.get("name") != "stderr", f"warnings do not belong into the book: {output.get('text')}"
+            assert output.get("name") != "stderr", (
+                f"warnings do not belong into the book: {output.get('text')}"
+            )
             pictures = [kind for kind in data if kind.startswith("image/")]
             if pictures:
-                assert cell not in compared, "a compared output is text: pictures differ between machines"
-                assert cell.metadata.get("mystnb", {}).get("image", {}).get("alt", "").strip(), \
+                assert cell not in compared, (
+                    "a compared output is text: pictures differ between machines"
+                )
+                assert cell.metadata.get("mystnb", {}).get("image", {}).get("alt", "").strip(), (
                     f"picture without alt text: {cell.source[:80]}"
+                )
 
 
 def test_notebook_is_normalised(notebook_path):
     text = notebook_path.read_text()
-    assert nbformat.writes(normalise(nbformat.reads(text, as_version=4))) + "\n" == text, "use `make refresh`"
+    assert nbformat.writes(normalise(nbformat.reads(text, as_version=4))) + "\n" == text, (
+        "use `make refresh`"
+    )
     assert not re.search(r'"papermill"|"execution": \{', text)
 
 
 def test_notebook_holds_no_path_of_one_machine(notebook_path):
-    text = json.dumps([c.get("outputs", []) for c in nbformat.read(notebook_path, as_version=4).cells])
+    text = json.dumps(
+        [c.get("outputs", []) for c in nbformat.read(notebook_path, as_version=4).cells]
+    )
     assert str(ROOT) not in text and "/home/" not in text and "/tmp/" not in text
 
 
@@ -163,7 +201,9 @@ def test_long_definitions_live_in_the_package(notebook_path):
         if cell.cell_type == "code" and not cell.source.lstrip().startswith("%"):
             for node in ast.walk(ast.parse(cell.source)):
                 if isinstance(node, ast.FunctionDef):
-                    assert node.end_lineno - node.lineno < 10, f"def {node.name}: move it into src/qfp"
+                    assert node.end_lineno - node.lineno < 10, (
+                        f"def {node.name}: move it into src/qfp"
+                    )
 
 
 @pytest.mark.parametrize("preset", PRESETS)

@@ -1,4 +1,5 @@
-"""Training for real, but small: it overfits, resumes bit for bit, and exported weights reproduce their samples."""
+"""Training for real, but small: it overfits, resumes bit for bit, and exported weights reproduce
+their samples."""
 
 import json
 import signal
@@ -8,35 +9,65 @@ import numpy as np
 import pytest
 import torch
 
+from qfp.config import SettingsError, load_preset, stream
 from qfp.data import dataset
 from qfp.model import checkpoint
-from qfp.studies.short import learning
-from qfp.config import SettingsError, load_preset, stream
 from qfp.model.diffusion import Schedule, guided, sample
+from qfp.studies.short import learning
 from qfp.training.preview import preview
 from qfp.training.sam import Plain, Sam
-from qfp.training.train import Batches, Log, autocast, average, learning_rate, losses, position_loss, train
+from qfp.training.train import (
+    Batches,
+    Log,
+    autocast,
+    average,
+    learning_rate,
+    losses,
+    position_loss,
+    train,
+)
 
 DEVICE = load_preset("smoke").device
-TINY = {"channels": [8, 16], "condition_channels": [4, 4], "condition_width": 16, "condition_hidden": 16, "grid_width": 40}
+TINY = {
+    "channels": [8, 16],
+    "condition_channels": [4, 4],
+    "condition_width": 16,
+    "condition_hidden": 16,
+    "grid_width": 40,
+}
 
 
 def tiny(network=TINY, **training):
-    return load_preset("smoke", network=network, training={"batch": 4, "curve_batch": 4, "precision": "fp32", **training})
+    return load_preset(
+        "smoke",
+        network=network,
+        training={"batch": 4, "curve_batch": 4, "precision": "fp32", **training},
+    )
 
 
 def toy_pairs(n=24, potentials=2):
-    """Pairs without physics: two dark discs on a striped wire, and a curve that is a smooth function of the positions."""
+    """Pairs without physics: two dark discs on a striped wire, and a curve that is a smooth
+    function of the positions."""
     rng = stream("toy", 0)
     low, high = rng.integers((6, 6), (44, 20), (n, 2)), rng.integers((6, 34), (44, 54), (n, 2))
     antidots = np.stack([low, high], 1).astype(np.int16)
     y, x = np.mgrid[:60, :50]
-    holes = ((x - antidots[:, :, 0, None, None]) ** 2 + (y - antidots[:, :, 1, None, None]) ** 2 <= 25).any(1)
+    holes = (
+        (x - antidots[:, :, 0, None, None]) ** 2 + (y - antidots[:, :, 1, None, None]) ** 2 <= 25
+    ).any(1)
     ldos = np.where(holes, 0, 0.05 + 0.02 * np.cos(0.3 * x)).astype(np.float16)
     waves = np.sin(antidots.reshape(n, 4) @ rng.normal(size=(4, 64)) * 0.05)
     conductance = np.stack([5 + waves + 0.01 * p for p in range(potentials)]).astype(np.float32)
-    return dataset.Pairs(antidots, np.zeros((n, 3), np.int16), np.zeros((potentials, 60, 50)), DEVICE.fields, conductance,
-                         np.stack([ldos] * potentials), DEVICE, "0" * 64)
+    return dataset.Pairs(
+        antidots,
+        np.zeros((n, 3), np.int16),
+        np.zeros((potentials, 60, 50)),
+        DEVICE.fields,
+        conductance,
+        np.stack([ldos] * potentials),
+        DEVICE,
+        "0" * 64,
+    )
 
 
 @pytest.fixture
@@ -64,7 +95,11 @@ def test_resume_equals_an_uninterrupted_run(pairs, tmp_path, optimizer):
     assert checkpoint.read(tmp_path / "parts" / checkpoint.CHECKPOINT)[1]["step"] == 3
     train(config, "data.h5", tmp_path / "parts", resume=True, report=str)
     one, two = tensors(tmp_path / "straight"), tensors(tmp_path / "parts")
-    assert one.keys() == two.keys() and {k.split(".")[0] for k in one} == {"model", "ema", "optimizer"}
+    assert one.keys() == two.keys() and {k.split(".")[0] for k in one} == {
+        "model",
+        "ema",
+        "optimizer",
+    }
     assert [k for k in one if not torch.equal(one[k], two[k])] == []
 
 
@@ -78,7 +113,8 @@ def interruptible():
 
 @pytest.mark.parametrize("ending, kept", [("interrupt", 3), ("kill", 0)])
 def test_an_interrupt_loses_no_step_and_a_kill_before_the_first_checkpoint_leaves_a_run_to_resume(
-        pairs, tmp_path, monkeypatch, interruptible, ending, kept):
+    pairs, tmp_path, monkeypatch, interruptible, ending, kept
+):
     config, add, lines = tiny(max_steps=6), Log.add, []
 
     def stopping(log, *losses):
@@ -92,7 +128,9 @@ def test_an_interrupt_loses_no_step_and_a_kill_before_the_first_checkpoint_leave
         patch.setattr(Log, "add", stopping)
         train(config, "data.h5", tmp_path / "run", report=lines.append)
     assert checkpoint.read(tmp_path / "run" / checkpoint.CHECKPOINT)[1]["step"] == kept
-    assert ("--resume goes on" in lines[-1]) == (kept > 0) and signal.getsignal(signal.SIGINT) is signal.default_int_handler
+    assert ("--resume goes on" in lines[-1]) == (kept > 0) and signal.getsignal(
+        signal.SIGINT
+    ) is signal.default_int_handler
     train(config, "data.h5", tmp_path / "run", resume=True, report=str)
     train(config, "data.h5", tmp_path / "straight", report=str)
     one, two = tensors(tmp_path / "straight"), tensors(tmp_path / "run")
@@ -114,25 +152,40 @@ def test_exported_weights_reproduce_their_samples(pairs, tmp_path, bf16):
     config = tiny(max_steps=8, learning_rate=0.01)
     train(config, "data.h5", tmp_path / "run", report=str)
     meta = checkpoint.export(tmp_path / "run", tmp_path / "out" / "tiny", bf16)
-    assert {f.name for f in (tmp_path / "out").iterdir()} == {"tiny.safetensors", "tiny.json", "tiny.jsonl"}
+    assert {f.name for f in (tmp_path / "out").iterdir()} == {
+        "tiny.safetensors",
+        "tiny.json",
+        "tiny.jsonl",
+    }
     assert meta["step"] == 8 and meta["images"] == 32 and meta["data"] == pairs.sha256
-    model, loaded_config, normal, schedule, _ = checkpoint.load_model(tmp_path / "out" / "tiny.safetensors")
+    model, loaded_config, normal, schedule, _ = checkpoint.load_model(
+        tmp_path / "out" / "tiny.safetensors"
+    )
     assert loaded_config == config and not model.training
 
     trained = checkpoint.network_of(config).eval()
     ema = checkpoint.part(checkpoint.part(tensors(tmp_path / "run"), "ema"), "module")
     trained.load_state_dict(ema)
     curve = normal.curve(pairs.conductance[0, :2])
-    one, two = (sample(guided(m, schedule, m.encode(curve)), schedule, [0, 1], (1, 60, 60), "ddim", 5)
-                for m in (model, trained))
+    one, two = (
+        sample(guided(m, schedule, m.encode(curve)), schedule, [0, 1], (1, 60, 60), "ddim", 5)
+        for m in (model, trained)
+    )
     torch.testing.assert_close(one, two, rtol=0, atol=0.1 if bf16 else 0)
     assert one.std() > 0.1
 
 
 def test_it_overfits_four_samples(pairs, tmp_path):
     """Four curves, one potential: 20 DDIM steps from noise give each curve its own image."""
-    network = {**TINY, "channels": [24, 48], "condition_channels": [8, 16], "condition_width": 32, "condition_hidden": 64, "grid_width": 40,
-               "attention": ["none", "full"]}
+    network = {
+        **TINY,
+        "channels": [24, 48],
+        "condition_channels": [8, 16],
+        "condition_width": 32,
+        "condition_hidden": 64,
+        "grid_width": 40,
+        "attention": ["none", "full"],
+    }
     config = tiny(network, batch=8, curve_batch=8, learning_rate=4e-3, condition_dropout=0.0)
     normal = batches(config, pairs).normal
     rows = np.stack([np.zeros(4, np.int64), np.arange(4)], 1)
@@ -152,7 +205,9 @@ def test_it_overfits_four_samples(pairs, tmp_path):
     p, n = rows.T
     condition = model.encode(normal.curve(pairs.conductance[p, n]))
     x = sample(guided(model, schedule, condition), schedule, [0, 1, 2, 3], (1, 60, 60), "ddim", 20)
-    r = np.corrcoef(normal.ldos(x).reshape(4, -1), pairs.ldos[p, n].reshape(4, -1).astype(float))[:4, 4:]
+    r = np.corrcoef(normal.ldos(x).reshape(4, -1), pairs.ldos[p, n].reshape(4, -1).astype(float))[
+        :4, 4:
+    ]
     assert np.diag(r).min() > 0.8 and (r.argmax(1) == np.arange(4)).all()
     peaks = model.curve(normal.curve(pairs.conductance[p, n])).flatten(2).argmax(-1).numpy()
     assert np.abs(np.stack([peaks % 60 - 5, peaks // 60], -1) - pairs.antidots[n]).max() <= 1
@@ -163,14 +218,20 @@ def test_a_batch_is_a_function_of_seed_and_step(pairs):
     one, two = batches(config, pairs)(7), batches(config, pairs)(7)
     assert all(torch.equal(torch.as_tensor(one[k]), torch.as_tensor(two[k])) for k in one)
     assert not torch.equal(one["noise"], batches(config, pairs)(8)["noise"])
-    assert one["x0"].shape == (4, 1, 60, 60) and one["curves"].shape == (8, 64) and one["centres"].shape == (8, 2, 2)
+    assert (
+        one["x0"].shape == (4, 1, 60, 60)
+        and one["curves"].shape == (8, 64)
+        and one["centres"].shape == (8, 2, 2)
+    )
 
 
 def test_batches_hold_training_configurations_alone(pairs):
     make = batches(tiny(), pairs)
     parts = dataset.split(24, 2, "config", 0)
     curves = torch.cat([make(step)["curves"] for step in range(100)])
-    distance = torch.cdist(curves, make.normal.curve(pairs.conductance[parts["test"][:, 0], parts["test"][:, 1]]))
+    distance = torch.cdist(
+        curves, make.normal.curve(pairs.conductance[parts["test"][:, 0], parts["test"][:, 1]])
+    )
     assert distance.min() > 1e-3
 
 
@@ -182,9 +243,14 @@ def test_times_are_sampled_as_named(pairs, sampling, mean):
 
 
 def test_position_loss_is_the_soft_cross_entropy():
-    profiles, centres = torch.randn(3, 2, 2, 60).log_softmax(-1), torch.randint(6, 54, (3, 2, 2)).float()
+    profiles, centres = (
+        torch.randn(3, 2, 2, 60).log_softmax(-1),
+        torch.randint(6, 54, (3, 2, 2)).float(),
+    )
     target = torch.exp(-((torch.arange(60) - centres[..., None]) ** 2) / (2 * 0.5**2))
-    want = torch.nn.functional.cross_entropy(profiles.flatten(0, 2), (target / target.sum(-1, keepdim=True)).flatten(0, 2))
+    want = torch.nn.functional.cross_entropy(
+        profiles.flatten(0, 2), (target / target.sum(-1, keepdim=True)).flatten(0, 2)
+    )
     torch.testing.assert_close(position_loss(profiles, centres, 0.5), want)
 
 
@@ -192,7 +258,9 @@ def test_position_loss_is_the_soft_cross_entropy():
 def test_every_curve_target_trains(pairs, target):
     config = tiny(curve_target=target, curve_weight=1.0)
     model = checkpoint.network_of(config)
-    total, mse, curve = losses(model, Schedule(1000, "cosine", "v"), batches(config, pairs)(0), config.training)
+    total, mse, curve = losses(
+        model, Schedule(1000, "cosine", "v"), batches(config, pairs)(0), config.training
+    )
     total.backward()
     assert mse.shape == (4,) and (curve > 0) == (target != "none")
     torch.testing.assert_close(total.detach(), mse.mean() + curve)
@@ -215,7 +283,10 @@ def test_sam_is_that_of_pytorch_optimizer():
     theirs.load_state_dict(ours.state_dict())
     x, y = torch.randn(2, 20, 5).unbind()
     base = torch.optim.AdamW(ours.parameters(), 0.01)
-    one, two = Sam(ours.parameters(), base, 0.3), SAM(theirs.parameters(), torch.optim.AdamW, rho=0.3, lr=0.01)
+    one, two = (
+        Sam(ours.parameters(), base, 0.3),
+        SAM(theirs.parameters(), torch.optim.AdamW, rho=0.3, lr=0.01),
+    )
 
     def closure(model):
         loss = (model(x) - y[:, :3]).square().mean()
@@ -262,7 +333,9 @@ def test_the_log_tells_losses_by_noise_level(pairs, tmp_path):
 def test_a_preview_without_dev_pairs_is_empty(tmp_path):
     """A dataset of a few configurations has none."""
     assert not len(dataset.split(12, 2, "config", 0)["dev"])
-    assert preview(None, None, None, np.empty((0, 2), int), None, None, tmp_path / "preview.png") == {}
+    assert (
+        preview(None, None, None, np.empty((0, 2), int), None, None, tmp_path / "preview.png") == {}
+    )
 
 
 def test_errors_are_one_line_and_lose_nothing(pairs, tmp_path):
@@ -272,9 +345,17 @@ def test_errors_are_one_line_and_lose_nothing(pairs, tmp_path):
     (kept / "notes.txt").write_text("mine")
     cases = [
         (lambda: train(config, "d", kept, report=str), "--resume"),
-        (lambda: train(config, "d", tmp_path / "none", resume=True, report=str), "nothing to resume"),
+        (
+            lambda: train(config, "d", tmp_path / "none", resume=True, report=str),
+            "nothing to resume",
+        ),
         (lambda: train(tiny(max_steps=0), "d", tmp_path / "none", report=str), "never end"),
-        (lambda: train(load_preset("smoke", device={"energy": 0.4}), "d", tmp_path / "none", report=str), "another device"),
+        (
+            lambda: train(
+                load_preset("smoke", device={"energy": 0.4}), "d", tmp_path / "none", report=str
+            ),
+            "another device",
+        ),
         (lambda: checkpoint.load_model(tmp_path / "x.safetensors"), "no weights"),
         (lambda: checkpoint.read(kept / "notes.txt"), "safetensors"),
     ]
@@ -291,7 +372,14 @@ def test_weights_that_do_not_fit_are_refused(pairs, tmp_path):
     checkpoint.export(tmp_path / "run", tmp_path / "tiny")
     path = tmp_path / "tiny.json"
     meta = json.loads(path.read_text())
-    path.write_text(json.dumps({**meta, "config": {**meta["config"], "device": {**meta["config"]["device"], "energy": 0.6}}}))
+    path.write_text(
+        json.dumps(
+            {
+                **meta,
+                "config": {**meta["config"], "device": {**meta["config"]["device"], "energy": 0.6}},
+            }
+        )
+    )
     with pytest.raises(SettingsError, match="contract"):
         checkpoint.load_model(tmp_path / "tiny.safetensors")
     wider = {**meta["config"]["network"], "channels": [8, 24]}
@@ -309,7 +397,14 @@ def test_weights_that_do_not_fit_are_refused(pairs, tmp_path):
 def test_a_run_can_start_from_exported_weights(pairs, tmp_path):
     train(tiny(max_steps=2), "d", tmp_path / "run", report=str)
     checkpoint.export(tmp_path / "run", tmp_path / "tiny", bf16=False)
-    train(tiny(max_steps=2), "d", tmp_path / "next", init=tmp_path / "tiny.safetensors", report=str, stop=0)
+    train(
+        tiny(max_steps=2),
+        "d",
+        tmp_path / "next",
+        init=tmp_path / "tiny.safetensors",
+        report=str,
+        stop=0,
+    )
     next_model = checkpoint.part(tensors(tmp_path / "next"), "model")
     old = checkpoint.read(tmp_path / "tiny.safetensors")[0]
     assert all(torch.equal(next_model[k], old[k]) for k in old)
@@ -328,13 +423,16 @@ def test_a_killed_learning_curve_goes_on_as_if_nothing_had_happened(pairs, tmp_p
 
     monkeypatch.setattr(learning, "decoded", flaky)
     results = []
-    for name, plan in (("whole", []), ("killed", [True, False, False])):  # the second of them is killed at its third look
+    # the second of them is killed at its third look
+    for name, plan in (("whole", []), ("killed", [True, False, False])):
         monkeypatch.setattr(learning, "project_root", lambda name=name: tmp_path / name)
         fails[:] = plan
         if plan:
             with pytest.raises(KeyboardInterrupt):
                 learning.run_learn(config, "toy.h5", tmp_path / f"{name}.json", 5, lines.append)
-        results.append(learning.run_learn(config, "toy.h5", tmp_path / f"{name}.json", 5, lines.append))
+        results.append(
+            learning.run_learn(config, "toy.h5", tmp_path / f"{name}.json", 5, lines.append)
+        )
     whole, killed = results
     assert json.loads((tmp_path / "whole.json").read_text()) == whole
     assert [row["step"] for row in whole["looks"]] == [*range(1, 11)] and whole["max_steps"] == 10
@@ -351,16 +449,28 @@ def test_a_killed_learning_curve_goes_on_as_if_nothing_had_happened(pairs, tmp_p
 
 
 def test_95_percent_are_reached_when_a_look_says_so_and_for_certain_when_its_lower_bound_does():
-    looks = [{"step": k, "minutes": k / 2, "images": 4 * k, "within_1": share, "within_1_interval": [share - 0.02, 1]}
-             for k, share in enumerate((0.2, 0.949, 0.95, 0.96, 0.97, 0.9))]
-    assert learning.reached(looks) == {"share": {"step": 2, "minutes": 1, "images": 8},
-                                    "lower_bound": {"step": 4, "minutes": 2, "images": 16}}
+    looks = [
+        {
+            "step": k,
+            "minutes": k / 2,
+            "images": 4 * k,
+            "within_1": share,
+            "within_1_interval": [share - 0.02, 1],
+        }
+        for k, share in enumerate((0.2, 0.949, 0.95, 0.96, 0.97, 0.9))
+    ]
+    assert learning.reached(looks) == {
+        "share": {"step": 2, "minutes": 1, "images": 8},
+        "lower_bound": {"step": 4, "minutes": 2, "images": 16},
+    }
     assert learning.reached(looks[:2]) == {"share": None, "lower_bound": None}
 
 
 def test_a_learning_curve_is_drawn_from_what_was_measured(pairs, tmp_path, monkeypatch):
     monkeypatch.setattr(learning, "project_root", lambda: tmp_path)
-    result = learning.run_learn(tiny(max_steps=10), "toy.h5", tmp_path / "learn.json", 5, lambda line: None)
+    result = learning.run_learn(
+        tiny(max_steps=10), "toy.h5", tmp_path / "learn.json", 5, lambda line: None
+    )
     minutes, scores = learning.lines(result)
     assert (minutes == [row["minutes"] for row in result["looks"]]).all() and len(scores) == 3
     for value, low, high in scores.values():

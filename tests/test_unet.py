@@ -27,11 +27,14 @@ def on_meta(preset):
         return config, UNet(config.network, 64, config.training.curve_target)
 
 
-@pytest.mark.parametrize(("preset", "sizes", "names"), [
-    ("paper", (60, 30, 15), ["down60", "down30", "down15", "up15", "up30", "up60"]),
-    ("laptop", (30, 15), ["down30", "down15", "up15", "up30"]),
-    ("smoke", (30, 15), ["down30", "down15", "up15", "up30"]),
-])
+@pytest.mark.parametrize(
+    ("preset", "sizes", "names"),
+    [
+        ("paper", (60, 30, 15), ["down60", "down30", "down15", "up15", "up30", "up60"]),
+        ("laptop", (30, 15), ["down30", "down15", "up15", "up30"]),
+        ("smoke", (30, 15), ["down30", "down15", "up15", "up30"]),
+    ],
+)
 def test_presets_have_the_shapes_of_fig_2(preset, sizes, names):
     """On the meta device: shapes without arithmetic, so the paper's network costs nothing."""
     config, net = on_meta(preset)
@@ -44,7 +47,10 @@ def test_presets_have_the_shapes_of_fig_2(preset, sizes, names):
     assert [tuple(m.shape) for m in condition.maps] == want
     layers = net.attention_layers()
     assert list(layers) == names
-    assert all(type(a).__name__ == ("FullAttention" if "15" in n else "LinearAttention") for n, a in layers.items())
+    assert all(
+        type(a).__name__ == ("FullAttention" if "15" in n else "LinearAttention")
+        for n, a in layers.items()
+    )
     assert all(a.heads == 4 for a in layers.values())
 
 
@@ -61,7 +67,9 @@ def test_a_fresh_network_predicts_zero():
 
 def test_every_parameter_learns(model):
     keep = torch.tensor([True, False])
-    output = model(torch.randn(2, 1, 60, 60), torch.tensor([3, 800]), model.encode(torch.randn(2, 64), keep))
+    output = model(
+        torch.randn(2, 1, 60, 60), torch.tensor([3, 800]), model.encode(torch.randn(2, 64), keep)
+    )
     (output.square().mean() + model.curve(torch.randn(2, 64)).square().mean()).backward()
     assert [n for n, p in model.named_parameters() if p.grad is None or not p.grad.any()] == []
 
@@ -78,7 +86,10 @@ def test_dropped_curves_leave_the_null_condition(model):
 
 def test_the_curve_and_the_step_matter(model):
     x, t = torch.randn(1, 1, 60, 60), torch.tensor([500])
-    one, two = model.encode(torch.randn(2, 64)).index([0]), model.encode(torch.randn(2, 64)).index([1])
+    one, two = (
+        model.encode(torch.randn(2, 64)).index([0]),
+        model.encode(torch.randn(2, 64)).index([1]),
+    )
     assert not torch.allclose(model(x, t, one), model(x, t, two), atol=1e-4)
     assert not torch.allclose(model(x, t, one), model(x, t - 400, one), atol=1e-4)
 
@@ -86,17 +97,30 @@ def test_the_curve_and_the_step_matter(model):
 def test_conditions_are_encoded_once_and_reused(model):
     curve, x, t = torch.randn(2, 64), torch.randn(6, 1, 60, 60), torch.full((6,), 300)
     repeated = model(x, t, model.encode(curve).repeat(3))
-    torch.testing.assert_close(repeated, model(x, t, model.encode(curve.repeat_interleave(3, 0))), rtol=1e-4, atol=1e-5)
-    alone = torch.cat([model(x[i : i + 1], t[:1], model.encode(curve).index(slice(i // 3, i // 3 + 1))) for i in range(6)])
+    torch.testing.assert_close(
+        repeated, model(x, t, model.encode(curve.repeat_interleave(3, 0))), rtol=1e-4, atol=1e-5
+    )
+    alone = torch.cat(
+        [
+            model(x[i : i + 1], t[:1], model.encode(curve).index(slice(i // 3, i // 3 + 1)))
+            for i in range(6)
+        ]
+    )
     torch.testing.assert_close(repeated, alone, rtol=1e-4, atol=1e-5)
 
 
-@pytest.mark.parametrize(("target", "shape"), [("positions", (2, 2, 60, 60)), ("pooled", (2, 1, 15, 15))])
+@pytest.mark.parametrize(
+    ("target", "shape"), [("positions", (2, 2, 60, 60)), ("pooled", (2, 1, 15, 15))]
+)
 def test_what_the_extra_curves_train(target, shape):
     net, curve = UNet(CONFIG.network, 64, target), torch.randn(2, 64)
     assert net.curve(curve).shape == shape
     net.curve(curve).square().sum().backward()
-    trained = {n.split(".")[1] for n, p in net.condition.named_parameters("condition") if p.grad is not None}
+    trained = {
+        n.split(".")[1]
+        for n, p in net.condition.named_parameters("condition")
+        if p.grad is not None
+    }
     reading = {"across", "along"} if target == "positions" else {"layers", "columns", "rows"}
     assert trained == {"enter", "stem", "embed", "position"} | reading
 
@@ -115,5 +139,7 @@ def test_forward_mode_derivatives_work(model):
     condition, t = model.encode(torch.randn(1, 64)), torch.tensor([200])
     x, tangent = torch.randn(2, 1, 1, 60, 60).unbind()
     _, derivative = torch.func.jvp(lambda x: model(x, t, condition), (x,), (tangent,))
-    finite = (model(x + 1e-2 * tangent, t, condition) - model(x - 1e-2 * tangent, t, condition)) / 2e-2
+    finite = (
+        model(x + 1e-2 * tangent, t, condition) - model(x - 1e-2 * tangent, t, condition)
+    ) / 2e-2
     assert (derivative - finite).norm() / finite.norm() < 1e-2

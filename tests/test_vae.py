@@ -1,4 +1,5 @@
-"""The two-stage baseline: its losses, its data, training that resumes, and the whole way from training to a table."""
+"""The two-stage baseline: its losses, its data, training that resumes, and the whole way from
+training to a table."""
 
 import dataclasses
 import json
@@ -9,22 +10,38 @@ import torch
 from torch.distributions import Normal, kl_divergence
 
 from qfp import cli
+from qfp.config import SettingsError, as_dict, load_preset
 from qfp.data import dataset
 from qfp.decoding import decode
 from qfp.model import checkpoint, vae
 from qfp.physics import geometry, sweep
 from qfp.studies import accuracy
 from qfp.studies.two_stage import baseline, train_vae
-from qfp.config import SettingsError, as_dict, load_preset
 from qfp.studies.two_stage.settings import load_baseline
 
 SMOKE = load_preset("smoke")
 CONFIG = dataclasses.replace(SMOKE, device=dataclasses.replace(SMOKE.device, field_points=4))
 TINY = load_baseline(
-    vae={"latent": 6, "width": 16, "blocks": 1, "curve_hidden": 16, "curve_blocks": 1, "batch": 4, "curve_batch": 16,
-         "image_steps": 8, "curve_steps": 8, "joint_steps": 4},
-    sweep={"image_steps": 2, "curve_steps": 2, "rows": [{}, {"latent": 3}], "second_rows": [{}, {"curve_mixing": 1.0}]},
-    restricted={"upper": [24, 16], "potentials": 1, "latent": 4, "image_steps": 2})
+    vae={
+        "latent": 6,
+        "width": 16,
+        "blocks": 1,
+        "curve_hidden": 16,
+        "curve_blocks": 1,
+        "batch": 4,
+        "curve_batch": 16,
+        "image_steps": 8,
+        "curve_steps": 8,
+        "joint_steps": 4,
+    },
+    sweep={
+        "image_steps": 2,
+        "curve_steps": 2,
+        "rows": [{}, {"latent": 3}],
+        "second_rows": [{}, {"curve_mixing": 1.0}],
+    },
+    restricted={"upper": [24, 16], "potentials": 1, "latent": 4, "image_steps": 2},
+)
 
 
 @pytest.fixture(scope="module")
@@ -47,7 +64,9 @@ def fresh(settings=TINY.vae):
 def test_the_divergence_is_that_of_two_gaussians():
     mean, log_variance, other, other_log_variance = torch.randn(4, 5, 7)
     found = vae.divergence(mean, log_variance, other, other_log_variance)
-    a, b = (Normal(m, (v / 2).exp()) for m, v in ((mean, log_variance), (other, other_log_variance)))
+    a, b = (
+        Normal(m, (v / 2).exp()) for m, v in ((mean, log_variance), (other, other_log_variance))
+    )
     torch.testing.assert_close(found, kl_divergence(a, b).sum(1))
     unit = kl_divergence(a, Normal(torch.zeros(()), torch.ones(()))).sum(1)
     torch.testing.assert_close(vae.divergence(mean, log_variance), unit)
@@ -75,7 +94,9 @@ def test_restricted_configurations_are_all_that_the_rule_allows_below_the_fixed_
     device, upper = SMOKE.device, (24, 45)
     antidots = train_vae.restricted_antidots(device, upper)
     every = [((x, y), upper) for y in range(device.length) for x in range(device.width)]
-    expected = [pair for pair in every if geometry.in_dataset(pair, device) and pair[0][1] < upper[1]]
+    expected = [
+        pair for pair in every if geometry.in_dataset(pair, device) and pair[0][1] < upper[1]
+    ]
     assert sorted(map(tuple, antidots[:, 0].tolist())) == sorted(pair[0] for pair in expected)
     assert (antidots[:, 1] == upper).all() and (geometry.ordered(antidots) == antidots).all()
     assert (geometry.canonical(antidots, device) != antidots).any()
@@ -89,7 +110,9 @@ def test_restricted_pairs_come_from_the_exact_solver_and_are_kept(tmp_path):
     from qfp.physics.kwant_model import random_potential
 
     k = len(pairs.antidots) // 2
-    G, _, ldos = green.solve(CONFIG.device, pairs.antidots[k], random_potential(0, CONFIG.device), image=True)
+    G, _, ldos = green.solve(
+        CONFIG.device, pairs.antidots[k], random_potential(0, CONFIG.device), image=True
+    )
     np.testing.assert_allclose(pairs.conductance[0, k], G, atol=1e-6)
     np.testing.assert_allclose(pairs.ldos[0, k], ldos, atol=1e-2)
     np.testing.assert_array_equal(decode.recover(pairs.ldos[0], CONFIG.device), pairs.antidots)
@@ -105,13 +128,17 @@ def test_restricted_pairs_come_from_the_exact_solver_and_are_kept(tmp_path):
 
 def test_training_learns_images_and_then_curves(part, tmp_path):
     few = dataclasses.replace(part, rows=part.rows[:8])
-    settings = dataclasses.replace(TINY.vae, image_steps=120, curve_steps=150, learning_rate=4e-3, beta=1e-3, batch=8)
+    settings = dataclasses.replace(
+        TINY.vae, image_steps=120, curve_steps=150, learning_rate=4e-3, beta=1e-3, batch=8
+    )
     model = train_vae.train_vae(settings, CONFIG, few, 0, tmp_path)[0]
     p, n = few.rows.T
     truth = part.pairs.ldos[p, n].astype(float)
     variance = truth.var()
-    for images in (train_vae.reconstructed(model, part.normal, truth),
-                   train_vae.decoded(model, part.normal, part.pairs.conductance[p, n])):
+    for images in (
+        train_vae.reconstructed(model, part.normal, truth),
+        train_vae.decoded(model, part.normal, part.pairs.conductance[p, n]),
+    ):
         own, other = ((images - target) ** 2 for target in (truth, np.roll(truth, 2, axis=0)))
         error, mistaken = float(own.mean()), float(other.mean())
         assert error < 0.6 * variance and error < 0.6 * mistaken, "it tells the wires apart"
@@ -150,7 +177,9 @@ def test_the_second_stage_leaves_encoder_and_decoder_alone(part, tmp_path):
     model, before = fresh(), fresh()
     train_vae.second_stage(model, TINY.vae, part, train_vae.latents(model, part), 0, tmp_path)
     for name in ("encoder", "decoder"):
-        for ours, theirs in zip(getattr(model, name).parameters(), getattr(before, name).parameters(), strict=True):
+        for ours, theirs in zip(
+            getattr(model, name).parameters(), getattr(before, name).parameters(), strict=True
+        ):
             assert torch.equal(ours, theirs)
     assert not torch.equal(model.curve[0].weight, before.curve[0].weight)
 
@@ -169,7 +198,9 @@ def trained(pairs, tmp_path_factory):
         train_vae.run_train_vae(CONFIG, TINY, "data.h5", folder, lines.append)
         stamp = (folder / "general" / "images" / checkpoint.CHECKPOINT).stat().st_mtime_ns
         train_vae.run_train_vae(CONFIG, TINY, "data.h5", folder, lines.append)
-        assert (folder / "general" / "images" / checkpoint.CHECKPOINT).stat().st_mtime_ns == stamp, "nothing is done twice"
+        assert (
+            folder / "general" / "images" / checkpoint.CHECKPOINT
+        ).stat().st_mtime_ns == stamp, "nothing is done twice"
     for name in ("few", "joint", "general", "restricted"):
         checkpoint.export(folder / name, folder / name, bf16=True)
     return folder, lines
@@ -183,7 +214,11 @@ def test_the_sweep_chooses_by_development_curves(trained):
     second = max(found["second_rows"], key=lambda row: row["curve"]["r_median"])
     assert len(found["second_rows"]) == 2 and found["second_best"] == second["changes"]
     model, config, _, meta = checkpoint.load_vae(trained[0] / "general.safetensors")
-    assert meta["vae"]["latent"] == (found["best"] or {"latent": 6})["latent"] == model.read(torch.zeros(1, 4))[0].shape[1]
+    assert (
+        meta["vae"]["latent"]
+        == (found["best"] or {"latent": 6})["latent"]
+        == model.read(torch.zeros(1, 4))[0].shape[1]
+    )
     assert meta["vae"]["curve_mixing"] == found["second_best"].get("curve_mixing", 0.0)
     assert config == CONFIG and len(meta["stage_minutes"]) == 2 and meta["training_pairs"] == 68
     few = checkpoint.load_vae(trained[0] / "few.safetensors")[3]
@@ -203,28 +238,63 @@ def test_the_whole_table(trained, pairs, tmp_path, monkeypatch):
     parts = dataset.split(len(pairs.antidots), 2, "config", CONFIG.seed)
     about = {"weights": "known", "weights_sha256": "0", "config_sha256": "0"}
     monkeypatch.setattr(accuracy, "opened", lambda *_: (None, pairs, parts, about))
-    monkeypatch.setattr(accuracy, "sampled", lambda *arguments: pairs.ldos[arguments[3][:, 0], arguments[3][:, 1]][:, None])
-    result = baseline.run_vae(CONFIG, "known", "data.h5", tmp_path / "vae.json", curves=6, folder=folder, names=names,
-                              baseline=TINY, report=lines.append)
+    monkeypatch.setattr(
+        accuracy,
+        "sampled",
+        lambda *arguments: pairs.ldos[arguments[3][:, 0], arguments[3][:, 1]][:, None],
+    )
+    result = baseline.run_vae(
+        CONFIG,
+        "known",
+        "data.h5",
+        tmp_path / "vae.json",
+        curves=6,
+        folder=folder,
+        names=names,
+        baseline=TINY,
+        report=lines.append,
+    )
     assert result == json.loads((tmp_path / "vae.json").read_text())
     general, restricted = result["general"], result["restricted"]
     assert general.keys() - {"differences", "r"} == baseline.ROWS.keys()
-    assert restricted.keys() - {"differences", "r"} == {"two_stage", "two_stage_sample", "reconstruction", "train"}
-    assert general["single"]["within_0"] == 1 and general["two_stage"]["n"] == 6, "the truth stood in for the diffusion model"
-    assert general["differences"].keys() == baseline.PAIRS.keys() and restricted["differences"].keys() == {"reading"}
+    assert restricted.keys() - {"differences", "r"} == {
+        "two_stage",
+        "two_stage_sample",
+        "reconstruction",
+        "train",
+    }
+    assert general["single"]["within_0"] == 1 and general["two_stage"]["n"] == 6, (
+        "the truth stood in for the diffusion model"
+    )
+    assert general["differences"].keys() == baseline.PAIRS.keys() and restricted[
+        "differences"
+    ].keys() == {"reading"}
     lead = general["differences"]["diffusion"]
-    assert lead["r_high"] == 1 - general["two_stage"]["r_high"] and len(lead["r_high_interval"]) == 2
+    assert (
+        lead["r_high"] == 1 - general["two_stage"]["r_high"] and len(lead["r_high_interval"]) == 2
+    )
     assert baseline.best_share(general["r"]["single"], 0.6) == 1
     model, _, normal, _ = checkpoint.load_vae(names[0])
     p, n = accuracy.choose(parts, "test", 6, CONFIG.seed).T
     truth = pairs.ldos[p, n]
-    again = accuracy.scores(pairs.device, decode.recover(train_vae.decoded(model, normal, pairs.conductance[p, n]), pairs.device),
-                            pairs.antidots[n], train_vae.decoded(model, normal, pairs.conductance[p, n]), truth)
+    again = accuracy.scores(
+        pairs.device,
+        decode.recover(train_vae.decoded(model, normal, pairs.conductance[p, n]), pairs.device),
+        pairs.antidots[n],
+        train_vae.decoded(model, normal, pairs.conductance[p, n]),
+        truth,
+    )
     assert again == general["two_stage"]
-    assert "| latent 3" in baseline.sweep_table(result["sweep"]["rows"], {"latent": 3}) and "two stage" in lines[-2]
+    assert (
+        "| latent 3" in baseline.sweep_table(result["sweep"]["rows"], {"latent": 3})
+        and "two stage" in lines[-2]
+    )
     assert "| none (chosen) |" in baseline.sweep_table(result["sweep"]["second_rows"], {})
     row = result["networks"][names[0]]
-    assert row["vae"] == as_dict(TINY.vae) | result["sweep"]["best"] | result["sweep"]["second_best"] and sum(row["stage_minutes"]) > 0
+    assert (
+        row["vae"] == as_dict(TINY.vae) | result["sweep"]["best"] | result["sweep"]["second_best"]
+        and sum(row["stage_minutes"]) > 0
+    )
 
 
 def test_weights_of_other_data_are_refused(trained, pairs):
@@ -236,9 +306,15 @@ def test_weights_of_other_data_are_refused(trained, pairs):
 # --- the command
 
 
-@pytest.mark.parametrize("change, message", [
-    ("vae.latnt=3", "unknown key 'latnt'"), ("vae.latent=many", "latent must be int"),
-    ("sweep.rows=[{latnt: 3}]", "unknown key 'latnt'"), ("vae=3", "--set vae")])
+@pytest.mark.parametrize(
+    "change, message",
+    [
+        ("vae.latnt=3", "unknown key 'latnt'"),
+        ("vae.latent=many", "latent must be int"),
+        ("sweep.rows=[{latnt: 3}]", "unknown key 'latnt'"),
+        ("vae=3", "--set vae"),
+    ],
+)
 def test_bad_settings_are_one_line(capsys, change, message):
     assert cli.main(["train-vae", "--dry-run", "--set", change]) == 2
     error = capsys.readouterr().err

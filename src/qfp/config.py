@@ -1,7 +1,7 @@
 """Settings: frozen dataclasses, preset files, hashes and random streams.
 
-A preset (``presets/NAME.yaml``) is the one place for every number. Notebooks receive its sections as papermill
-parameters, the command line reads the same file, and unknown keys are refused by name.
+A preset (``presets/NAME.yaml``) is the one place for every number. Notebooks receive its sections
+as papermill parameters, the command line reads the same file, and unknown keys are refused by name.
 """
 
 import dataclasses
@@ -20,7 +20,8 @@ PRESETS = ("smoke", "kettle", "laptop", "paper")
 
 
 class SettingsError(ValueError):
-    """A bad input of the user's: the message is one line that says what was wrong and what would be right."""
+    """A bad input of the user's: the message is one line that says what was wrong and what would be
+    right."""
 
 
 @dataclass(frozen=True)
@@ -100,7 +101,8 @@ class Training:
     curve_weight: float
     curve_sigma: float  # width of the soft position labels [sites]
     curve_mixing: float  # size of the random combination of potentials in an extra curve; 0: none
-    curve_neighbours: int  # training curves from which those of other configurations are interpolated; 0: not at all
+    # training curves from which those of other configurations are interpolated; 0: not at all
+    curve_neighbours: int
     checkpoint_minutes: float
     precision: str  # 'auto' (bf16 where the processor is faster with it), 'fp32' or 'bf16'
 
@@ -146,18 +148,27 @@ SCALARS = ("preset", "seed", "weights", "notebook_configurations", "notebook_tra
 
 
 def project_root():
-    """Folder that holds presets/, models/ and results/: $QFP_ROOT, else the checkout that this package lies in.
+    """Folder that holds presets/, models/ and results/: $QFP_ROOT, else the checkout that this
+    package lies in.
 
     Raises SettingsError where neither holds a preset (an installation without its checkout)."""
-    candidates = [os.environ.get("QFP_ROOT"), Path(__file__).resolve().parents[2], Path.cwd(), Path.cwd().parent]
+    candidates = [
+        os.environ.get("QFP_ROOT"),
+        Path(__file__).resolve().parents[2],
+        Path.cwd(),
+        Path.cwd().parent,
+    ]
     for candidate in candidates:
         if candidate and (Path(candidate) / "presets" / "laptop.yaml").is_file():
             return Path(candidate)
-    raise SettingsError("no presets/laptop.yaml found: run inside a checkout of qfp or set QFP_ROOT to one")
+    raise SettingsError(
+        "no presets/laptop.yaml found: run inside a checkout of qfp or set QFP_ROOT to one"
+    )
 
 
 def _build(cls, values, where):
-    """Instance of a settings dataclass from a mapping; every key must be known and have the field's type."""
+    """Instance of a settings dataclass from a mapping; every key must be known and have the field's
+    type."""
     if not isinstance(values, dict):
         raise SettingsError(f"{where}: expected a mapping of settings, got {values!r}")
     fields = {f.name: f for f in dataclasses.fields(cls)}
@@ -188,12 +199,15 @@ def preset_path(preset):
             raise SettingsError(f"preset file {preset} does not exist")
         return path
     if preset not in PRESETS:
-        raise SettingsError(f"unknown preset {preset!r}; choose {', '.join(PRESETS)} or a .yaml file")
+        raise SettingsError(
+            f"unknown preset {preset!r}; choose {', '.join(PRESETS)} or a .yaml file"
+        )
     return project_root() / "presets" / f"{preset}.yaml"
 
 
 def load_preset(preset="laptop", **overrides):
-    """Config of a preset with overrides; None means the preset's value, a mapping changes keys of a section.
+    """Config of a preset with overrides; None means the preset's value, a mapping changes keys of a
+    section.
 
     Raises SettingsError for unknown presets, unknown keys (named) and values of the wrong type."""
     path = preset_path(preset)
@@ -220,40 +234,88 @@ def load_preset(preset="laptop", **overrides):
 
 def _check(config, where):
     """Relations between settings that a type cannot express."""
-    network, diffusion, training, sampling = config.network, config.diffusion, config.training, config.sampling
+    network, diffusion, training, sampling = (
+        config.network,
+        config.diffusion,
+        config.training,
+        config.sampling,
+    )
     levels = len(network.channels)
     device = config.device
     numbers = (device.energy, device.field_max, device.amplitude)
     rules = [
-        (device.width >= 2 and device.length >= 3, "device: width must be at least 2 sites and length at least 3"),
-        (all(map(math.isfinite, numbers)), "device: energy, field_max and amplitude must be finite numbers"),
-        (device.radius >= 0 and device.amplitude >= 0, "device: radius and amplitude must not be negative"),
+        (
+            device.width >= 2 and device.length >= 3,
+            "device: width must be at least 2 sites and length at least 3",
+        ),
+        (
+            all(map(math.isfinite, numbers)),
+            "device: energy, field_max and amplitude must be finite numbers",
+        ),
+        (
+            device.radius >= 0 and device.amplitude >= 0,
+            "device: radius and amplitude must not be negative",
+        ),
         (device.field_points >= 1, "device: field_points must be at least 1"),
-        (len(network.attention) == levels == len(network.condition_channels),
-         "network: channels, attention and condition_channels need one entry per level"),
-        (all(a in ("full", "linear", "none") for a in network.attention),
-         "network: attention entries are 'full', 'linear' or 'none'"),
-        (60 == 15 * network.unshuffle * 2 ** (levels - 1),
-         "network: unshuffle and the number of levels must take 60 pixels to 15 (unshuffle 1: three levels, 2: two)"),
-        (all(width % network.heads == 0 for width in (*network.channels, network.condition_width)),
-         "network: channels and condition_width must be multiples of heads"),
-        (network.grid_width > 32 or training.curve_target != "positions",
-         "network: grid_width must be above 32, the channels of the believed positions"),
+        (
+            len(network.attention) == levels == len(network.condition_channels),
+            "network: channels, attention and condition_channels need one entry per level",
+        ),
+        (
+            all(a in ("full", "linear", "none") for a in network.attention),
+            "network: attention entries are 'full', 'linear' or 'none'",
+        ),
+        (
+            60 == 15 * network.unshuffle * 2 ** (levels - 1),
+            "network: unshuffle and the number of levels must take 60 pixels to 15 (unshuffle 1: "
+            "three levels, 2: two)",
+        ),
+        (
+            all(
+                width % network.heads == 0 for width in (*network.channels, network.condition_width)
+            ),
+            "network: channels and condition_width must be multiples of heads",
+        ),
+        (
+            network.grid_width > 32 or training.curve_target != "positions",
+            "network: grid_width must be above 32, the channels of the believed positions",
+        ),
         (diffusion.schedule in ("linear", "cosine"), "diffusion: schedule is 'linear' or 'cosine'"),
         (diffusion.prediction in ("epsilon", "v"), "diffusion: prediction is 'epsilon' or 'v'"),
-        (training.batch >= 1 and training.curve_batch >= 0,
-         "training: batch must be at least 1, and curve_batch not negative"),
+        (
+            training.batch >= 1 and training.curve_batch >= 0,
+            "training: batch must be at least 1, and curve_batch not negative",
+        ),
         (training.split in ("config", "pair"), "training: split is 'config' or 'pair'"),
         (training.optimizer in ("adamw", "sam"), "training: optimizer is 'adamw' or 'sam'"),
-        (training.time_sampling in ("uniform", "max2"), "training: time_sampling is 'uniform' or 'max2'"),
-        (training.curve_target in ("none", "pooled", "positions"),
-         "training: curve_target is 'none', 'pooled' or 'positions'"),
-        (training.curve_neighbours == 0 and training.curve_mixing == 0
-         or training.split == "config" and training.curve_target == "positions",
-         "training: curve_neighbours and curve_mixing need split 'config' and curve_target 'positions'"),
-        (training.precision in ("auto", "fp32", "bf16"), "training: precision is 'auto', 'fp32' or 'bf16'"),
-        (sampling.sampler in ("ancestral", "ddim", "dpm2m"), "sampling: sampler is 'ancestral', 'ddim' or 'dpm2m'"),
-        (1 <= sampling.steps <= diffusion.steps, "sampling: steps must lie between 1 and diffusion.steps"),
+        (
+            training.time_sampling in ("uniform", "max2"),
+            "training: time_sampling is 'uniform' or 'max2'",
+        ),
+        (
+            training.curve_target in ("none", "pooled", "positions"),
+            "training: curve_target is 'none', 'pooled' or 'positions'",
+        ),
+        (
+            training.curve_neighbours == 0
+            and training.curve_mixing == 0
+            or training.split == "config"
+            and training.curve_target == "positions",
+            "training: curve_neighbours and curve_mixing need split 'config' and curve_target "
+            "'positions'",
+        ),
+        (
+            training.precision in ("auto", "fp32", "bf16"),
+            "training: precision is 'auto', 'fp32' or 'bf16'",
+        ),
+        (
+            sampling.sampler in ("ancestral", "ddim", "dpm2m"),
+            "sampling: sampler is 'ancestral', 'ddim' or 'dpm2m'",
+        ),
+        (
+            1 <= sampling.steps <= diffusion.steps,
+            "sampling: steps must lie between 1 and diffusion.steps",
+        ),
         (config.dataset.configurations >= 4, "dataset: configurations must be at least 4"),
     ]
     for holds, message in rules:
@@ -273,7 +335,8 @@ def digest(*values):
 
 
 def stream(name, *index):
-    """Random generator that is a pure function of a name and indices: item 7 is the same alone or in a batch."""
+    """Random generator that is a pure function of a name and indices: item 7 is the same alone or
+    in a batch."""
     return np.random.default_rng([zlib.crc32(name.encode()), *index])
 
 
@@ -309,7 +372,8 @@ def progress_bar(items=None, **options):
 
 
 def write_atomic(path, write):
-    """Write a file through a temporary name: write(handle), fsync, rename. Nothing is left half written."""
+    """Write a file through a temporary name: write(handle), fsync, rename. Nothing is left half
+    written."""
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(path.name + ".tmp")

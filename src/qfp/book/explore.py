@@ -1,4 +1,5 @@
-"""The explorer of notebook 06: put antidots into the wire, see LDOS and curve from the exact solver, decode the curve.
+"""The explorer of notebook 06: put antidots into the wire, see LDOS and curve from the exact
+solver, decode the curve.
 
 What a widget shows is computed by plain functions first; the widgets below only call them.
 """
@@ -20,7 +21,8 @@ HERE, KERNEL = "works here, without a kernel", "needs a kernel: run this noteboo
 
 @dataclass(frozen=True)
 class Scene:
-    """A wire without random potential (V = 0): antidots (2, 2), LDOS (L, W) [1/t], curve (F,) [e^2/h]."""
+    """A wire without random potential (V = 0): antidots (2, 2), LDOS (L, W) [1/t], curve (F,)
+    [e^2/h]."""
 
     antidots: np.ndarray
     image: np.ndarray
@@ -30,7 +32,8 @@ class Scene:
 
 
 def prepare(device):
-    """Compute the clean wires of all fields, once a session; seconds it took. Every scene after that takes a moment."""
+    """Compute the clean wires of all fields, once a session; seconds it took. Every scene after
+    that takes a moment."""
     start = time.perf_counter()
     for b in device.fields:
         green.clean_wire_cached(device, float(b))
@@ -44,10 +47,16 @@ def look(device, antidots):
     conductance, _, image = green.solve(device, antidots, image=True)
     seconds = time.perf_counter() - start
     if not geometry.in_dataset(antidots, device):
-        note = "This pair breaks the dataset's rule (one site of clearance each): the network has seen nothing like it."
+        note = (
+            "This pair breaks the dataset's rule (one site of clearance each): the network has "
+            "seen nothing like it."
+        )
     elif (geometry.canonical(antidots, device) != antidots).any():
         places = " and ".join(f"({x}, {y})" for x, y in geometry.canonical(antidots, device))
-        note = f"This pair shares its curve with its canonical copy, antidots at {places}: a decoder can name only that."
+        note = (
+            f"This pair shares its curve with its canonical copy, antidots at {places}: a "
+            "decoder can name only that."
+        )
     else:
         note = "This pair stands in the canonical placement."
     return Scene(antidots, image, conductance, note, seconds)
@@ -74,35 +83,56 @@ def ask(bundle, scene, samples=4, seed=0):
 
 
 def png(figure):
-    """Figure as PNG bytes that depend on nothing but the figure; with 255 colours, a third of the size."""
+    """Figure as PNG bytes that depend on nothing but the figure; with 255 colours, a third of the
+    size."""
     buffer = io.BytesIO()
     figure.savefig(buffer, format="png", metadata={"Software": None})
     small = io.BytesIO()
-    picture = Image.open(buffer).convert("RGB").quantize(255, Image.Quantize.MAXCOVERAGE, dither=Image.Dither.NONE)
+    picture = (
+        Image.open(buffer)
+        .convert("RGB")
+        .quantize(255, Image.Quantize.MAXCOVERAGE, dither=Image.Dither.NONE)
+    )
     picture.save(small, "png", optimize=True)
     return small.getvalue()
 
 
 def picture(device, scene, top=None, title=None):
     """PNG of a scene."""
-    return png(network_figures.wire_and_curve(scene.image, scene.antidots, device.fields, scene.conductance, device.radius,
-                                              top, title))
+    return png(
+        network_figures.wire_and_curve(
+            scene.image, scene.antidots, device.fields, scene.conductance, device.radius, top, title
+        )
+    )
 
 
 def answer_picture(device, answer):
     """PNG of an answer."""
     decoded = answer.decoded
-    return png(network_figures.truth_and_samples(answer.truth.image, answer.truth.antidots, decoded.ldos[0],
-                                                 decoded.antidots[0], device.radius))
+    return png(
+        network_figures.truth_and_samples(
+            answer.truth.image,
+            answer.truth.antidots,
+            decoded.ldos[0],
+            decoded.antidots[0],
+            device.radius,
+        )
+    )
 
 
 def verdict(answer):
     """An answer in a sentence."""
     places = " and ".join(f"({x}, {y})" for x, y in answer.decoded.consensus[0])
-    off = "exactly right" if answer.error == 0 else f"off by {answer.error} site" + "s" * (answer.error > 1)
+    off = (
+        "exactly right"
+        if answer.error == 0
+        else f"off by {answer.error} site" + "s" * (answer.error > 1)
+    )
     samples = answer.decoded.ldos.shape[1]
-    return (f"Consensus of {samples} samples: antidots at {places}, {off} (modulo the symmetries); "
-            f"{answer.decoded.probability[0]:.0%} of the samples lie within one site of it.")
+    return (
+        f"Consensus of {samples} samples: antidots at {places}, {off} (modulo the symmetries); "
+        f"{answer.decoded.probability[0]:.0%} of the samples lie within one site of it."
+    )
 
 
 # --- widgets
@@ -114,25 +144,41 @@ def _label(text, works):
 
 
 def flipbook(frames, text, description, width="680px"):
-    """Slider over PNG frames that needs no kernel: all frames are in the page, the browser shows one of them."""
-    pictures = [widgets.Image(value=frame, format="png", layout={"max_width": "98%", "width": width}) for frame in frames]
+    """Slider over PNG frames that needs no kernel: all frames are in the page, the browser shows
+    one of them."""
+    pictures = [
+        widgets.Image(value=frame, format="png", layout={"max_width": "98%", "width": width})
+        for frame in frames
+    ]
     stack = widgets.Stack(pictures, selected_index=0)
-    slider = widgets.IntSlider(value=0, min=0, max=len(frames) - 1, description=description, readout=False,
-                               layout={"width": "460px"}, style={"description_width": "initial"})
+    slider = widgets.IntSlider(
+        value=0,
+        min=0,
+        max=len(frames) - 1,
+        description=description,
+        readout=False,
+        layout={"width": "460px"},
+        style={"description_width": "initial"},
+    )
     widgets.jslink((slider, "value"), (stack, "selected_index"))
     return widgets.VBox([_label(text, HERE), slider, stack])
 
 
 class Explorer(widgets.VBox):
-    """Sliders for two antidots; LDOS and curve follow. A button decodes the curve with the network of `bundle`."""
+    """Sliders for two antidots; LDOS and curve follow. A button decodes the curve with the network
+    of `bundle`."""
 
     def __init__(self, bundle, antidots=((15, 18), (32, 41)), samples=4):
         self.bundle, self.device, self.samples = bundle, bundle[1].device, samples
         r, (W, L) = self.device.radius, (self.device.width, self.device.length)
         limits = [(r, W - 1 - r), (r + 1, L - 2 - r)] * 2
         self.sliders = [
-            widgets.IntSlider(value=value, min=low, max=high, description=name, continuous_update=False)
-            for name, value, (low, high) in zip(("x1", "y1", "x2", "y2"), np.ravel(antidots).tolist(), limits)
+            widgets.IntSlider(
+                value=value, min=low, max=high, description=name, continuous_update=False
+            )
+            for name, value, (low, high) in zip(
+                ("x1", "y1", "x2", "y2"), np.ravel(antidots).tolist(), limits
+            )
         ]
         self.status, self.verdict = widgets.HTML(), widgets.HTML()
         layout = {"max_width": "98%", "width": "680px"}
@@ -143,18 +189,30 @@ class Explorer(widgets.VBox):
         for slider in self.sliders:
             slider.observe(self.update, "value")
         self.button.on_click(self.decode)
-        super().__init__([_label("Two antidots, centres in sites", KERNEL),
-                          widgets.HBox([widgets.VBox(self.sliders[:2]), widgets.VBox(self.sliders[2:])]), self.status,
-                          self.picture, _label("Decode this curve", KERNEL), self.button, self.verdict, self.answer])
+        super().__init__(
+            [
+                _label("Two antidots, centres in sites", KERNEL),
+                widgets.HBox([widgets.VBox(self.sliders[:2]), widgets.VBox(self.sliders[2:])]),
+                self.status,
+                self.picture,
+                _label("Decode this curve", KERNEL),
+                self.button,
+                self.verdict,
+                self.answer,
+            ]
+        )
 
     def update(self, change=None):
         """Show the scene of the sliders; their ranges keep the antidots inside the wire."""
         x1, y1, x2, y2 = (slider.value for slider in self.sliders)
         self.scene = look(self.device, [[x1, y1], [x2, y2]])
-        took = "" if change is None else f" Solved in {1000 * self.scene.seconds:.0f} ms."  # no clock in the committed page
+        # no clock in the committed page
+        took = "" if change is None else f" Solved in {1000 * self.scene.seconds:.0f} ms."
         self.status.value = self.scene.note + took
         self.picture.value = picture(self.device, self.scene)
-        self.verdict.value = "" if self.verdict.value == "" else "The answer below belongs to an earlier pair."
+        self.verdict.value = (
+            "" if self.verdict.value == "" else "The answer below belongs to an earlier pair."
+        )
 
     def decode(self, button=None):
         """Decode the curve of the scene and show the samples beside the truth."""

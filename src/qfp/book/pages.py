@@ -5,8 +5,9 @@
     {result}`presets/laptop:device.radius`    presets/laptop.yaml
     {printed}`04_attention:.* heads mark`     what the pattern matches in a line printed by notebooks/04_attention.ipynb
 
-A file, key or line that does not exist is a warning, hence an error in the strict build. `python -m qfp.book.pages HTML` checks a
-built site: nothing is loaded from the network, every picture has a text for those who do not see it.
+A file, key or line that does not exist is a warning, hence an error in the strict build. `python -m
+qfp.book.pages HTML` checks a built site: nothing is loaded from the network, every picture has a
+text for those who do not see it.
 """
 
 import json
@@ -23,19 +24,27 @@ PENDING = "not yet measured"
 
 
 def result_file(name):
-    """Path of the file that a reference names: NAME is results/NAME.json; presets/NAME and models/NAME are others."""
+    """Path of the file that a reference names: NAME is results/NAME.json; presets/NAME and
+    models/NAME are others."""
     folder, _, stem = name.rpartition("/")
     if folder not in ("", "results", "models", "presets"):
         raise SettingsError(f"{name!r}: numbers come from results/, models/ or presets/")
-    return project_root() / (folder or "results") / f"{stem}.{'yaml' if folder == 'presets' else 'json'}"
+    return (
+        project_root()
+        / (folder or "results")
+        / f"{stem}.{'yaml' if folder == 'presets' else 'json'}"
+    )
 
 
 def lookup(name, key):
-    """Value of FILE at a dotted key, whose parts may hold dots themselves ('rows.noise 0.05'); list entries by index."""
+    """Value of FILE at a dotted key, whose parts may hold dots themselves ('rows.noise 0.05'); list
+    entries by index."""
     path = result_file(name)
     if not path.is_file():
         raise SettingsError(f"{path.parent.name}/{path.name} does not exist")
-    value = yaml.safe_load(path.read_text()) if path.suffix == ".yaml" else json.loads(path.read_text())
+    value = (
+        yaml.safe_load(path.read_text()) if path.suffix == ".yaml" else json.loads(path.read_text())
+    )
     parts = key.split(".")
     while parts:
         names = [".".join(parts[:n]) for n in range(len(parts), 0, -1)]
@@ -44,13 +53,20 @@ def lookup(name, key):
         try:
             value = value[int(part)] if isinstance(value, list) else value[part]
         except (KeyError, IndexError, TypeError, ValueError):
-            known = ", ".join(map(str, value)) if isinstance(value, dict) else f"a {type(value).__name__}"
-            raise SettingsError(f"{path.parent.name}/{path.name} has no {key!r}: {part!r} is not in {known}") from None
+            known = (
+                ", ".join(map(str, value))
+                if isinstance(value, dict)
+                else f"a {type(value).__name__}"
+            )
+            raise SettingsError(
+                f"{path.parent.name}/{path.name} has no {key!r}: {part!r} is not in {known}"
+            ) from None
     return value
 
 
 def quote(reference):
-    """Text of 'FILE:KEY' or 'FILE:KEY:FORMAT'. A list is joined by commas; two formatted numbers, an interval, by 'to'."""
+    """Text of 'FILE:KEY' or 'FILE:KEY:FORMAT'. A list is joined by commas; two formatted numbers,
+    an interval, by 'to'."""
     name, colon, rest = reference.partition(":")
     key, _, form = rest.partition(":")
     if not colon or not key:
@@ -58,7 +74,9 @@ def quote(reference):
     value = lookup(name, key)
     try:
         if isinstance(value, list):
-            return (" to " if form and len(value) == 2 else ", ").join(format(entry, form) for entry in value)
+            return (" to " if form and len(value) == 2 else ", ").join(
+                format(entry, form) for entry in value
+            )
         return format(value, form)
     except (TypeError, ValueError) as error:
         raise SettingsError(f"{reference!r}: {error}") from None
@@ -70,8 +88,8 @@ def notebook_file(name):
 
 
 def printed(reference):
-    """Text of 'NOTEBOOK:PATTERN': what the pattern (its first group, if it has one) matches in the first printed line
-    of the committed notebook that it matches."""
+    """Text of 'NOTEBOOK:PATTERN': what the pattern (its first group, if it has one) matches in the
+    first printed line of the committed notebook that it matches."""
     name, colon, pattern = reference.partition(":")
     path = notebook_file(name)
     if not colon or not pattern:
@@ -80,14 +98,19 @@ def printed(reference):
         raise SettingsError(f"notebooks/{path.name} does not exist")
     for cell in json.loads(path.read_text())["cells"]:
         for output in cell.get("outputs", []):
-            for line in "".join(output.get("text", [])).splitlines() if output.get("name") == "stdout" else ():
+            for line in (
+                "".join(output.get("text", [])).splitlines()
+                if output.get("name") == "stdout"
+                else ()
+            ):
                 if found := re.search(pattern, line):
                     return found[1 if found.re.groups else 0].strip()
     raise SettingsError(f"notebooks/{path.name} prints no line that matches {pattern!r}")
 
 
 def setup(app):
-    """Sphinx extension, named in _config.yml. `qfp_pending` lists files of results that do not exist yet."""
+    """Sphinx extension, named in _config.yml. `qfp_pending` lists files of results that do not
+    exist yet."""
     from docutils import nodes
     from sphinx.util import logging
     from sphinx.util.docutils import SphinxRole
@@ -123,19 +146,29 @@ class _Loads(HTMLParser):
 
     def handle_starttag(self, tag, attributes):
         values = dict(attributes)
-        loaded = {"script": "src", "img": "src", "iframe": "src", "source": "src", "link": "href"}.get(tag)
+        loaded = {
+            "script": "src",
+            "img": "src",
+            "iframe": "src",
+            "source": "src",
+            "link": "href",
+        }.get(tag)
         address = values.get(loaded) or ""
         if address.startswith(("http:", "https:", "//")) and values.get("rel") != "canonical":
             self.found.append(f"loads {address}")
         if tag == "img" and not (values.get("alt") or "").strip():
             self.found.append(f"picture without alt text: {address[:80]}")
-        if tag == "a" and any(site in (values.get("href") or "") for site in ("mybinder.org", "colab.research")):
+        if tag == "a" and any(
+            site in (values.get("href") or "") for site in ("mybinder.org", "colab.research")
+        ):
             self.found.append(f"button to {values['href']}")
 
 
 def check_site(folder):
     """Problems of a built site, each as 'page: what'."""
-    pages = sorted(p for p in Path(folder).rglob("*.html") if "_static" not in p.relative_to(folder).parts)
+    pages = sorted(
+        p for p in Path(folder).rglob("*.html") if "_static" not in p.relative_to(folder).parts
+    )
     if not pages:
         return [f"{folder}: no pages"]
     problems = []

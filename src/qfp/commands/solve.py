@@ -1,4 +1,5 @@
-"""`qfp solve`: one exact curve, and if wanted its LDOS, of a device that the command line describes."""
+"""`qfp solve`: one exact curve, and if wanted its LDOS, of a device that the command line
+describes."""
 
 import json
 import sys
@@ -7,17 +8,21 @@ from pathlib import Path
 
 import numpy as np
 
-from qfp.physics import kwant_model
-from qfp.physics import geometry, green
 from qfp.config import SettingsError, write_atomic
+from qfp.physics import geometry, green, kwant_model
 
 
 def parse_antidots(texts):
     """Centres (K, 2) from texts 'x,y'."""
     try:
-        return np.array([[int(part) for part in text.split(",")] for text in texts]).reshape(len(texts), 2)
+        return np.array([[int(part) for part in text.split(",")] for text in texts]).reshape(
+            len(texts), 2
+        )
     except ValueError:
-        raise SettingsError(f"--antidots {' '.join(texts)}: expected centres X,Y in whole sites, such as 10,20 33,41") from None
+        raise SettingsError(
+            f"--antidots {' '.join(texts)}: expected centres X,Y in whole sites, such as 10,20 "
+            "33,41"
+        ) from None
 
 
 def parse_fields(text):
@@ -28,7 +33,9 @@ def parse_fields(text):
         if number < 1 or not np.isfinite([start, stop]).all():
             raise ValueError
     except ValueError:
-        raise SettingsError(f"--fields {text}: expected FIRST:LAST:NUMBER, such as 0:0.05:64 [rad/plaquette]") from None
+        raise SettingsError(
+            f"--fields {text}: expected FIRST:LAST:NUMBER, such as 0:0.05:64 [rad/plaquette]"
+        ) from None
     return np.linspace(start, stop, number)
 
 
@@ -38,47 +45,70 @@ def load_array(path, device, option, what):
         values = np.load(path)
     except (OSError, ValueError) as error:
         raise SettingsError(f"{option} {path}: not a readable .npy file ({error})") from None
-    if values.shape != (device.length, device.width) or values.dtype.kind not in "bfiu" or not np.isfinite(values).all():
-        raise SettingsError(f"{option} {path}: expected {what} of shape ({device.length}, {device.width}), indexed [y, x]; "
-                            f"got {values.dtype} {values.shape}")
+    if (
+        values.shape != (device.length, device.width)
+        or values.dtype.kind not in "bfiu"
+        or not np.isfinite(values).all()
+    ):
+        raise SettingsError(
+            f"{option} {path}: expected {what} of shape ({device.length}, {device.width}), indexed "
+            "[y, x]; "
+            f"got {values.dtype} {values.shape}"
+        )
     return values
 
 
 def wire_of(arguments, device):
-    """Removed sites, bool (length, width), and potential (length, width) [t] or None, of `qfp solve`'s arguments."""
+    """Removed sites, bool (length, width), and potential (length, width) [t] or None, of `qfp
+    solve`'s arguments."""
     if arguments.mask is not None:
         if arguments.radius is not None:
-            raise SettingsError("--radius is that of --antidots; --mask names the removed sites one by one")
-        mask = geometry.check_mask(load_array(arguments.mask, device, "--mask", "0 and 1 (removed)"), device)
+            raise SettingsError(
+                "--radius is that of --antidots; --mask names the removed sites one by one"
+            )
+        mask = geometry.check_mask(
+            load_array(arguments.mask, device, "--mask", "0 and 1 (removed)"), device
+        )
     else:
         antidots = parse_antidots(arguments.antidots)
         radii = arguments.radius or [device.radius]
         if len(radii) not in (1, len(antidots)):
-            raise SettingsError(f"--radius {' '.join(map(str, radii))}: expected one radius, or one for each of the "
-                                f"{len(antidots)} antidots")
+            raise SettingsError(
+                f"--radius {' '.join(map(str, radii))}: expected one radius, or one for each of "
+                "the "
+                f"{len(antidots)} antidots"
+            )
         radii *= len(antidots) // len(radii)
         mask = geometry.removed_mask(antidots, device, radii)
         if set(radii) != {device.radius} or not geometry.in_dataset(antidots, device):
-            print(f"note: outside the dataset's rule (two antidots of radius {device.radius} that keep a site of clearance)",
-                  file=sys.stderr)
+            print(
+                f"note: outside the dataset's rule (two antidots of radius {device.radius} that "
+                "keep a site of clearance)",
+                file=sys.stderr,
+            )
     if arguments.potential_seed is not None:
         if arguments.potential_seed < 0:
             raise SettingsError(f"--potential-seed {arguments.potential_seed}: must be 0 or more")
         return mask, kwant_model.random_potential(arguments.potential_seed, device)
     if arguments.potential is not None:
-        return mask, load_array(arguments.potential, device, "--potential", "finite numbers [t]").astype(float)
+        return mask, load_array(
+            arguments.potential, device, "--potential", "finite numbers [t]"
+        ).astype(float)
     return mask, None
 
 
 def run_solve(arguments, device):
-    """Solve what the arguments of `qfp solve` say for this device, and print it. Raises SettingsError for bad ones."""
+    """Solve what the arguments of `qfp solve` say for this device, and print it. Raises
+    SettingsError for bad ones."""
     fields = device.fields if arguments.fields is None else parse_fields(arguments.fields)
     mask, potential = wire_of(arguments, device)
     if arguments.ldos is not None and Path(arguments.ldos).exists():
         raise SettingsError(f"--ldos {arguments.ldos} exists: choose another name or remove it")
     start = time.perf_counter()
     if arguments.method == "fast":
-        G, modes, image = green.solve_mask(device, mask, potential, fields, image=arguments.ldos is not None)
+        G, modes, image = green.solve_mask(
+            device, mask, potential, fields, image=arguments.ldos is not None
+        )
     else:
         system = kwant_model.build(device, mask, potential)
         G = np.array([kwant_model.conductance(system, device, b) for b in fields])
@@ -88,8 +118,17 @@ def run_solve(arguments, device):
     if image is not None:
         write_atomic(arguments.ldos, lambda handle: np.save(handle, image))
     if arguments.json:
-        print(json.dumps({"fields": list(fields), "conductance": list(G), "open_modes": modes.tolist(),
-                          "method": arguments.method, "seconds": round(seconds, 4)}))
+        print(
+            json.dumps(
+                {
+                    "fields": list(fields),
+                    "conductance": list(G),
+                    "open_modes": modes.tolist(),
+                    "method": arguments.method,
+                    "seconds": round(seconds, 4),
+                }
+            )
+        )
     else:
         print("field,conductance,open_modes")
         for b, value, n in zip(fields, G, modes, strict=True):

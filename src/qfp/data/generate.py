@@ -1,8 +1,9 @@
-"""Generation of the learning dataset (Sec. III): resumable, on the processes of this machine or of a dask cluster.
+"""Generation of the learning dataset (Sec. III): resumable, on the processes of this machine or of
+a dask cluster.
 
-Chunks of a fixed composition are computed by workers and stored as files of their own (temporary name, fsync, rename);
-the HDF5 file is assembled once from them, with checksums, and renamed. A killed run therefore resumes and ends with the
-same bytes, and so does the repair of a damaged file.
+Chunks of a fixed composition are computed by workers and stored as files of their own (temporary
+name, fsync, rename); the HDF5 file is assembled once from them, with checksums, and renamed. A
+killed run therefore resumes and ends with the same bytes, and so does the repair of a damaged file.
 """
 
 import contextlib
@@ -18,22 +19,28 @@ import h5py
 import numpy as np
 
 from qfp import __version__
-from qfp.data import dataset
-from qfp.physics import sweep
 from qfp.config import SettingsError, as_dict, progress_bar, write_atomic
+from qfp.data import dataset
 from qfp.data.dataset import LDOS_BLOCK
-from qfp.physics.kwant_model import spot_check
 from qfp.data.workers import AGAIN, pool
+from qfp.physics import sweep
+from qfp.physics.kwant_model import spot_check
 
 
 def chunks(config):
-    """File names and arguments (potential, field, first configuration) of all chunks: images, then conductance.
+    """File names and arguments (potential, field, first configuration) of all chunks: images, then
+    conductance.
 
-    The potentials of one field lie next to each other, so that a worker has the lead modes of that field at hand."""
+    The potentials of one field lie next to each other, so that a worker has the lead modes of that
+    field at hand."""
     P = config.dataset.potentials
     blocks = range(0, config.dataset.configurations, LDOS_BLOCK)
     yield from ((f"ldos_p{p}_n{n:05d}.npy", (p, None, n)) for p in range(P) for n in blocks)
-    yield from ((f"conductance_p{p}_f{f:03d}.npy", (p, f, None)) for f in range(config.device.field_points) for p in range(P))
+    yield from (
+        (f"conductance_p{p}_f{f:03d}.npy", (p, f, None))
+        for f in range(config.device.field_points)
+        for p in range(P)
+    )
 
 
 @functools.lru_cache(maxsize=1)
@@ -43,8 +50,8 @@ def _antidots(config):
 
 
 def compute(config, p, f, n):
-    """Values of one chunk: conductance at one field, (N,) float32 [e^2/h], or a block of images, (<= LDOS_BLOCK, L, W)
-    float16 [1/t]. Its last bits depend on the number of threads: one."""
+    """Values of one chunk: conductance at one field, (N,) float32 [e^2/h], or a block of images,
+    (<= LDOS_BLOCK, L, W) float16 [1/t]. Its last bits depend on the number of threads: one."""
     antidots = _antidots(config)
     if f is None:
         return sweep.images_of(config.device, antidots[n : n + LDOS_BLOCK], p).astype(np.float16)
@@ -55,9 +62,13 @@ def _complete(config, folder, submit, report):
     """Compute the chunks that a folder lacks and store each when it arrives."""
     every = list(chunks(config))
     todo = [(name, arguments) for name, arguments in every if not (folder / name).exists()]
-    report(f"{config.dataset.configurations} configurations x {config.dataset.potentials} potentials: "
-           f"{len(todo)} of {len(every)} chunks to compute in {folder}")
-    with progress_bar(total=len(every), initial=len(every) - len(todo), unit="chunk", smoothing=0.05) as bar:
+    report(
+        f"{config.dataset.configurations} configurations x {config.dataset.potentials} potentials: "
+        f"{len(todo)} of {len(every)} chunks to compute in {folder}"
+    )
+    with progress_bar(
+        total=len(every), initial=len(every) - len(todo), unit="chunk", smoothing=0.05
+    ) as bar:
         futures = {submit(compute, config, *arguments): name for name, arguments in todo}
         for future in as_completed(futures):
             _store(folder / futures.pop(future), future.result())
@@ -87,16 +98,20 @@ def _parts(config, out):
 
 
 def generate(config, out, workers=None, report=print, scheduler=None):
-    """Generate the dataset file of a preset; resumes from the chunks of an earlier run, returns the path.
+    """Generate the dataset file of a preset; resumes from the chunks of an earlier run, returns the
+    path.
 
-    scheduler: address of a dask cluster; None: processes here, one a core. Raises SettingsError where `out` exists with
-    other settings, its folder cannot be written, or the workers fail; finished chunks stay."""
+    scheduler: address of a dask cluster; None: processes here, one a core. Raises SettingsError
+    where `out` exists with other settings, its folder cannot be written, or the workers fail;
+    finished chunks stay."""
     out = Path(out)
     if out.exists():
         if dataset.settings_hash(dataset.read_settings(out)) == dataset.settings_hash(config):
             report(f"{out} is complete already: nothing to do")
             return out
-        raise SettingsError(f"{out} holds a dataset of other settings: choose another --out or remove it")
+        raise SettingsError(
+            f"{out} holds a dataset of other settings: choose another --out or remove it"
+        )
     with pool(workers, scheduler) as submit:
         folder = _parts(config, out)
         _complete(config, folder, submit, report)
@@ -106,22 +121,31 @@ def generate(config, out, workers=None, report=print, scheduler=None):
 
 
 def repair(path, problems, workers=None, report=print, scheduler=None):
-    """Compute again what `dataset.validate` found damaged in a file, and write the file anew from that and the rest.
+    """Compute again what `dataset.validate` found damaged in a file, and write the file anew from
+    that and the rest.
 
-    The old file stays until the new one is whole, so a repair may be killed, too. The same bytes as before the damage,
-    by the same version. Raises SettingsError as `generate` does, or where a problem is fatal."""
+    The old file stays until the new one is whole, so a repair may be killed, too. The same bytes as
+    before the damage, by the same version. Raises SettingsError as `generate` does, or where a
+    problem is fatal."""
     path = Path(path)
     for problem in problems:
         if problem.fatal:
             raise SettingsError(f"{path} cannot be repaired: {problem.text}")
-    config, lost = dataset.read_settings(path), tuple(problem.lost for problem in problems if problem.lost)
+    config, lost = (
+        dataset.read_settings(path),
+        tuple(problem.lost for problem in problems if problem.lost),
+    )
     with pool(workers, scheduler) as submit:
         folder = _parts(config, path)
         with h5py.File(path) as file:
             for name, (p, f, n) in chunks(config):
                 if not name.startswith(lost) and not (folder / name).exists():
                     try:
-                        values = file["ldos"][p, n : n + LDOS_BLOCK] if f is None else file["conductance"][p, :, f]
+                        values = (
+                            file["ldos"][p, n : n + LDOS_BLOCK]
+                            if f is None
+                            else file["conductance"][p, :, f]
+                        )
                     except dataset.UNREADABLE:
                         continue  # damaged metadata: it was readable a moment ago, by another way
                     _store(folder / name, values)
@@ -131,8 +155,8 @@ def repair(path, problems, workers=None, report=print, scheduler=None):
 
 
 class _Disk(io.FileIO):
-    """A file for HDF5 that keeps the first error of writing for itself and goes on as if all were well: told of a full
-    disk, HDF5 tries again when the process ends, and crashes."""
+    """A file for HDF5 that keeps the first error of writing for itself and goes on as if all were
+    well: told of a full disk, HDF5 tries again when the process ends, and crashes."""
 
     error = None
 
@@ -175,24 +199,40 @@ def _assemble(config, out, folder):
 
 def _fill(file, config, folder):
     """Write everything into an open HDF5 file."""
-    small, P, F = dataset.small_arrays(config), config.dataset.potentials, config.device.field_points
+    small, P, F = (
+        dataset.small_arrays(config),
+        config.dataset.potentials,
+        config.device.field_points,
+    )
     N, L, W = len(small["antidots"]), config.device.length, config.device.width
     shapes = {"conductance": (P, N, F), "ldos": (P, N, L, W)}
     for name, (dtype, units, description) in dataset.LAYOUT.items():
         if name in small:
-            stored = file.create_dataset(name, data=small[name], dtype=dtype, fletcher32=True, chunks=True)
+            stored = file.create_dataset(
+                name, data=small[name], dtype=dtype, fletcher32=True, chunks=True
+            )
         else:
             pieces = (1, min(N, dataset.ROWS[name]), *shapes[name][2:])
             stored = file.create_dataset(name, shapes[name], dtype, chunks=pieces, fletcher32=True)
         stored.attrs["units"], stored.attrs["description"] = units, description
     for p in range(P):
-        file["conductance"][p] = np.stack([np.load(folder / f"conductance_p{p}_f{f:03d}.npy") for f in range(F)], axis=-1)
+        file["conductance"][p] = np.stack(
+            [np.load(folder / f"conductance_p{p}_f{f:03d}.npy") for f in range(F)], axis=-1
+        )
         for n in range(0, N, LDOS_BLOCK):
             file["ldos"][p, n : n + LDOS_BLOCK] = np.load(folder / f"ldos_p{p}_n{n:05d}.npy")
     file.attrs["format_version"] = dataset.FORMAT_VERSION
-    file.attrs["config"] = json.dumps({"seed": config.seed, "preset": config.preset,
-                                       "device": as_dict(config.device), "dataset": as_dict(config.dataset)})
+    file.attrs["config"] = json.dumps(
+        {
+            "seed": config.seed,
+            "preset": config.preset,
+            "device": as_dict(config.device),
+            "dataset": as_dict(config.dataset),
+        }
+    )
     file.attrs["config_sha256"] = dataset.settings_hash(config)
     file.attrs["qfp_version"] = __version__
     file.attrs["orientation"] = dataset.ORIENTATION
-    file.attrs["spot_check"] = spot_check(config.device, small["antidots"], file["conductance"], file["ldos"])
+    file.attrs["spot_check"] = spot_check(
+        config.device, small["antidots"], file["conductance"], file["ldos"]
+    )

@@ -1,7 +1,9 @@
-"""Workers for independent pieces of work: the processes of this machine, or those of an existing dask cluster.
+"""Workers for independent pieces of work: the processes of this machine, or those of an existing
+dask cluster.
 
-Both are contexts that give submit(function, *arguments) -> concurrent.futures.Future. The function runs with one thread
-(the last bits of a sum depend on their number), and its result comes back to the caller, who alone writes files.
+Both are contexts that give submit(function, *arguments) -> concurrent.futures.Future. The function
+runs with one thread (the last bits of a sum depend on their number), and its result comes back to
+the caller, who alone writes files.
 """
 
 import asyncio
@@ -24,7 +26,8 @@ AGAIN = "what is finished is kept, run the same command again to go on"
 
 
 def pool(workers=None, scheduler=None):
-    """Workers of the dask cluster at an address, or else `workers` processes here (None: one a core)."""
+    """Workers of the dask cluster at an address, or else `workers` processes here (None: one a
+    core)."""
     return processes(workers) if scheduler is None else cluster(scheduler)
 
 
@@ -42,7 +45,8 @@ def single_threaded():
 
 
 def _start():
-    """First act of a process: one thread; and a watch on its parent, which, killed, cannot end its workers itself."""
+    """First act of a process: one thread; and a watch on its parent, which, killed, cannot end its
+    workers itself."""
     torch.set_num_threads(1)
 
     def end_with_parent():
@@ -56,11 +60,17 @@ def _start():
 def processes(workers=None):
     """Worker processes of this machine. Raises SettingsError where one of them is killed."""
     spawn = multiprocessing.get_context("spawn")
-    with single_threaded(), ProcessPoolExecutor(workers or os.cpu_count(), spawn, _start) as executor:
+    with (
+        single_threaded(),
+        ProcessPoolExecutor(workers or os.cpu_count(), spawn, _start) as executor,
+    ):
         try:
             yield executor.submit
         except BrokenExecutor:
-            raise SettingsError(f"a worker process was killed, for want of memory perhaps: try fewer --workers; {AGAIN}") from None
+            raise SettingsError(
+                "a worker process was killed, for want of memory perhaps: try fewer --workers; "
+                f"{AGAIN}"
+            ) from None
         finally:
             executor.shutdown(cancel_futures=True)
 
@@ -80,8 +90,9 @@ _one_at_a_time = threading.Lock()
 
 
 def one_thread(function, *arguments):
-    """Call a function in a process that is not ours: with one thread, whatever its libraries were set to, and will be
-    again. Where the process has several workers, they take turns: functions may keep buffers (`sweep` does)."""
+    """Call a function in a process that is not ours: with one thread, whatever its libraries were
+    set to, and will be again. Where the process has several workers, they take turns: functions may
+    keep buffers (`sweep` does)."""
     from threadpoolctl import threadpool_limits
 
     with _one_at_a_time, one_torch_thread(), threadpool_limits(1):
@@ -89,7 +100,8 @@ def one_thread(function, *arguments):
 
 
 async def _identity(address):
-    """What a dask scheduler says of itself. A Client in its place would wait for ever for something that never speaks."""
+    """What a dask scheduler says of itself. A Client in its place would wait for ever for something
+    that never speaks."""
     from distributed import Security, rpc
 
     async with rpc(address, connection_args=Security().get_connection_args("client")) as scheduler:
@@ -98,38 +110,56 @@ async def _identity(address):
 
 @contextlib.contextmanager
 def cluster(address):
-    """Workers of an existing dask cluster, whose scheduler gives the work of a killed one to others.
+    """Workers of an existing dask cluster, whose scheduler gives the work of a killed one to
+    others.
 
-    Raises SettingsError where dask is missing, no scheduler answers, it or its workers have no qfp of this version (a
-    worker dies of a task that it cannot import), there is none, and where they are lost."""
+    Raises SettingsError where dask is missing, no scheduler answers, it or its workers have no qfp
+    of this version (a worker dies of a task that it cannot import), there is none, and where they
+    are lost."""
     where = f"--scheduler {address}"
     try:
         from distributed import Client, KilledWorker
     except ImportError:
-        raise SettingsError(f"{where}: needs dask, which is not installed: pip install distributed threadpoolctl") from None
+        raise SettingsError(
+            f"{where}: needs dask, which is not installed: pip install distributed threadpoolctl"
+        ) from None
     try:
         if asyncio.run(_identity(address))["type"] != "Scheduler":
             raise ValueError("it is not a scheduler")
-    except (OSError, ValueError, TypeError, KeyError, MemoryError) as error:  # the last ones: it speaks something else
-        raise SettingsError(f"{where}: no dask scheduler answers there ({str(error) or 'silence'}); expected its address, "
-                            "such as tcp://HOST:8786") from None
-    logging.getLogger("distributed.client").setLevel(logging.CRITICAL)  # what it has to say comes as an exception, too
+    # the last ones: it speaks something else
+    except (OSError, ValueError, TypeError, KeyError, MemoryError) as error:
+        raise SettingsError(
+            f"{where}: no dask scheduler answers there ({str(error) or 'silence'}); expected its "
+            "address, "
+            "such as tcp://HOST:8786"
+        ) from None
+    # what it has to say comes as an exception, too
+    logging.getLogger("distributed.client").setLevel(logging.CRITICAL)
     with Client(address, timeout=PATIENCE, set_as_default=False) as client:
         try:
             client.wait_for_workers(1, timeout=PATIENCE)
             found = {client.run_on_scheduler(version, "qfp"), *client.run(version, "qfp").values()}
             client.run(version, "threadpoolctl")
         except TimeoutError:
-            raise SettingsError(f"{where}: it has no workers, start some: dask worker {address} --nthreads 1") from None
+            raise SettingsError(
+                f"{where}: it has no workers, start some: dask worker {address} --nthreads 1"
+            ) from None
         except ImportError as error:
-            raise SettingsError(f"{where}: {error.name} is missing there: install what is installed here") from None
+            raise SettingsError(
+                f"{where}: {error.name} is missing there: install what is installed here"
+            ) from None
         if found != {__version__}:
-            raise SettingsError(f"{where}: it runs qfp {', '.join(sorted(found))}, this is {__version__}: install the same")
+            raise SettingsError(
+                f"{where}: it runs qfp {', '.join(sorted(found))}, this is {__version__}: install "
+                "the same"
+            )
         executor = client.get_executor(pure=False)
         try:
             yield functools.partial(executor.submit, one_thread)
         except KilledWorker:
-            raise SettingsError(f"{where}: several workers died of one task, for want of memory perhaps; {AGAIN}") from None
+            raise SettingsError(
+                f"{where}: several workers died of one task, for want of memory perhaps; {AGAIN}"
+            ) from None
         except CancelledError:
             raise SettingsError(f"{where}: the scheduler was lost; {AGAIN}") from None
         finally:

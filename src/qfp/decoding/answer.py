@@ -10,14 +10,17 @@ from pathlib import Path
 
 import numpy as np
 
-from qfp.decoding import novelty
-from qfp.model.checkpoint import load_model
 from qfp.config import Device, SettingsError, write_atomic
 from qfp.data.measured import per_tesla, read_curve
+from qfp.decoding import novelty
 from qfp.decoding.decode import Decoded, check_folder, decode
+from qfp.model.checkpoint import load_model
 
-SYMMETRIES = ("A curve fixes the antidots only up to a shift along y and two inversions, which make four copies; positions and "
-              "images are in the canonical placement, one of the four, centred along y.")
+SYMMETRIES = (
+    "A curve fixes the antidots only up to a shift along y and two inversions, which make four "
+    "copies; positions and "
+    "images are in the canonical placement, one of the four, centred along y."
+)
 
 OUTLINES = "Outlined: the consensus (solid) and other candidates (dotted)."
 
@@ -36,8 +39,18 @@ class Answers:
     seconds: float  # of decoding, for one file
 
 
-def answer(files, weights="laptop", samples=None, steps=None, seed=0, lattice_nm=None, siemens=False, progress=False):
-    """Answers to CSV files, decoded in one batch; samples, steps: None for the weights' setting. See curves.read_curve.
+def answer(
+    files,
+    weights="laptop",
+    samples=None,
+    steps=None,
+    seed=0,
+    lattice_nm=None,
+    siemens=False,
+    progress=False,
+):
+    """Answers to CSV files, decoded in one batch; samples, steps: None for the weights' setting.
+    See curves.read_curve.
 
     Raises SettingsError for everything that can be refused, before the first sample is drawn."""
     bundle = load_model(weights)
@@ -50,16 +63,43 @@ def answer(files, weights="laptop", samples=None, steps=None, seed=0, lattice_nm
         raise SettingsError(f"--steps {steps}: must lie between 1 and {config.diffusion.steps}")
     curves = tuple(read_curve(file, config.device, lattice_nm, siemens) for file in files)
     reference = novelty.load(weights)
-    missing = () if reference else (f"novelty is not judged: make a reference with `qfp evaluate novelty --weights {weights}`",)
+    missing = (
+        ()
+        if reference
+        else (
+            "novelty is not judged: make a reference with `qfp evaluate novelty --weights "
+            f"{weights}`",
+        )
+    )
     start = time.perf_counter()
     G = np.stack([curve.conductance for curve in curves])
-    noise = None if all(curve.noise is None for curve in curves) else np.stack(
-        [np.zeros_like(curve.conductance) if curve.noise is None else curve.noise for curve in curves])
+    noise = (
+        None
+        if all(curve.noise is None for curve in curves)
+        else np.stack(
+            [
+                np.zeros_like(curve.conductance) if curve.noise is None else curve.noise
+                for curve in curves
+            ]
+        )
+    )
     decoded = decode(bundle, G, samples, steps, seed=seed, noise=noise, progress=progress)
-    judged = novelty.judge(reference, G, decoded, np.stack([curve.error for curve in curves])) if reference else None
+    judged = (
+        novelty.judge(reference, G, decoded, np.stack([curve.error for curve in curves]))
+        if reference
+        else None
+    )
     seconds = (time.perf_counter() - start) / len(files)
-    return Answers(config.device, tuple(map(str, files)), curves, decoded, judged,
-                   tuple(curve.notes + missing for curve in curves), None if lattice_nm is None else per_tesla(lattice_nm), seconds)
+    return Answers(
+        config.device,
+        tuple(map(str, files)),
+        curves,
+        decoded,
+        judged,
+        tuple(curve.notes + missing for curve in curves),
+        None if lattice_nm is None else per_tesla(lattice_nm),
+        seconds,
+    )
 
 
 def places(pair):
@@ -80,12 +120,20 @@ def verdict(answers, i):
 def as_dict(answers, i):
     """Answer i as values of JSON."""
     decoded, judged = answers.decoded, answers.judged
-    candidates = [{"antidots": pair.tolist(), "share": share} for pair, share in decoded.candidates[i]]
-    return {"file": answers.files[i], "antidots": decoded.consensus[i].tolist(), "probability": float(decoded.probability[i]),
-            "samples": decoded.ldos.shape[1], "candidates": candidates,
-            "novelty": None if judged is None else float(judged.novelty[i]),
-            "flagged": None if judged is None else bool(judged.flagged[i]),
-            "notes": list(answers.notes[i]), "seconds": round(answers.seconds, 3)}
+    candidates = [
+        {"antidots": pair.tolist(), "share": share} for pair, share in decoded.candidates[i]
+    ]
+    return {
+        "file": answers.files[i],
+        "antidots": decoded.consensus[i].tolist(),
+        "probability": float(decoded.probability[i]),
+        "samples": decoded.ldos.shape[1],
+        "candidates": candidates,
+        "novelty": None if judged is None else float(judged.novelty[i]),
+        "flagged": None if judged is None else bool(judged.flagged[i]),
+        "notes": list(answers.notes[i]),
+        "seconds": round(answers.seconds, 3),
+    }
 
 
 def as_text(answers, i):
@@ -94,30 +142,63 @@ def as_text(answers, i):
     consensus = decoded.consensus[i]
     exact = sum(share for pair, share in decoded.candidates[i] if (pair == consensus).all())
     others = [(pair, share) for pair, share in decoded.candidates[i] if (pair != consensus).any()]
-    agree = f"{decoded.probability[i]:.0%} of {decoded.ldos.shape[1]} samples agree within one site, {exact:.0%} exactly"
-    return "\n  ".join([f"{answers.files[i]}: antidots at (x, y) = {places(consensus)}", agree,
-                        *(f"{share:.0%} say {places(pair)}" for pair, share in others[:3]), verdict(answers, i)])
+    agree = (
+        f"{decoded.probability[i]:.0%} of {decoded.ldos.shape[1]} samples agree within one "
+        f"site, {exact:.0%} exactly"
+    )
+    return "\n  ".join(
+        [
+            f"{answers.files[i]}: antidots at (x, y) = {places(consensus)}",
+            agree,
+            *(f"{share:.0%} say {places(pair)}" for pair, share in others[:3]),
+            verdict(answers, i),
+        ]
+    )
 
 
 def report(answers, i):
     """Figure of one page about answer i."""
-    from qfp.figures import report as report_figures  # Matplotlib takes a second to load, and most calls draw nothing
+    from qfp.figures import (
+        report as report_figures,  # Matplotlib takes a second to load, and most calls draw nothing
+    )
 
     decoded, judged, curve = answers.decoded, answers.judged, answers.curves[i]
     consensus = decoded.consensus[i]
-    predicted = novelty.predicted(answers.device, consensus[None])[0] if judged is None else judged.predicted[i]
-    title = (f"{Path(answers.files[i]).name}: antidots at (x, y) = {places(consensus)}\n{decoded.probability[i]:.0%} of "
-             f"{decoded.ldos.shape[1]} samples agree within one site")
+    predicted = (
+        novelty.predicted(answers.device, consensus[None])[0]
+        if judged is None
+        else judged.predicted[i]
+    )
+    title = (
+        f"{Path(answers.files[i]).name}: antidots at (x, y) = "
+        f"{places(consensus)}\n{decoded.probability[i]:.0%} of "
+        f"{decoded.ldos.shape[1]} samples agree within one site"
+    )
     return report_figures.report(
-        answers.device.fields, curve.conductance, curve.error, predicted, decoded.ldos[i], decoded.candidates[i], consensus,
-        {"title": title, "verdict": verdict(answers, i), "note": textwrap.fill(f"{OUTLINES} {SYMMETRIES}", 125)},
-        flagged=judged is not None and bool(judged.flagged[i]), tesla=answers.tesla, radius=answers.device.radius)
+        answers.device.fields,
+        curve.conductance,
+        curve.error,
+        predicted,
+        decoded.ldos[i],
+        decoded.candidates[i],
+        consensus,
+        {
+            "title": title,
+            "verdict": verdict(answers, i),
+            "note": textwrap.fill(f"{OUTLINES} {SYMMETRIES}", 125),
+        },
+        flagged=judged is not None and bool(judged.flagged[i]),
+        tesla=answers.tesla,
+        radius=answers.device.radius,
+    )
 
 
 def run_decode(files, out=None, as_json=False, **options):
-    """`qfp decode`: print the answers to CSV files, or with as_json one JSON object a line; options go to `answer`.
+    """`qfp decode`: print the answers to CSV files, or with as_json one JSON object a line; options
+    go to `answer`.
 
-    out: folder for STEM.png (report) and STEM.npy (all samples, (S, L, W) [1/t]) of each file; nothing is overwritten."""
+    out: folder for STEM.png (report) and STEM.npy (all samples, (S, L, W) [1/t]) of each file;
+    nothing is overwritten."""
     targets = _targets(files, out)
     answers = answer(files, **options, progress=sys.stderr.isatty())
     for file, notes in zip(answers.files, answers.notes):
@@ -129,7 +210,10 @@ def run_decode(files, out=None, as_json=False, **options):
         print(SYMMETRIES)
     for i, stem in enumerate(targets):
         write_atomic(f"{stem}.npy", lambda handle, i=i: np.save(handle, answers.decoded.ldos[i]))
-        write_atomic(f"{stem}.png", lambda handle, i=i: report(answers, i).savefig(handle, format="png", dpi=150))
+        write_atomic(
+            f"{stem}.png",
+            lambda handle, i=i: report(answers, i).savefig(handle, format="png", dpi=150),
+        )
     if targets and not as_json:
         print(f"reports and samples: {targets[0].parent}")
 
@@ -142,9 +226,13 @@ def _targets(files, out):
     stems = [Path(file).stem for file in files]
     double = [stem for stem, n in Counter(stems).items() if n > 1]
     if double:
-        raise SettingsError(f"two files are called {double[0]}: their reports in {out} would have one name")
+        raise SettingsError(
+            f"two files are called {double[0]}: their reports in {out} would have one name"
+        )
     for stem in stems:
         for suffix in (".png", ".npy"):
             if (Path(out) / (stem + suffix)).exists():
-                raise SettingsError(f"{Path(out) / (stem + suffix)} exists: choose another --out or remove it")
+                raise SettingsError(
+                    f"{Path(out) / (stem + suffix)} exists: choose another --out or remove it"
+                )
     return [Path(out) / stem for stem in stems]

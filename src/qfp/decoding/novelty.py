@@ -1,17 +1,20 @@
-"""Is a curve unlike anything in training? `qfp decode` answers any curve; the novelty says when its answer means nothing.
+"""Is a curve unlike anything in training? `qfp decode` answers any curve; the novelty says when its
+answer means nothing.
 
-A posterior predictive check: if the answer is right, the curve is the exact one of these antidots at V = 0 and a change
-that a random potential of the trained strength makes. With m and C the mean and the covariance of such changes over the
-fields (training configurations alone) and r = curve - predicted - m,
+A posterior predictive check: if the answer is right, the curve is the exact one of these antidots
+at V = 0 and a change that a random potential of the trained strength makes. With m and C the mean
+and the covariance of such changes over the fields (training configurations alone) and r = curve -
+predicted - m,
 
     distance = r^T S^-1 r / F,    S = C + diag(floor + (shift steepness)^2 + noise^2)
     novelty = min distance / (threshold + tr(S^-1 diag(noise^2)) / F)
 
-over the answer and what lies within one site of it. A small share of genuine development curves, which have no noise,
-exceeds the threshold; the other term is what declared noise adds to the distance on average. The steepness of the
-predicted curve is its local difference over one field step: potentials move narrow resonances along the field, which the
-covariance of all curves knows nothing of. Neighbours are tried because an answer one site off is no sign of a foreign
-curve, though neighbours' curves differ by more than what potentials change.
+over the answer and what lies within one site of it. A small share of genuine development curves,
+which have no noise, exceeds the threshold; the other term is what declared noise adds to the
+distance on average. The steepness of the predicted curve is its local difference over one field
+step: potentials move narrow resonances along the field, which the covariance of all curves knows
+nothing of. Neighbours are tried because an answer one site off is no sign of a foreign curve,
+though neighbours' curves differ by more than what potentials change.
 """
 
 import itertools
@@ -23,10 +26,10 @@ from typing import NamedTuple
 import numpy as np
 import torch
 
-from qfp.physics import geometry, green
-from qfp.model.checkpoint import weights_hash, write_json
 from qfp.config import Device, SettingsError, as_dict, project_root
 from qfp.data.workers import one_torch_thread
+from qfp.model.checkpoint import weights_hash, write_json
+from qfp.physics import geometry, green
 
 DIGITS = 8  # decimals of what the file keeps, in e^2/h and its square: the floor is far above
 
@@ -57,7 +60,8 @@ class Judgement(NamedTuple):
 
 
 def path_of(weights):
-    """Path of the reference of weights (a name in models/ or a .safetensors file) and of the weights themselves."""
+    """Path of the reference of weights (a name in models/ or a .safetensors file) and of the
+    weights themselves."""
     path = Path(weights)
     if path.suffix != ".safetensors":
         path = project_root() / "models" / f"{weights}.safetensors"
@@ -65,21 +69,29 @@ def path_of(weights):
 
 
 def save(reference, weights):
-    """Write a reference beside its weights; returns the path. Of the covariance the lower triangle is kept."""
+    """Write a reference beside its weights; returns the path. Of the covariance the lower triangle
+    is kept."""
     place = np.tril_indices(len(reference.mean))
-    values = {"weights_sha256": reference.weights_sha256, "device": as_dict(reference.device),
-              "floor": reference.floor, "shift": reference.shift, "threshold": reference.threshold,
-              "quantile": reference.quantile,
-              "mean": np.round(reference.mean, DIGITS).tolist(),
-              "covariance": np.round(reference.covariance[place], DIGITS).tolist()}
+    values = {
+        "weights_sha256": reference.weights_sha256,
+        "device": as_dict(reference.device),
+        "floor": reference.floor,
+        "shift": reference.shift,
+        "threshold": reference.threshold,
+        "quantile": reference.quantile,
+        "mean": np.round(reference.mean, DIGITS).tolist(),
+        "covariance": np.round(reference.covariance[place], DIGITS).tolist(),
+    }
     write_json(path_of(weights)[0], values)
     return path_of(weights)[0]
 
 
 def load(weights):
-    """Reference of weights (a name in models/ or a .safetensors file), None where there is none for them.
+    """Reference of weights (a name in models/ or a .safetensors file), None where there is none for
+    them.
 
-    Raises SettingsError where the file is not readable, or was made for other weights of that name."""
+    Raises SettingsError where the file is not readable, or was made for other weights of that name.
+    """
     file, path = path_of(weights)
     if not file.is_file():
         return None
@@ -90,10 +102,17 @@ def load(weights):
         triangle = np.zeros((len(mean), len(mean)))
         triangle[np.tril_indices(len(mean))] = values["covariance"]
         covariance = triangle + np.tril(triangle, -1).T
-        reference = Reference(values["weights_sha256"], device, mean, covariance,
-                              *(float(values[name]) for name in ("floor", "shift", "threshold", "quantile")))
+        reference = Reference(
+            values["weights_sha256"],
+            device,
+            mean,
+            covariance,
+            *(float(values[name]) for name in ("floor", "shift", "threshold", "quantile")),
+        )
     except (KeyError, TypeError, ValueError) as error:
-        raise SettingsError(f"{file} is no reference of novelty ({type(error).__name__} {error}): {again}") from None
+        raise SettingsError(
+            f"{file} is no reference of novelty ({type(error).__name__} {error}): {again}"
+        ) from None
     if reference.weights_sha256 != weights_hash(path):
         raise SettingsError(f"{file} belongs to other weights than {path.name}: {again}")
     return reference
@@ -103,42 +122,51 @@ def load(weights):
 
 
 def predicted(device, antidots):
-    """Exact curves (N, F) [e^2/h] of antidots (N, 2, 2) at V = 0. Every configuration shares the clean wire of a field,
-    which is kept for later calls (`green.clean_wire_cached`)."""
+    """Exact curves (N, F) [e^2/h] of antidots (N, 2, 2) at V = 0. Every configuration shares the
+    clean wire of a field, which is kept for later calls (`green.clean_wire_cached`)."""
     rings = torch.as_tensor(geometry.rings(antidots, device))
     with one_torch_thread():  # the matrices are small: more threads take longer
         wires = (green.clean_wire_cached(device, float(b)) for b in device.fields)
         return torch.stack([green.conductance(wire, rings) for wire in wires], dim=1).numpy()
 
 
-STEPS = np.array(sorted(itertools.product((-1, 0, 1), repeat=3), key=lambda step: sum(map(abs, step))))  # (0, 0, 0) first
+# (0, 0, 0) first
+STEPS = np.array(
+    sorted(itertools.product((-1, 0, 1), repeat=3), key=lambda step: sum(map(abs, step)))
+)
 
 
 def neighbours(antidots, device):
-    """A pair (2, 2) and the pairs of the dataset whose x1, x2 and dy are at most one site from its own: (K, 2, 2), itself
-    first, canonical, none twice."""
+    """A pair (2, 2) and the pairs of the dataset whose x1, x2 and dy are at most one site from its
+    own: (K, 2, 2), itself first, canonical, none twice."""
     orbits = geometry.orbit(np.asarray(antidots, int), device) + STEPS
-    orbits[:, 2] = np.abs(orbits[:, 2])  # dy = -1: the pair with its antidots exchanged, a copy of which has dy = 1
+    # dy = -1: the pair with its antidots exchanged, a copy of which has dy = 1
+    orbits[:, 2] = np.abs(orbits[:, 2])
     moved = geometry.canonical(geometry.placement(orbits, device), device)
     kept = [moved[0], *(pair for pair in moved[1:] if geometry.in_dataset(pair, device))]
     return np.stack(list({pair.tobytes(): pair for pair in kept}.values()))
 
 
 def explained(device, antidots):
-    """Exact curves at V = 0 of each of pairs (B, 2, 2) and its neighbours: a list of (K, F) [e^2/h], the pair's own first."""
+    """Exact curves at V = 0 of each of pairs (B, 2, 2) and its neighbours: a list of (K, F)
+    [e^2/h], the pair's own first."""
     near = [neighbours(pair, device) for pair in antidots]
-    return np.split(predicted(device, np.concatenate(near)), np.cumsum([len(pairs) for pairs in near])[:-1])
+    return np.split(
+        predicted(device, np.concatenate(near)), np.cumsum([len(pairs) for pairs in near])[:-1]
+    )
 
 
 def steepness(curves):
-    """Root mean square of the differences to the next field on either side, (..., F) [e^2/h per field step]."""
+    """Root mean square of the differences to the next field on either side, (..., F) [e^2/h per
+    field step]."""
     square = np.square(np.diff(curves))
     square = np.concatenate([square[..., :1], square, square[..., -1:]], axis=-1)
     return np.sqrt((square[..., 1:] + square[..., :-1]) / 2)
 
 
 def novelties(reference, curves, exact, noise=None):
-    """Novelty (B,) of curves (B, F) [e^2/h]: of the nearest of their exact curves, as `explained` gives them.
+    """Novelty (B,) of curves (B, F) [e^2/h]: of the nearest of their exact curves, as `explained`
+    gives them.
 
     noise (B, F) or None: standard deviations [e^2/h] of the curves' errors."""
     found = []
@@ -152,14 +180,16 @@ def novelties(reference, curves, exact, noise=None):
             expected = np.einsum("kff,f->k", np.linalg.inv(allowed), error) / len(curve)
         else:
             expected = 0.0
-        found.append((distance / (reference.threshold + expected)).min(initial=np.inf))  # far, where there is none
+        # far, where there is none
+        found.append((distance / (reference.threshold + expected)).min(initial=np.inf))
     return np.array(found)
 
 
 def judge(reference, curves, decoded, noise=None):
     """Judgement of curves (B, F) [e^2/h] and their answers, a decode.Decoded.
 
-    noise (B, F) or None: standard deviations [e^2/h] of the curves' errors; they widen what is tolerated."""
+    noise (B, F) or None: standard deviations [e^2/h] of the curves' errors; they widen what is
+    tolerated."""
     exact = explained(reference.device, decoded.consensus)
     novelty = novelties(reference, np.asarray(curves, float), exact, noise)
     return Judgement(novelty, novelty > 1, np.stack([own[0] for own in exact]))

@@ -1,10 +1,22 @@
-"""Figures of the attention weights (notebook 04). As in `figures`, whose helpers they use: arrays to a Matplotlib figure,
-one function a figure; nothing is computed here.
+"""Figures of the attention weights (notebook 04). As in `figures`, whose helpers they use: arrays
+to a Matplotlib figure, one function a figure; nothing is computed here.
 """
 
 import numpy as np
 
-from qfp.figures.wire import BLUE, GREEN, GREY, ORANGE, OUTLINE, PURPLE, RED, canvas, ldos_image, outline, style
+from qfp.figures.wire import (
+    BLUE,
+    GREEN,
+    GREY,
+    ORANGE,
+    OUTLINE,
+    PURPLE,
+    RED,
+    canvas,
+    ldos_image,
+    outline,
+    style,
+)
 
 COLORS = (BLUE, RED, GREEN, ORANGE, PURPLE)  # of heads 1, 2, ...
 PURE_NOISE = 100.0  # σ/α at which the first step is drawn
@@ -18,14 +30,17 @@ def _noise_axis(ax):
 
 @style()
 def attention_steps(x, x0, importance, titles, antidots, radius=5, margin=5):
-    """Fig. 4: columns are steps of a generation, rows the noisy image (S, 60, 60), the clean image predicted from it and
-    the importance B_j (S, head, 15, 15) of each head."""
+    """Fig. 4: columns are steps of a generation, rows the noisy image (S, 60, 60), the clean image
+    predicted from it and the importance B_j (S, head, 15, 15) of each head."""
     heads, cell = importance.shape[1], x.shape[-1] // importance.shape[-1]
-    wire = slice(margin // cell, importance.shape[-1] - margin // cell)  # the padding must not set the scale
+    # the padding must not set the scale
+    wire = slice(margin // cell, importance.shape[-1] - margin // cell)
     figure = canvas(1.08 * (heads + 2) + 0.3)
     axes = figure.subplots(heads + 2, len(x))
-    rows = [("noisy image x$_t$", x, 1, {"vmin": -2.5, "vmax": 3.5}),
-            ("predicted x̂$_0$", x0, 1, {"vmin": -1.5, "vmax": 3.5})]
+    rows = [
+        ("noisy image x$_t$", x, 1, {"vmin": -2.5, "vmax": 3.5}),
+        ("predicted x̂$_0$", x0, 1, {"vmin": -1.5, "vmax": 3.5}),
+    ]
     for head in range(heads):
         B = importance[:, head]
         limits = {"vmin": 0, "vmax": np.quantile(B[..., wire], 0.995), "cmap": "viridis"}
@@ -45,10 +60,13 @@ def attention_steps(x, x0, importance, titles, antidots, radius=5, margin=5):
 def attention_auc(noise, groups, prior):
     """AUC for antidot cells through a generation, a panel a layer.
 
-    noise (S,): σ/α; groups: {panel: [(label, own (S,), other (S,), low (S,), high (S,)), ...]}, the interval is that of own
-    - other, drawn around own; prior: AUC of the map of where antidots usually are."""
+    noise (S,): σ/α; groups: {panel: [(label, own (S,), other (S,), low (S,), high (S,)), ...]}, the
+    interval is that of own - other, drawn around own; prior: AUC of the map of where antidots
+    usually are."""
     figure, noise = canvas(3.8), np.minimum(noise, PURE_NOISE)
-    for ax, (panel, lines) in zip(figure.subplots(1, len(groups), sharey=True, squeeze=False)[0], groups.items()):
+    for ax, (panel, lines) in zip(
+        figure.subplots(1, len(groups), sharey=True, squeeze=False)[0], groups.items()
+    ):
         for k, (label, own, other, low, high) in enumerate(lines):
             color = COLORS[k % 5]
             ax.plot(noise, own, color=color, label=label)
@@ -58,23 +76,30 @@ def attention_auc(noise, groups, prior):
         ax.axhline(0.5, color=GREY, linewidth=0.8)
         ax.set_title(panel)
         _noise_axis(ax)
-        ax.legend(fontsize=8, loc="upper center", bbox_to_anchor=(0.5, -0.22), ncols=2, handlelength=1.2)
+        ax.legend(
+            fontsize=8, loc="upper center", bbox_to_anchor=(0.5, -0.22), ncols=2, handlelength=1.2
+        )
     figure.axes[0].set_ylabel("AUC for antidot cells")
     return figure
 
 
 @style()
 def attention_frame(x, x0, importance, title, tops, antidots, radius=5, margin=5):
-    """One step of a generation: the noisy image and the predicted one (60, 60), then B_j (head, 15, 15) of each head.
+    """One step of a generation: the noisy image and the predicted one (60, 60), then B_j (head, 15,
+    15) of each head.
 
     tops (head,): where the colour scales of the heads end, the same for all steps."""
     figure, cell = canvas(1.75), x.shape[-1] // importance.shape[-1]
     axes = figure.subplots(1, 2 + len(importance))
-    for ax, image, name, low in zip(axes, (x, x0), ("noisy x$_t$", "predicted x̂$_0$"), (-2.5, -1.5)):
+    for ax, image, name, low in zip(
+        axes, (x, x0), ("noisy x$_t$", "predicted x̂$_0$"), (-2.5, -1.5)
+    ):
         ldos_image(ax, image, antidots, radius, margin, labels=False, vmin=low, vmax=3.5)
         ax.set_title(name, fontsize=8)
     for head, (ax, B) in enumerate(zip(axes[2:], importance)):
-        ldos_image(ax, B, (), radius, margin, cell, labels=False, vmin=0, vmax=tops[head], cmap="viridis")
+        ldos_image(
+            ax, B, (), radius, margin, cell, labels=False, vmin=0, vmax=tops[head], cmap="viridis"
+        )
         outline(ax, antidots, radius, edgecolor="white")
         ax.set_title(f"B$_j$, head {head + 1}", fontsize=8)
     figure.suptitle(title, fontsize=9)
@@ -83,16 +108,19 @@ def attention_frame(x, x0, importance, title, tops, antidots, radius=5, margin=5
 
 @style()
 def through_generation(noise, layers, images):
-    """How much a map tells its own curve, AUC own - other, through a generation; a panel a layer, heads in colours.
+    """How much a map tells its own curve, AUC own - other, through a generation; a panel a layer,
+    heads in colours.
 
-    noise (S,): σ/α; layers: {layer: [(difference (S,), bounds (S, 2)), ...]}; images: {label: the same} of the noisy and the
-    predicted image, in black and grey in every panel."""
+    noise (S,): σ/α; layers: {layer: [(difference (S,), bounds (S, 2)), ...]}; images: {label: the
+    same} of the noisy and the predicted image, in black and grey in every panel."""
     noise = np.minimum(noise, PURE_NOISE)
     rows = -(-max(len(layers), 1) // 2)
     figure = canvas(0.7 + 2.1 * rows)
     axes = figure.subplots(rows, 2, sharex=True, sharey=True, squeeze=False)
     for ax, (layer, heads) in zip(axes.flat, layers.items()):
-        lines = [(label, "black", line, *row) for (label, row), line in zip(images.items(), ("-", ":"))]
+        lines = [
+            (label, "black", line, *row) for (label, row), line in zip(images.items(), ("-", ":"))
+        ]
         lines += [(f"head {k + 1}", COLORS[k % 5], "-", *row) for k, row in enumerate(heads)]
         for label, color, line, difference, bounds in lines:
             ax.plot(noise, difference, color=color, linestyle=line, label=label, linewidth=1.3)
@@ -110,18 +138,28 @@ def through_generation(noise, layers, images):
 def _dots(ax, labels, values, bounds, color, offset=0.0, **dots):
     """Values (n,) with intervals (n, 2), a line of the axis each, first on top."""
     y, (low, high) = np.arange(len(labels)) + offset, np.transpose(bounds)
-    ax.errorbar(values, y, xerr=np.clip([values - low, high - values], 0, None), color=color, linestyle="none", capsize=2,
-                **{"marker": "o", "markersize": 4.5, **dots})
+    ax.errorbar(
+        values,
+        y,
+        xerr=np.clip([values - low, high - values], 0, None),
+        color=color,
+        linestyle="none",
+        capsize=2,
+        **{"marker": "o", "markersize": 4.5, **dots},
+    )
     ax.set_yticks(range(len(labels)), labels)
     ax.set_ylim(len(labels) - 0.5, -0.5)
 
 
 @style()
 def preferences(networks):
-    """Which antidot each head prefers, networks side by side: {name: {head: (mean, (low, high))}}, drawn in their order."""
+    """Which antidot each head prefers, networks side by side: {name: {head: (mean, (low, high))}},
+    drawn in their order."""
     count = max(len(heads) for heads in networks.values())
     figure = canvas(0.8 + 0.26 * count)
-    for ax, (name, heads) in zip(figure.subplots(1, len(networks), sharex=True, squeeze=False)[0], networks.items()):
+    for ax, (name, heads) in zip(
+        figure.subplots(1, len(networks), sharex=True, squeeze=False)[0], networks.items()
+    ):
         values, bounds = (np.array(part) for part in zip(*heads.values()))
         for sign, color in ((1, BLUE), (-1, RED), (0, GREY)):
             chosen = np.where(bounds[:, 0] > 0, 1, np.where(bounds[:, 1] < 0, -1, 0)) == sign
@@ -134,12 +172,22 @@ def preferences(networks):
 
 @style()
 def wave_correlation(labels, own, other, difference, bounds):
-    """Does A_ij follow the wave functions? Left: partial rank correlation (n,) of each head with C_ij of the own curve and
-    of another; right: their difference with its interval bounds (n, 2)."""
+    """Does A_ij follow the wave functions? Left: partial rank correlation (n,) of each head with
+    C_ij of the own curve and of another; right: their difference with its interval bounds (n, 2).
+    """
     figure = canvas(1.1 + 0.26 * len(labels))
     left, right = figure.subplots(1, 2, sharey=True)
     nothing = np.full((len(labels), 2), np.nan)
-    _dots(left, labels, np.asarray(other), nothing, ORANGE, 0.12, label="another curve's C$_{ij}$", marker="s")
+    _dots(
+        left,
+        labels,
+        np.asarray(other),
+        nothing,
+        ORANGE,
+        0.12,
+        label="another curve's C$_{ij}$",
+        marker="s",
+    )
     _dots(left, labels, np.asarray(own), nothing, BLUE, -0.12, label="own curve's C$_{ij}$")
     _dots(right, labels, np.asarray(difference), bounds, BLUE)
     left.set(xlabel="partial rank correlation with A$_{ij}$")

@@ -1,6 +1,7 @@
 """Figures of how far the decoder holds (notebook 11): what disturbs it, and what it has in memory.
 
-As in `figures`, whose helpers they use: arrays to a Matplotlib figure, one function a figure; nothing is computed here.
+As in `figures`, whose helpers they use: arrays to a Matplotlib figure, one function a figure;
+nothing is computed here.
 """
 
 from itertools import cycle
@@ -11,8 +12,14 @@ from matplotlib.ticker import NullFormatter, PercentFormatter, ScalarFormatter
 from qfp.figures.wire import BLUE, GREEN, GREY, ORANGE, RED, canvas, style
 
 LOOKS = ((BLUE, "o", "-"), (GREEN, "s", "--"), (ORANGE, "D", "-."))
-CLOUDS = {"test, exact": (BLUE, "o", 9), "test, not exact": (RED, "X", 34), "training, exact": (GREEN, "^", 11),
-          "training, not exact": (ORANGE, "P", 34), "without a curve": (GREY, "s", 7), "a decoder that remembers": ("black", "_", 18)}
+CLOUDS = {
+    "test, exact": (BLUE, "o", 9),
+    "test, not exact": (RED, "X", 34),
+    "training, exact": (GREEN, "^", 11),
+    "training, not exact": (ORANGE, "P", 34),
+    "without a curve": (GREY, "s", 7),
+    "a decoder that remembers": ("black", "_", 18),
+}
 
 
 def _share(ax):
@@ -25,25 +32,45 @@ def _points(ax, x, shares, look, label):
     """A line of shares (3, K): value and ends of its interval."""
     color, marker, line = look
     y, low, high = np.asarray(shares)
-    ax.errorbar(x, y, [y - low, high - y], color=color, marker=marker, linestyle=line, markersize=4, elinewidth=1, linewidth=1.2,
-                label=label)
+    ax.errorbar(
+        x,
+        y,
+        [y - low, high - y],
+        color=color,
+        marker=marker,
+        linestyle=line,
+        markersize=4,
+        elinewidth=1,
+        linewidth=1.2,
+        label=label,
+    )
 
 
 @style()
 def factors(panels):
     """Shares with their intervals against what is changed, a panel for each factor.
 
-    panels: {title: (axis label, values (K,), {name: shares (3, K)}, {name: share of the reference} or None)}, the same names in
-    all; the reference is drawn as a line where it has no value of its own. A panel whose smallest step is below a tenth of its
-    range is drawn on a logarithmic axis around 0."""
+    panels: {title: (axis label, values (K,), {name: shares (3, K)}, {name: share of the reference}
+    or None)}, the same names in all; the reference is drawn as a line where it has no value of its
+    own. A panel whose smallest step is below a tenth of its range is drawn on a logarithmic axis
+    around 0."""
     figure = canvas(5.6)
     columns = -(-len(panels) // 2)
     axes = figure.subplots(2, columns, sharey=True, squeeze=False)
-    for ax, (title, (label, values, lines, reference)) in zip(axes.flat, panels.items(), strict=True):
+    for ax, (title, (label, values, lines, reference)) in zip(
+        axes.flat, panels.items(), strict=True
+    ):
         for (name, shares), look in zip(lines.items(), LOOKS, strict=True):
             _points(ax, values, shares, look, name)
             if reference is not None:
-                ax.axhline(reference[name], color=look[0], linestyle=look[2], linewidth=0.8, alpha=0.6, zorder=0)
+                ax.axhline(
+                    reference[name],
+                    color=look[0],
+                    linestyle=look[2],
+                    linewidth=0.8,
+                    alpha=0.6,
+                    zorder=0,
+                )
         if np.diff(values).min() < 0.1 * np.ptp(values):
             ax.set_xscale("symlog", linthresh=values[1], linscale=0.5)
             ax.xaxis.set_minor_formatter(NullFormatter())
@@ -59,12 +86,15 @@ def factors(panels):
 
 @style()
 def steps(panels):
-    """What a sample is worth against the network evaluations that it takes, a panel for each measure, scaled to what it shows.
+    """What a sample is worth against the network evaluations that it takes, a panel for each
+    measure, scaled to what it shows.
 
-    panels: {axis label: {sampler: (evaluations (K,), values with their intervals (3, K))}}; a label that begins with 'share' is
-    one of shares."""
+    panels: {axis label: {sampler: (evaluations (K,), values with their intervals (3, K))}}; a label
+    that begins with 'share' is one of shares."""
     figure = canvas(3.4)
-    for ax, (label, lines) in zip(figure.subplots(1, len(panels), squeeze=False)[0], panels.items(), strict=True):
+    for ax, (label, lines) in zip(
+        figure.subplots(1, len(panels), squeeze=False)[0], panels.items(), strict=True
+    ):
         for shift, ((name, (evaluations, values)), look) in enumerate(zip(lines.items(), LOOKS)):
             _points(ax, np.asarray(evaluations) * 1.06 ** (shift - 1), values, look, name)
         ax.set_xscale("log")
@@ -81,7 +111,8 @@ def steps(panels):
 
 @style()
 def against_change(panels):
-    """Shares against how much the curves change, whatever changed them: {title: {cause: (change (K,) [e²/h], shares (3, K), names)}}.
+    """Shares against how much the curves change, whatever changed them: {title: {cause: (change
+    (K,) [e²/h], shares (3, K), names)}}.
 
     Where there are names (K,), the points are not joined, and have them beside."""
     figure = canvas(3.3)
@@ -89,12 +120,27 @@ def against_change(panels):
     for ax, (title, lines) in zip(axes, panels.items(), strict=True):
         for (cause, (change, shares, names)), look in zip(lines.items(), LOOKS, strict=True):
             _points(ax, change, shares, (*look[:2], "none") if names else look, cause)
-            places = cycle((((-4, 4), "right"), ((4, -10), "left"), ((4, 4), "left")))  # so that neighbours do not overlap
-            for x, y, name, (place, side) in zip(change, np.asarray(shares)[0], names or (), places):
-                ax.annotate(name, (x, y), place, textcoords="offset points", ha=side, fontsize=7.5, color=look[0])
+            # so that neighbours do not overlap
+            places = cycle((((-4, 4), "right"), ((4, -10), "left"), ((4, 4), "left")))
+            for x, y, name, (place, side) in zip(
+                change, np.asarray(shares)[0], names or (), places
+            ):
+                ax.annotate(
+                    name,
+                    (x, y),
+                    place,
+                    textcoords="offset points",
+                    ha=side,
+                    fontsize=7.5,
+                    color=look[0],
+                )
         ax.set_xscale("log")
         ax.xaxis.set_major_formatter(ScalarFormatter())
-        ax.set(title=title, xlabel="change of the curve, RMS [e²/h]", xticks=[0.01, 0.02, 0.05, 0.1, 0.2])
+        ax.set(
+            title=title,
+            xlabel="change of the curve, RMS [e²/h]",
+            xticks=[0.01, 0.02, 0.05, 0.1, 0.2],
+        )
         ax.minorticks_off()
         _share(ax)
     axes[0].set_ylabel("share of test curves")
@@ -104,29 +150,64 @@ def against_change(panels):
 
 @style()
 def distances(clouds, neighbours):
-    """Distance of images to the truth against that to the nearest training image, and how near training images lie at all.
+    """Distance of images to the truth against that to the nearest training image, and how near
+    training images lie at all.
 
-    clouds: {name of CLOUDS: (distance to the nearest training image (B,), to the truth (B,))}; neighbours: {label: distances to
-    the nearest training image (B,)}. All in units of the LDOS' standard deviation."""
+    clouds: {name of CLOUDS: (distance to the nearest training image (B,), to the truth (B,))};
+    neighbours: {label: distances to the nearest training image (B,)}. All in units of the LDOS'
+    standard deviation."""
     figure = canvas(4.9, 8.4)
     left, right = figure.subplots(1, 2, width_ratios=[1.25, 1])
     for name, (near, truth) in clouds.items():
         color, marker, size = CLOUDS[name]
-        left.scatter(near, truth, s=size, color=color, marker=marker, alpha=0.6, linewidths=0 if marker != "_" else 1, label=name)
+        left.scatter(
+            near,
+            truth,
+            s=size,
+            color=color,
+            marker=marker,
+            alpha=0.6,
+            linewidths=0 if marker != "_" else 1,
+            label=name,
+        )
     top = 1.04 * max(np.max(truth) for _, truth in clouds.values())
     left.plot([0, top], [0, top], color="black", linestyle="--", linewidth=1, zorder=0)
     reach = 1.04 * max(np.max(near) for near, _ in clouds.values())
-    left.set(xlim=(-0.03, reach), ylim=(0, top), xlabel="distance to the nearest training image [σ]",
-             ylabel="distance to the truth [σ]", title="(a) truth or memory")
-    left.text(0.97 * reach, 0.04 * top, "below the diagonal:\nnearer to the truth", ha="right", fontsize=8.5)
+    left.set(
+        xlim=(-0.03, reach),
+        ylim=(0, top),
+        xlabel="distance to the nearest training image [σ]",
+        ylabel="distance to the truth [σ]",
+        title="(a) truth or memory",
+    )
+    left.text(
+        0.97 * reach,
+        0.04 * top,
+        "below the diagonal:\nnearer to the truth",
+        ha="right",
+        fontsize=8.5,
+    )
     left.text(0.05 * reach, 0.98 * top, "above: nearer to a training image", va="top", fontsize=8.5)
     lines = zip(neighbours.items(), (("black", ":"), (BLUE, "-"), (GREEN, "--"), (GREY, "-.")))
     for (label, values), (color, line) in lines:
         values = np.sort(values)
-        right.step(values, np.arange(1, len(values) + 1) / len(values), where="post", color=color, linestyle=line, label=label)
-    right.set(xlim=(0, reach), xlabel="distance to the nearest training image [σ]", ylabel="share of images at most so far",
-              title="(b) how near is the nearest")
+        right.step(
+            values,
+            np.arange(1, len(values) + 1) / len(values),
+            where="post",
+            color=color,
+            linestyle=line,
+            label=label,
+        )
+    right.set(
+        xlim=(0, reach),
+        xlabel="distance to the nearest training image [σ]",
+        ylabel="share of images at most so far",
+        title="(b) how near is the nearest",
+    )
     _share(right)
-    figure.legend(*left.get_legend_handles_labels(), loc="outside lower center", ncols=3, markerscale=1.3)
+    figure.legend(
+        *left.get_legend_handles_labels(), loc="outside lower center", ncols=3, markerscale=1.3
+    )
     right.legend(loc="upper left", borderaxespad=0.1)
     return figure

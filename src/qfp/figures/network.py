@@ -1,6 +1,8 @@
-"""Figures of the network: what it is made of, how it is trained, what its parts bring, and the explorer.
+"""Figures of the network: what it is made of, how it is trained, what its parts bring, and the
+explorer.
 
-As in `figures`, whose helpers they use: arrays to a Matplotlib figure, one function a figure; nothing is computed here.
+As in `figures`, whose helpers they use: arrays to a Matplotlib figure, one function a figure;
+nothing is computed here.
 """
 
 from itertools import chain, zip_longest
@@ -10,26 +12,64 @@ import numpy as np
 from matplotlib.lines import Line2D
 from matplotlib.patches import FancyArrowPatch, FancyBboxPatch
 
-from qfp.figures.wire import BLUE, GREEN, GREY, ORANGE, PURPLE, RED, SKY, canvas, curve, ldos_image, style
+from qfp.figures.wire import (
+    BLUE,
+    GREEN,
+    GREY,
+    ORANGE,
+    PURPLE,
+    RED,
+    SKY,
+    canvas,
+    curve,
+    ldos_image,
+    style,
+)
 
 # --- notebook 02
 
 
 def _box(ax, x, y, width, height, text, color, **options):
     """Rounded box centred at (x, y) with text in it."""
-    ax.add_patch(FancyBboxPatch((x - width / 2, y - height / 2), width, height, boxstyle="round,pad=0,rounding_size=0.06",
-                                facecolor=color, edgecolor="none"))
-    ax.text(x, y, text, ha="center", va="center", **{"fontsize": 8, "color": "white", "linespacing": 1.25, **options})
+    ax.add_patch(
+        FancyBboxPatch(
+            (x - width / 2, y - height / 2),
+            width,
+            height,
+            boxstyle="round,pad=0,rounding_size=0.06",
+            facecolor=color,
+            edgecolor="none",
+        )
+    )
+    ax.text(
+        x,
+        y,
+        text,
+        ha="center",
+        va="center",
+        **{"fontsize": 8, "color": "white", "linespacing": 1.25, **options},
+    )
 
 
 def _arrow(ax, start, end, color=GREY, **options):
-    ax.add_patch(FancyArrowPatch(start, end, arrowstyle="-|>", mutation_scale=9, color=color, shrinkA=0, shrinkB=0,
-                                 **{"linewidth": 1.2, **options}))
+    ax.add_patch(
+        FancyArrowPatch(
+            start,
+            end,
+            arrowstyle="-|>",
+            mutation_scale=9,
+            color=color,
+            shrinkA=0,
+            shrinkB=0,
+            **{"linewidth": 1.2, **options},
+        )
+    )
 
 
 @style()
 def network(stages, path, unshuffle=1):
-    """The U-Net as Fig. 2 draws it, from probes.architecture (stages) and probes.condition_path (path)."""
+    """The U-Net as Fig. 2 draws it, from probes.architecture (stages) and probes.condition_path
+    (path)."""
     levels = len(stages) // 2
     down, up = stages[:levels], stages[levels:][::-1]  # both from the largest level to the smallest
     bottom = -2.0 * levels
@@ -37,23 +77,64 @@ def network(stages, path, unshuffle=1):
     ax = figure.subplots()
     ax.set(xlim=(-5.6, 5.6), ylim=(bottom - 1.75, 1.5), aspect="equal")
     ax.axis("off")
-    ends = [(-3.0, "noisy image x$_t$\n60 × 60", "pixel-unshuffle"), (3.0, "prediction\n60 × 60", "pixel-shuffle")]
+    ends = [
+        (-3.0, "noisy image x$_t$\n60 × 60", "pixel-unshuffle"),
+        (3.0, "prediction\n60 × 60", "pixel-shuffle"),
+    ]
     for x, image, stem in ends:
         _box(ax, x, 1.1, 2.2, 0.56, image, "#303030")
         _arrow(ax, *sorted([(x, 0.82), (x, 0.02)], reverse=x < 0))
         text = "conv 3 × 3" if unshuffle == 1 else f"{stem} {unshuffle}\nconv 3 × 3"
-        ax.text(0.95 * x, 0.42, text, ha="left" if x < 0 else "right", va="center", fontsize=7.5, color=GREY)
+        ax.text(
+            0.95 * x,
+            0.42,
+            text,
+            ha="left" if x < 0 else "right",
+            va="center",
+            fontsize=7.5,
+            color=GREY,
+        )
     for i, (a, b) in enumerate(zip(down, up)):
         y = -0.75 - 2.0 * i
-        for stage, x, conv, attention in ((a, -3.0, y + 0.42, y - 0.38), (b, 3.0, y - 0.42, y + 0.38)):
+        for stage, x, conv, attention in (
+            (a, -3.0, y + 0.42, y - 0.38),
+            (b, 3.0, y - 0.42, y + 0.38),
+        ):
             _box(ax, x, conv, 2.2, 0.68, f"convolutions\n{stage['convolutions']} × (3 × 3)", BLUE)
             heads = f"\n{stage['heads']} heads × {stage['head_dim']}" if stage["heads"] else ""
-            _box(ax, x, attention, 2.2, 0.68, f"{stage['attention']} attention{heads}", RED if stage["heads"] else GREY)
-            text = f"{stage['name']}\n{stage['size']} × {stage['size']}\n{stage['channels']} channels"
-            ax.text(x + np.sign(x) * 1.25, y, text, ha="left" if x > 0 else "right", va="center", fontsize=8)
+            _box(
+                ax,
+                x,
+                attention,
+                2.2,
+                0.68,
+                f"{stage['attention']} attention{heads}",
+                RED if stage["heads"] else GREY,
+            )
+            text = (
+                f"{stage['name']}\n{stage['size']} × {stage['size']}\n{stage['channels']} channels"
+            )
+            ax.text(
+                x + np.sign(x) * 1.25,
+                y,
+                text,
+                ha="left" if x > 0 else "right",
+                va="center",
+                fontsize=8,
+            )
         _arrow(ax, (-1.9, y - 0.55), (1.9, y - 0.55), linestyle="--")
-        ax.text(-0.12, y - 0.62, "skip: concatenated", ha="right", va="top", fontsize=7.5, color=GREY)
-        _box(ax, 0, y, 2.1, 0.56, f"map of the curve\n{a['condition']} × {a['size']} × {a['size']}", GREEN)
+        ax.text(
+            -0.12, y - 0.62, "skip: concatenated", ha="right", va="top", fontsize=7.5, color=GREY
+        )
+        _box(
+            ax,
+            0,
+            y,
+            2.1,
+            0.56,
+            f"map of the curve\n{a['condition']} × {a['size']} × {a['size']}",
+            GREEN,
+        )
         _arrow(ax, (-1.05, y), (-1.9, y - 0.2), GREEN)
         _arrow(ax, (1.05, y), (1.9, y + 0.2), GREEN)
         if i:
@@ -64,14 +145,26 @@ def network(stages, path, unshuffle=1):
             ax.plot([0, 0], [y + 0.28, y + 1.72], color=GREEN, linewidth=1.2, zorder=0)
     y = bottom - 0.25
     _arrow(ax, (0, y + 0.1), (0, bottom + 0.97), GREEN, zorder=0)
-    layers = f"{path['layers']} attention layer{'s' * (path['layers'] > 1)}: " if path["layers"] else ""
-    text = (f"{path['blocks']} residual blocks × {path['hidden']}: {path['tokens']} tokens × {path['width']}\n"
-            f"{layers}15 × 15 × {path['grid']} features")
+    layers = (
+        f"{path['layers']} attention layer{'s' * (path['layers'] > 1)}: " if path["layers"] else ""
+    )
+    text = (
+        f"{path['blocks']} residual blocks × {path['hidden']}: {path['tokens']} tokens × "
+        f"{path['width']}\n"
+        f"{layers}15 × 15 × {path['grid']} features"
+    )
     _box(ax, 0, y - 0.2, 5.4, 0.62, text, GREEN)
     _arrow(ax, (0, y - 0.86), (0, y - 0.52), GREEN)
     _box(ax, 0, y - 1.12, 3.6, 0.5, f"curve G(b), {path['fields']} fields", "#303030")
-    ax.text(4.2, y - 0.66, "step t scales and shifts\nevery convolution block", ha="center", va="center", fontsize=7.5,
-            color=GREY)
+    ax.text(
+        4.2,
+        y - 0.66,
+        "step t scales and shifts\nevery convolution block",
+        ha="center",
+        va="center",
+        fontsize=7.5,
+        color=GREY,
+    )
     return figure
 
 
@@ -87,7 +180,8 @@ def forward_process(images, titles, antidots=(), radius=5, margin=5):
 
 @style()
 def training_steps(ratio, loss, curve_loss):
-    """A short training: loss of each image (steps, batch) over its noise level, and the curve head's loss by step."""
+    """A short training: loss of each image (steps, batch) over its noise level, and the curve
+    head's loss by step."""
     figure = canvas(2.9)
     left, right = figure.subplots(1, 2)
     number = np.broadcast_to(np.arange(1, len(loss) + 1)[:, None], loss.shape)
@@ -101,7 +195,8 @@ def training_steps(ratio, loss, curve_loss):
 
 @style()
 def training_log(minutes, levels, score_minutes, scores):
-    """Log of a whole run: loss by noise level {name: (S,)} and shares on development curves {name: (K,)}."""
+    """Log of a whole run: loss by noise level {name: (S,)} and shares on development curves {name:
+    (K,)}."""
     figure = canvas(3.0)
     left, right = figure.subplots(1, 2)
     shades = matplotlib.colormaps["viridis"](np.linspace(0.0, 0.85, len(levels)))
@@ -109,44 +204,64 @@ def training_log(minutes, levels, score_minutes, scores):
         width = min(9, len(loss))
         left.plot(minutes, loss, color=color, alpha=0.25, linewidth=0.8)
         smooth = np.convolve(loss, np.ones(width) / width, "valid")
-        left.plot(minutes[width // 2 : width // 2 + len(smooth)], smooth, color=color, label=f"σ/α {name}")
+        left.plot(
+            minutes[width // 2 : width // 2 + len(smooth)], smooth, color=color, label=f"σ/α {name}"
+        )
     left.set(yscale="log", xlabel="minutes", ylabel="loss (mean squared error)")
     left.legend()
     for marker, (name, share) in zip("osD^v", scores.items()):
         right.plot(score_minutes, share, marker=marker, markersize=3, label=name)
     lowest = min(min(share) for share in scores.values())
-    right.set(xlabel="minutes", ylabel="score on unseen curves", ylim=(max(0.0, lowest - 0.35), 1.02))  # room for the legend
+    # room for the legend
+    right.set(
+        xlabel="minutes", ylabel="score on unseen curves", ylim=(max(0.0, lowest - 0.35), 1.02)
+    )
     right.legend(loc="lower right")
     return figure
 
 
 @style()
 def learning(minutes, scores, wanted):
-    """Shares on unseen curves {label: (3, K) value, low, high} over minutes of training (K,); a line at `wanted`."""
+    """Shares on unseen curves {label: (3, K) value, low, high} over minutes of training (K,); a
+    line at `wanted`."""
     figure = canvas(2.9)
     ax = figure.subplots()
-    for color, marker, (label, (value, low, high)) in zip([BLUE, RED, GREEN], "osD", scores.items()):
+    for color, marker, (label, (value, low, high)) in zip(
+        [BLUE, RED, GREEN], "osD", scores.items()
+    ):
         ax.plot(minutes, value, color=color, marker=marker, markersize=4, label=label)
         ax.fill_between(minutes, low, high, color=color, alpha=0.18, linewidth=0)
     ax.axhline(wanted, color="black", linestyle="--", linewidth=1)
-    ax.set(xlabel="minutes of training", ylabel="share of unseen curves", xlim=(0, None), ylim=(-0.02, 1.02))
+    ax.set(
+        xlabel="minutes of training",
+        ylabel="share of unseen curves",
+        xlim=(0, None),
+        ylim=(-0.02, 1.02),
+    )
     figure.legend(*ax.get_legend_handles_labels(), loc="outside lower center", ncols=3)
     return figure
 
 
 @style()
 def score_against_noise(panels):
-    """Score of the clean image predicted in one evaluation, against the noise σ/α of the image that was given.
+    """Score of the clean image predicted in one evaluation, against the noise σ/α of the image that
+    was given.
 
-    panels: {label of the score: {network: dict of noise (K,), given and null (3, K) [value, low, high], readout}}, as
-    diagnose.lines gives them. Solid: with the curve; dashed: from the noisy image alone; dotted: positions read off the
-    curve's features, without any image (None: no such score). The last point has noise alone and stands at 250."""
+    panels: {label of the score: {network: dict of noise (K,), given and null (3, K) [value, low,
+    high], readout}}, as diagnose.lines gives them. Solid: with the curve; dashed: from the noisy
+    image alone; dotted: positions read off the curve's features, without any image (None: no such
+    score). The last point has noise alone and stands at 250."""
     figure = canvas(3.7)
-    for ax, (label, networks) in zip(figure.subplots(1, len(panels), squeeze=False)[0], panels.items()):
+    for ax, (label, networks) in zip(
+        figure.subplots(1, len(panels), squeeze=False)[0], panels.items()
+    ):
         styles = zip([BLUE, RED, GREEN, ORANGE, PURPLE], "osD^v", strict=False)
         for (name, row), (color, marker) in zip(networks.items(), styles):
             noise = np.append(row["noise"][:-1], 250)
-            for kind, line in (("given", {"marker": marker, "label": name}), ("null", {"linestyle": "--"})):
+            for kind, line in (
+                ("given", {"marker": marker, "label": name}),
+                ("null", {"linestyle": "--"}),
+            ):
                 value, low, high = row[kind]
                 ax.plot(noise, value, color=color, markersize=3.5, linewidth=1.2, **line)
                 ax.fill_between(noise, low, high, color=color, alpha=0.15, linewidth=0)
@@ -157,8 +272,13 @@ def score_against_noise(panels):
         ax.minorticks_off()
     kinds = {"noisy image and curve": "-", "noisy image alone": "--", "curve's features alone": ":"}
     kinds = [(Line2D([], [], color=GREY, linestyle=line), kind) for kind, line in kinds.items()]
-    columns = zip_longest(zip(*ax.get_legend_handles_labels()), kinds, fillvalue=(Line2D([], [], linestyle="none"), ""))
-    entries = [entry for column in columns for entry in column]  # a legend is filled by columns: networks, then kinds
+    columns = zip_longest(
+        zip(*ax.get_legend_handles_labels()),
+        kinds,
+        fillvalue=(Line2D([], [], linestyle="none"), ""),
+    )
+    # a legend is filled by columns: networks, then kinds
+    entries = [entry for column in columns for entry in column]
     figure.legend(*zip(*entries), loc="outside lower center", ncols=len(entries) // 2)
     return figure
 
@@ -168,7 +288,8 @@ def score_against_noise(panels):
 
 @style()
 def wire_and_curve(image, antidots, fields, conductance, radius=5, top=None, title=None):
-    """LDOS (L, W) of a wire and its curve (F,). top: where the colour scale ends [1/t], to compare pictures."""
+    """LDOS (L, W) of a wire and its curve (F,). top: where the colour scale ends [1/t], to compare
+    pictures."""
     figure = canvas(3.1)
     left, right = figure.subplots(1, 2, width_ratios=[1, 1.5])
     shown = ldos_image(left, image, antidots, radius, vmin=0, vmax=top or np.quantile(image, 0.995))
@@ -182,10 +303,14 @@ def wire_and_curve(image, antidots, fields, conductance, radius=5, top=None, tit
 
 @style()
 def truth_and_samples(truth, antidots, images, found, radius=5):
-    """True LDOS (L, W) beside decoded ones (S, L, W), each with its own antidots (S, 2, 2), on one colour scale."""
+    """True LDOS (L, W) beside decoded ones (S, L, W), each with its own antidots (S, 2, 2), on one
+    colour scale."""
     figure = canvas(2.15)
     top = np.quantile(truth, 0.995)
-    columns = [("truth", truth, antidots), *((f"sample {i + 1}", *pair) for i, pair in enumerate(zip(images, found)))]
+    columns = [
+        ("truth", truth, antidots),
+        *((f"sample {i + 1}", *pair) for i, pair in enumerate(zip(images, found))),
+    ]
     for ax, (name, image, pair) in zip(figure.subplots(1, len(columns)), columns):
         shown = ldos_image(ax, image, pair, radius, vmin=0, vmax=top, labels=False)
         places = "  ".join(f"({x}, {y})" for x, y in pair)
@@ -196,10 +321,12 @@ def truth_and_samples(truth, antidots, images, found, radius=5):
 
 @style()
 def ablations(rows, scores, groups):
-    """Scores of short trainings against minutes: a row of panels for each score, a column for each group of trainings.
+    """Scores of short trainings against minutes: a row of panels for each score, a column for each
+    group of trainings.
 
-    rows: {name: (minutes (K,), {score: (3, K) value, low, high})}, the first of them, with which the others are compared, in
-    every column; groups: {title: names}, other names in the last one, too. Bars are the intervals of the last look."""
+    rows: {name: (minutes (K,), {score: (3, K) value, low, high})}, the first of them, with which
+    the others are compared, in every column; groups: {title: names}, other names in the last one,
+    too. Bars are the intervals of the last look."""
     figure = canvas(6.6)
     axes = figure.subplots(len(scores), len(groups), sharex=True, sharey="row", squeeze=False)
     first, *others = rows
@@ -207,12 +334,27 @@ def ablations(rows, scores, groups):
     columns = {title: [name for name in names if name in others] for title, names in groups.items()}
     list(columns.values())[-1].extend(name for name in others if name not in named)
     for column, (title, names) in zip(axes.T, columns.items(), strict=True):
-        looks = ((color, line) for line in ("-", "--") for color in (BLUE, RED, GREEN, ORANGE, PURPLE, SKY))
-        for name, (color, line), marker in zip([first, *names], chain([("black", "-")], looks), "os^DvPX*<>hd", strict=False):
+        looks = (
+            (color, line)
+            for line in ("-", "--")
+            for color in (BLUE, RED, GREEN, ORANGE, PURPLE, SKY)
+        )
+        for name, (color, line), marker in zip(
+            [first, *names], chain([("black", "-")], looks), "os^DvPX*<>hd", strict=False
+        ):
             minutes, shares = rows[name]
             for ax, score in zip(column, scores, strict=True):
                 value, low, high = shares[score]
-                ax.plot(minutes, value, line, color=color, marker=marker, markersize=3.5, linewidth=1.2, label=name)
+                ax.plot(
+                    minutes,
+                    value,
+                    line,
+                    color=color,
+                    marker=marker,
+                    markersize=3.5,
+                    linewidth=1.2,
+                    label=name,
+                )
                 ax.plot([minutes[-1]] * 2, [low[-1], high[-1]], color=color, linewidth=1)
         column[0].set_title(title)
         column[-1].set_xlabel("minutes of training")

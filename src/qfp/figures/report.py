@@ -2,34 +2,79 @@
 
 import numpy as np
 
-from qfp.figures.wire import BLUE, GREY, ORANGE, OUTLINE, RED, canvas, curve, ldos_image, outline, style
+from qfp.figures.wire import (
+    BLUE,
+    GREY,
+    ORANGE,
+    OUTLINE,
+    RED,
+    canvas,
+    curve,
+    ldos_image,
+    outline,
+    style,
+)
 
 SHOWN = 5  # candidates that are named one by one
 
 
 @style()
-def report(fields, conductance, error, predicted, samples, candidates, consensus, texts, flagged=False, tesla=None, radius=5):
+def report(
+    fields,
+    conductance,
+    error,
+    predicted,
+    samples,
+    candidates,
+    consensus,
+    texts,
+    flagged=False,
+    tesla=None,
+    radius=5,
+):
     """One page about a measured curve (F,) with its standard deviation `error` (F,) [e²/h].
 
-    predicted (F,): exact curve of the decoded antidots `consensus` (K, 2) at V = 0; samples (S, L, W) [1/t]; candidates:
-    ((antidots, share), ...), most frequent first; texts: title, verdict and note; tesla: b [rad/plaquette] of one."""
+    predicted (F,): exact curve of the decoded antidots `consensus` (K, 2) at V = 0; samples (S, L,
+    W) [1/t]; candidates: ((antidots, share), ...), most frequent first; texts: title, verdict and
+    note; tesla: b [rad/plaquette] of one."""
     figure = canvas(6.4 if tesla is None else 6.9, 7.8)
     figure.get_layout_engine().set(h_pad=0.06, hspace=0.02)
     figure.suptitle(texts["title"], x=0.012, ha="left", fontsize=10.5)
     figure.supxlabel(texts["note"], x=0.012, ha="left", fontsize=8, color=GREY)
-    panels = figure.subplot_mosaic([["mean", "spread", "shares"], ["curve"] * 3], height_ratios=[1.1, 1],
-                                   width_ratios=[1, 1, 0.72])
+    panels = figure.subplot_mosaic(
+        [["mean", "spread", "shares"], ["curve"] * 3],
+        height_ratios=[1.1, 1],
+        width_ratios=[1, 1, 0.72],
+    )
     _images(panels, figure, samples, candidates, consensus, radius)
     _shares(panels["shares"], candidates, consensus)
     ax = panels["curve"]
     rms = np.sqrt(np.mean((predicted - conductance) ** 2))
-    curve(ax, fields, predicted, color=BLUE, label=f"decoded antidots, exact, V = 0 (rms difference {rms:.2f} e²/h)")
+    curve(
+        ax,
+        fields,
+        predicted,
+        color=BLUE,
+        label=f"decoded antidots, exact, V = 0 (rms difference {rms:.2f} e²/h)",
+    )
     noisy = (error > 0).any()
-    ax.errorbar(fields, conductance, error if noisy else None, fmt="o", color="black", markersize=2.6, elinewidth=0.8,
-                label="measured" + (", ± 1 standard deviation" if noisy else ""))
+    ax.errorbar(
+        fields,
+        conductance,
+        error if noisy else None,
+        fmt="o",
+        color="black",
+        markersize=2.6,
+        elinewidth=0.8,
+        label="measured" + (", ± 1 standard deviation" if noisy else ""),
+    )
     ax.set_xlim(fields[0] - 0.01 * fields[-1], 1.01 * fields[-1])
-    ax.set_title(f"(d) {texts['verdict']}", loc="left", color=RED if flagged else "black",
-                 fontweight="bold" if flagged else "normal")
+    ax.set_title(
+        f"(d) {texts['verdict']}",
+        loc="left",
+        color=RED if flagged else "black",
+        fontweight="bold" if flagged else "normal",
+    )
     ax.legend(loc="lower left")
     if tesla is not None:
         ax.spines.top.set_visible(True)
@@ -42,8 +87,15 @@ def _images(panels, figure, samples, candidates, consensus, radius):
     """Mean and standard deviation of all samples, candidates outlined."""
     mean = samples.mean(axis=0)
     for name, image, title, options, colour in (
-            ("mean", mean, "(a) mean LDOS [1/t]", {"vmax": np.quantile(mean, 0.995)}, OUTLINE),
-            ("spread", samples.std(axis=0), "(b) standard deviation [1/t]", {"cmap": "viridis"}, ORANGE)):
+        ("mean", mean, "(a) mean LDOS [1/t]", {"vmax": np.quantile(mean, 0.995)}, OUTLINE),
+        (
+            "spread",
+            samples.std(axis=0),
+            "(b) standard deviation [1/t]",
+            {"cmap": "viridis"},
+            ORANGE,
+        ),
+    ):
         ax = panels[name]
         shown = ldos_image(ax, image, vmin=0, **options)
         for pair, _ in candidates[:SHOWN]:
@@ -57,14 +109,30 @@ def _images(panels, figure, samples, candidates, consensus, radius):
 
 def _shares(ax, candidates, consensus):
     """Bars of the candidates' shares, their positions written above them."""
-    rows = [(" ".join(f"({x}, {y})" for x, y in pair), share, (pair == consensus).all()) for pair, share in candidates[:SHOWN]]
+    rows = [
+        (" ".join(f"({x}, {y})" for x, y in pair), share, (pair == consensus).all())
+        for pair, share in candidates[:SHOWN]
+    ]
     rest = sum(share for _, share in candidates[SHOWN:])
     rows += [(f"{len(candidates) - SHOWN} others", rest, False)] if rest else []
     for k, (text, share, chosen) in enumerate(rows):
         ax.barh(k, share, height=0.42, color=BLUE if chosen else "#B0B0B0")
-        ax.text(0, k - 0.27, f"{text}  {share:.0%}", fontsize=8, va="bottom", fontweight="bold" if chosen else "normal")
-    ax.set(title="(c) antidots (x, y)", xlabel="share of the samples", xlim=(0, 1), ylim=(max(len(rows), 4) - 0.5, -0.8),
-           yticks=[], xticks=[0, 0.5, 1])
+        ax.text(
+            0,
+            k - 0.27,
+            f"{text}  {share:.0%}",
+            fontsize=8,
+            va="bottom",
+            fontweight="bold" if chosen else "normal",
+        )
+    ax.set(
+        title="(c) antidots (x, y)",
+        xlabel="share of the samples",
+        xlim=(0, 1),
+        ylim=(max(len(rows), 4) - 0.5, -0.8),
+        yticks=[],
+        xticks=[0, 0.5, 1],
+    )
     ax.spines.left.set_visible(False)
     ax.title.set_ha("left")
     ax.title.set_x(0)

@@ -4,18 +4,27 @@ import numpy as np
 
 from qfp.figures.wire import BLUE, GREEN, GREY, ORANGE, PURPLE, RED, SKY, canvas, style
 
-LINES = {"single": (BLUE, "-"), "one_step": (SKY, "--"), "two_stage": (RED, "-"), "one_stage": (ORANGE, "-"),
-         "reconstruction": (GREY, ":"), "few": (PURPLE, "-."), "train": (GREEN, ":")}
+LINES = {
+    "single": (BLUE, "-"),
+    "one_step": (SKY, "--"),
+    "two_stage": (RED, "-"),
+    "one_stage": (ORANGE, "-"),
+    "reconstruction": (GREY, ":"),
+    "few": (PURPLE, "-."),
+    "train": (GREEN, ":"),
+}
 
 
 @style()
 def patterns(panels, names, claimed=None):
     """Share of curves whose image has at least a Pearson r, against r.
 
-    panels: {title: {row: r at equally spaced quantiles, rising (Q,)}}; names: {row: label}, which are drawn; claimed: a share
-    to mark, the paper's."""
+    panels: {title: {row: r at equally spaced quantiles, rising (Q,)}}; names: {row: label}, which
+    are drawn; claimed: a share to mark, the paper's."""
     figure = canvas(3.6)
-    for ax, (title, rows) in zip(figure.subplots(1, len(panels), sharey=True, squeeze=False)[0], panels.items(), strict=True):
+    for ax, (title, rows) in zip(
+        figure.subplots(1, len(panels), sharey=True, squeeze=False)[0], panels.items(), strict=True
+    ):
         for row, label in names.items():
             if row in rows:
                 color, line = LINES[row]

@@ -1,8 +1,9 @@
-"""Arrays to Matplotlib figures, one function a figure; nothing is computed here. Common helpers, the physics and the
-generated images; other figures are in `figures_*`.
+"""Arrays to Matplotlib figures, one function a figure; nothing is computed here. Common helpers,
+the physics and the generated images; other figures are in `figures_*`.
 
-Every figure function is decorated with `@style()`, makes its figure with `canvas` and returns it. Images of the wire are
-drawn with row 0 (y = 0, the lead along -y) at the bottom and x to the right, in sites, equal aspect.
+Every figure function is decorated with `@style()`, makes its figure with `canvas` and returns it.
+Images of the wire are drawn with row 0 (y = 0, the lead along -y) at the bottom and x to the right,
+in sites, equal aspect.
 """
 
 import contextlib
@@ -13,7 +14,15 @@ import numpy as np
 from matplotlib.collections import LineCollection
 from matplotlib.patches import Circle
 
-BLUE, ORANGE, GREEN, RED, PURPLE, SKY = "#0072B2", "#E69F00", "#009E73", "#D55E00", "#CC79A7", "#56B4E9"  # Okabe and Ito
+# Okabe and Ito
+BLUE, ORANGE, GREEN, RED, PURPLE, SKY = (
+    "#0072B2",
+    "#E69F00",
+    "#009E73",
+    "#D55E00",
+    "#CC79A7",
+    "#56B4E9",
+)
 GREY, OUTLINE = "#6B6B6B", "#5FE0FF"
 WIDTH = 7.2  # inches: text stays readable where a page shows a figure 600 pixels wide
 STYLE = {
@@ -42,7 +51,8 @@ def style():
 
 
 def canvas(height, width=WIDTH):
-    """New figure in inches with constrained layout, unknown to pyplot, so that a notebook shows it once."""
+    """New figure in inches with constrained layout, unknown to pyplot, so that a notebook shows it
+    once."""
     figure = plt.figure(figsize=(width, height), layout="constrained")
     plt.close(figure)
     return figure
@@ -56,11 +66,12 @@ def outline(ax, antidots, radius=5, **line):
 
 
 def ldos_image(ax, image, antidots=(), radius=5, margin=0, cell=1, labels=True, **options):
-    """Image of the wire, indexed [y, x], on axes in sites; returns the AxesImage (for a colour bar).
+    """Image of the wire, indexed [y, x], on axes in sites; returns the AxesImage (for a colour
+    bar).
 
-    Row 0 is y = 0 and is drawn at the bottom. margin: padding columns left of x = 0 (5 for a padded 60 x 60 image);
-    cell: sites per pixel (4 for a map of 15 x 15). antidots (K, 2): centres to outline. options go to imshow: inferno
-    unless told otherwise, vmin and vmax."""
+    Row 0 is y = 0 and is drawn at the bottom. margin: padding columns left of x = 0 (5 for a padded
+    60 x 60 image); cell: sites per pixel (4 for a map of 15 x 15). antidots (K, 2): centres to
+    outline. options go to imshow: inferno unless told otherwise, vmin and vmax."""
     image = np.asarray(image, float)
     left, bottom = -0.5 - margin, -0.5
     extent = (left, left + cell * image.shape[1], bottom, bottom + cell * image.shape[0])
@@ -79,7 +90,11 @@ def ldos_image(ax, image, antidots=(), radius=5, margin=0, cell=1, labels=True, 
 def curve(ax, fields, conductance, **line):
     """Conductance curve with its axis labels."""
     ax.plot(fields, conductance, **line)
-    ax.set(xlabel="magnetic field b [rad/plaquette]", ylabel="conductance G [e²/h]", xlim=(fields[0], fields[-1]))
+    ax.set(
+        xlabel="magnetic field b [rad/plaquette]",
+        ylabel="conductance G [e²/h]",
+        xlim=(fields[0], fields[-1]),
+    )
 
 
 # --- notebook 01
@@ -87,7 +102,8 @@ def curve(ax, fields, conductance, **line):
 
 @style()
 def learning_pair(removed, antidots, image, fields, conductance, modes):
-    """Fig. 1: lattice (L, W) with removed sites and leads, LDOS image, and curve with the number of open modes."""
+    """Fig. 1: lattice (L, W) with removed sites and leads, LDOS image, and curve with the number of
+    open modes."""
     figure = canvas(3.4, 9.2)
     lattice, picture, fingerprint = figure.subplots(1, 3, width_ratios=[1, 1, 1.6])
     y, x = np.nonzero(~removed)
@@ -95,11 +111,19 @@ def learning_pair(removed, antidots, image, fields, conductance, modes):
     outline(lattice, antidots, edgecolor=RED)
     for row, text in ((-3.5, "lead 0 (−y)"), (removed.shape[0] + 2.5, "lead 1 (+y)")):
         lattice.text(removed.shape[1] / 2 - 0.5, row, text, ha="center", va="center", fontsize=8)
-    lattice.set(xlabel="x [site]", ylabel="y [site]", aspect="equal", ylim=(-7, removed.shape[0] + 6), title="(a) wire")
+    lattice.set(
+        xlabel="x [site]",
+        ylabel="y [site]",
+        aspect="equal",
+        ylim=(-7, removed.shape[0] + 6),
+        title="(a) wire",
+    )
     shown = ldos_image(picture, image, antidots, vmin=0, vmax=np.quantile(image, 0.995))
     picture.set_title("(b) LDOS [1/t] at b = 0")
     figure.colorbar(shown, ax=picture, shrink=0.8)
-    fingerprint.step(fields, modes, where="mid", color=GREY, linewidth=1, linestyle=":", label="open modes")
+    fingerprint.step(
+        fields, modes, where="mid", color=GREY, linewidth=1, linestyle=":", label="open modes"
+    )
     curve(fingerprint, fields, conductance, color=BLUE, label="G(b)")
     fingerprint.legend(loc="upper right")
     fingerprint.set_title("(c) quantum fingerprint")
@@ -108,10 +132,15 @@ def learning_pair(removed, antidots, image, fields, conductance, modes):
 
 @style()
 def symmetric_copies(fields, clean, disordered, names):
-    """Curves (4, F) of the four copies of one pair at V = 0, and under one random potential, (4, F)."""
+    """Curves (4, F) of the four copies of one pair at V = 0, and under one random potential, (4,
+    F)."""
     figure = canvas(3.0, 9.2)
-    for ax, curves, title in zip(figure.subplots(1, 2, sharey=True), (clean, disordered),
-                                 ("V = 0: one curve", "one random potential: nearly one curve"), strict=True):
+    for ax, curves, title in zip(
+        figure.subplots(1, 2, sharey=True),
+        (clean, disordered),
+        ("V = 0: one curve", "one random potential: nearly one curve"),
+        strict=True,
+    ):
         for values, name, line in zip(curves, names, ("-", "--", "-.", ":"), strict=True):
             curve(ax, fields, values, label=name, linestyle=line)
         ax.set_title(title)
@@ -122,15 +151,35 @@ def symmetric_copies(fields, clean, disordered, names):
 
 @style()
 def curve_distances(groups):
-    """Distributions {label: values} of the RMS distance between curves [e²/h], on a logarithmic axis."""
+    """Distributions {label: values} of the RMS distance between curves [e²/h], on a logarithmic
+    axis."""
     figure = canvas(3.0)
     ax = figure.subplots()
     low = min(values.min() for values in groups.values())
     bins = np.geomspace(low * 0.9, max(values.max() for values in groups.values()) * 1.1, 50)
     for (label, values), color in zip(groups.items(), (RED, BLUE, GREEN, GREY), strict=False):
-        ax.hist(values, bins, weights=np.full(len(values), 1 / len(values)), histtype="stepfilled", alpha=0.35, color=color)
-        ax.hist(values, bins, weights=np.full(len(values), 1 / len(values)), histtype="step", color=color, label=label)
-    ax.set(xscale="log", xlabel="RMS distance of two curves [e²/h]", ylabel="share", xlim=(bins[0], bins[-1]))
+        ax.hist(
+            values,
+            bins,
+            weights=np.full(len(values), 1 / len(values)),
+            histtype="stepfilled",
+            alpha=0.35,
+            color=color,
+        )
+        ax.hist(
+            values,
+            bins,
+            weights=np.full(len(values), 1 / len(values)),
+            histtype="step",
+            color=color,
+            label=label,
+        )
+    ax.set(
+        xscale="log",
+        xlabel="RMS distance of two curves [e²/h]",
+        ylabel="share",
+        xlim=(bins[0], bins[-1]),
+    )
     ax.legend(loc="upper left")
     return figure
 
@@ -140,7 +189,8 @@ def curve_distances(groups):
 
 @style()
 def rings(cases):
-    """Removed sites and what the update needs of them: {title: (removed, ring, neighbours)}, masks (l, w) of one window.
+    """Removed sites and what the update needs of them: {title: (removed, ring, neighbours)}, masks
+    (l, w) of one window.
 
     The remaining sites and their bonds in grey; those with a removed neighbour in blue."""
     figure = canvas(3.0)
@@ -151,30 +201,64 @@ def rings(cases):
             bond = ~np.pad(removed, ((0, 1), (0, 1)), constant_values=True)[y + dy, x + dx]
             bonds = np.stack([x, y, x + dx, y + dy], axis=-1)[bond].reshape(-1, 2, 2)
             ax.add_collection(LineCollection(bonds, color="#D0D0D0", linewidth=0.6, zorder=0))
-        kinds = (("stays", ~removed & ~neighbours, 1.2, GREY, GREY), ("neighbour", neighbours, 9, SKY, BLUE),
-                 ("ring", ring, 9, RED, RED), ("removed, not needed", removed & ~ring, 6, "white", RED))
+        kinds = (
+            ("stays", ~removed & ~neighbours, 1.2, GREY, GREY),
+            ("neighbour", neighbours, 9, SKY, BLUE),
+            ("ring", ring, 9, RED, RED),
+            ("removed, not needed", removed & ~ring, 6, "white", RED),
+        )
         for label, sites, size, face, edge in kinds:
             y, x = np.nonzero(sites)
             ax.scatter(x, y, s=size, facecolor=face, edgecolor=edge, linewidths=0.5, label=label)
-        ax.set(title=title, aspect="equal", xticks=[], yticks=[], xlim=(-1, removed.shape[1]), ylim=(-1, removed.shape[0]))
+        ax.set(
+            title=title,
+            aspect="equal",
+            xticks=[],
+            yticks=[],
+            xlim=(-1, removed.shape[1]),
+            ylim=(-1, removed.shape[0]),
+        )
         ax.spines[:].set_visible(False)
-    figure.legend(*ax.get_legend_handles_labels(), loc="outside lower center", ncols=4, markerscale=1.8)
+    figure.legend(
+        *ax.get_legend_handles_labels(), loc="outside lower center", ncols=4, markerscale=1.8
+    )
     return figure
 
 
 @style()
 def solver_cost(width, lines, guides):
-    """Time [ms] against the width (K,) of the wire: lines {label: (K,)}; guides [(first, last, time at last, exponent)]."""
+    """Time [ms] against the width (K,) of the wire: lines {label: (K,)}; guides [(first, last, time
+    at last, exponent)]."""
     figure = canvas(3.8)
     ax = figure.subplots()
-    for (label, times), marker, color in zip(lines.items(), "osD^v", ("black", BLUE, RED, GREEN, PURPLE), strict=False):
+    for (label, times), marker, color in zip(
+        lines.items(), "osD^v", ("black", BLUE, RED, GREEN, PURPLE), strict=False
+    ):
         ax.plot(width, times, marker=marker, markersize=5, color=color, label=label)
     for first, last, time, power in guides:
-        ax.plot([first, last], [time * (first / last) ** power, time], color=GREY, linestyle=":", linewidth=1.2)
-        ax.annotate(f"$W^{power}$", (last, time), (4, 0), textcoords="offset points",
-                    va="center", color=GREY, fontsize=8.5)
-    ax.set(xscale="log", yscale="log", xlabel="width W of the wire [site], length in proportion", ylabel="time [ms]",
-           xlim=(width[0] * 0.93, width[-1] * 1.2))
+        ax.plot(
+            [first, last],
+            [time * (first / last) ** power, time],
+            color=GREY,
+            linestyle=":",
+            linewidth=1.2,
+        )
+        ax.annotate(
+            f"$W^{power}$",
+            (last, time),
+            (4, 0),
+            textcoords="offset points",
+            va="center",
+            color=GREY,
+            fontsize=8.5,
+        )
+    ax.set(
+        xscale="log",
+        yscale="log",
+        xlabel="width W of the wire [site], length in proportion",
+        ylabel="time [ms]",
+        xlim=(width[0] * 0.93, width[-1] * 1.2),
+    )
     ax.set_xticks(width, [f"{w:d}" for w in width])
     ax.minorticks_off()
     ax.legend(loc="center left", bbox_to_anchor=(1, 0.5))
@@ -183,21 +267,40 @@ def solver_cost(width, lines, guides):
 
 @style()
 def resonance(fields, singular, centre, distance, errors):
-    """Smallest singular values {label: (F,)} of G0[ring, ring] over the field, and around the interior level at `centre`
-    the errors {label: (K,)} of a conductance against the distance (K,) from it [rad/plaquette]; 0 is drawn at 1e-17."""
+    """Smallest singular values {label: (F,)} of G0[ring, ring] over the field, and around the
+    interior level at `centre` the errors {label: (K,)} of a conductance against the distance (K,)
+    from it [rad/plaquette]; 0 is drawn at 1e-17."""
     figure = canvas(3.7, 8.2)
     left, right = figure.subplots(1, 2)
     for (label, values), color in zip(singular.items(), (GREY, BLUE), strict=True):
         left.plot(fields, values, color=color, label=label)
     left.axvline(centre, color=GREY, linestyle=":", linewidth=1, zorder=0)
-    left.set(yscale="log", xlabel="magnetic field b [rad/plaquette]", ylabel="smallest singular value [1/t]",
-             xlim=(fields[0], fields[-1]), title="(a) the matrix")
+    left.set(
+        yscale="log",
+        xlabel="magnetic field b [rad/plaquette]",
+        ylabel="smallest singular value [1/t]",
+        xlim=(fields[0], fields[-1]),
+        title="(a) the matrix",
+    )
     left.legend(loc="lower right")
     lines = zip(errors.items(), "osv^", (BLUE, GREEN, RED, ORANGE), strict=False)
     for (label, values), marker, color in lines:
-        right.plot(distance, np.maximum(values, 1e-17), marker, markersize=3.5, color=color, label=label, linestyle="none")
-    right.set(xscale="log", yscale="log", xlabel="distance |b − b*| [rad/plaquette]",
-              ylabel="error of the conductance [e²/h]", title="(b) the answer")
+        right.plot(
+            distance,
+            np.maximum(values, 1e-17),
+            marker,
+            markersize=3.5,
+            color=color,
+            label=label,
+            linestyle="none",
+        )
+    right.set(
+        xscale="log",
+        yscale="log",
+        xlabel="distance |b − b*| [rad/plaquette]",
+        ylabel="error of the conductance [e²/h]",
+        title="(b) the answer",
+    )
     figure.legend(*right.get_legend_handles_labels(), loc="outside lower center", ncols=4)
     return figure
 
@@ -207,11 +310,14 @@ def resonance(fields, singular, centre, distance, errors):
 
 @style()
 def fingerprints(fields, curves, modes=None):
-    """Curves {label: (F,)} over the field, and the number of open modes (F,), which bounds them, as steps."""
+    """Curves {label: (F,)} over the field, and the number of open modes (F,), which bounds them, as
+    steps."""
     figure = canvas(3.0)
     ax = figure.subplots()
     if modes is not None:
-        ax.step(fields, modes, where="mid", color=GREY, linewidth=1, linestyle=":", label="open modes")
+        ax.step(
+            fields, modes, where="mid", color=GREY, linewidth=1, linestyle=":", label="open modes"
+        )
     for (label, conductance), line in zip(curves.items(), ("-", "--", "-."), strict=False):
         curve(ax, fields, conductance, label=label, linestyle=line)
     ax.legend()
@@ -220,7 +326,8 @@ def fingerprints(fields, curves, modes=None):
 
 @style()
 def ldos_row(images, titles, antidots, radius=5):
-    """Images (n, L, W) side by side on one colour scale, each with its antidots, (n, K, 2), outlined."""
+    """Images (n, L, W) side by side on one colour scale, each with its antidots, (n, K, 2),
+    outlined."""
     figure = canvas(3.0)
     axes = figure.subplots(1, len(images), sharey=True)
     top = np.quantile(images[0], 0.995)
@@ -235,10 +342,11 @@ def ldos_row(images, titles, antidots, radius=5):
 
 @style()
 def image_grid(rows, row_labels, titles, antidots, dashed=None, radius=5, top=None):
-    """Rows of images {R x (n, L, W)} on one colour scale (0 to `top`), antidots R x (n, K, 2) outlined.
+    """Rows of images {R x (n, L, W)} on one colour scale (0 to `top`), antidots R x (n, K, 2)
+    outlined.
 
-    titles: (n,) above the first row, or R x (n,). dashed: further outlines R x (n, K, 2), white and dashed; an empty
-    sequence for a row has none."""
+    titles: (n,) above the first row, or R x (n,). dashed: further outlines R x (n, K, 2), white and
+    dashed; an empty sequence for a row has none."""
     top = np.quantile(rows[0], 0.995) if top is None else top
     count = len(rows[0])
     titles = [titles] + [[""] * count] * (len(rows) - 1) if isinstance(titles[0], str) else titles
@@ -246,7 +354,15 @@ def image_grid(rows, row_labels, titles, antidots, dashed=None, radius=5, top=No
     axes = figure.subplots(len(rows), count, squeeze=False)
     for i, (row, label) in enumerate(zip(rows, row_labels, strict=True)):
         for j, (ax, image) in enumerate(zip(axes[i], row, strict=True)):
-            shown = ldos_image(ax, image, antidots[i][j] if len(antidots[i]) else (), radius, labels=False, vmin=0, vmax=top)
+            shown = ldos_image(
+                ax,
+                image,
+                antidots[i][j] if len(antidots[i]) else (),
+                radius,
+                labels=False,
+                vmin=0,
+                vmax=top,
+            )
             if dashed is not None and len(dashed[i]):
                 outline(ax, dashed[i][j], radius, edgecolor="white", linestyle="--", linewidth=0.9)
             ax.set_title(titles[i][j], fontsize=8.5)
@@ -257,7 +373,8 @@ def image_grid(rows, row_labels, titles, antidots, dashed=None, radius=5, top=No
 
 @style()
 def generation_course(steps, noisy, predicted, errors):
-    """Along the generation: Pearson r of x_t and of the predicted x_0 with the true image, and the position error."""
+    """Along the generation: Pearson r of x_t and of the predicted x_0 with the true image, and the
+    position error."""
     figure = canvas(3.8)
     upper, lower = figure.subplots(2, 1, sharex=True, height_ratios=[2, 1])
     upper.plot(steps, predicted, label="predicted $x_0$")
@@ -265,21 +382,39 @@ def generation_course(steps, noisy, predicted, errors):
     upper.set(ylabel="Pearson r with the truth", ylim=(min(-0.05, np.min(predicted)), 1.0))
     upper.legend()
     lower.step(steps, np.minimum(errors, 20), where="mid", color=GREEN)
-    lower.set(xlabel="generation step", ylabel="antidots off\n[sites, to 20]", ylim=(-0.5, 20.5), xlim=(0, steps[-1]))
+    lower.set(
+        xlabel="generation step",
+        ylabel="antidots off\n[sites, to 20]",
+        ylim=(-0.5, 20.5),
+        xlim=(0, steps[-1]),
+    )
     return figure
 
 
 @style()
 def similarity(r, references):
-    """Share of samples whose r (n,) is at least the abscissa, and the same for {label: r of pairs of true images}."""
+    """Share of samples whose r (n,) is at least the abscissa, and the same for {label: r of pairs
+    of true images}."""
     figure = canvas(3.3)
     ax = figure.subplots()
-    for (label, values), line in zip({"generated and true image": r, **references}.items(), ("-", "--", "-.", ":")):
+    for (label, values), line in zip(
+        {"generated and true image": r, **references}.items(), ("-", "--", "-.", ":")
+    ):
         values = np.sort(values)
         share = 1 - np.arange(len(values)) / len(values)
-        ax.step(np.concatenate([[-1], values, values[-1:]]), np.concatenate([[1], share, [0]]), where="pre",
-                linestyle=line, label=label)
+        ax.step(
+            np.concatenate([[-1], values, values[-1:]]),
+            np.concatenate([[1], share, [0]]),
+            where="pre",
+            linestyle=line,
+            label=label,
+        )
     ax.axvline(0.95, color=GREY, linewidth=0.8)
-    ax.set(xlabel="Pearson r", ylabel="share with at least this r", xlim=(min(0.4, np.min(r)), 1.0), ylim=(0, 1.02))
+    ax.set(
+        xlabel="Pearson r",
+        ylabel="share with at least this r",
+        xlim=(min(0.4, np.min(r)), 1.0),
+        ylim=(0, 1.02),
+    )
     ax.legend(loc="lower left")
     return figure

@@ -1,6 +1,7 @@
 """Self-attention of the transformer blocks (Sec. V), full and linear, with its weights on request.
 
-Everything is plain matrix products and softmax, so that the weights can be read and forward-mode derivatives work.
+Everything is plain matrix products and softmax, so that the weights can be read and forward-mode
+derivatives work.
 """
 
 import torch
@@ -11,8 +12,9 @@ from torch.nn import functional as F
 class FullAttention(nn.Module):
     """Multi-head self-attention, Eqs. (1) and (2), over tokens x of shape (B, N, C).
 
-    Eq. (1) of the paper sums the denominator from j = 1 to d, the dimension of the vectors. That is a slip: weights are
-    normalised over the N keys (N = 225 at 15 x 15), which is what is done here, as in its reference [16]."""
+    Eq. (1) of the paper sums the denominator from j = 1 to d, the dimension of the vectors. That is
+    a slip: weights are normalised over the N keys (N = 225 at 15 x 15), which is what is done here,
+    as in its reference [16]."""
 
     def __init__(self, channels, heads, head_dim):
         super().__init__()
@@ -24,7 +26,8 @@ class FullAttention(nn.Module):
         """Queries, keys and values, each (B, head, N, d)."""
         b, n, _ = x.shape
         qkv = self.qkv(x).view(b, n, 3, self.heads, self.head_dim)  # (B, N, 3, head, d)
-        return qkv.permute(2, 0, 3, 1, 4).contiguous().unbind(0)  # contiguous: elementwise work is far slower without
+        # contiguous: elementwise work is far slower without
+        return qkv.permute(2, 0, 3, 1, 4).contiguous().unbind(0)
 
     def merge(self, x):
         """Heads (B, head, N, d) back to tokens (B, N, C)."""
@@ -41,20 +44,24 @@ class FullAttention(nn.Module):
 
     @torch.no_grad()
     def weights(self, x):
-        """Attention weights A_ij for tokens x (B, N, C): (B, head, query, key), rows sum to 1 over all N keys."""
+        """Attention weights A_ij for tokens x (B, N, C): (B, head, query, key), rows sum to 1 over
+        all N keys."""
         q, k, _ = self.project(x)
         return self.attend(q.float(), k.float())
 
     @torch.no_grad()
     def importance(self, x):
-        """B_j = sum_i A_ij of Sec. V, the importance of pixel j: (B, head, N); its mean over j is 1."""
+        """B_j = sum_i A_ij of Sec. V, the importance of pixel j: (B, head, N); its mean over j is
+        1."""
         return self.weights(x).sum(-2)
 
 
 class LinearAttention(FullAttention):
-    """Linear attention (the paper's reference [18]): exp(q.k) becomes phi(q).phi(k) with phi = elu + 1, cost O(N d^2).
+    """Linear attention (the paper's reference [18]): exp(q.k) becomes phi(q).phi(k) with phi = elu
+    + 1, cost O(N d^2).
 
-    A_ij = phi(q_i).phi(k_j) / z_i with z_i = phi(q_i) . sum_j phi(k_j), so rows sum to 1 here too."""
+    A_ij = phi(q_i).phi(k_j) / z_i with z_i = phi(q_i) . sum_j phi(k_j), so rows sum to 1 here too.
+    """
 
     @staticmethod
     def features(x):
@@ -66,7 +73,8 @@ class LinearAttention(FullAttention):
         q, k = self.features(q), self.features(k)  # (B, head, N, d)
         context = k.transpose(-1, -2) @ v  # (B, head, d, d)
         # The normaliser sums N positive numbers: bf16 would stop counting at 256.
-        z = (q.float() * k.sum(-2, keepdim=True, dtype=torch.float32)).sum(-1, keepdim=True)  # (B, head, N, 1)
+        # (B, head, N, 1)
+        z = (q.float() * k.sum(-2, keepdim=True, dtype=torch.float32)).sum(-1, keepdim=True)
         return self.merge(((q @ context).float() / z).to(v.dtype))  # (B, N, C)
 
     @torch.no_grad()
@@ -79,7 +87,8 @@ class LinearAttention(FullAttention):
 
     @torch.no_grad()
     def importance(self, x):
-        """B_j = sum_i A_ij = phi(k_j) . sum_i phi(q_i)/z_i, exact and without the N x N matrix: (B, head, N)."""
+        """B_j = sum_i A_ij = phi(k_j) . sum_i phi(q_i)/z_i, exact and without the N x N matrix: (B,
+        head, N)."""
         q, k, _ = self.project(x)
         q, k = self.features(q.float()), self.features(k.float())
         z = q @ k.sum(-2).unsqueeze(-1)  # (B, head, N, 1)

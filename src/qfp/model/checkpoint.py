@@ -1,4 +1,5 @@
-"""Weights on disk: checkpoints of a run, exported weights, and reading them back. safetensors and JSON, no pickles."""
+"""Weights on disk: checkpoints of a run, exported weights, and reading them back. safetensors and
+JSON, no pickles."""
 
 import contextlib
 import glob
@@ -14,19 +15,21 @@ import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 
-from qfp.data import dataset
 from qfp.config import SECTIONS, Config, SettingsError, _build, as_dict, digest, project_root
+from qfp.data import dataset
 from qfp.model.diffusion import Schedule
 from qfp.model.unet import UNet
 from qfp.model.vae import Vae
 from qfp.studies.two_stage.settings import Vae as VaeSettings
 
 CHECKPOINT, LOG = "checkpoint.safetensors", "log.jsonl"
-FILE_LIMIT = 31 * 2**19  # bytes of weights in an exported file: with names and meta it stays under 16 MiB
+# bytes of weights in an exported file: with names and meta it stays under 16 MiB
+FILE_LIMIT = 31 * 2**19
 
 
 def atomic(path, write):
-    """Run `write(temporary path)`, make it durable, and rename it to `path`: there is never half a file."""
+    """Run `write(temporary path)`, make it durable, and rename it to `path`: there is never half a
+    file."""
     temporary = Path(f"{path}.tmp")
     write(temporary)
     temporary.chmod(0o644)  # safetensors writes files that only their owner may read
@@ -41,7 +44,8 @@ def write_json(path, values):
 
 
 def save(folder, model, ema, optimizer, meta):
-    """Write a checkpoint: tensors of model, EMA and optimiser, and `meta` (JSON) in the same file; returns `meta`."""
+    """Write a checkpoint: tensors of model, EMA and optimiser, and `meta` (JSON) in the same file;
+    returns `meta`."""
     tensors = {f"model.{k}": v for k, v in model.state_dict().items()}
     tensors |= {f"ema.{k}": v for k, v in ema.state_dict().items()}
     for i, state in optimizer.state_dict()["state"].items():
@@ -53,9 +57,9 @@ def save(folder, model, ema, optimizer, meta):
 
 @contextlib.contextmanager
 def held_interrupt():
-    """Context in which the first interrupt (Ctrl-C) only makes the function that it gives return True, for a loop to end where
-    its state is whole; the second one interrupts as usual. Without effect outside the main thread, or where interrupts are
-    ignored."""
+    """Context in which the first interrupt (Ctrl-C) only makes the function that it gives return
+    True, for a loop to end where its state is whole; the second one interrupts as usual. Without
+    effect outside the main thread, or where interrupts are ignored."""
     asked, usual = threading.Event(), signal.getsignal(signal.SIGINT)
     held = callable(usual) and threading.current_thread() is threading.main_thread()
 
@@ -99,22 +103,29 @@ def restore(folder, model, ema, optimizer):
     for name, value in part(tensors, "optimizer").items():
         i, key = name.split(".", 1)
         state.setdefault(int(i), {})[key] = value
-    optimizer.load_state_dict({"state": state, "param_groups": optimizer.state_dict()["param_groups"]})
+    optimizer.load_state_dict(
+        {"state": state, "param_groups": optimizer.state_dict()["param_groups"]}
+    )
     return meta
 
 
 def strict_load(model, state, where):
-    """Load a state dict whose names and shapes must all fit; SettingsError names the first that does not."""
+    """Load a state dict whose names and shapes must all fit; SettingsError names the first that
+    does not."""
     own = model.state_dict()
     for name in sorted(set(own) | set(state)):
         if name not in state or name not in own or own[name].shape != state[name].shape:
             shapes = [tuple(s[name].shape) if name in s else "none" for s in (state, own)]
-            raise SettingsError(f"{where}: weights do not fit this network: {name} is {shapes[0]}, expected {shapes[1]}")
+            raise SettingsError(
+                f"{where}: weights do not fit this network: {name} is {shapes[0]}, expected "
+                f"{shapes[1]}"
+            )
     model.load_state_dict(state)
 
 
 def shards(weights, limit):
-    """Weights cut into dicts of at most `limit` bytes, in their order; a tensor beyond the limit has one for itself."""
+    """Weights cut into dicts of at most `limit` bytes, in their order; a tensor beyond the limit
+    has one for itself."""
     parts, size = [{}], 0
     for name, value in weights.items():
         if parts[-1] and size + value.nbytes > limit:
@@ -126,30 +137,44 @@ def shards(weights, limit):
 
 
 def export(folder, out, bf16=None):
-    """Write a run's EMA weights to `out`.safetensors, what they are to `out`.json, and its log to `out`.jsonl.
+    """Write a run's EMA weights to `out`.safetensors, what they are to `out`.json, and its log to
+    `out`.jsonl.
 
-    bf16: halve the weights; by default where fp32 would take more than 16 MiB. Weights that take more even so are
-    cut into files of less, `out`-00001-of-00002.safetensors and so on, and the JSON has the sha256 of each. Replaces
-    what an earlier export of this name wrote; returns the meta. Raises SettingsError where there is no checkpoint."""
+    bf16: halve the weights; by default where fp32 would take more than 16 MiB. Weights that take
+    more even so are cut into files of less, `out`-00001-of-00002.safetensors and so on, and the
+    JSON has the sha256 of each. Replaces what an earlier export of this name wrote; returns the
+    meta. Raises SettingsError where there is no checkpoint."""
     folder, out = Path(folder), Path(out)
     tensors, meta = read(folder / CHECKPOINT)
-    weights = {k.removeprefix("module."): v for k, v in part(tensors, "ema").items() if k.startswith("module.")}
+    weights = {
+        k.removeprefix("module."): v
+        for k, v in part(tensors, "ema").items()
+        if k.startswith("module.")
+    }
     if bf16 is None:
         bf16 = sum(4 * v.numel() for v in weights.values()) > FILE_LIMIT
     if bf16:
         weights = {k: v.bfloat16() for k, v in weights.items()}
     out.parent.mkdir(parents=True, exist_ok=True)
-    meta = {**meta, "dtype": "bfloat16" if bf16 else "float32", "parameters": sum(v.numel() for v in weights.values())}
+    meta = {
+        **meta,
+        "dtype": "bfloat16" if bf16 else "float32",
+        "parameters": sum(v.numel() for v in weights.values()),
+    }
     parts = shards(weights, FILE_LIMIT)
     names = [f"{out.name}-{i + 1:05d}-of-{len(parts):05d}.safetensors" for i in range(len(parts))]
-    files = [out.with_name(name) for name in (names if len(parts) > 1 else [f"{out.name}.safetensors"])]
+    files = [
+        out.with_name(name) for name in (names if len(parts) > 1 else [f"{out.name}.safetensors"])
+    ]
     for file, tensors in zip(files, parts, strict=True):
         atomic(file, lambda p, tensors=tensors: save_file(tensors, p, {"meta": json.dumps(meta)}))
     if len(parts) > 1:
         meta["shards"] = {file.name: sha256(file) for file in files}
     write_json(f"{out}.json", meta)
-    for stale in {*out.parent.glob(f"{glob.escape(out.name)}-?????-of-?????.safetensors"),
-                  out.with_name(f"{out.name}.safetensors")} - {*files}:
+    for stale in {
+        *out.parent.glob(f"{glob.escape(out.name)}-?????-of-?????.safetensors"),
+        out.with_name(f"{out.name}.safetensors"),
+    } - {*files}:
         stale.unlink(missing_ok=True)
     if (folder / LOG).is_file():
         atomic(f"{out}.jsonl", lambda p: shutil.copyfile(folder / LOG, p))
@@ -163,7 +188,8 @@ def sha256(path):
 
 
 def weights_hash(path):
-    """sha256 of a .safetensors file; of weights in shards, which have no such file, a hash of all theirs."""
+    """sha256 of a .safetensors file; of weights in shards, which have no such file, a hash of all
+    theirs."""
     if path.is_file():
         return sha256(path)
     return digest(json.loads(path.with_suffix(".json").read_text())["shards"])
@@ -174,9 +200,13 @@ def read_shards(described, files):
     tensors = {}
     for path, expected in files.items():
         if not path.is_file():
-            raise SettingsError(f"{path.name} is missing: {described} needs {len(files)} shards beside it")
+            raise SettingsError(
+                f"{path.name} is missing: {described} needs {len(files)} shards beside it"
+            )
         if sha256(path) != expected:
-            raise SettingsError(f"{path} is not the shard that {described.name} describes: its sha256 differs")
+            raise SettingsError(
+                f"{path} is not the shard that {described.name} describes: its sha256 differs"
+            )
         tensors |= read(path)[0]
     return tensors
 
@@ -196,21 +226,28 @@ def normalisation_of(meta):
 
 
 def load_model(name_or_path, device="cpu"):
-    """Network of exported weights (eval mode, float32), with its Config, Normalisation, Schedule and meta dict.
+    """Network of exported weights (eval mode, float32), with its Config, Normalisation, Schedule
+    and meta dict.
 
-    A name stands for models/NAME.safetensors; where NAME.json lists shards, for these. SettingsError where files are
-    missing or do not fit."""
+    A name stands for models/NAME.safetensors; where NAME.json lists shards, for these.
+    SettingsError where files are missing or do not fit."""
     path, meta, config, normal, files = described(name_or_path)
     if "vae" in meta:
-        raise SettingsError(f"{path.name} holds the two-stage baseline, which has no diffusion model")
-    schedule = Schedule(config.diffusion.steps, config.diffusion.schedule, config.diffusion.prediction)
+        raise SettingsError(
+            f"{path.name} holds the two-stage baseline, which has no diffusion model"
+        )
+    schedule = Schedule(
+        config.diffusion.steps, config.diffusion.schedule, config.diffusion.prediction
+    )
     return filled(network_of(config), path, files).to(device), config, normal, schedule, meta
 
 
 def load_vae(name_or_path):
-    """The two-stage baseline of exported weights (eval mode, float32), its Config, Normalisation and meta dict.
+    """The two-stage baseline of exported weights (eval mode, float32), its Config, Normalisation
+    and meta dict.
 
-    Named as for `load_model`; raises SettingsError as it does, and where the weights are a diffusion model's."""
+    Named as for `load_model`; raises SettingsError as it does, and where the weights are a
+    diffusion model's."""
     path, meta, config, normal, files = described(name_or_path)
     if "vae" not in meta:
         raise SettingsError(f"{path.name} holds a diffusion model, not the two-stage baseline")
@@ -226,7 +263,8 @@ def filled(model, path, files):
 
 
 def described(name_or_path):
-    """Path of exported weights and what their JSON says: meta, Config, Normalisation, shards {path: sha256}."""
+    """Path of exported weights and what their JSON says: meta, Config, Normalisation, shards {path:
+    sha256}."""
     path = Path(name_or_path)
     if path.suffix != ".safetensors":
         path = project_root() / "models" / f"{name_or_path}.safetensors"
@@ -234,16 +272,25 @@ def described(name_or_path):
     if not about.is_file():
         if path.is_file():
             raise SettingsError(f"{path.name} needs its description {about.name} beside it")
-        raise SettingsError(f"no weights at {path}: train with `qfp train`, or name a .safetensors file")
+        raise SettingsError(
+            f"no weights at {path}: train with `qfp train`, or name a .safetensors file"
+        )
     try:
         meta = json.loads(about.read_text())
         normal = normalisation_of(meta)
         config = config_of(meta["config"], about.name)
-        files = {path.with_name(name): expected for name, expected in dict(meta.get("shards", {})).items()}
+        files = {
+            path.with_name(name): expected
+            for name, expected in dict(meta.get("shards", {})).items()
+        }
     except (KeyError, TypeError, ValueError) as error:
-        raise SettingsError(f"{about} does not describe weights: {type(error).__name__} {error}") from None
+        raise SettingsError(
+            f"{about} does not describe weights: {type(error).__name__} {error}"
+        ) from None
     if dataset.contract(config.device, normal) != meta.get("contract"):
-        raise SettingsError(f"{about}: contract hash and settings disagree; the file was changed or is too old")
+        raise SettingsError(
+            f"{about}: contract hash and settings disagree; the file was changed or is too old"
+        )
     return path, meta, config, normal, files
 
 
@@ -255,8 +302,14 @@ def network_of(config):
 def describe(config, pairs, normal):
     """The part of the meta that does not change during a run."""
     versions = {"qfp": _version(), "torch": torch.__version__}
-    return {"config": as_dict(config), "seed": config.seed, "contract": dataset.contract(config.device, normal),
-            "normalisation": as_dict(normal), "data": pairs.sha256, "versions": versions}
+    return {
+        "config": as_dict(config),
+        "seed": config.seed,
+        "contract": dataset.contract(config.device, normal),
+        "normalisation": as_dict(normal),
+        "data": pairs.sha256,
+        "versions": versions,
+    }
 
 
 def _version():

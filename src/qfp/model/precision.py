@@ -11,7 +11,10 @@ def fast_bf16(device):
     """Whether bf16 arithmetic is faster than fp32 on this device."""
     if torch.device(device).type == "cuda":
         return True
-    return any(getattr(torch.cpu, name, bool)() for name in ("_is_avx512_bf16_supported", "_is_amx_tile_supported"))
+    return any(
+        getattr(torch.cpu, name, bool)()
+        for name in ("_is_avx512_bf16_supported", "_is_amx_tile_supported")
+    )
 
 
 def arithmetic(precision, device):
@@ -27,7 +30,8 @@ def autocast(precision, device):
 
 
 def keep_memory():
-    """Make glibc keep freed blocks: fresh pages for every tensor cost a fifth of a step. Elsewhere nothing happens."""
+    """Make glibc keep freed blocks: fresh pages for every tensor cost a fifth of a step. Elsewhere
+    nothing happens."""
     if sys.platform == "linux":
         with contextlib.suppress(OSError, AttributeError):
             libc = ctypes.CDLL("libc.so.6")
@@ -38,6 +42,7 @@ def keep_memory():
 def for_samples(schedule, device="cpu"):
     """Context for drawing samples: as fast as training where the network predicts v, else fp32.
 
-    In bf16 single images of the shipped network differ by 0.01 of the LDOS' spread from those in fp32, and no position
-    does. A rounded ε is another matter: at strong noise x0 = (x - sqrt(1 - alpha_bar) ε)/sqrt(alpha_bar) magnifies it."""
+    In bf16 single images of the shipped network differ by 0.01 of the LDOS' spread from those in
+    fp32, and no position does. A rounded ε is another matter: at strong noise x0 = (x - sqrt(1 -
+    alpha_bar) ε)/sqrt(alpha_bar) magnifies it."""
     return autocast("auto" if schedule.prediction == "v" else "fp32", device)

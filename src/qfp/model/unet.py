@@ -1,7 +1,8 @@
 """Conditional U-Net and condition transformer (Sec. IV, Fig. 2).
 
-An image x_t (B, 1, 60, 60) goes down to 15 x 15 and up again. At every level and in both directions there are residual
-convolution blocks and a transformer block, whose input is concatenated with the curve's map at that level's size.
+An image x_t (B, 1, 60, 60) goes down to 15 x 15 and up again. At every level and in both directions
+there are residual convolution blocks and a transformer block, whose input is concatenated with the
+curve's map at that level's size.
 """
 
 import math
@@ -22,7 +23,8 @@ BELIEF = 4.0  # scale of the maps of believed positions, which are 0 at nearly a
 
 @dataclass(frozen=True)
 class Condition:
-    """What the U-Net sees of a curve: its features (B, grid_width, 15, 15) and one map (B, c, H, W) per level."""
+    """What the U-Net sees of a curve: its features (B, grid_width, 15, 15) and one map (B, c, H, W)
+    per level."""
 
     features: torch.Tensor
     maps: tuple
@@ -33,8 +35,10 @@ class Condition:
 
     def repeat(self, samples):
         """Each curve `samples` times in a row, (B * samples, ...)."""
-        return Condition(self.features.repeat_interleave(samples, 0),
-                         tuple(m.repeat_interleave(samples, 0) for m in self.maps))
+        return Condition(
+            self.features.repeat_interleave(samples, 0),
+            tuple(m.repeat_interleave(samples, 0) for m in self.maps),
+        )
 
 
 def zero(layer):
@@ -59,32 +63,53 @@ class Mlp(nn.Sequential):
 class ConditionTransformer(nn.Module):
     """Reshapes a curve (B, F) to a map at each level of the U-Net (Sec. IV).
 
-    A residual MLP over the whole curve makes one token per row and per column of the 15 x 15 grid. With `positions`, a
-    linear read-out of each token gives logits of the antidots' centres over its 4 rows or columns: that is what the extra
-    curves train, at the price of an MLP. Transformer layers then mix the tokens; a feature at (y, x) is the sum of what
-    the tokens of row y and column x say, and the believed positions are features too. All maps are read from these
-    features by one linear layer each."""
+    A residual MLP over the whole curve makes one token per row and per column of the 15 x 15 grid.
+    With `positions`, a linear read-out of each token gives logits of the antidots' centres over its
+    4 rows or columns: that is what the extra curves train, at the price of an MLP. Transformer
+    layers then mix the tokens; a feature at (y, x) is the sum of what the tokens of row y and
+    column x say, and the believed positions are features too. All maps are read from these features
+    by one linear layer each."""
 
     def __init__(self, fields, network, sizes, positions=False):
         super().__init__()
         width, hidden = network.condition_width, network.condition_hidden
-        self.width, self.grid_width, self.sizes, self.positions = width, network.grid_width, sizes, positions
+        self.width, self.grid_width, self.sizes, self.positions = (
+            width,
+            network.grid_width,
+            sizes,
+            positions,
+        )
         self.enter = nn.Linear(fields, hidden)
-        self.stem = nn.ModuleList(nn.Sequential(nn.LayerNorm(hidden), Mlp(hidden, hidden))
-                                  for _ in range(network.condition_blocks))
+        self.stem = nn.ModuleList(
+            nn.Sequential(nn.LayerNorm(hidden), Mlp(hidden, hidden))
+            for _ in range(network.condition_blocks)
+        )
         self.embed = nn.Sequential(nn.LayerNorm(hidden), nn.Linear(hidden, 2 * GRID * width))
         self.position = nn.Parameter(0.02 * torch.randn(2 * GRID, width))
         self.layers = nn.ModuleList(
-            nn.ModuleList([nn.LayerNorm(width), FullAttention(width, network.heads, width // network.heads),
-                           nn.LayerNorm(width), Mlp(width, 4 * width)]) for _ in range(network.condition_layers))
+            nn.ModuleList(
+                [
+                    nn.LayerNorm(width),
+                    FullAttention(width, network.heads, width // network.heads),
+                    nn.LayerNorm(width),
+                    Mlp(width, 4 * width),
+                ]
+            )
+            for _ in range(network.condition_layers)
+        )
         block = SIZE // GRID  # image pixels across a grid cell
-        self.across, self.along = (nn.Linear(width, 2 * block) if positions else None for _ in range(2))
+        self.across, self.along = (
+            nn.Linear(width, 2 * block) if positions else None for _ in range(2)
+        )
         own = network.grid_width - (2 * block**2 if positions else 0)
-        self.columns, self.rows = (nn.Sequential(nn.LayerNorm(width), nn.Linear(width, own)) for _ in range(2))
+        self.columns, self.rows = (
+            nn.Sequential(nn.LayerNorm(width), nn.Linear(width, own)) for _ in range(2)
+        )
         self.null = nn.Parameter(torch.zeros(network.grid_width, GRID, GRID))
         self.maps = nn.ModuleList(
             nn.Conv2d(network.grid_width, c * (size // GRID) ** 2, 1)
-            for c, size in zip(network.condition_channels, sizes, strict=True))
+            for c, size in zip(network.condition_channels, sizes, strict=True)
+        )
 
     def tokens(self, curve):
         """Tokens (B, 30, width) of normalised curves (B, F): 15 columns (x), then 15 rows (y)."""
@@ -95,7 +120,8 @@ class ConditionTransformer(nn.Module):
         return x + self.position.to(x.dtype)
 
     def profiles(self, tokens):
-        """Log probabilities (B, 2, 2, 60) [lower and upper antidot; x, y; image column or row] of the centres."""
+        """Log probabilities (B, 2, 2, 60) [lower and upper antidot; x, y; image column or row] of
+        the centres."""
         parts = self.across(tokens[:, :GRID]), self.along(tokens[:, GRID:])  # (B, 15, 2 * 4)
         logits = torch.stack([p.unflatten(2, (2, -1)).transpose(1, 2).flatten(2) for p in parts], 2)
         return logits.float().log_softmax(-1)
@@ -108,14 +134,18 @@ class ConditionTransformer(nn.Module):
             x = x + mlp(norm2(x))
         columns, rows = self.columns(x[:, :GRID]), self.rows(x[:, GRID:])  # (B, 15, c)
         x = F.silu(rows[:, :, None] + columns[:, None]).permute(0, 3, 1, 2)  # (B, c, 15, 15)
-        if self.positions:  # detached: only curves, of which there are far more, teach where the antidots are
+        # detached: only curves, of which there are far more, teach where the antidots are
+        if self.positions:
             believed = BELIEF * outer(self.profiles(tokens).detach()).exp()
             x = torch.cat([x, F.pixel_unshuffle(believed, SIZE // GRID).to(x.dtype)], 1)
         return x.contiguous()
 
     def forward(self, features):
         """Condition of features (B, grid_width, 15, 15): maps (B, c, H, W) at each level's size."""
-        maps = (F.pixel_shuffle(layer(features), size // GRID) for layer, size in zip(self.maps, self.sizes, strict=True))
+        maps = (
+            F.pixel_shuffle(layer(features), size // GRID)
+            for layer, size in zip(self.maps, self.sizes, strict=True)
+        )
         return Condition(features, tuple(maps))
 
 
@@ -143,7 +173,8 @@ class ResidualBlock(nn.Module):
 
 
 class TransformerBlock(nn.Module):
-    """Image and the curve's map, concatenated, then self-attention and MLP over the pixels as tokens."""
+    """Image and the curve's map, concatenated, then self-attention and MLP over the pixels as
+    tokens."""
 
     def __init__(self, channels, condition, kind, heads):
         super().__init__()
@@ -156,7 +187,8 @@ class TransformerBlock(nn.Module):
         self.leave = zero(nn.Linear(channels, channels))
 
     def forward(self, x, condition):
-        h = torch.cat([self.norm(x), condition.to(x.dtype)], 1).flatten(2).transpose(1, 2)  # (B, N, C + c)
+        # (B, N, C + c)
+        h = torch.cat([self.norm(x), condition.to(x.dtype)], 1).flatten(2).transpose(1, 2)
         h = self.enter(h)  # (B, N, C)
         if self.attention is not None:
             h = h + self.attention(self.norm1(h))
@@ -168,12 +200,21 @@ class Stage(nn.ModuleDict):
     """One level in one direction: residual blocks, then the transformer block."""
 
     def __init__(self, inputs, channels, level, network, time_width):
-        blocks = [ResidualBlock(inputs if i == 0 else channels, channels, time_width, network.dropout)
-                  for i in range(network.blocks)]
-        super().__init__({
-            "blocks": nn.ModuleList(blocks),
-            "transformer": TransformerBlock(channels, network.condition_channels[level], network.attention[level],
-                                            network.heads)})
+        blocks = [
+            ResidualBlock(inputs if i == 0 else channels, channels, time_width, network.dropout)
+            for i in range(network.blocks)
+        ]
+        super().__init__(
+            {
+                "blocks": nn.ModuleList(blocks),
+                "transformer": TransformerBlock(
+                    channels,
+                    network.condition_channels[level],
+                    network.attention[level],
+                    network.heads,
+                ),
+            }
+        )
 
     def forward(self, x, time, condition):
         for block in self["blocks"]:
@@ -182,39 +223,59 @@ class Stage(nn.ModuleDict):
 
 
 class UNet(nn.Module):
-    """The denoising network; `network` is a config.Network, `fields` the number of points of a curve.
+    """The denoising network; `network` is a config.Network, `fields` the number of points of a
+    curve.
 
-    `forward(x, t, condition)` returns what the schedule's prediction says (ε or v), with t in 0..T-1."""
+    `forward(x, t, condition)` returns what the schedule's prediction says (ε or v), with t in
+    0..T-1."""
 
     def __init__(self, network, fields, curve_target="none"):
         super().__init__()
         channels, self.unshuffle = network.channels, network.unshuffle
         self.sizes = tuple(SIZE // network.unshuffle // 2**i for i in range(len(channels)))
         if self.sizes[-1] != GRID:
-            raise ValueError(f"the last of {len(channels)} levels has {self.sizes[-1]} pixels across, not {GRID}")
+            raise ValueError(
+                f"the last of {len(channels)} levels has {self.sizes[-1]} pixels across, not {GRID}"
+            )
         self.time_width = 4 * channels[0]
-        self.time = nn.Sequential(nn.Linear(64, self.time_width), nn.SiLU(),
-                                  nn.Linear(self.time_width, self.time_width), nn.SiLU())
+        self.time = nn.Sequential(
+            nn.Linear(64, self.time_width),
+            nn.SiLU(),
+            nn.Linear(self.time_width, self.time_width),
+            nn.SiLU(),
+        )
         self.curve_target = curve_target
-        self.condition = ConditionTransformer(fields, network, self.sizes, curve_target == "positions")
+        self.condition = ConditionTransformer(
+            fields, network, self.sizes, curve_target == "positions"
+        )
         self.pooled = nn.Conv2d(network.grid_width, 1, 1) if curve_target == "pooled" else None
         self.enter = nn.Conv2d(network.unshuffle**2, channels[0], 3, padding=1)
         steps = list(pairwise(channels))
-        self.down = nn.ModuleList(Stage(c, c, i, network, self.time_width) for i, c in enumerate(channels))
+        self.down = nn.ModuleList(
+            Stage(c, c, i, network, self.time_width) for i, c in enumerate(channels)
+        )
         self.reduce = nn.ModuleList(nn.Conv2d(a, b, 3, stride=2, padding=1) for a, b in steps)
-        self.up = nn.ModuleList(Stage(2 * c, c, i, network, self.time_width) for i, c in enumerate(channels))
+        self.up = nn.ModuleList(
+            Stage(2 * c, c, i, network, self.time_width) for i, c in enumerate(channels)
+        )
         self.enlarge = nn.ModuleList(nn.Conv2d(b, a, 3, padding=1) for a, b in steps)
-        self.leave = nn.Sequential(norm(channels[0]), nn.SiLU(),
-                                   zero(nn.Conv2d(channels[0], network.unshuffle**2, 3, padding=1)))
+        self.leave = nn.Sequential(
+            norm(channels[0]),
+            nn.SiLU(),
+            zero(nn.Conv2d(channels[0], network.unshuffle**2, 3, padding=1)),
+        )
 
     def encode(self, curve, keep=None):
-        """Condition of normalised curves (B, F); once per curve. Where keep (B,) is False: the null condition."""
+        """Condition of normalised curves (B, F); once per curve. Where keep (B,) is False: the null
+        condition."""
         features = self.condition.features(self.condition.tokens(curve))
         return self.condition(features if keep is None else self.drop(features, keep))
 
     def drop(self, features, keep):
         """Features with those of the null condition where keep (B,) is False."""
-        return torch.where(keep[:, None, None, None], features, self.condition.null.to(features.dtype))
+        return torch.where(
+            keep[:, None, None, None], features, self.condition.null.to(features.dtype)
+        )
 
     def null(self, batch):
         """The learned null condition ∅ for `batch` samples."""
@@ -223,10 +284,15 @@ class UNet(nn.Module):
     def curve(self, curve):
         """What the extra curves train, from normalised curves (B, F) alone.
 
-        'positions': log probabilities (B, 2, 60, 60) [lower and upper antidot, y, x] of the centres in the canonical
-        placement, x in image columns; 'pooled': the normalised image averaged over 4 x 4 pixels, (B, 1, 15, 15)."""
+        'positions': log probabilities (B, 2, 60, 60) [lower and upper antidot, y, x] of the centres
+        in the canonical placement, x in image columns; 'pooled': the normalised image averaged over
+        4 x 4 pixels, (B, 1, 15, 15)."""
         tokens = self.condition.tokens(curve)
-        return outer(self.condition.profiles(tokens)) if self.pooled is None else self.pooled(self.condition.features(tokens))
+        return (
+            outer(self.condition.profiles(tokens))
+            if self.pooled is None
+            else self.pooled(self.condition.features(tokens))
+        )
 
     def embed_time(self, t):
         """Sinusoids of the step t (B,), through two layers: (B, time_width)."""
@@ -251,9 +317,13 @@ class UNet(nn.Module):
         return F.pixel_shuffle(self.leave(x), self.unshuffle)
 
     def attention_layers(self):
-        """The U-Net's attention modules by name, in the order in which they act: 'down60', ..., 'up60'."""
+        """The U-Net's attention modules by name, in the order in which they act: 'down60', ...,
+        'up60'."""
         layers = OrderedDict()
-        for way, stages in (("down", list(enumerate(self.down))), ("up", list(enumerate(self.up))[::-1])):
+        for way, stages in (
+            ("down", list(enumerate(self.down))),
+            ("up", list(enumerate(self.up))[::-1]),
+        ):
             for i, stage in stages:
                 if stage["transformer"].attention is not None:
                     layers[f"{way}{self.sizes[i]}"] = stage["transformer"].attention

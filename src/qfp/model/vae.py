@@ -1,9 +1,10 @@
-"""The two-stage baseline (the paper's reference [7]): a variational autoencoder of LDOS images, and a path from curve to
-latent.
+"""The two-stage baseline (the paper's reference [7]): a variational autoencoder of LDOS images, and
+a path from curve to latent.
 
-First stage: an encoder gives a Gaussian over latents for an image (B, 1, 60, 60), a decoder an image for a latent; both
-are trained by reconstruction and the divergence of that Gaussian from the unit one. Second stage: with encoder and decoder
-fixed, a network gives a Gaussian over latents for a curve, trained to match the encoder's. A curve is decoded by its mean.
+First stage: an encoder gives a Gaussian over latents for an image (B, 1, 60, 60), a decoder an
+image for a latent; both are trained by reconstruction and the divergence of that Gaussian from the
+unit one. Second stage: with encoder and decoder fixed, a network gives a Gaussian over latents for
+a curve, trained to match the encoder's. A curve is decoded by its mean.
 """
 
 import torch
@@ -20,8 +21,14 @@ class Residual(nn.Sequential):
     """x + two 3 x 3 convolutions of it, the identity at the start."""
 
     def __init__(self, channels):
-        super().__init__(norm(channels), nn.SiLU(), nn.Conv2d(channels, channels, 3, padding=1), norm(channels), nn.SiLU(),
-                         zero(nn.Conv2d(channels, channels, 3, padding=1)))
+        super().__init__(
+            norm(channels),
+            nn.SiLU(),
+            nn.Conv2d(channels, channels, 3, padding=1),
+            norm(channels),
+            nn.SiLU(),
+            zero(nn.Conv2d(channels, channels, 3, padding=1)),
+        )
 
     def forward(self, x):
         return x + super().forward(x)
@@ -31,23 +38,40 @@ def encoder(latent, width, blocks):
     """Image (B, 1, 60, 60) to mean and log variance of its latent, (B, 2 * latent)."""
     half, fine = SIZE // (2 * GRID), width // 2
     return nn.Sequential(
-        nn.PixelUnshuffle(half), nn.Conv2d(half**2, fine, 3, padding=1), *(Residual(fine) for _ in range(blocks)),
-        nn.Conv2d(fine, width, 3, stride=2, padding=1), *(Residual(width) for _ in range(blocks)),
-        norm(width), nn.SiLU(), nn.Conv2d(width, NARROW, 1), nn.Flatten(), nn.Linear(NARROW * GRID**2, 2 * latent))
+        nn.PixelUnshuffle(half),
+        nn.Conv2d(half**2, fine, 3, padding=1),
+        *(Residual(fine) for _ in range(blocks)),
+        nn.Conv2d(fine, width, 3, stride=2, padding=1),
+        *(Residual(width) for _ in range(blocks)),
+        norm(width),
+        nn.SiLU(),
+        nn.Conv2d(width, NARROW, 1),
+        nn.Flatten(),
+        nn.Linear(NARROW * GRID**2, 2 * latent),
+    )
 
 
 def decoder(latent, width, blocks):
     """Latent (B, latent) to an image (B, 1, 60, 60)."""
     half, fine = SIZE // (2 * GRID), width // 2
     return nn.Sequential(
-        nn.Linear(latent, NARROW * GRID**2), nn.Unflatten(1, (NARROW, GRID, GRID)), nn.Conv2d(NARROW, width, 1),
+        nn.Linear(latent, NARROW * GRID**2),
+        nn.Unflatten(1, (NARROW, GRID, GRID)),
+        nn.Conv2d(NARROW, width, 1),
         *(Residual(width) for _ in range(blocks)),
-        nn.Upsample(scale_factor=2.0), nn.Conv2d(width, fine, 3, padding=1), *(Residual(fine) for _ in range(blocks)),
-        norm(fine), nn.SiLU(), nn.Conv2d(fine, half**2, 3, padding=1), nn.PixelShuffle(half))
+        nn.Upsample(scale_factor=2.0),
+        nn.Conv2d(width, fine, 3, padding=1),
+        *(Residual(fine) for _ in range(blocks)),
+        norm(fine),
+        nn.SiLU(),
+        nn.Conv2d(fine, half**2, 3, padding=1),
+        nn.PixelShuffle(half),
+    )
 
 
 class Vae(nn.Module):
-    """Both stages; `settings` is a vae_settings.Vae, `fields` the number of points of a curve. All in normalised units."""
+    """Both stages; `settings` is a vae_settings.Vae, `fields` the number of points of a curve. All
+    in normalised units."""
 
     def __init__(self, settings, fields):
         super().__init__()
@@ -56,8 +80,13 @@ class Vae(nn.Module):
         self.decoder = decoder(latent, settings.width, settings.blocks)
         self.curve = nn.Sequential(
             nn.Linear(fields, hidden),
-            *(Plus(nn.LayerNorm(hidden), Mlp(hidden, hidden)) for _ in range(settings.curve_blocks)),
-            nn.LayerNorm(hidden), nn.Linear(hidden, 2 * latent))
+            *(
+                Plus(nn.LayerNorm(hidden), Mlp(hidden, hidden))
+                for _ in range(settings.curve_blocks)
+            ),
+            nn.LayerNorm(hidden),
+            nn.Linear(hidden, 2 * latent),
+        )
 
     def encode(self, images):
         """Mean and log variance (B, latent) of the latent of images (B, 1, 60, 60)."""
@@ -86,23 +115,32 @@ def gaussian(values):
 
 
 def divergence(mean, log_variance, other=0.0, other_log_variance=0.0):
-    """KL divergence (B,) of a Gaussian from another, by default the unit one; diagonal, arguments (B, latent)."""
+    """KL divergence (B,) of a Gaussian from another, by default the unit one; diagonal, arguments
+    (B, latent)."""
     other_log_variance = torch.as_tensor(other_log_variance)
     ratio = (log_variance - other_log_variance).exp()
-    return 0.5 * (ratio + (mean - other).square() / other_log_variance.exp() - 1 - log_variance + other_log_variance).sum(1)
+    return 0.5 * (
+        ratio
+        + (mean - other).square() / other_log_variance.exp()
+        - 1
+        - log_variance
+        + other_log_variance
+    ).sum(1)
 
 
 def image_loss(vae, images, noise, beta):
-    """First stage: mean square error of a pixel of images (B, 1, 60, 60), and divergence over the number of pixels.
+    """First stage: mean square error of a pixel of images (B, 1, 60, 60), and divergence over the
+    number of pixels.
 
-    noise (B, latent) draws the latent; beta weighs the divergence: where it is twice the error of a pixel, the sum is the
-    negative log likelihood's bound for Gaussian pixels of that error."""
+    noise (B, latent) draws the latent; beta weighs the divergence: where it is twice the error of a
+    pixel, the sum is the negative log likelihood's bound for Gaussian pixels of that error."""
     mean, log_variance = vae.encode(images)
     error = F.mse_loss(vae.decoder(mean + noise * (log_variance / 2).exp()).float(), images)
     return error, beta * divergence(mean, log_variance).mean() / images[0].numel()
 
 
 def curve_loss(vae, curves, mean, log_variance):
-    """Second stage: divergence (B,) of the encoder's Gaussians from those of curves (B, F), a nat per latent number."""
+    """Second stage: divergence (B,) of the encoder's Gaussians from those of curves (B, F), a nat
+    per latent number."""
     found, found_log_variance = vae.read(curves)
     return divergence(mean, log_variance, found, found_log_variance) / mean.shape[1]

@@ -20,63 +20,80 @@ def disc(radius):
 def removed_mask(antidots, device, radii=None):
     """Sites removed by antidots, bool (length, width); they may touch or overlap.
 
-    antidots: (K, 2) integer centres (x, y); radii: (K,) or None for the device's. Raises SettingsError where a disc
-    leaves the wire or takes sites of an end row (see check_mask)."""
+    antidots: (K, 2) integer centres (x, y); radii: (K,) or None for the device's. Raises
+    SettingsError where a disc leaves the wire or takes sites of an end row (see check_mask)."""
     antidots = np.asarray(antidots)
     radii = [device.radius] * len(antidots) if radii is None else radii
     if not all(0 <= radius < device.length for radius in radii):
-        raise SettingsError(f"antidot radii {', '.join(f'{r:g}' for r in radii)}: expected numbers of sites, 0 or more")
+        raise SettingsError(
+            f"antidot radii {', '.join(f'{r:g}' for r in radii)}: expected numbers of sites, 0 or "
+            "more"
+        )
     mask = np.zeros((device.length, device.width), dtype=bool)
     for (x, y), radius in zip(antidots, radii, strict=True):
         dx, dy = disc(radius).T
         reach = dy.max()
         if not (reach <= x < device.width - reach and reach < y < device.length - 1 - reach):
             raise SettingsError(
-                f"antidot at {x},{y} (radius {radius:g}) leaves the wire or takes sites of an end row: its centre must have "
-                f"x in {reach}..{device.width - 1 - reach} and y in {reach + 1}..{device.length - 2 - reach}"
+                f"antidot at {x},{y} (radius {radius:g}) leaves the wire or takes sites of an end "
+                "row: its centre must have "
+                f"x in {reach}..{device.width - 1 - reach} and y in "
+                f"{reach + 1}..{device.length - 2 - reach}"
             )
         mask[y + dy, x + dx] = True
     return mask
 
 
 def check_mask(mask, device):
-    """The mask of removed sites as bool (length, width). Raises SettingsError where it is no such array of 0 and 1, or
-    takes sites of an end row: there a lead begins, and Kwant's attach_lead would fill them again."""
+    """The mask of removed sites as bool (length, width). Raises SettingsError where it is no such
+    array of 0 and 1, or takes sites of an end row: there a lead begins, and Kwant's attach_lead
+    would fill them again."""
     mask = np.asarray(mask)
     shape = (device.length, device.width)
     if mask.shape != shape or not np.isin(mask, (0, 1)).all():
-        raise SettingsError(f"mask of removed sites: expected 0 and 1 of shape {shape}, indexed [y, x]; got {mask.dtype} {mask.shape}")
+        raise SettingsError(
+            f"mask of removed sites: expected 0 and 1 of shape {shape}, indexed [y, x]; got "
+            f"{mask.dtype} {mask.shape}"
+        )
     if mask[[0, -1]].any():
-        raise SettingsError(f"mask of removed sites: rows 0 and {device.length - 1} must stay whole, the leads begin there")
+        raise SettingsError(
+            f"mask of removed sites: rows 0 and {device.length - 1} must stay whole, the leads "
+            "begin there"
+        )
     return mask.astype(bool)
 
 
 def with_pockets(mask):
-    """The mask of removed sites, end rows whole, and the sites that it cuts off from both leads: no scattering state reaches
-    them, and a level of theirs at the energy would only spoil the solution."""
+    """The mask of removed sites, end rows whole, and the sites that it cuts off from both leads: no
+    scattering state reaches them, and a level of theirs at the energy would only spoil the
+    solution."""
     piece, _ = scipy.ndimage.label(~mask)
     return ~np.isin(piece, piece[[0, -1], 0])
 
 
 def ring(mask):
-    """Removed sites that have a neighbour outside the removed set, as flat indices y * width + x in rising order.
+    """Removed sites that have a neighbour outside the removed set, as flat indices y * width + x in
+    rising order.
 
-    Cutting them isolates the interior, so they alone enter the finite-rank update of `green`. The leads count as
-    outside: a removed site of an end row belongs to the ring."""
+    Cutting them isolates the interior, so they alone enter the finite-rank update of `green`. The
+    leads count as outside: a removed site of an end row belongs to the ring."""
     padded = np.pad(mask, ((1, 1), (0, 0)))  # the leads
-    padded = np.pad(padded, ((0, 0), (1, 1)), constant_values=True)  # beyond the side walls there is nothing
+    # beyond the side walls there is nothing
+    padded = np.pad(padded, ((0, 0), (1, 1)), constant_values=True)
     inner = padded[:-2, 1:-1] & padded[2:, 1:-1] & padded[1:-1, :-2] & padded[1:-1, 2:]
     return np.flatnonzero(mask & ~inner)
 
 
 def _sites_at(antidots, offsets, device):
-    """Flat indices of sites at offsets (S, 2) from the centres (N, K, 2) of configurations: (N, K * S), rising."""
+    """Flat indices of sites at offsets (S, 2) from the centres (N, K, 2) of configurations: (N, K *
+    S), rising."""
     xy = np.asarray(antidots, dtype=np.int64)[:, :, None, :] + offsets
     return np.sort((xy[..., 1] * device.width + xy[..., 0]).reshape(len(xy), -1), axis=1)
 
 
 def removed_masks(antidots, device):
-    """Removed masks (N, length, width) of many configurations of the dataset at once; positions are not checked."""
+    """Removed masks (N, length, width) of many configurations of the dataset at once; positions are
+    not checked."""
     masks = np.zeros((len(antidots), device.length * device.width), dtype=bool)
     np.put_along_axis(masks, _sites_at(antidots, disc(device.radius), device), True, axis=1)
     return masks.reshape(-1, device.length, device.width)
@@ -85,7 +102,8 @@ def removed_masks(antidots, device):
 def rings(antidots, device):
     """Rings (N, R) int64 of many configurations of the dataset at once.
 
-    Discs that keep a site of clearance share no neighbour, so the ring of the union is the union of the rings."""
+    Discs that keep a site of clearance share no neighbour, so the ring of the union is the union of
+    the rings."""
     r = clearance(device)
     sites = disc(device.radius) + r
     alone = np.zeros((2 * r + 1, 2 * r + 1), dtype=bool)
@@ -120,7 +138,8 @@ def orbit_copies(antidots, device):
 
 
 def orbit(antidots, device):
-    """(x1, x2, dy) that names a pair modulo translation along y and the two inversions; shape (..., 3).
+    """(x1, x2, dy) that names a pair modulo translation along y and the two inversions; shape (...,
+    3).
 
     (x1, x2) is the lexicographically smallest of the orbit."""
     copies, dy = orbit_copies(antidots, device)
@@ -142,27 +161,32 @@ def canonical(antidots, device):
 
 
 def configurations(device):
-    """All pairs of antidots modulo the symmetries: orbits (N, 3) and canonical antidots (N, 2, 2), both int16.
+    """All pairs of antidots modulo the symmetries: orbits (N, 3) and canonical antidots (N, 2, 2),
+    both int16.
 
-    The rule: an antidot is a hard disc of its radius plus one site, inside the wire, centre distance strictly above
-    two such radii. The paper's wire gives 16,170 (Sec. III)."""
+    The rule: an antidot is a hard disc of its radius plus one site, inside the wire, centre
+    distance strictly above two such radii. The paper's wire gives 16,170 (Sec. III)."""
     r = clearance(device)
     x = np.arange(r, device.width - r)
     dy = np.arange(device.length - 2 * r)
     x1, x2, dy = (a.ravel() for a in np.meshgrid(x, x, dy, indexing="ij"))
     apart = (x1 - x2) ** 2 + dy**2 > (2 * r) ** 2
     orbits = orbit(placement(np.stack([x1, x2, dy], axis=-1)[apart], device), device)
-    names = orbits @ (device.width * device.length, device.length, 1)  # rising as the triples do, and faster to sort
+    # rising as the triples do, and faster to sort
+    names = orbits @ (device.width * device.length, device.length, 1)
     orbits = orbits[np.unique(names, return_index=True)[1]]
     return orbits.astype(np.int16), placement(orbits, device).astype(np.int16)
 
 
 def in_dataset(antidots, device):
-    """Whether a pair obeys the hard-disc rule of the dataset (its canonical copy is one of the 16,170)."""
+    """Whether a pair obeys the hard-disc rule of the dataset (its canonical copy is one of the
+    16,170)."""
     antidots = np.asarray(antidots)
     if antidots.shape != (2, 2):
         return False
     r = clearance(device)
     (x1, y1), (x2, y2) = antidots
-    inside = all(r <= x < device.width - r for x in (x1, x2)) and all(r <= y < device.length - r for y in (y1, y2))
+    inside = all(r <= x < device.width - r for x in (x1, x2)) and all(
+        r <= y < device.length - r for y in (y1, y2)
+    )
     return bool(inside and (x1 - x2) ** 2 + (y1 - y2) ** 2 > (2 * r) ** 2)

@@ -1,9 +1,14 @@
-"""The exact fast solver: removing sites is a finite-rank update of the antidot-free wire's Green's function.
+"""The exact fast solver: removing sites is a finite-rank update of the antidot-free wire's Green's
+function.
 
-With D the ring of the removed sites,  G = G0 - G0[:,D] (G0[D,D])^-1 G0[D,:],  and the transmission amplitudes are
-t = t0 - (U+^dagger G0[+,D]) (G0[D,D])^-1 (G0[D,-] U-),  Gamma = U U^dagger. One block recursion per (potential, field)
-gives G0, then a configuration costs one small solve. G0[D,D] is factorised, never inverted: where the energy is a level
-of the isolated interior it is singular, yet the solution is exact. No Kwant here. Everything is torch, double
+With D the ring of the removed sites,  G = G0 - G0[:,D] (G0[D,D])^-1 G0[D,:],  and the
+transmission amplitudes are
+t = t0 - (U+^dagger G0[+,D]) (G0[D,D])^-1 (G0[D,-] U-),  Gamma = U U^dagger. One block recursion
+per (potential, field)
+gives G0, then a configuration costs one small solve. G0[D,D] is factorised, never inverted:
+where the energy is a level
+of the isolated interior it is singular, yet the solution is exact. No Kwant here. Everything is
+torch, double
 precision, on the CPU or a GPU.
 """
 
@@ -24,9 +29,9 @@ NULL = 1e-13  # singular values of G0[D,D] below this times the largest are leve
 class Wire:
     """The antidot-free wire at one field: G0 between sites, and its scattering states.
 
-    g is flat; G0[i, j] = g[row[i] + column[j]] for sites i = y * W + x that were kept. psi: for each lead,
-    G0[:, lead row] U, the unit-flux scattering states, (sites, n). out: U+^dagger G0[+, :], (n, sites). t0: transmission
-    amplitudes (n, n)."""
+    g is flat; G0[i, j] = g[row[i] + column[j]] for sites i = y * W + x that were kept. psi: for
+    each lead, G0[:, lead row] U, the unit-flux scattering states, (sites, n). out: U+^dagger G0[+,
+    :], (n, sites). t0: transmission amplitudes (n, n)."""
 
     device: object
     leads: Leads
@@ -44,10 +49,12 @@ class Wire:
 
 @dataclass(frozen=True)
 class Steps:
-    """Row recursion of an antidot-free wire, five tensors (L, W, W) that give every block G0[i, j] between rows.
+    """Row recursion of an antidot-free wire, five tensors (L, W, W) that give every block G0[i, j]
+    between rows.
 
-    diagonal: G0[i, i]. G0[i, j] = up[i] G0[i-1, j] = G0[i, j+1] left[j] for j < i, and
-    = down[i] G0[i+1, j] = G0[i, j-1] right[j] for j > i. Stable: each is a product with a half wire's Green's function."""
+    diagonal: G0[i, i]. G0[i, j] = up[i] G0[i-1, j] = G0[i, j+1] left[j] for j < i, and = down[i]
+    G0[i+1, j] = G0[i, j-1] right[j] for j > i. Stable: each is a product with a half wire's Green's
+    function."""
 
     leads: Leads
     diagonal: torch.Tensor
@@ -57,40 +64,60 @@ class Steps:
     right: torch.Tensor
 
     def states(self):
-        """Scattering states psi of lead 0 and of lead 1, (sites, n) each; out, (n, sites); t0, (n, n). See Wire."""
+        """Scattering states psi of lead 0 and of lead 1, (sites, n) each; out, (n, sites); t0, (n,
+        n). See Wire."""
         U0, U1 = self.leads.U
         L = len(self.diagonal)
-        rising, falling, out = [self.diagonal[0] @ U0], [self.diagonal[-1] @ U1], [U1.mH @ self.diagonal[-1]]
+        rising, falling, out = (
+            [self.diagonal[0] @ U0],
+            [self.diagonal[-1] @ U1],
+            [U1.mH @ self.diagonal[-1]],
+        )
         for i in range(1, L):
             rising.append(self.up[i] @ rising[-1])
             falling.append(self.down[L - 1 - i] @ falling[-1])
             out.append(out[-1] @ self.left[L - 1 - i])
-        return (torch.cat(rising), torch.cat(falling[::-1])), torch.cat(out[::-1], dim=1), out[-1] @ U0
+        return (
+            (torch.cat(rising), torch.cat(falling[::-1])),
+            torch.cat(out[::-1], dim=1),
+            out[-1] @ U0,
+        )
 
 
 def steps(device, b, potential, leads=None, to="cpu"):
-    """Steps of the wire with a potential (L, W) [t] at field b [rad/plaquette]: 3 L factorisations of W x W."""
+    """Steps of the wire with a potential (L, W) [t] at field b [rad/plaquette]: 3 L factorisations
+    of W x W."""
     W, L = device.width, device.length
     leads = leads or lead_modes(device, b, to)
     d = hoppings(device, b, to)
     V = torch.as_tensor(np.asarray(potential), dtype=torch.float64, device=to)
-    eye = torch.eye(W, dtype=torch.float64, device=to)  # in single precision it would round the energy
+    # in single precision it would round the energy
+    eye = torch.eye(W, dtype=torch.float64, device=to)
     A = (device.energy * eye - row_hamiltonian(device, V)).to(COMPLEX)  # (L, W, W)
     A[0] -= leads.sigma[0]
     A[-1] -= leads.sigma[1]
-    below, above = torch.zeros_like(A), torch.zeros_like(A)  # self-energies of the half wires on either side of a row
-    lower, upper = torch.empty_like(A), torch.empty_like(A)  # and their end-row Green's functions, the row included
+    # self-energies of the half wires on either side of a row
+    below, above = torch.zeros_like(A), torch.zeros_like(A)
+    # and their end-row Green's functions, the row included
+    lower, upper = torch.empty_like(A), torch.empty_like(A)
     phases = d[:, None] * d.conj()
     for i, j in zip(range(L), reversed(range(L)), strict=True):
         if i:
             below[i], above[j] = phases * lower[i - 1], phases.conj() * upper[j + 1]
         lower[i], upper[j] = torch.linalg.inv(A[i] - below[i]), torch.linalg.inv(A[j] - above[j])
-    return Steps(leads, torch.linalg.inv(A - below - above), upper * d, lower * d.conj(), d[:, None] * lower,
-                 d.conj()[:, None] * upper)
+    return Steps(
+        leads,
+        torch.linalg.inv(A - below - above),
+        upper * d,
+        lower * d.conj(),
+        d[:, None] * lower,
+        d.conj()[:, None] * upper,
+    )
 
 
 def clean_wire(device, b, to="cpu"):
-    """Wire without potential: translation invariant, so G0 depends on y - y' alone and comes from the lead modes."""
+    """Wire without potential: translation invariant, so G0 depends on y - y' alone and comes from
+    the lead modes."""
     W, L = device.width, device.length
     leads = lead_modes(device, b, to)
     d = hoppings(device, b, to)
@@ -102,7 +129,10 @@ def clean_wire(device, b, to="cpu"):
     for n in range(L - 1):
         blocks[L + n] = step_up @ blocks[L - 1 + n]
         blocks[L - 2 - n] = step_down @ blocks[L - 1 - n]
-    psi = tuple((part @ U).flatten(0, 1) for part, U in zip((blocks[L - 1 :], blocks[:L]), leads.U, strict=True))
+    psi = tuple(
+        (part @ U).flatten(0, 1)
+        for part, U in zip((blocks[L - 1 :], blocks[:L]), leads.U, strict=True)
+    )
     out = (leads.U[1].mH @ blocks[L - 1 :].flip(0)).transpose(0, 1).flatten(1)
     y, x = torch.arange(W * L, device=to) // W, torch.arange(W * L, device=to) % W
     row, column = (y + L - 1) * W * W + x * W, x - y * W * W
@@ -110,19 +140,22 @@ def clean_wire(device, b, to="cpu"):
 
 
 def wire(device, b, potential, leads=None, rows=None, columns=None, to="cpu"):
-    """Wire with a potential (L, W) [t]; G0 is kept between the sites of the given rows and columns (lists of y).
+    """Wire with a potential (L, W) [t]; G0 is kept between the sites of the given rows and columns
+    (lists of y).
 
     None: all of them, 16 (W L)^2 bytes, 144 MB at the paper's size."""
     W, L = device.width, device.length
     s = steps(device, b, potential, leads, to)
     kept = [sorted(range(L) if part is None else set(part)) for part in (rows, columns)]
     kept = [torch.as_tensor(part, dtype=torch.long, device=to) for part in kept]
-    place, column = (torch.full((L,), -(L**3) * W * W, device=to) for _ in kept)  # a site that was not kept fails loudly
+    # a site that was not kept fails loudly
+    place, column = (torch.full((L,), -(L**3) * W * W, device=to) for _ in kept)
     for index, part in zip((place, column), kept, strict=True):
         index[part] = W * torch.arange(len(part), device=to)
     G = torch.empty(len(kept[0]) * W, len(kept[1]) * W, dtype=COMPLEX, device=to)
     for order, step in ((range(L), s.up), (range(L - 1, -1, -1), s.down)):
-        # The columns met so far are a block at one end; it grows where a new column starts from its diagonal block.
+        # The columns met so far are a block at one end; it grows where a new column starts from its
+        # diagonal block.
         active = slice(0, 0) if step is s.up else slice(G.shape[1], G.shape[1])
         current = torch.empty(W, G.shape[1], dtype=COMPLEX, device=to)
         for i in order:
@@ -142,8 +175,8 @@ def wire(device, b, potential, leads=None, rows=None, columns=None, to="cpu"):
 def update(wire, rings, states):
     """(G0[D,D])^-1 applied to states (..., R, n) on rings (..., R).
 
-    Where the energy is a level of the interior to rounding, factors give it an amplitude without bound. Then that null
-    vector, which has no weight outside the ring, is left out."""
+    Where the energy is a level of the interior to rounding, factors give it an amplitude without
+    bound. Then that null vector, which has no weight outside the ring, is left out."""
     g = wire.between(rings[..., :, None], rings[..., None, :])
     X = torch.linalg.solve_ex(g, states)[0]
     spoilt = ~(torch.linalg.vector_norm(X, dim=(-2, -1)) < SPOILT)
@@ -159,13 +192,15 @@ def conductance(wire, rings, batch=128):
     out = wire.out.T.contiguous()  # (sites, n): rows are gathered
     T = []
     for part in rings.split(batch):
-        t = wire.t0 - out[part].transpose(1, 2) @ update(wire, part, wire.psi[0][part])  # (batch, n, n)
+        # (batch, n, n)
+        t = wire.t0 - out[part].transpose(1, 2) @ update(wire, part, wire.psi[0][part])
         T.append(t.abs().square().sum(dim=(1, 2)))
     return torch.cat(T)
 
 
 def scattering_states(wire, ring, sites=None):
-    """Unit-flux scattering states of both leads with the ring (R,) removed, at some sites (all: None): (sites, 2n).
+    """Unit-flux scattering states of both leads with the ring (R,) removed, at some sites (all:
+    None): (sites, 2n).
 
     Lead 0's first. They mean nothing on removed sites behind the ring."""
     sites = torch.arange(len(wire.row), device=ring.device) if sites is None else sites
@@ -174,18 +209,22 @@ def scattering_states(wire, ring, sites=None):
 
 
 def smatrix(wire, ring):
-    """Scattering matrix (2n, 2n) by Fisher and Lee, S = -1 + i U^dagger G U: [[r, t'], [t, r']], lead 0 first.
+    """Scattering matrix (2n, 2n) by Fisher and Lee, S = -1 + i U^dagger G U: [[r, t'], [t, r']],
+    lead 0 first.
 
     The wire must hold its end rows; ring (R,) is empty for the wire itself."""
     W, n = wire.device.width, wire.leads.open_modes
     sites = torch.arange(len(wire.row), device=ring.device)
     psi = scattering_states(wire, ring, torch.cat([sites[:W], sites[-W:]]))
     U0, U1 = wire.leads.U
-    return 1j * torch.cat([U0.mH @ psi[:W], U1.mH @ psi[W:]]) - torch.eye(2 * n, dtype=psi.dtype, device=psi.device)
+    return 1j * torch.cat([U0.mH @ psi[:W], U1.mH @ psi[W:]]) - torch.eye(
+        2 * n, dtype=psi.dtype, device=psi.device
+    )
 
 
 def ldos(wire, ring, removed):
-    """LDOS sum |psi|^2 / 2 pi over the scattering states of both leads [1/t], (L, W); 0 where removed (L, W) is set."""
+    """LDOS sum |psi|^2 / 2 pi over the scattering states of both leads [1/t], (L, W); 0 where
+    removed (L, W) is set."""
     density = scattering_states(wire, ring).abs().square().sum(dim=1) / (2 * torch.pi)
     return density.reshape(removed.shape).masked_fill(removed, 0.0)
 
@@ -199,9 +238,10 @@ def clean_wire_cached(device, b):
 def solve_mask(device, mask, potential=None, fields=None, image=False):
     """Curve and LDOS of the wire without the sites of a mask, bool (L, W): antidots of any shape.
 
-    potential (L, W) [t] or None for V = 0; fields (F,) [rad/plaquette] or None for the device's sweep.
-    Returns conductance (F,) [e^2/h], open modes (F,) int and the LDOS at b = 0 (L, W) [1/t], None unless image is set.
-    Raises SettingsError where the mask takes sites of an end row, or the energy is at the threshold of a lead mode."""
+    potential (L, W) [t] or None for V = 0; fields (F,) [rad/plaquette] or None for the device's
+    sweep. Returns conductance (F,) [e^2/h], open modes (F,) int and the LDOS at b = 0 (L, W) [1/t],
+    None unless image is set. Raises SettingsError where the mask takes sites of an end row, or the
+    energy is at the threshold of a lead mode."""
     mask = geometry.with_pockets(geometry.check_mask(mask, device))
     ring = torch.as_tensor(geometry.ring(mask))
     rows = np.unique(ring // device.width).tolist()
@@ -221,5 +261,8 @@ def solve_mask(device, mask, potential=None, fields=None, image=False):
 
 
 def solve(device, antidots, potential=None, fields=None, image=False, radii=None):
-    """`solve_mask` for antidots (K, 2) of the device's radius, or of the given radii (K,); they may overlap."""
-    return solve_mask(device, geometry.removed_mask(antidots, device, radii), potential, fields, image)
+    """`solve_mask` for antidots (K, 2) of the device's radius, or of the given radii (K,); they may
+    overlap."""
+    return solve_mask(
+        device, geometry.removed_mask(antidots, device, radii), potential, fields, image
+    )

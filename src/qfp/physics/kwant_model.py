@@ -1,7 +1,7 @@
 """The Kwant model of the wire: the independent reference for conductance and LDOS (Sec. III).
 
-H = sum_r (4t + V_r) |r><r| - t sum_<r,r'> e^{i phi} |r><r'|, with the Landau gauge phi = b (x - (W-1)/2) on bonds along
-+y, so that translation along y holds in the leads. t = a = 1.
+H = sum_r (4t + V_r) |r><r| - t sum_<r,r'> e^{i phi} |r><r'|, with the Landau gauge phi = b (x -
+(W-1)/2) on bonds along +y, so that translation along y holds in the leads. t = a = 1.
 """
 
 import contextlib
@@ -10,25 +10,30 @@ import warnings
 
 import numpy as np
 
-from qfp.physics import geometry
 from qfp.config import SettingsError, stream
+from qfp.physics import geometry
 
 
 def random_potential(seed, device):
-    """Random potential [t], float64 (length, width), uniform in [-amplitude, amplitude]; a pure function of its seed."""
-    return stream("potential", seed).uniform(-device.amplitude, device.amplitude, size=(device.length, device.width))
+    """Random potential [t], float64 (length, width), uniform in [-amplitude, amplitude]; a pure
+    function of its seed."""
+    return stream("potential", seed).uniform(
+        -device.amplitude, device.amplitude, size=(device.length, device.width)
+    )
 
 
 def _kwant():
     try:
-        with warnings.catch_warnings():  # without MUMPS Kwant falls back to SciPy's solver, as fast at this size
+        # without MUMPS Kwant falls back to SciPy's solver, as fast at this size
+        with warnings.catch_warnings():
             warnings.simplefilter("ignore", RuntimeWarning)
             import kwant
             import kwant.solvers.default
     except ImportError:
         raise SettingsError(
             "this needs Kwant, which is not installed: run `make book` in the checkout, or "
-            "pip install --no-build-isolation --config-settings=--global-option=--cython kwant==1.5.0 "
+            "pip install --no-build-isolation --config-settings=--global-option=--cython "
+            "kwant==1.5.0 "
             "after numpy, scipy, setuptools, wheel and cython"
         ) from None
     return kwant
@@ -37,7 +42,8 @@ def _kwant():
 def build(device, mask, potential=None):
     """Finalized Kwant system with both leads attached; lead 0 along -y, lead 1 along +y.
 
-    mask: removed sites, bool (length, width). potential [t]: (length, width) or None for V = 0. Parameter: b."""
+    mask: removed sites, bool (length, width). potential [t]: (length, width) or None for V = 0.
+    Parameter: b."""
     kwant = _kwant()
     lattice = kwant.lattice.square(1, norbs=1)
     V = np.zeros(mask.shape) if potential is None else potential
@@ -50,7 +56,9 @@ def build(device, mask, potential=None):
         return -np.exp(1j * b * (site_from.tag[0] - (device.width - 1) / 2))
 
     system = kwant.Builder()
-    sites = [lattice(x, y) for y in range(device.length) for x in range(device.width) if not mask[y, x]]
+    sites = [
+        lattice(x, y) for y in range(device.length) for x in range(device.width) if not mask[y, x]
+    ]
     system[sites] = onsite
     system[kwant.builder.HoppingKind((1, 0), lattice)] = -1.0
     system[kwant.builder.HoppingKind((0, 1), lattice)] = along
@@ -79,7 +87,8 @@ def _solver(name):
 
 
 def conductance(system, device, b, solver="default"):
-    """T = Tr(t t^dagger) [e^2/h] at one field, by Kwant; solver: one of `kwant_solvers`, or Kwant's own choice."""
+    """T = Tr(t t^dagger) [e^2/h] at one field, by Kwant; solver: one of `kwant_solvers`, or Kwant's
+    own choice."""
     return _solver(solver).smatrix(system, device.energy, params={"b": float(b)}).transmission(1, 0)
 
 
@@ -100,7 +109,8 @@ def open_modes(system, device, b):
 
 
 def spot_check(device, antidots, curves, images, samples=3):
-    """Compare a few stored curves (P, N, F) and images (P, N, L, W) with Kwant; a sentence, 'not run: no Kwant' where it is missing.
+    """Compare a few stored curves (P, N, F) and images (P, N, L, W) with Kwant; a sentence, 'not
+    run: no Kwant' where it is missing.
 
     Raises SettingsError where they differ by more than the storage's rounding."""
     try:
@@ -108,14 +118,22 @@ def spot_check(device, antidots, curves, images, samples=3):
             rng = stream("spot check", k)
             p, n = int(rng.integers(curves.shape[0])), int(rng.integers(len(antidots)))
             f = int(rng.integers(device.field_points))
-            system = build(device, geometry.removed_mask(antidots[n], device), random_potential(p, device))
+            system = build(
+                device, geometry.removed_mask(antidots[n], device), random_potential(p, device)
+            )
             dG = abs(conductance(system, device, device.fields[f]) - curves[p, n, f])
             image = images[p, n].astype(float)
             dL = np.max(abs(ldos(system, device) - image) / np.maximum(image, 1e-3))
             if dG > 1e-5 or dL > 2e-3:
-                raise SettingsError(f"potential {p}, configuration {n}, field {f} differs from Kwant: dG {dG:.1e}, dLDOS {dL:.1e}")
+                raise SettingsError(
+                    f"potential {p}, configuration {n}, field {f} differs from Kwant: dG {dG:.1e}, "
+                    f"dLDOS {dL:.1e}"
+                )
     except SettingsError as error:
         if "not installed" not in str(error):
             raise
         return "not run: no Kwant"
-    return f"{samples} curve points within 1e-5 e^2/h and {samples} images within 2e-3 (relative) of Kwant"
+    return (
+        f"{samples} curve points within 1e-5 e^2/h and {samples} images within 2e-3 (relative) "
+        "of Kwant"
+    )

@@ -1,4 +1,5 @@
-"""Lead modes and self-energies of the wire, from a 2W x 2W eigenproblem per magnetic field; no Kwant."""
+"""Lead modes and self-energies of the wire, from a 2W x 2W eigenproblem per magnetic field; no
+Kwant."""
 
 from dataclasses import dataclass
 
@@ -18,7 +19,8 @@ SLOWEST = 1e-5  # velocity [t] below which the mode's direction drowns in roundi
 class Leads:
     """Self-energies of the two leads at one field and the roots of their broadenings.
 
-    sigma (2, W, W) [t]: lead 0 along -y, lead 1 along +y; U: two tensors (W, n), Gamma = i(Sigma - Sigma^dagger) = U U^dagger."""
+    sigma (2, W, W) [t]: lead 0 along -y, lead 1 along +y; U: two tensors (W, n), Gamma = i(Sigma -
+    Sigma^dagger) = U U^dagger."""
 
     sigma: torch.Tensor
     U: tuple
@@ -43,7 +45,8 @@ def row_hamiltonian(device, V):
 def lead_modes(device, b, to="cpu"):
     """Leads at field b [rad/plaquette], from psi_{y+1} = d* ^-1 ((E - h) psi_y - d psi_{y-1}).
 
-    Raises SettingsError where the energy lies on the threshold of a mode: no split into in- and outgoing exists there."""
+    Raises SettingsError where the energy lies on the threshold of a mode: no split into in- and
+    outgoing exists there."""
     W, d = device.width, hoppings(device, b, "cpu")
     h = row_hamiltonian(device, torch.zeros(W, dtype=torch.float64)).to(COMPLEX)
     eye = torch.eye(W, dtype=COMPLEX)
@@ -54,14 +57,20 @@ def lead_modes(device, b, to="cpu"):
     lam, vectors = torch.linalg.eig(transfer)
     phi = vectors[:W] / vectors[:W].norm(dim=0)
     bonds = phi.mH @ (d[:, None] * phi)
-    current = lam.conj()[:, None] * bonds - lam * bonds.mH  # i times the current from y to y + 1, between modes (2W, 2W)
+    # i times the current from y to y + 1, between modes (2W, 2W)
+    current = lam.conj()[:, None] * bonds - lam * bonds.mH
     propagating = (lam.abs() - 1).abs() < ON_UNIT_CIRCLE
     upward = torch.where(propagating, current.diagonal().imag > 0, lam.abs() < 1)
     if int(upward.sum()) != W or _at_threshold(lam, current, upward, propagating):
-        raise SettingsError(f"energy {device.energy} lies on the threshold of a lead mode at b = {float(b)}: move it by 1e-6")
+        raise SettingsError(
+            f"energy {device.energy} lies on the threshold of a lead mode at b = {float(b)}: move "
+            "it by 1e-6"
+        )
     rising, falling = _invariant_subspaces(transfer, lam, upward)
-    step_up = torch.linalg.solve(rising[W:], rising[:W], left=False)  # psi_{y+1} = step_up psi_y in lead 1
-    step_down = torch.linalg.solve(falling[:W], falling[W:], left=False)  # psi_{y-1} = step_down psi_y in lead 0
+    # psi_{y+1} = step_up psi_y in lead 1
+    step_up = torch.linalg.solve(rising[W:], rising[:W], left=False)
+    # psi_{y-1} = step_down psi_y in lead 0
+    step_down = torch.linalg.solve(falling[:W], falling[W:], left=False)
     sigma = torch.stack([d[:, None] * step_down, d.conj()[:, None] * step_up]).to(to)  # (2, W, W)
     n = int(propagating.sum()) // 2
     U = []
@@ -74,10 +83,18 @@ def lead_modes(device, b, to="cpu"):
 def _at_threshold(lam, current, upward, propagating):
     """Whether the energy E lies on a threshold E0, where an upward and a downward mode become one.
 
-    Around it E = E0 + a k^2 with lambda = e^(+-ik): the modes are 2|k| apart, and the current, which above the threshold is
-    a mode's velocity and below it the matrix element with the mode 1/lambda*, is 2a|k|. So current * apart = 4|E - E0|."""
-    other = (1 / lam.conj()[:, None] - lam).abs().masked_fill(upward[:, None] == upward, torch.inf).argmin(dim=1)
-    current = torch.where(propagating, current.diagonal(), current.gather(1, other[:, None])[:, 0]).abs()
+    Around it E = E0 + a k^2 with lambda = e^(+-ik): the modes are 2|k| apart, and the current,
+    which above the threshold is a mode's velocity and below it the matrix element with the mode
+    1/lambda*, is 2a|k|. So current * apart = 4|E - E0|."""
+    other = (
+        (1 / lam.conj()[:, None] - lam)
+        .abs()
+        .masked_fill(upward[:, None] == upward, torch.inf)
+        .argmin(dim=1)
+    )
+    current = torch.where(
+        propagating, current.diagonal(), current.gather(1, other[:, None])[:, 0]
+    ).abs()
     apart = (lam - lam[other]).abs()
     near = (lam.abs() - 1).abs() < 0.03
     return (near & ((current * apart < 4 * CLOSEST) | (current < SLOWEST))).any()
@@ -86,8 +103,8 @@ def _at_threshold(lam, current, upward, propagating):
 def _invariant_subspaces(transfer, lam, upward):
     """Orthonormal bases (2W, W) of the modes that move or decay to +y, and of those to -y.
 
-    Schur vectors, because the evanescent eigenvectors become nearly parallel in a field: at b = 0.05 a basis of
-    eigenvectors costs ten digits."""
+    Schur vectors, because the evanescent eigenvectors become nearly parallel in a field: at b =
+    0.05 a basis of eigenvectors costs ten digits."""
     lam, upward = lam.numpy(), upward.numpy()
 
     def is_upward(value):

@@ -1,8 +1,9 @@
-"""How far the decoder holds: noise, guidance, few steps, unseen potentials and a field offset, one at a time.
+"""How far the decoder holds: noise, guidance, few steps, unseen potentials and a field offset, one
+at a time.
 
-Every row decodes the same test configurations from the same x_T once each, so its difference to the reference, the
-preset's own sampling of the clean curves, is paired. No row depends on which others are measured, and blocks of samples
-are kept until the end, so a killed run resumes.
+Every row decodes the same test configurations from the same x_T once each, so its difference to the
+reference, the preset's own sampling of the clean curves, is paired. No row depends on which others
+are measured, and blocks of samples are kept until the end, so a killed run resumes.
 """
 
 import dataclasses
@@ -11,40 +12,55 @@ from typing import NamedTuple
 
 import numpy as np
 
+from qfp.config import Sampling, as_dict, digest, project_root, stream
 from qfp.data import foreign
 from qfp.decoding import decode
 from qfp.studies import accuracy, samplers
 from qfp.studies.calibration import calibration
 from qfp.studies.rivals import readers, rivals
-from qfp.config import Sampling, as_dict, digest, project_root, stream
 
 NOISE = (0.01, 0.02, 0.05, 0.1, 0.2)  # standard deviation of white noise [e^2/h]
-POTENTIAL = (0.0, 0.5, 1.0, 1.5, 2.0)  # strength of unseen random potentials, in units of the trained one
-SHIFT, PARTS = (-1.0, -0.5, -0.25, 0.25, 0.5, 1.0), 4  # offset of the field in steps of its grid, and parts of a step
+# strength of unseen random potentials, in units of the trained one
+POTENTIAL = (0.0, 0.5, 1.0, 1.5, 2.0)
+# offset of the field in steps of its grid, and parts of a step
+SHIFT, PARTS = (-1.0, -0.5, -0.25, 0.25, 0.5, 1.0), 4
 GAMMA = (0.0, 1.0, 1.5, 2.0)
-FEWER = tuple((sampler, steps) for sampler in ("ancestral", "ddim", "dpm2m") for steps in (3, 2, 1))  # beside samplers.RUNS
-AGREE_CURVES, SAMPLES = 100, 4  # curves, the first ones, of which more samples are drawn, and how many
+# beside samplers.RUNS
+FEWER = tuple((sampler, steps) for sampler in ("ancestral", "ddim", "dpm2m") for steps in (3, 2, 1))
+# curves, the first ones, of which more samples are drawn, and how many
+AGREE_CURVES, SAMPLES = 100, 4
 FACTORS = {
-    "noise": "white noise of this standard deviation [e^2/h], added once to the curve and not declared",
-    "potential": "random potentials that no training file holds, their amplitude in units of the trained one; half of the "
-                 "curves under each of the seeds `unseen`; curve and true image are exact under that potential",
-    "shift": "the curve measured at b + value grid steps and taken for b; fields below 0 by the Onsager relation G(-b) = G(b), "
-             "those beyond the grid and between its points solved exactly under the row's own potential",
-    "gamma": "the deformation of Sec. II; at 0 the noise model is not given the curve at all, so that row is what a decoder "
-             "without the curve gets",
+    "noise": "white noise of this standard deviation [e^2/h], added once to the curve and not "
+    "declared",
+    "potential": "random potentials that no training file holds, their amplitude in units of the "
+    "trained one; half of the "
+    "curves under each of the seeds `unseen`; curve and true image are exact under that potential",
+    "shift": "the curve measured at b + value grid steps and taken for b; fields below 0 by the "
+    "Onsager relation G(-b) = G(b), "
+    "those beyond the grid and between its points solved exactly under the row's own potential",
+    "gamma": "the deformation of Sec. II; at 0 the noise model is not given the curve at all, so "
+    "that row is what a decoder "
+    "without the curve gets",
     "steps": "number of steps, by sampler",
 }
 NOTES = {
-    "rows": "one sample a curve, all from the same x_T; one thing changed against the reference, the preset's sampling of the "
-            "clean curves under the dataset's potentials",
-    "factors": FACTORS, "columns": accuracy.COLUMNS,
+    "rows": "one sample a curve, all from the same x_T; one thing changed against the reference, "
+    "the preset's sampling of the "
+    "clean curves under the dataset's potentials",
+    "factors": FACTORS,
+    "columns": accuracy.COLUMNS,
     "network_evaluations": samplers.NOTES["network_evaluations"],
     "curve_change": "root mean square of the change of the curves [e^2/h], over curves and fields",
-    "difference": "share minus that of the reference on the same curves and x_T; 95 % score interval of Tango for paired shares",
-    "agreement": "of the reference, and of rows with other curves whose share within one site is lower beyond its interval: what "
-                 "`samples` samples for each of the first curves say. unanimous: all agree with their consensus (exact: the same "
-                 "pair, within_1: within one site of it). right: share of consensus answers that are. right_unanimous: of the "
-                 "unanimous ones. wrong_flagged: share of the wrong ones that are not unanimous; 95 % Wilson intervals",
+    "difference": "share minus that of the reference on the same curves and x_T; 95 % score "
+    "interval of Tango for paired shares",
+    "agreement": "of the reference, and of rows with other curves whose share within one site is "
+    "lower beyond its interval: what "
+    "`samples` samples for each of the first curves say. unanimous: all agree with their consensus "
+    "(exact: the same "
+    "pair, within_1: within one site of it). right: share of consensus answers that are. "
+    "right_unanimous: of the "
+    "unanimous ones. wrong_flagged: share of the wrong ones that are not unanimous; 95 % Wilson "
+    "intervals",
 }
 
 
@@ -61,11 +77,21 @@ def cases(sampling):
     found = {"reference": Case("reference", 0.0, sampling)}
     for factor, values in (("noise", NOISE), ("potential", POTENTIAL), ("shift", SHIFT)):
         found |= {f"{factor} {value:g}": Case(factor, value, sampling) for value in values}
-    found |= {f"gamma {value:g}": Case("gamma", value, dataclasses.replace(sampling, gamma=value)) for value in GAMMA}
-    found |= {f"{sampler} {steps}": Case("steps", steps, dataclasses.replace(sampling, sampler=sampler, steps=steps))
-              for sampler, steps in (*samplers.RUNS, *FEWER)}
-    return {name: case for name, case in found.items()
-            if name == "reference" or changes_curve(case) or case.sampling != sampling}
+    found |= {
+        f"gamma {value:g}": Case("gamma", value, dataclasses.replace(sampling, gamma=value))
+        for value in GAMMA
+    }
+    found |= {
+        f"{sampler} {steps}": Case(
+            "steps", steps, dataclasses.replace(sampling, sampler=sampler, steps=steps)
+        )
+        for sampler, steps in (*samplers.RUNS, *FEWER)
+    }
+    return {
+        name: case
+        for name, case in found.items()
+        if name == "reference" or changes_curve(case) or case.sampling != sampling
+    }
 
 
 def changes_curve(case):
@@ -74,35 +100,43 @@ def changes_curve(case):
 
 
 def noisy(curves, rows, sigma, seed):
-    """Curves (B, F) with white noise of standard deviation sigma [e^2/h]; a row's noise is a pure function of (seed, row) and
-    differs only in size from one sigma to another."""
-    white = [stream("robustness noise", seed, p, n).standard_normal(curves.shape[1]) for p, n in rows]
+    """Curves (B, F) with white noise of standard deviation sigma [e^2/h]; a row's noise is a pure
+    function of (seed, row) and differs only in size from one sigma to another."""
+    white = [
+        stream("robustness noise", seed, p, n).standard_normal(curves.shape[1]) for p, n in rows
+    ]
     return curves + sigma * np.array(white)
 
 
 def finer(device):
     """The device with PARTS fields a step of its grid, from 0 to one whole step beyond the last."""
     F = device.field_points
-    return dataclasses.replace(device, field_max=device.field_max * F / (F - 1), field_points=PARTS * F + 1)
+    return dataclasses.replace(
+        device, field_max=device.field_max * F / (F - 1), field_points=PARTS * F + 1
+    )
 
 
 def shifted(curves, steps):
-    """Curves (B, F) at fields `steps` grid steps above those of the grid, PARTS x steps an integer, from curves
-    (B, PARTS F + 1) of `finer`."""
+    """Curves (B, F) at fields `steps` grid steps above those of the grid, PARTS x steps an integer,
+    from curves (B, PARTS F + 1) of `finer`."""
     F = (curves.shape[1] - 1) // PARTS
     return curves[:, abs(PARTS * np.arange(F) + round(PARTS * steps))]  # G(-b) = G(b)
 
 
 def solved(device, antidots, seeds, folder):
-    """Exact curves (B, F) [e^2/h] of antidots (B, 2, 2), each under the potential of its own seed (B,), kept in `folder`."""
+    """Exact curves (B, F) [e^2/h] of antidots (B, 2, 2), each under the potential of its own seed
+    (B,), kept in `folder`."""
     curves = np.empty((len(antidots), device.field_points), np.float32)
     for seed in np.unique(seeds):
-        curves[seeds == seed] = readers.simulated(device, antidots[seeds == seed], int(seed), folder)
+        curves[seeds == seed] = readers.simulated(
+            device, antidots[seeds == seed], int(seed), folder
+        )
     return curves
 
 
 def values_of(case, values, rows, device, seed, folder):
-    """What a case decodes, and the truth: curves (B, F), antidots (B, 2, 2), LDOS (B, L, W), of those of the reference."""
+    """What a case decodes, and the truth: curves (B, F), antidots (B, 2, 2), LDOS (B, L, W), of
+    those of the reference."""
     curves, antidots, ldos = values
     if case.factor == "noise":
         curves = noisy(curves, rows, case.value, seed)
@@ -112,8 +146,10 @@ def values_of(case, values, rows, device, seed, folder):
         other = dataclasses.replace(device, amplitude=case.value * device.amplitude)
         seeds = np.resize(foreign.UNSEEN, len(rows))
         curves = solved(other, antidots, seeds, folder)
-        ldos = readers.kept(folder / f"ldos-{digest(other, antidots.tolist(), seeds.tolist())[:16]}.npy",
-                            lambda: rivals.pictures(other, antidots, seeds))
+        ldos = readers.kept(
+            folder / f"ldos-{digest(other, antidots.tolist(), seeds.tolist())[:16]}.npy",
+            lambda: rivals.pictures(other, antidots, seeds),
+        )
     return curves, antidots, ldos
 
 
@@ -122,54 +158,102 @@ def agreement(device, antidots, truth):
     found = {}
     for name, (share, right) in calibration.agreement(device, antidots, truth).items():
         agreed = share == 1
-        row = {"n": len(right), **accuracy.share("unanimous", agreed), **accuracy.share("right", right)}
+        row = {
+            "n": len(right),
+            **accuracy.share("unanimous", agreed),
+            **accuracy.share("right", right),
+        }
         for key, part in (("right_unanimous", right[agreed]), ("wrong_flagged", ~agreed[~right])):
             row |= accuracy.share(key, part) if len(part) else {}
         found[name] = row
     return found
 
 
-def run_robustness(config, weights, data="data/laptop.h5", out="results/robustness.json", curves=300, report=print):
-    """Measure all of `cases` on `curves` test configurations of a dataset file; writes `out` and returns what it holds.
+def run_robustness(
+    config, weights, data="data/laptop.h5", out="results/robustness.json", curves=300, report=print
+):
+    """Measure all of `cases` on `curves` test configurations of a dataset file; writes `out` and
+    returns what it holds.
 
-    config: for its sampling settings, the reference, and its seed. With the preset's 10 steps it costs 493 network
-    evaluations a curve, and for the first AGREE_CURVES of a row whose answers suffer 10 x SAMPLES. Raises SettingsError where
-    the weights were trained on other data, so that a test configuration could be one that they have seen."""
+    config: for its sampling settings, the reference, and its seed. With the preset's 10 steps it
+    costs 493 network evaluations a curve, and for the first AGREE_CURVES of a row whose answers
+    suffer 10 x SAMPLES. Raises SettingsError where the weights were trained on other data, so that
+    a test configuration could be one that they have seen."""
     accuracy.check_use(out, curves=curves)
     bundle, pairs, parts, about = accuracy.opened(weights, data, config.seed)
-    test, device, seed = accuracy.choose(parts, "test", curves, config.seed), pairs.device, config.seed
+    test, device, seed = (
+        accuracy.choose(parts, "test", curves, config.seed),
+        pairs.device,
+        config.seed,
+    )
     p, n = test.T
     values = pairs.conductance[p, n], pairs.antidots[n], pairs.ldos[p, n]
     about |= {"curves": len(test), **as_dict(config.sampling)}
     folder = project_root() / "runs" / f"robustness-{digest(about, accuracy.BLOCK)[:12]}"
-    about |= {"samples": SAMPLES, "agreement_curves": min(AGREE_CURVES, len(test)), "unseen": list(foreign.UNSEEN)}
+    about |= {
+        "samples": SAMPLES,
+        "agreement_curves": min(AGREE_CURVES, len(test)),
+        "unseen": list(foreign.UNSEEN),
+    }
     todo = cases(config.sampling)
-    report(f"{len(test)} test configurations, {len(todo)} rows; blocks in {folder.relative_to(project_root())}")
+    report(
+        f"{len(test)} test configurations, {len(todo)} rows; blocks in "
+        f"{folder.relative_to(project_root())}"
+    )
     rows, reference = {}, None
     for name, case in todo.items():
         own = values_of(case, values, test, device, seed, folder)
-        row, successes = samplers.measured(bundle, case.sampling, own, test, folder, name, seed, reference)
+        row, successes = samplers.measured(
+            bundle, case.sampling, own, test, folder, name, seed, reference
+        )
         reference = reference or successes
-        rows[name] = {"factor": case.factor, "value": case.value, "gamma": case.sampling.gamma, **row}
+        rows[name] = {
+            "factor": case.factor,
+            "value": case.value,
+            "gamma": case.sampling.gamma,
+            **row,
+        }
         if changes_curve(case):
             rows[name]["curve_change"] = float(np.sqrt(np.square(own[0] - values[0]).mean()))
-    first, keep = slice(about["agreement_curves"]), functools.partial(decode.positions, device=device)
+    first, keep = (
+        slice(about["agreement_curves"]),
+        functools.partial(decode.positions, device=device),
+    )
     for name, case in todo.items():
-        if name == "reference" or changes_curve(case) and rows[name]["difference"]["within_1_interval"][1] < 0:
+        if (
+            name == "reference"
+            or changes_curve(case)
+            and rows[name]["difference"]["within_1_interval"][1] < 0
+        ):
             own = values_of(case, values, test, device, seed, folder)[0][first]
-            antidots = accuracy.sampled(bundle, case.sampling, own, test[first], SAMPLES, folder, f"{name} x{SAMPLES}", seed, keep)
+            antidots = accuracy.sampled(
+                bundle,
+                case.sampling,
+                own,
+                test[first],
+                SAMPLES,
+                folder,
+                f"{name} x{SAMPLES}",
+                seed,
+                keep,
+            )
             rows[name]["agreement"] = agreement(device, antidots, values[1][first])
     result = {**about, "reference": "reference", "rows": rows, "notes": NOTES}
     return accuracy.finished(out, result, [folder], samplers.as_markdown(result), report)
 
 
 def series(result, factor, sampler=None):
-    """Rows of one factor (of one sampler), by rising value; the reference is among them where it has a value of its own.
+    """Rows of one factor (of one sampler), by rising value; the reference is among them where it
+    has a value of its own.
 
     Returns values (K,) and the rows, a list."""
     rows, reference = result["rows"], result["rows"]["reference"]
     at = {"noise": 0.0, "shift": 0.0, "gamma": reference["gamma"], "steps": reference["steps"]}
-    found = [(row["value"], row) for row in rows.values() if row["factor"] == factor and sampler in (None, row["sampler"])]
+    found = [
+        (row["value"], row)
+        for row in rows.values()
+        if row["factor"] == factor and sampler in (None, row["sampler"])
+    ]
     if factor in at and sampler in (None, reference["sampler"]):
         found.append((at[factor], reference))
     found.sort(key=lambda pair: pair[0])
@@ -182,15 +266,29 @@ def shares(rows, key):
 
 
 def verdicts(result):
-    """What a robustness.json says, in sentences: for each factor, where a share differs from the reference beyond its interval."""
+    """What a robustness.json says, in sentences: for each factor, where a share differs from the
+    reference beyond its interval."""
     lines = []
     for factor in FACTORS:
         rows = {name: row for name, row in result["rows"].items() if row["factor"] == factor}
-        for key, title in (("within_0", "exact"), ("within_1", "within one site"), ("r_high", f"r >= {accuracy.HIGH}")):
+        for key, title in (
+            ("within_0", "exact"),
+            ("within_1", "within one site"),
+            ("r_high", f"r >= {accuracy.HIGH}"),
+        ):
             found = {"lower": [], "higher": [], "no difference seen": []}
             for name, row in rows.items():
                 low, high = row["difference"][f"{key}_interval"]
-                found["lower" if high < 0 else "higher" if low > 0 else "no difference seen"].append(
-                    f"{name if factor == 'steps' else name.split()[1]} ({row['difference'][key]:+.1%})")
-            lines.append(f"{factor}, {title}: " + "; ".join(f"{word} at {', '.join(names)}" for word, names in found.items() if names))
+                found[
+                    "lower" if high < 0 else "higher" if low > 0 else "no difference seen"
+                ].append(
+                    f"{name if factor == 'steps' else name.split()[1]} "
+                    f"({row['difference'][key]:+.1%})"
+                )
+            lines.append(
+                f"{factor}, {title}: "
+                + "; ".join(
+                    f"{word} at {', '.join(names)}" for word, names in found.items() if names
+                )
+            )
     return lines

@@ -30,28 +30,43 @@ def shares(errors):
 
 @torch.no_grad()
 def preview(model, config, pairs, dev, normal, schedule, path, device="cpu"):
-    """Scores of `model` on dev pairs (potential, configuration): dict of the image's and the curve head's shares.
+    """Scores of `model` on dev pairs (potential, configuration): dict of the image's and the curve
+    head's shares.
 
-    Writes a picture: true images above, generated ones below; none where matplotlib is not installed."""
+    Writes a picture: true images above, generated ones below; none where matplotlib is not
+    installed."""
     if not len(dev):  # a dataset of a few configurations has none
         return {}
     was_training = model.training
     model.eval()
     p, n = dev[:: max(1, len(dev) // CURVES)][:CURVES].T
     condition = model.encode(normal.curve(pairs.conductance[p, n]).to(device))
-    images = sample(guided(model, schedule, condition), schedule, list(range(len(n))), (1, 60, 60), "ddim",
-                    min(STEPS, schedule.steps), device=device)
+    images = sample(
+        guided(model, schedule, condition),
+        schedule,
+        list(range(len(n))),
+        (1, 60, 60),
+        "ddim",
+        min(STEPS, schedule.steps),
+        device=device,
+    )
     ldos, truth = normal.ldos(images.cpu()), pairs.ldos[p, n].astype(np.float32)
-    rows = [np.concatenate(list(np.pad(a[:SHOWN], ((0, 0), (1, 1), (1, 1)))), 1) for a in (truth, ldos)]
+    rows = [
+        np.concatenate(list(np.pad(a[:SHOWN], ((0, 0), (1, 1), (1, 1)))), 1) for a in (truth, ldos)
+    ]
     if imsave := painter():
         bright = float(np.quantile(truth, 0.995))
         imsave(path, np.concatenate(rows), cmap="inferno", vmin=0, vmax=bright, origin="lower")
     found = decode.recover(ldos, pairs.device)
-    scores = {"r_median": round(float(np.median(metrics.pearson(ldos, truth))), 4),
-              "image": shares(metrics.within(found, pairs.antidots[n], pairs.device))}
+    scores = {
+        "r_median": round(float(np.median(metrics.pearson(ldos, truth))), 4),
+        "image": shares(metrics.within(found, pairs.antidots[n], pairs.device)),
+    }
     if config.training.curve_target == "positions":
         p, n = dev[:: max(1, len(dev) // HEAD_CURVES)][:HEAD_CURVES].T
-        found = decode.read_head(model, normal.curve(pairs.conductance[p, n]).to(device), pairs.device)
+        found = decode.read_head(
+            model, normal.curve(pairs.conductance[p, n]).to(device), pairs.device
+        )
         scores["curve_head"] = shares(metrics.within(found, pairs.antidots[n], pairs.device))
     model.train(was_training)
     return scores

@@ -4,15 +4,18 @@ import torch
 
 
 class Sam:
-    """Two passes a step: w -> w + ρ g/|g|, gradient there, w restored, then the base optimiser's step.
+    """Two passes a step: w -> w + ρ g/|g|, gradient there, w restored, then the base optimiser's
+    step.
 
-    The closure of `step` must give the same loss function in both passes: the same t, ε and dropout masks."""
+    The closure of `step` must give the same loss function in both passes: the same t, ε and dropout
+    masks."""
 
     def __init__(self, parameters, base, radius):
         self.parameters, self.base, self.radius = list(parameters), base, radius
 
     def step(self, closure):
-        """One step; `closure` computes the loss, calls backward and returns the loss of the first pass."""
+        """One step; `closure` computes the loss, calls backward and returns the loss of the first
+        pass."""
         loss = closure()
         with torch.no_grad():
             used = [p for p in self.parameters if p.grad is not None]

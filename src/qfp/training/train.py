@@ -12,16 +12,17 @@ import torch
 from torch.nn import functional as F
 from torch.optim.swa_utils import AveragedModel
 
+from qfp.config import SettingsError, as_dict, progress_bar, stream
 from qfp.data import dataset, interpolate
 from qfp.model import checkpoint
-from qfp.config import SettingsError, as_dict, progress_bar, stream
 from qfp.model.diffusion import Schedule
 from qfp.model.precision import autocast, for_samples, keep_memory
 from qfp.training.preview import preview
 from qfp.training.sam import Plain, Sam
 
 LOG_STEPS = 50
-LEVELS = (0.5, 2.0, 5.0)  # bounds of noise-to-signal ratio σ/α in the log; above 5 the curve alone can tell
+# bounds of noise-to-signal ratio σ/α in the log; above 5 the curve alone can tell
+LEVELS = (0.5, 2.0, 5.0)
 GRADIENT_NORM = 1.0
 
 
@@ -29,23 +30,38 @@ class Batches:
     """Training data in memory; batch `step` is a pure function of (seed, step)."""
 
     def __init__(self, config, pairs, rows, normal, device):
-        self.config, self.pairs, self.rows, self.normal, self.device = config, pairs, rows, normal, device
+        self.config, self.pairs, self.rows, self.normal, self.device = (
+            config,
+            pairs,
+            rows,
+            normal,
+            device,
+        )
         self.margin = (pairs.device.length - pairs.device.width) // 2
         training = config.training
         self.extra = training.curve_batch if training.curve_target != "none" else 0
         self.curves = pairs.conductance
-        if training.curve_neighbours:  # positions need no image, so the configurations in between are learned too
+        # positions need no image, so the configurations in between are learned too
+        if training.curve_neighbours:
             self.curves = interpolate.complete(
-                pairs.conductance, pairs.orbit, rows[:, 1], pairs.device.width, training.curve_neighbours)
+                pairs.conductance,
+                pairs.orbit,
+                rows[:, 1],
+                pairs.device.width,
+                training.curve_neighbours,
+            )
 
     def __call__(self, step):
-        """Dict of tensors: x0 (B, 1, 60, 60), t, noise, keep (B,), curves (B + E, F), centres or pooled images."""
+        """Dict of tensors: x0 (B, 1, 60, 60), t, noise, keep (B,), curves (B + E, F), centres or
+        pooled images."""
         training, steps = self.config.training, self.config.diffusion.steps
         B, E = training.batch, self.extra
         rng = stream("train", training.seed, step)
         p, n = self.rows[rng.integers(len(self.rows), size=B + E)].T.copy()
         u = rng.random((2, B))
-        t = np.minimum((u.max(0) if training.time_sampling == "max2" else u[0]) * steps, steps - 1).astype(np.int64)
+        t = np.minimum(
+            (u.max(0) if training.time_sampling == "max2" else u[0]) * steps, steps - 1
+        ).astype(np.int64)
         out = {
             "x0": self.normal.image(self.pairs.ldos[p[:B], n[:B]]),
             "t": torch.from_numpy(t),
@@ -61,19 +77,25 @@ class Batches:
             curves = curves + training.curve_noise * rng.standard_normal(curves.shape, np.float32)
         out["curves"] = self.normal.curve(curves)
         if training.curve_target == "positions":
-            out["centres"] = torch.from_numpy(self.pairs.antidots[n].astype(np.float32)) + torch.tensor([self.margin, 0.0])
+            out["centres"] = torch.from_numpy(
+                self.pairs.antidots[n].astype(np.float32)
+            ) + torch.tensor([self.margin, 0.0])
         elif training.curve_target == "pooled":
             out["pooled"] = F.avg_pool2d(self.normal.image(self.pairs.ldos[p, n]), 4)
         return {k: v.to(self.device) if isinstance(v, torch.Tensor) else v for k, v in out.items()}
 
     def mixed(self, p, n, rng):
-        """Curves (E, F) of configurations n under potentials p, changed as by yet another potential.
+        """Curves (E, F) of configurations n under potentials p, changed as by yet another
+        potential.
 
-        A weak potential acts nearly linearly, so random combinations of the differences between potentials are added: of
-        the configuration's own, and of another configuration's, which no potential of the file has here."""
+        A weak potential acts nearly linearly, so random combinations of the differences between
+        potentials are added: of the configuration's own, and of another configuration's, which no
+        potential of the file has here."""
         curves, size = self.curves[p, n], self.config.training.curve_mixing
         for source in (n, rng.permutation(n)) if size else ():
-            c = rng.standard_normal((len(n), len(self.curves)), np.float32) / np.sqrt(len(self.curves))
+            c = rng.standard_normal((len(n), len(self.curves)), np.float32) / np.sqrt(
+                len(self.curves)
+            )
             c -= c.mean(1, keepdims=True)  # differences alone
             curves = curves + size * np.einsum("ep,pef->ef", c, self.curves[:, source])
         return curves
@@ -81,11 +103,16 @@ class Batches:
 
 def supplied(batches, step, device):
     """Iterator over batches(step), batches(step + 1), ...; on a GPU a thread makes them ahead."""
-    return ahead(batches, step) if torch.device(device).type == "cuda" else map(batches, itertools.count(step))
+    return (
+        ahead(batches, step)
+        if torch.device(device).type == "cuda"
+        else map(batches, itertools.count(step))
+    )
 
 
 def ahead(batches, step):
-    """As `supplied`; a thread makes the next one while a GPU works on this one: 128 images cost a core about 7 ms."""
+    """As `supplied`; a thread makes the next one while a GPU works on this one: 128 images cost a
+    core about 7 ms."""
     with ThreadPoolExecutor(1) as thread:
         coming = thread.submit(batches, step)
         while True:
@@ -95,14 +122,17 @@ def ahead(batches, step):
 
 
 def position_loss(profiles, centres, sigma):
-    """Soft cross-entropy of log profiles (B, 2, 2, 60) with Gaussians of width sigma around centres (B, 2, 2) = (x, y)."""
+    """Soft cross-entropy of log profiles (B, 2, 2, 60) with Gaussians of width sigma around centres
+    (B, 2, 2) = (x, y)."""
     sites = torch.arange(profiles.shape[-1], device=profiles.device)
-    target = torch.softmax(-((sites - centres[..., None]) ** 2) / (2 * sigma**2), -1)  # (B, 2, xy, 60)
+    # (B, 2, xy, 60)
+    target = torch.softmax(-((sites - centres[..., None]) ** 2) / (2 * sigma**2), -1)
     return -(target * profiles).sum(-1).mean()
 
 
 def losses(model, schedule, batch, training):
-    """Total loss, per-sample MSE (B,) of the prediction, and the loss of the read-out from the curve alone."""
+    """Total loss, per-sample MSE (B,) of the prediction, and the loss of the read-out from the
+    curve alone."""
     B = len(batch["x0"])
     x = schedule.q_sample(batch["x0"], batch["t"], batch["noise"])
     path = model.condition
@@ -110,7 +140,9 @@ def losses(model, schedule, batch, training):
     features = path.features(tokens if training.curve_target == "pooled" else tokens[:B])
     condition = path(model.drop(features[:B], batch["keep"]))
     output = model(x, batch["t"], condition).float()
-    mse = (output - schedule.target(batch["x0"], batch["t"], batch["noise"])).square().mean((1, 2, 3))
+    mse = (
+        (output - schedule.target(batch["x0"], batch["t"], batch["noise"])).square().mean((1, 2, 3))
+    )
     curve = torch.zeros((), device=x.device)
     if training.curve_target == "positions":
         curve = position_loss(path.profiles(tokens), batch["centres"], training.curve_sigma)
@@ -120,7 +152,8 @@ def losses(model, schedule, batch, training):
 
 
 def share_done(training, step, minutes):
-    """Share of a run's plan that is done, 1 at its end: by minutes trained or by steps, the larger one."""
+    """Share of a run's plan that is done, 1 at its end: by minutes trained or by steps, the larger
+    one."""
     plans = ((minutes, training.minutes), (step, training.max_steps))  # 0: no plan
     return max(done / planned for done, planned in plans if planned)
 
@@ -135,13 +168,17 @@ def learning_rate(training, step, progress):
 def radius(training, step, progress):
     """SAM's ρ, in proportion to the learning rate (as in GSAM, Zhuang et al. 2022).
 
-    At the start the last layers are 0, a saddle, and a constant ρ = 0.05 leads back to it: after 60 steps the network
-    of preset `paper` had still learned nothing (loss 1.0; with this 0.2, with AdamW alone 0.14)."""
-    return learning_rate(dataclasses.replace(training, learning_rate=training.sam_radius), step, progress)
+    At the start the last layers are 0, a saddle, and a constant ρ = 0.05 leads back to it: after 60
+    steps the network of preset `paper` had still learned nothing (loss 1.0; with this 0.2, with
+    AdamW alone 0.14)."""
+    return learning_rate(
+        dataclasses.replace(training, learning_rate=training.sam_radius), step, progress
+    )
 
 
 def average(model, decay):
-    """EMA of the weights with warm-up: early on it forgets faster, so that it never drags the random start along."""
+    """EMA of the weights with warm-up: early on it forgets faster, so that it never drags the
+    random start along."""
 
     def update(averaged, current, n):
         d = min(decay, (1 + float(n)) / (10 + float(n)))
@@ -152,17 +189,28 @@ def average(model, decay):
 
 def optimiser(model, training):
     """AdamW, which clips gradients first, and what takes a step with it: Sam or Plain."""
-    base = torch.optim.AdamW(model.parameters(), training.learning_rate, weight_decay=training.weight_decay,
-                             betas=(0.9, 0.99), fused=True)
-    base.register_step_pre_hook(lambda *_: torch.nn.utils.clip_grad_norm_(model.parameters(), GRADIENT_NORM) and None)
-    return base, Sam(model.parameters(), base, training.sam_radius) if training.optimizer == "sam" else Plain(base)
+    base = torch.optim.AdamW(
+        model.parameters(),
+        training.learning_rate,
+        weight_decay=training.weight_decay,
+        betas=(0.9, 0.99),
+        fused=True,
+    )
+    base.register_step_pre_hook(
+        lambda *_: torch.nn.utils.clip_grad_norm_(model.parameters(), GRADIENT_NORM) and None
+    )
+    return base, Sam(
+        model.parameters(), base, training.sam_radius
+    ) if training.optimizer == "sam" else Plain(base)
 
 
 def closure_of(model, schedule, batch, training, passes):
-    """What a step of the optimiser calls: loss and gradients of a batch. Appends (MSE (B,), read-out's loss) to `passes`."""
+    """What a step of the optimiser calls: loss and gradients of a batch. Appends (MSE (B,),
+    read-out's loss) to `passes`."""
 
     def closure():
-        torch.manual_seed(batch["dropout_seed"])  # the same dropout masks in both passes of SAM, and after a resume
+        # the same dropout masks in both passes of SAM, and after a resume
+        torch.manual_seed(batch["dropout_seed"])
         with autocast(training.precision, batch["x0"].device):
             total, mse, curve = losses(model, schedule, batch, training)
         total.backward()
@@ -177,31 +225,52 @@ def prepare_folder(out, resume):
     found = (out / checkpoint.CHECKPOINT).is_file()
     if resume and not found:
         raise SettingsError(f"nothing to resume in {out}: it holds no {checkpoint.CHECKPOINT}")
-    if not resume and out.exists() and not (out.is_dir() and all(path.suffix == ".tmp" for path in out.iterdir())):
-        raise SettingsError(f"{out} exists already: give --resume to go on with it, or another --out")
+    if (
+        not resume
+        and out.exists()
+        and not (out.is_dir() and all(path.suffix == ".tmp" for path in out.iterdir()))
+    ):
+        raise SettingsError(
+            f"{out} exists already: give --resume to go on with it, or another --out"
+        )
     out.mkdir(parents=True, exist_ok=True)
 
 
-def train(config, data_path, out, resume=False, init=None, report=print, device="auto", stop=None,
-          slice_minutes=None):
-    """Train a preset on a dataset file into the folder `out`; returns the meta of the last checkpoint.
+def train(
+    config,
+    data_path,
+    out,
+    resume=False,
+    init=None,
+    report=print,
+    device="auto",
+    stop=None,
+    slice_minutes=None,
+):
+    """Train a preset on a dataset file into the folder `out`; returns the meta of the last
+    checkpoint.
 
-    resume: go on bit for bit from the folder's checkpoint. An interrupt (Ctrl-C) ends after a whole step, with a
-    checkpoint; the second one ends at once. init: start from exported weights, with their normalisation.
-    stop, slice_minutes: end with a checkpoint after this step, or after so much wall time in this call (loading
-    included; at least one step is done), without changing the plan of the run. `share_done` of the meta's step and
-    minutes tells whether the run is finished: the minutes of its plan are those trained, in all slices together."""
+    resume: go on bit for bit from the folder's checkpoint. An interrupt (Ctrl-C) ends after a whole
+    step, with a checkpoint; the second one ends at once. init: start from exported weights, with
+    their normalisation. stop, slice_minutes: end with a checkpoint after this step, or after so
+    much wall time in this call (loading included; at least one step is done), without changing the
+    plan of the run. `share_done` of the meta's step and minutes tells whether the run is finished:
+    the minutes of its plan are those trained, in all slices together."""
     called = time.monotonic()
     training, out = config.training, Path(out)
     if slice_minutes is not None and not slice_minutes > 0:
         raise SettingsError(f"--slice-minutes {slice_minutes}: must be above 0")
     if training.minutes <= 0 and training.max_steps <= 0:
-        raise SettingsError("training: minutes and max_steps are both 0, so the run would never end")
+        raise SettingsError(
+            "training: minutes and max_steps are both 0, so the run would never end"
+        )
     if device == "auto":
         device = "cuda" if torch.cuda.is_available() else "cpu"
     pairs = dataset.load(data_path)
     if pairs.device != config.device:
-        raise SettingsError(f"{data_path} holds another device than preset {config.preset!r}: {pairs.device}")
+        raise SettingsError(
+            f"{data_path} holds another device than preset {config.preset!r}: {pairs.device}"
+        )
     prepare_folder(out, resume)
     keep_memory()
     parts = dataset.split(len(pairs.antidots), len(pairs.potentials), training.split, config.seed)
@@ -219,21 +288,39 @@ def train(config, data_path, out, resume=False, init=None, report=print, device=
     if resume:
         meta = checkpoint.restore(out, model, ema, base)
         if meta["data"] != pairs.sha256:
-            raise SettingsError(f"{out} was trained on another dataset ({meta['data'][:12]}, not {pairs.sha256[:12]})")
+            raise SettingsError(
+                f"{out} was trained on another dataset ({meta['data'][:12]}, not "
+                f"{pairs.sha256[:12]})"
+            )
         started = meta["config"]
         if (started["diffusion"], started["seed"], started["training"]["seed"]) != (
-                as_dict(config.diffusion), config.seed, training.seed):
-            raise SettingsError(f"{out} was started with another seed or diffusion section; resume it with the same preset")
+            as_dict(config.diffusion),
+            config.seed,
+            training.seed,
+        ):
+            raise SettingsError(
+                f"{out} was started with another seed or diffusion section; resume it with the "
+                "same preset"
+            )
         step, minutes, normal = meta["step"], meta["minutes"], checkpoint.normalisation_of(meta)
     fixed = checkpoint.describe(config, pairs, normal)
     batches = Batches(config, pairs, parts["train"], normal, device)
-    schedule = Schedule(config.diffusion.steps, config.diffusion.schedule, config.diffusion.prediction)
-    report(f"{sum(p.numel() for p in model.parameters()) / 1e6:.2f} M parameters on {device}, "
-           f"{len(parts['train'])} training pairs, into {out}")
+    schedule = Schedule(
+        config.diffusion.steps, config.diffusion.schedule, config.diffusion.prediction
+    )
+    report(
+        f"{sum(p.numel() for p in model.parameters()) / 1e6:.2f} M parameters on {device}, "
+        f"{len(parts['train'])} training pairs, into {out}"
+    )
 
     def save():
-        return checkpoint.save(out, model, ema, base, {
-            **fixed, "step": step, "minutes": minutes, "images": step * training.batch})
+        return checkpoint.save(
+            out,
+            model,
+            ema,
+            base,
+            {**fixed, "step": step, "minutes": minutes, "images": step * training.batch},
+        )
 
     if not resume:
         save()  # from here on there is something to resume
@@ -243,15 +330,29 @@ def train(config, data_path, out, resume=False, init=None, report=print, device=
         """Write a checkpoint, then look at the averaged weights; returns the meta and the log line."""
         meta = save()
         with for_samples(schedule, device):
-            scores = preview(ema.module, config, pairs, parts["dev"], normal, schedule, out / "preview.png", device)
+            scores = preview(
+                ema.module,
+                config,
+                pairs,
+                parts["dev"],
+                normal,
+                schedule,
+                out / "preview.png",
+                device,
+            )
         return meta, log.note(step, minutes, preview=scores)
 
     start, last_checkpoint = time.monotonic() - 60 * minutes, minutes
-    bar = progress_bar(total=training.max_steps or None, initial=step, unit="step", mininterval=2, smoothing=0.05)
+    bar = progress_bar(
+        total=training.max_steps or None, initial=step, unit="step", mininterval=2, smoothing=0.05
+    )
     supply = supplied(batches, step, device)
     model.train()
-    with checkpoint.held_interrupt() as interrupted:  # within a step, weights and optimiser do not belong together
-        while (progress := share_done(training, step, minutes)) < 1 and (stop is None or step < stop):
+    # within a step, weights and optimiser do not belong together
+    with checkpoint.held_interrupt() as interrupted:
+        while (progress := share_done(training, step, minutes)) < 1 and (
+            stop is None or step < stop
+        ):
             rate = learning_rate(training, step, progress)
             for group in base.param_groups:
                 group["lr"] = rate
@@ -283,7 +384,8 @@ def train(config, data_path, out, resume=False, init=None, report=print, device=
 
 
 class Log:
-    """JSONL log of a run; opened at `step`, it drops what an interrupted run wrote beyond its last checkpoint."""
+    """JSONL log of a run; opened at `step`, it drops what an interrupted run wrote beyond its last
+    checkpoint."""
 
     def __init__(self, path, step):
         self.path = path
@@ -304,12 +406,30 @@ class Log:
         alpha_bar, mse, loss, curve = zip(*self.values, strict=True)
         ratio, mse = ((1 - torch.cat(alpha_bar)) / torch.cat(alpha_bar)).sqrt(), torch.cat(mse)
         place = torch.bucketize(ratio, torch.tensor(LEVELS, dtype=ratio.dtype))
-        names = [f"<{LEVELS[0]}", *(f"{a}-{b}" for a, b in itertools.pairwise(LEVELS)), f">{LEVELS[-1]}"]
-        levels = {name: round(float(mse[place == i].mean()), 5) for i, name in enumerate(names) if (place == i).any()}
+        names = [
+            f"<{LEVELS[0]}",
+            *(f"{a}-{b}" for a, b in itertools.pairwise(LEVELS)),
+            f">{LEVELS[-1]}",
+        ]
+        levels = {
+            name: round(float(mse[place == i].mean()), 5)
+            for i, name in enumerate(names)
+            if (place == i).any()
+        }
         speed = batch * len(loss) / (time.monotonic() - self.start)
-        self.note(step, minutes, loss=round(float(np.mean(loss)), 5), curve_loss=round(float(np.mean(curve)), 5),
-                  levels=levels, lr=rate, images_per_second=round(speed, 2))
-        text = f"loss {np.mean(loss):.3f} curve {np.mean(curve):.3f} {speed:.0f} images/s {minutes:.1f} min"
+        self.note(
+            step,
+            minutes,
+            loss=round(float(np.mean(loss)), 5),
+            curve_loss=round(float(np.mean(curve)), 5),
+            levels=levels,
+            lr=rate,
+            images_per_second=round(speed, 2),
+        )
+        text = (
+            f"loss {np.mean(loss):.3f} curve {np.mean(curve):.3f} {speed:.0f} images/s "
+            f"{minutes:.1f} min"
+        )
         self.clear()
         return text
 

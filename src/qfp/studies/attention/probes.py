@@ -1,6 +1,7 @@
 """Looks inside the network: what it is made of, and its attention importance (Sec. V, Fig. 4).
 
-Images are what the network sees: normalised, with the zero padding of the paper's footnote 1, (B, 1, 60, 60).
+Images are what the network sees: normalised, with the zero padding of the paper's footnote 1, (B,
+1, 60, 60).
 """
 
 import contextlib
@@ -10,10 +11,10 @@ import numpy as np
 import torch
 from scipy.stats import rankdata
 
-from qfp.physics import geometry
 from qfp.model.attention import FullAttention, LinearAttention
 from qfp.model.diffusion import guided, sample
 from qfp.model.unet import BELIEF, GRID, SIZE
+from qfp.physics import geometry
 
 # --- the network as it is
 
@@ -21,34 +22,52 @@ from qfp.model.unet import BELIEF, GRID, SIZE
 def architecture(model):
     """Stages of a UNet in the order in which they act, read off its modules: a list of dicts.
 
-    Keys: name ('down30'), size, channels, convolutions, attention ('full', 'linear' or 'none'), heads, head_dim,
-    condition (channels of the curve's map), parameters."""
+    Keys: name ('down30'), size, channels, convolutions, attention ('full', 'linear' or 'none'),
+    heads, head_dim, condition (channels of the curve's map), parameters."""
     kinds = {LinearAttention: "linear", FullAttention: "full", type(None): "none"}
-    stages = [("down", i) for i in range(len(model.down))] + [("up", i) for i in reversed(range(len(model.up)))]
+    stages = [("down", i) for i in range(len(model.down))] + [
+        ("up", i) for i in reversed(range(len(model.up)))
+    ]
     found = []
     for way, i in stages:
         stage = getattr(model, way)[i]
         transformer = stage["transformer"]
         channels = transformer.norm.num_channels
         attention = transformer.attention
-        found.append({
-            "name": f"{way}{model.sizes[i]}", "size": model.sizes[i], "channels": channels,
-            "convolutions": sum(isinstance(m, torch.nn.Conv2d) and m.kernel_size == (3, 3) for m in stage.modules()),
-            "attention": kinds[type(attention)],
-            "heads": getattr(attention, "heads", 0), "head_dim": getattr(attention, "head_dim", 0),
-            "condition": transformer.enter.in_features - channels,
-            "parameters": sum(p.numel() for p in stage.parameters()),
-        })
+        found.append(
+            {
+                "name": f"{way}{model.sizes[i]}",
+                "size": model.sizes[i],
+                "channels": channels,
+                "convolutions": sum(
+                    isinstance(m, torch.nn.Conv2d) and m.kernel_size == (3, 3)
+                    for m in stage.modules()
+                ),
+                "attention": kinds[type(attention)],
+                "heads": getattr(attention, "heads", 0),
+                "head_dim": getattr(attention, "head_dim", 0),
+                "condition": transformer.enter.in_features - channels,
+                "parameters": sum(p.numel() for p in stage.parameters()),
+            }
+        )
     return found
 
 
 def condition_path(model):
-    """Sizes of the path of the curve: dict of fields, hidden and blocks of its MLP, tokens and their width, layers that mix
-    them, grid (features of a grid position) and positions (whether believed positions are among them)."""
+    """Sizes of the path of the curve: dict of fields, hidden and blocks of its MLP, tokens and
+    their width, layers that mix them, grid (features of a grid position) and positions (whether
+    believed positions are among them)."""
     path = model.condition
-    return {"fields": path.enter.in_features, "hidden": path.enter.out_features, "blocks": len(path.stem),
-            "tokens": len(path.position), "width": path.width, "layers": len(path.layers), "grid": path.grid_width,
-            "positions": path.positions}
+    return {
+        "fields": path.enter.in_features,
+        "hidden": path.enter.out_features,
+        "blocks": len(path.stem),
+        "tokens": len(path.position),
+        "width": path.width,
+        "layers": len(path.layers),
+        "grid": path.grid_width,
+        "positions": path.positions,
+    }
 
 
 # --- attention importance, Sec. V
@@ -56,7 +75,8 @@ def condition_path(model):
 
 @contextlib.contextmanager
 def watching(layers, record):
-    """Calls record(name, layer, tokens) with the input (B, N, C) of each attention layer at every forward pass.
+    """Calls record(name, layer, tokens) with the input (B, N, C) of each attention layer at every
+    forward pass.
 
     layers: {name: module}. The pass is left as it is: the hook returns nothing."""
 
@@ -73,12 +93,16 @@ def watching(layers, record):
 
 def _watched(model, layers):
     """Attention layers by name: all, or those named."""
-    return {name: layer for name, layer in model.attention_layers().items() if layers is None or name in layers}
+    return {
+        name: layer
+        for name, layer in model.attention_layers().items()
+        if layers is None or name in layers
+    }
 
 
 def _measured(measure, tokens):
-    """What `measure` (a layer's weights or importance) makes of caught tokens: in fp32 even where the pass itself is in
-    bf16, whose three digits would tie the values of many pixels."""
+    """What `measure` (a layer's weights or importance) makes of caught tokens: in fp32 even where
+    the pass itself is in bf16, whose three digits would tie the values of many pixels."""
     with torch.autocast(tokens.device.type, enabled=False):
         return measure(tokens.float()).cpu()
 
@@ -92,9 +116,12 @@ def _importance(layer, tokens):
 
 @torch.no_grad()
 def importance_at(model, x, t, condition, layers=None):
-    """B_j = sum_i A_ij of Sec. V in one pass at points x (B, 1, 60, 60) of step t: {layer: (B, head, n, n)}."""
+    """B_j = sum_i A_ij of Sec. V in one pass at points x (B, 1, 60, 60) of step t: {layer: (B,
+    head, n, n)}."""
     watched, found = _watched(model, layers), {}
-    with watching(watched, lambda name, layer, tokens: found.update({name: _importance(layer, tokens)})):
+    with watching(
+        watched, lambda name, layer, tokens: found.update({name: _importance(layer, tokens)})
+    ):
         model(x, torch.full((len(x),), t), condition)
     return found
 
@@ -107,17 +134,25 @@ class Trajectory:
     x: np.ndarray  # (S, B, 60, 60) noisy images x_t, normalised
     x0: np.ndarray  # (S, B, 60, 60) clean images predicted from them
     importance: dict  # layer name: B_j, (S, B, head, n, n); its mean over the pixels j is 1
-    weights: dict  # name of a layer of full attention at 15 x 15: A_ij, (K, B, head, 225, 225), at the steps asked for
+    # name of a layer of full attention at 15 x 15: A_ij, (K, B, head, 225, 225), at the steps asked
+    # for
+    weights: dict
 
 
-def importance_trajectory(model, schedule, condition, seeds, steps, sampler="ddim", layers=None, keep=None, weights_at=()):
+def importance_trajectory(
+    model, schedule, condition, seeds, steps, sampler="ddim", layers=None, keep=None, weights_at=()
+):
     """B_j = sum_i A_ij of Sec. V along a generation with `steps` steps: Trajectory.
 
-    One image per seed, of condition's row; layers: names out of model.attention_layers(), all by default; keep: indices
-    of the steps to record, all by default; weights_at: indices of those of them at which A_ij is recorded, too."""
+    One image per seed, of condition's row; layers: names out of model.attention_layers(), all by
+    default; keep: indices of the steps to record, all by default; weights_at: indices of those of
+    them at which A_ij is recorded, too."""
     watched = _watched(model, layers)
     now, times, noisy, clean = {}, [], [], []
-    found, dense = {name: [] for name in watched}, {name: [] for name in bottom_layers(model) if name in watched}
+    found, dense = (
+        {name: [] for name in watched},
+        {name: [] for name in bottom_layers(model) if name in watched},
+    )
 
     def record(name, layer, tokens):
         now[name] = tokens
@@ -134,33 +169,55 @@ def importance_trajectory(model, schedule, condition, seeds, steps, sampler="ddi
                     kept.append(_measured(watched[name].weights, now[name]).numpy())
 
     with watching(watched, record):
-        sample(guided(model, schedule, condition), schedule, seeds, (1, SIZE, SIZE), sampler, steps, callback=step)
-    return Trajectory(np.array(times), np.stack(noisy), np.stack(clean), {k: np.stack(v) for k, v in found.items()},
-                      {k: np.stack(v) for k, v in dense.items() if v})
+        sample(
+            guided(model, schedule, condition),
+            schedule,
+            seeds,
+            (1, SIZE, SIZE),
+            sampler,
+            steps,
+            callback=step,
+        )
+    return Trajectory(
+        np.array(times),
+        np.stack(noisy),
+        np.stack(clean),
+        {k: np.stack(v) for k, v in found.items()},
+        {k: np.stack(v) for k, v in dense.items() if v},
+    )
 
 
 def bottom_layers(model):
-    """Names of the layers of full attention at 15 x 15, 'the most downsampled layer' of Sec. V, in the order of action."""
-    return [stage["name"] for stage in architecture(model) if stage["size"] == GRID and stage["attention"] == "full"]
+    """Names of the layers of full attention at 15 x 15, 'the most downsampled layer' of Sec. V, in
+    the order of action."""
+    return [
+        stage["name"]
+        for stage in architecture(model)
+        if stage["size"] == GRID and stage["attention"] == "full"
+    ]
 
 
 def cell_means(images, size=GRID):
-    """Images (..., 60, 60) averaged over the cells of the level with size x size of them: (..., size, size)."""
+    """Images (..., 60, 60) averaged over the cells of the level with size x size of them: (...,
+    size, size)."""
     side = images.shape[-1] // size
     return images.reshape(*images.shape[:-2], size, side, size, side).mean(axis=(-3, -1))
 
 
 def grid_cells(antidots, device, size=GRID):
-    """Which cells of the level with size x size of them lie on an antidot, bool (B, size, size), for antidots (B, 2, 2).
+    """Which cells of the level with size x size of them lie on an antidot, bool (B, size, size),
+    for antidots (B, 2, 2).
 
-    A cell of the 15 x 15 level is 4 x 4 pixels of the padded image; it counts where half of it or more is removed."""
+    A cell of the 15 x 15 level is 4 x 4 pixels of the padded image; it counts where half of it or
+    more is removed."""
     margin = (device.length - device.width) // 2
     cover = np.pad(geometry.removed_masks(antidots, device), ((0, 0), (0, 0), (margin, margin)))
     return cell_means(cover, size) >= 0.5
 
 
 def wire_cells(device, size=GRID):
-    """Cells of the level that lie on the wire by half or more, bool (size, size): the padding is left out."""
+    """Cells of the level that lie on the wire by half or more, bool (size, size): the padding is
+    left out."""
     margin = (device.length - device.width) // 2
     inside = np.pad(np.ones(device.width), margin).reshape(size, -1).mean(axis=1) >= 0.5
     return np.broadcast_to(inside, (size, size))
@@ -174,21 +231,25 @@ def rim_cells(cells):
 
 
 def auc_table(maps, cells, valid):
-    """AUC of maps (..., M, n, n) for antidot cells (B, n, n): (..., M, B), map m scored against antidots b.
+    """AUC of maps (..., M, n, n) for antidot cells (B, n, n): (..., M, B), map m scored against
+    antidots b.
 
-    The probability that an antidot cell has a larger value than another cell of the wire (valid, (n, n)); ties count
-    half. 0.5 is chance. Sign fixed: large values are to mean antidots."""
+    The probability that an antidot cell has a larger value than another cell of the wire (valid,
+    (n, n)); ties count half. 0.5 is chance. Sign fixed: large values are to mean antidots."""
     rank = rankdata(maps[..., valid], axis=-1)  # (..., M, n)
     own = cells[:, valid].astype(float)  # (B, n)
     positives = own.sum(axis=-1)
-    return (rank @ own.T - positives * (positives + 1) / 2) / (positives * (own.shape[-1] - positives))
+    return (rank @ own.T - positives * (positives + 1) / 2) / (
+        positives * (own.shape[-1] - positives)
+    )
 
 
 def own_and_other(table):
-    """AUC against a curve's own antidots and, averaged, against those of the other curves: two arrays (..., B).
+    """AUC against a curve's own antidots and, averaged, against those of the other curves: two
+    arrays (..., B).
 
-    table (..., B, B) from auc_table. Where antidots usually are is known without any curve, so that only the paired
-    difference of the two says that a map knows its own curve."""
+    table (..., B, B) from auc_table. Where antidots usually are is known without any curve, so that
+    only the paired difference of the two says that a map knows its own curve."""
     own = np.diagonal(table, axis1=-2, axis2=-1)
     return own, (table.sum(axis=-1) - own) / (table.shape[-1] - 1)
 
@@ -200,22 +261,35 @@ def first_above(low, margin):
 
 
 def believed_cover(features, device, size=GRID):
-    """Share of each cell that an antidot covers if its centre lies where the condition path believes it: (B, size, size).
+    """Share of each cell that an antidot covers if its centre lies where the condition path
+    believes it: (B, size, size).
 
-    features (B, c, 15, 15) of a network with believed positions (unet.ConditionTransformer): its last channels."""
+    features (B, c, 15, 15) of a network with believed positions (unet.ConditionTransformer): its
+    last channels."""
     block = SIZE // GRID
-    centres = torch.nn.functional.pixel_shuffle(features[:, -2 * block**2 :].float(), block).sum(1, keepdim=True) / BELIEF
+    centres = (
+        torch.nn.functional.pixel_shuffle(features[:, -2 * block**2 :].float(), block).sum(
+            1, keepdim=True
+        )
+        / BELIEF
+    )
     dx, dy = geometry.disc(device.radius).T
     disc = torch.zeros(1, 1, 2 * device.radius + 1, 2 * device.radius + 1)
     disc[0, 0, dy + device.radius, dx + device.radius] = 1.0
-    return cell_means(torch.nn.functional.conv2d(centres, disc, padding=device.radius)[:, 0].numpy(), size)
+    return cell_means(
+        torch.nn.functional.conv2d(centres, disc, padding=device.radius)[:, 0].numpy(), size
+    )
 
 
 def preference(B, lower, upper):
-    """(B_upper - B_lower)/(B_upper + B_lower) from mean importance on the two antidots' cells: (..., B), in -1..1.
+    """(B_upper - B_lower)/(B_upper + B_lower) from mean importance on the two antidots' cells:
+    (..., B), in -1..1.
 
-    B (..., B, n, n); lower, upper: cells (B, n, n) of each. 'Complementary' heads (Sec. V) have opposite signs."""
-    low, up = ((B * cells).sum(axis=(-2, -1)) / cells.sum(axis=(-2, -1)) for cells in (lower, upper))
+    B (..., B, n, n); lower, upper: cells (B, n, n) of each. 'Complementary' heads (Sec. V) have
+    opposite signs."""
+    low, up = (
+        (B * cells).sum(axis=(-2, -1)) / cells.sum(axis=(-2, -1)) for cells in (lower, upper)
+    )
     return (up - low) / (up + low)
 
 
@@ -223,16 +297,19 @@ def preference(B, lower, upper):
 
 
 def cell_correlation(psi, exists, margin, side):
-    """Non-local correlation C_ij = |Im G_ij|^2/(Im G_ii Im G_jj) of the wave functions, averaged over pairs of sites of
-    cells I and J: (N, N), 0..1, N cells of side x side pixels.
+    """Non-local correlation C_ij = |Im G_ij|^2/(Im G_ii Im G_jj) of the wave functions, averaged
+    over pairs of sites of cells I and J: (N, N), 0..1, N cells of side x side pixels.
 
-    psi (sites, n): unit-flux scattering states of both leads at b = 0, where time reversal makes G symmetric, so that
-    -2 Im G = psi psi^dagger (green.scattering_states). exists (L, W): sites that are not removed; margin: padding columns
-    left and right. NaN for cells less than half of whose area are such sites."""
+    psi (sites, n): unit-flux scattering states of both leads at b = 0, where time reversal makes G
+    symmetric, so that -2 Im G = psi psi^dagger (green.scattering_states). exists (L, W): sites that
+    are not removed; margin: padding columns left and right. NaN for cells less than half of whose
+    area are such sites."""
     pad = ((0, 0), (margin, margin))
     there = np.pad(exists, pad)
     states = np.where(exists.reshape(-1, 1), psi, 0)
-    states = states / np.sqrt(np.maximum((np.abs(states) ** 2).sum(axis=1, keepdims=True), np.finfo(float).tiny))
+    states = states / np.sqrt(
+        np.maximum((np.abs(states) ** 2).sum(axis=1, keepdims=True), np.finfo(float).tiny)
+    )
     states = np.pad(states.reshape(*exists.shape, -1), (*pad, (0, 0)))
 
     def by_cell(values):  # (rows, columns, ...) -> (N, side^2, ...)
@@ -241,7 +318,8 @@ def cell_correlation(psi, exists, margin, side):
         return cells.reshape(rows * columns, side**2, -1)
 
     z, number = by_cell(states), by_cell(there).sum(axis=(1, 2))
-    # |psi_i . psi_j*|^2 = Tr[(psi_i^dagger psi_i)(psi_j^dagger psi_j)]: a small matrix a cell, not one number a pair of sites
+    # |psi_i . psi_j*|^2 = Tr[(psi_i^dagger psi_i)(psi_j^dagger psi_j)]: a small matrix a cell, not
+    # one number a pair of sites
     matrices = (z.swapaxes(1, 2) @ z.conj()).reshape(len(z), -1)
     number = np.where(number >= side**2 / 2, number, np.nan)
     return (matrices @ matrices.conj().T).real / number[:, None] / number
@@ -255,12 +333,14 @@ def _ranks(values):
 
 
 def partial_rank_correlation(A, C):
-    """Rank correlations of attention weights A (M, N, N) with correlations C (K, N, N) over pairs i != j of cells.
+    """Rank correlations of attention weights A (M, N, N) with correlations C (K, N, N) over pairs i
+    != j of cells.
 
-    partial (M, K): given distance and B_j = sum_i A_ij. Ranks of A and of C are regressed on those of both and on their
-    squares (so that a curved dependence on the distance goes, too); Pearson r of the residuals. What a sum of parabolas
-    leaves is the same for any C, so compare two of them. plain (M, K): Spearman's. distance (M,): Spearman's of A with the
-    distance. Cells where any C is NaN are left out."""
+    partial (M, K): given distance and B_j = sum_i A_ij. Ranks of A and of C are regressed on those
+    of both and on their squares (so that a curved dependence on the distance goes, too); Pearson r
+    of the residuals. What a sum of parabolas leaves is the same for any C, so compare two of them.
+    plain (M, K): Spearman's. distance (M,): Spearman's of A with the distance. Cells where any C is
+    NaN are left out."""
     side = round(A.shape[-1] ** 0.5)
     cells = np.flatnonzero(np.isfinite(np.diagonal(C, axis1=1, axis2=2)).all(axis=0))
     i, j = (cells[k] for k in np.nonzero(~np.eye(len(cells), dtype=bool)))
@@ -270,13 +350,24 @@ def partial_rank_correlation(A, C):
     for weights in A:
         a = _ranks(weights[i, j])
         b = np.zeros(A.shape[-1])
-        b[cells] = _ranks(weights.sum(axis=0)[cells])  # every j is in equally many pairs: ranks of cells are those of pairs
+        # every j is in equally many pairs: ranks of cells are those of pairs
+        b[cells] = _ranks(weights.sum(axis=0)[cells])
         b = b[j] / max(np.linalg.norm(b[j]), 1e-9)
-        given = np.stack([np.full(len(a), len(a) ** -0.5), distance, b, len(a) ** 0.5 * distance**2, len(a) ** 0.5 * b**2])
+        given = np.stack(
+            [
+                np.full(len(a), len(a) ** -0.5),
+                distance,
+                b,
+                len(a) ** 0.5 * distance**2,
+                len(a) ** 0.5 * b**2,
+            ]
+        )
         both = np.vstack([a[None], c])
         rest = both - (both @ given.T) @ np.linalg.pinv(given @ given.T, hermitian=True) @ given
         size = np.linalg.norm(rest, axis=1)
-        partial.append(rest[1:] @ rest[0] / np.where((size[1:] * size[0]) > 1e-9, size[1:] * size[0], np.inf))
+        partial.append(
+            rest[1:] @ rest[0] / np.where((size[1:] * size[0]) > 1e-9, size[1:] * size[0], np.inf)
+        )
         plain.append(c @ a)
         far.append(distance @ a)
     return np.array(partial), np.array(plain), np.array(far)

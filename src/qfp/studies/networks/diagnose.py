@@ -1,9 +1,10 @@
-"""Where does a bad decoder fail? Several networks on the same test curves, each looked at in three places.
+"""Where does a bad decoder fail? Several networks on the same test curves, each looked at in three
+places.
 
-A curve becomes features (condition path), the features become an image (U-Net), and many such steps become a sample.
-So positions are read from the features alone, from the image predicted out of pure noise in one evaluation, and from a
-sample: what is lost from one to the next is lost there. Blocks of samples are kept until the end, so a killed run
-resumes.
+A curve becomes features (condition path), the features become an image (U-Net), and many such steps
+become a sample. So positions are read from the features alone, from the image predicted out of pure
+noise in one evaluation, and from a sample: what is lost from one to the next is lost there. Blocks
+of samples are kept until the end, so a killed run resumes.
 """
 
 import dataclasses
@@ -13,33 +14,43 @@ from pathlib import Path
 import numpy as np
 import torch
 
+from qfp.config import SettingsError, as_dict, digest, progress_bar, project_root
 from qfp.data import dataset
 from qfp.decoding import decode, metrics
+from qfp.model.checkpoint import load_model, network_of
+from qfp.model.diffusion import initial_noise
+from qfp.model.precision import for_samples
 from qfp.physics import geometry
 from qfp.studies import accuracy
 from qfp.studies.networks import readout
-from qfp.model.checkpoint import load_model, network_of
-from qfp.config import SettingsError, as_dict, digest, progress_bar, project_root
-from qfp.model.diffusion import initial_noise
-from qfp.model.precision import for_samples
 
 LEVELS = np.geomspace(0.2, 100.0, 9)  # σ/α at which the image is predicted; pure noise comes on top
 BATCH = 32  # images in memory at a time
-STAGES = {"condition_path": "in the condition path", "entry": "between features and image", "sampling": "in sampling"}
+STAGES = {
+    "condition_path": "in the condition path",
+    "entry": "between features and image",
+    "sampling": "in sampling",
+}
 NOTES = {
     "single": accuracy.ROWS["single"],
     "one_step": accuracy.ROWS["one_step"] + "; the last entry of 'noise'",
-    "readout": "positions from the features of the condition path alone, by a linear probe with the same weights at "
-               "every grid position, trained on the curves of the training pairs; another probe may read more",
-    "readout_untrained": "the same from a fresh network of these settings: what the probe learns by itself",
+    "readout": "positions from the features of the condition path alone, by a linear probe with "
+    "the same weights at "
+    "every grid position, trained on the curves of the training pairs; another probe may read more",
+    "readout_untrained": "the same from a fresh network of these settings: what the probe learns "
+    "by itself",
     "curve_head": accuracy.ROWS["curve_head"],
-    "noise": "scores of the image predicted in one evaluation from the true one, noised to step t with σ/α = ratio: "
-             "with the curve ('given'), from the noisy image alone ('null'). At the last step there is noise alone",
-    "lost": "what each stage loses: condition_path 1 - readout, entry readout - one_step, sampling one_step - single; "
-            "together 1 - single. Intervals are paired (Tango), of condition_path Wilson",
+    "noise": "scores of the image predicted in one evaluation from the true one, noised to step t "
+    "with σ/α = ratio: "
+    "with the curve ('given'), from the noisy image alone ('null'). At the last step there is "
+    "noise alone",
+    "lost": "what each stage loses: condition_path 1 - readout, entry readout - one_step, sampling "
+    "one_step - single; "
+    "together 1 - single. Intervals are paired (Tango), of condition_path Wilson",
     "learned": "readout - readout_untrained",
     "differs": "settings that are not those of the network 'reference'",
-    "difference": "share minus that of the network 'reference' on the same curves and noise; paired 95 % interval",
+    "difference": "share minus that of the network 'reference' on the same curves and noise; "
+    "paired 95 % interval",
     "columns": accuracy.COLUMNS,
 }
 
@@ -60,10 +71,12 @@ def times(schedule):
 
 @torch.no_grad()
 def predicted(bundle, curves, ldos, seeds, steps):
-    """Images [1/t] predicted in one evaluation from true ones (B, L, W), noised to each of `steps` (K,).
+    """Images [1/t] predicted in one evaluation from true ones (B, L, W), noised to each of `steps`
+    (K,).
 
-    {'given': with the curves (B, F), 'null': without}, each (K, B, L, W). Noise from seeds (B,), the same at all steps;
-    the schedule's last step has noise alone, the x_T from which a generation of that seed starts."""
+    {'given': with the curves (B, F), 'null': without}, each (K, B, L, W). Noise from seeds (B,),
+    the same at all steps; the schedule's last step has noise alone, the x_T from which a generation
+    of that seed starts."""
     model, _, constants, schedule = bundle[:4]
     found = {"given": [], "null": []}
     for start in progress_bar(range(0, len(curves), BATCH), desc="noise levels", unit="batch"):
@@ -72,7 +85,10 @@ def predicted(bundle, curves, ldos, seeds, steps):
         noise = initial_noise(x0.shape[1:], seeds[part])
         blocks = {name: [] for name in found}
         with for_samples(schedule):
-            conditions = {"given": model.encode(constants.curve(curves[part])), "null": model.null(len(x0))}
+            conditions = {
+                "given": model.encode(constants.curve(curves[part])),
+                "null": model.null(len(x0)),
+            }
             for step in steps:
                 t = torch.full((len(x0),), step)
                 x = noise if step == schedule.steps - 1 else schedule.q_sample(x0, t, noise)
@@ -88,56 +104,93 @@ def predicted(bundle, curves, ldos, seeds, steps):
 
 
 def examine(bundle, pairs, train, test, sampling, folder, seed):
-    """Scores of one network on rows `test` (B, 2) of pairs, and its hits {'single', 'readout', 'one_step'}.
+    """Scores of one network on rows `test` (B, 2) of pairs, and its hits {'single', 'readout',
+    'one_step'}.
 
-    train: rows for the probe; sampling: how one sample a curve is drawn, in blocks kept in `folder`."""
+    train: rows for the probe; sampling: how one sample a curve is drawn, in blocks kept in
+    `folder`."""
     model, config, constants, schedule = bundle[:4]
     (p, n), device = test.T, pairs.device
     G, truth, antidots = pairs.conductance[p, n], pairs.ldos[p, n], pairs.antidots[n]
     with torch.random.fork_rng(devices=()):
         torch.manual_seed(seed)
         fresh = network_of(config).eval()
-    seeds, steps = [s for s, in accuracy.noise_seeds(test, 1, seed)], times(schedule)
+    seeds, steps = [s for (s,) in accuracy.noise_seeds(test, 1, seed)], times(schedule)
     ldos = accuracy.sampled(bundle, sampling, G, test, 1, folder, "single", seed)[:, 0]
     images = predicted(bundle, G, truth, seeds, steps)
-    read = {"readout": readout.read_out(model.condition, constants, pairs, train, G, seed),
-            "readout_untrained": readout.read_out(fresh.condition, constants, pairs, train, G, seed)}
+    read = {
+        "readout": readout.read_out(model.condition, constants, pairs, train, G, seed),
+        "readout_untrained": readout.read_out(fresh.condition, constants, pairs, train, G, seed),
+    }
     head = accuracy.head_positions(bundle, G)
     if head is not None:
         read["curve_head"] = geometry.canonical(head, device)
 
     def scored(pictures):
-        answer = device, geometry.canonical(decode.recover(pictures, device), device), antidots, pictures, truth
+        answer = (
+            device,
+            geometry.canonical(decode.recover(pictures, device), device),
+            antidots,
+            pictures,
+            truth,
+        )
         return accuracy.scores(*answer, seed), accuracy.hits(*answer)
 
     single, single_hits = scored(ldos)
     noise = {name: [scored(pictures) for pictures in levels] for name, levels in images.items()}
     one_step, one_step_hits = noise["given"][-1]
-    rows = {"single": single, "one_step": one_step,
-            **{name: accuracy.scores(device, found, antidots) for name, found in read.items()}}
-    columns = {name: {key: [row[key] for row, _ in levels] for key in one_step if key != "n"}
-               for name, levels in noise.items()}
-    found = {"single": single_hits, "one_step": one_step_hits,
-             **{name: accuracy.hits(device, read[name], antidots) for name in ("readout", "readout_untrained")}}
-    return rows | {"noise": {"t": steps, "ratio": ratio(schedule)[steps].tolist(), **columns}} | losses(found), found
+    rows = {
+        "single": single,
+        "one_step": one_step,
+        **{name: accuracy.scores(device, found, antidots) for name, found in read.items()},
+    }
+    columns = {
+        name: {key: [row[key] for row, _ in levels] for key in one_step if key != "n"}
+        for name, levels in noise.items()
+    }
+    found = {
+        "single": single_hits,
+        "one_step": one_step_hits,
+        **{
+            name: accuracy.hits(device, read[name], antidots)
+            for name in ("readout", "readout_untrained")
+        },
+    }
+    return rows | {
+        "noise": {"t": steps, "ratio": ratio(schedule)[steps].tolist(), **columns}
+    } | losses(found), found
 
 
 def losses(found):
-    """What each of STAGES loses, and a verdict: the one that surely loses most, its interval above those of the others.
+    """What each of STAGES loses, and a verdict: the one that surely loses most, its interval above
+    those of the others.
 
     found: hits {'readout', 'readout_untrained', 'one_step', 'single'}, each {name: bool (B,)}."""
-    lost = {"condition_path": {}, "entry": metrics.differences(found["readout"], found["one_step"]),
-            "sampling": metrics.differences(found["one_step"], found["single"])}
+    lost = {
+        "condition_path": {},
+        "entry": metrics.differences(found["readout"], found["one_step"]),
+        "sampling": metrics.differences(found["one_step"], found["single"]),
+    }
     for name, hit in found["readout"].items():
         lost["condition_path"] |= accuracy.share(name, ~hit)
-    learned, verdict, texts = metrics.differences(found["readout"], found["readout_untrained"]), {}, []
+    learned, verdict, texts = (
+        metrics.differences(found["readout"], found["readout_untrained"]),
+        {},
+        [],
+    )
     for key, name in (("within_1", "Not within one site"), ("within_0", "Not exact")):
         intervals = {stage: row[f"{key}_interval"] for stage, row in lost.items()}
         largest = max(lost, key=lambda stage: lost[stage][key])
         others = [high for stage, (_, high) in intervals.items() if stage != largest]
         verdict[key] = largest if intervals[largest][0] > max(others) else None
-        parts = [f"{accuracy.cell(lost[stage], key, '.1%')} {place}" for stage, place in STAGES.items()]
-        most = f"most {STAGES[verdict[key]]}" if verdict[key] else "too little to tell where most of it"
+        parts = [
+            f"{accuracy.cell(lost[stage], key, '.1%')} {place}" for stage, place in STAGES.items()
+        ]
+        most = (
+            f"most {STAGES[verdict[key]]}"
+            if verdict[key]
+            else "too little to tell where most of it"
+        )
         texts.append(f"{name}: {', '.join(parts)}; {most}.")
     if learned["within_1_interval"][0] <= 0:
         texts.append("The features tell no more than those of an untrained network.")
@@ -145,28 +198,44 @@ def losses(found):
 
 
 def check(bundles, pairs, data):
-    """SettingsError where networks {name: bundle} do not all have the same unseen configurations of `pairs`."""
+    """SettingsError where networks {name: bundle} do not all have the same unseen configurations of
+    `pairs`."""
     first = next(iter(bundles))
     for name, (_, config, _, _, meta) in bundles.items():
         accuracy.check_data(meta, pairs, data, name)
         ours, theirs = ((c.training.split, c.seed) for c in (config, bundles[first][1]))
         if ours != theirs:
-            raise SettingsError(f"{name} was trained on split {ours[0]!r} of seed {ours[1]}, {first} on {theirs[0]!r}, "
-                                f"{theirs[1]}: one may have seen the other's test configurations")
+            raise SettingsError(
+                f"{name} was trained on split {ours[0]!r} of seed {ours[1]}, {first} on "
+                f"{theirs[0]!r}, "
+                f"{theirs[1]}: one may have seen the other's test configurations"
+            )
 
 
-def run_diagnose(config, weights, data="data/laptop.h5", out="results/networks.json", curves=300, reference=None,
-                 report=print):
-    """Look at networks (weights: as for load_model) on the same `curves` test configurations; writes `out`, returns it.
+def run_diagnose(
+    config,
+    weights,
+    data="data/laptop.h5",
+    out="results/networks.json",
+    curves=300,
+    reference=None,
+    report=print,
+):
+    """Look at networks (weights: as for load_model) on the same `curves` test configurations;
+    writes `out`, returns it.
 
-    reference: the name with which the others are compared, by default the first. config: for its sampling settings and
-    its seed. About three minutes of one core a network. Raises SettingsError where the networks do not share data and
-    split, so that a test configuration could be one that they have seen."""
+    reference: the name with which the others are compared, by default the first. config: for its
+    sampling settings and its seed. About three minutes of one core a network. Raises SettingsError
+    where the networks do not share data and split, so that a test configuration could be one that
+    they have seen."""
     accuracy.check_use(out, curves=curves)
     names = [Path(name).stem for name in weights]
     reference = names[0] if reference is None else reference
     if len(set(names)) < len(names) or reference not in names:
-        raise SettingsError(f"weights {', '.join(names)}, compared with {reference}: names must differ, and include it")
+        raise SettingsError(
+            f"weights {', '.join(names)}, compared with {reference}: names must differ, and "
+            "include it"
+        )
     bundles = {name: load_model(path) for name, path in zip(names, weights)}
     pairs = dataset.load(data)
     check(bundles, pairs, data)
@@ -174,47 +243,85 @@ def run_diagnose(config, weights, data="data/laptop.h5", out="results/networks.j
     sampling = dataclasses.replace(config.sampling, samples=1)
     parts = dataset.split(len(pairs.antidots), len(pairs.potentials), own.training.split, own.seed)
     test = accuracy.choose(parts, "test", curves, seed)
-    about = {"data_sha256": pairs.sha256, "split": own.training.split, "split_seed": own.seed, "seed": seed,
-             "curves": len(test), "probe": readout.PROBE, **as_dict(sampling)}
+    about = {
+        "data_sha256": pairs.sha256,
+        "split": own.training.split,
+        "split_seed": own.seed,
+        "seed": seed,
+        "curves": len(test),
+        "probe": readout.PROBE,
+        **as_dict(sampling),
+    }
     networks, found, folders = {}, {}, []
     for (name, bundle), path in zip(bundles.items(), weights):
         meta, settings, theirs = bundle[4], as_dict(bundle[1]), as_dict(own)
-        differs = {f"{section}.{key}": value for section in ("network", "diffusion", "training")
-                   for key, value in settings[section].items() if value != theirs[section][key]}
-        described = {"weights_sha256": accuracy.weights_hash(path), "config_sha256": digest(meta["config"]),
-                     "differs": differs, **{key: meta[key] for key in ("parameters", "step", "images", "minutes")}}
-        folders.append(project_root() / "runs" / f"diagnose-{digest(about, described, accuracy.BLOCK)[:12]}")
-        report(f"{name}: {len(test)} test configurations, blocks in {folders[-1].relative_to(project_root())}")
-        rows, found[name] = examine(bundle, pairs, parts["train"], test, sampling, folders[-1], seed)
+        differs = {
+            f"{section}.{key}": value
+            for section in ("network", "diffusion", "training")
+            for key, value in settings[section].items()
+            if value != theirs[section][key]
+        }
+        described = {
+            "weights_sha256": accuracy.weights_hash(path),
+            "config_sha256": digest(meta["config"]),
+            "differs": differs,
+            **{key: meta[key] for key in ("parameters", "step", "images", "minutes")},
+        }
+        folders.append(
+            project_root() / "runs" / f"diagnose-{digest(about, described, accuracy.BLOCK)[:12]}"
+        )
+        report(
+            f"{name}: {len(test)} test configurations, blocks in "
+            f"{folders[-1].relative_to(project_root())}"
+        )
+        rows, found[name] = examine(
+            bundle, pairs, parts["train"], test, sampling, folders[-1], seed
+        )
         networks[name] = described | rows
         report(accuracy.as_table({key: row for key, row in rows.items() if "n" in row}))
     for name in names:
         if name != reference:
-            networks[name]["difference"] = {row: metrics.differences(found[name][row], found[reference][row])
-                                            for row in ("single", "one_step", "readout")}
+            networks[name]["difference"] = {
+                row: metrics.differences(found[name][row], found[reference][row])
+                for row in ("single", "one_step", "readout")
+            }
     result = {**about, "reference": reference, "networks": networks, "notes": NOTES}
     texts = "\n".join(f"{name}: {row['verdict']['text']}" for name, row in networks.items())
     return accuracy.finished(out, result, folders, texts, report)
 
 
 def read_networks():
-    """What results/networks.json holds, or an empty dict; SettingsError where weights in models/ have changed since."""
+    """What results/networks.json holds, or an empty dict; SettingsError where weights in models/
+    have changed since."""
     path = project_root() / "results" / "networks.json"
     if not path.is_file():
         return {}
     result = json.loads(path.read_text())
     for name, row in result["networks"].items():
-        if (project_root() / "models" / f"{name}.json").is_file() and accuracy.weights_hash(name) != row["weights_sha256"]:
-            raise SettingsError(f"results/networks.json was measured on other weights than models/{name}.safetensors: run "
-                                "`make twins` again")
+        if (project_root() / "models" / f"{name}.json").is_file() and accuracy.weights_hash(
+            name
+        ) != row["weights_sha256"]:
+            raise SettingsError(
+                "results/networks.json was measured on other weights than "
+                f"models/{name}.safetensors: run "
+                "`make twins` again"
+            )
     return result
 
 
 def as_markdown(result):
-    """The table of a networks.json in Markdown, a line for each network; differences to the reference in brackets."""
-    shown = {"within 1 site": ("single", "within_1"), "exact": ("single", "within_0"),
-             f"r >= {accuracy.HIGH}": ("single", "r_high"), "exact, from the features alone": ("readout", "within_0")}
-    lines = [f"| network | steps | parameters | {' | '.join(shown)} |", "| --- " * (3 + len(shown)) + "|"]
+    """The table of a networks.json in Markdown, a line for each network; differences to the
+    reference in brackets."""
+    shown = {
+        "within 1 site": ("single", "within_1"),
+        "exact": ("single", "within_0"),
+        f"r >= {accuracy.HIGH}": ("single", "r_high"),
+        "exact, from the features alone": ("readout", "within_0"),
+    }
+    lines = [
+        f"| network | steps | parameters | {' | '.join(shown)} |",
+        "| --- " * (3 + len(shown)) + "|",
+    ]
     for name, row in result["networks"].items():
         line = [name, f"{row['step']:,}", f"{row['parameters'] / 1e6:.1f} M"]
         for source, key in shown.values():
@@ -229,9 +336,11 @@ def as_markdown(result):
 
 
 def lines(result, key):
-    """A column of the scores in a networks.json for figures_network.score_against_noise: {network: {...}}.
+    """A column of the scores in a networks.json for figures_network.score_against_noise: {network:
+    {...}}.
 
-    noise (K,): σ/α; given, null (3, K): value, low, high; readout: a number, or None where it has no such column."""
+    noise (K,): σ/α; given, null (3, K): value, low, high; readout: a number, or None where it has
+    no such column."""
     found = {}
     for name, row in result["networks"].items():
         found[name] = {"noise": np.array(row["noise"]["ratio"]), "readout": row["readout"].get(key)}

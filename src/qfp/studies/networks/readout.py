@@ -1,25 +1,36 @@
-"""What the features of a network's condition path tell of the antidots: a linear probe, trained on frozen features."""
+"""What the features of a network's condition path tell of the antidots: a linear probe, trained on
+frozen features."""
 
 import numpy as np
 import torch
 from torch import nn
 
-from qfp.physics import geometry
 from qfp.config import progress_bar, stream
 from qfp.model.precision import autocast
-from qfp.training.train import position_loss
 from qfp.model.unet import GRID, SIZE
+from qfp.physics import geometry
+from qfp.training.train import position_loss
 
-# Chosen on dev curves. A layer over the whole grid, or two layers, read no more curves within one site from trained
-# features, and far more from untrained ones (57 and 84 %, not 24 %): that is the probe's own learning.
-PROBE = {"steps": 1000, "batch": 256, "reach": 2, "learning_rate": 5e-3, "weight_decay": 0.05, "sigma": 0.5}
+# Chosen on dev curves. A layer over the whole grid, or two layers, read no more curves within one
+# site from trained features, and far more from untrained ones (57 and 84 %, not 24 %): that is the
+# probe's own learning.
+PROBE = {
+    "steps": 1000,
+    "batch": 256,
+    "reach": 2,
+    "learning_rate": 5e-3,
+    "weight_decay": 0.05,
+    "sigma": 0.5,
+}
 
 
 @torch.no_grad()
 def features(path, constants, curves):
-    """What a condition path makes of curves (B, F): its 15 x 15 features averaged over rows, then over columns.
+    """What a condition path makes of curves (B, F): its 15 x 15 features averaged over rows, then
+    over columns.
 
-    float16 (B, 30, c), 15 columns (x) and then 15 rows (y), as the path's tokens; those of all pairs fit in memory."""
+    float16 (B, 30, c), 15 columns (x) and then 15 rows (y), as the path's tokens; those of all
+    pairs fit in memory."""
     found = []
     for part in constants.curve(curves).split(512):
         with autocast("auto", "cpu"):
@@ -29,11 +40,13 @@ def features(path, constants, curves):
 
 
 class Probe(nn.Module):
-    """Linear read-out of positions from features (M, 30, c), trained on antidots (M, 2, 2) that they belong to.
+    """Linear read-out of positions from features (M, 30, c), trained on antidots (M, 2, 2) that
+    they belong to.
 
-    A multinomial regression with soft labels onto the 60 columns and the 60 rows of each antidot. Like a convolution of
-    the U-Net it has the same weights everywhere and sees `reach` grid cells to either side; only its bias knows where
-    it is. settings: as PROBE. The result is a pure function of the arguments."""
+    A multinomial regression with soft labels onto the 60 columns and the 60 rows of each antidot.
+    Like a convolution of the U-Net it has the same weights everywhere and sees `reach` grid cells
+    to either side; only its bias knows where it is. settings: as PROBE. The result is a pure
+    function of the arguments."""
 
     def __init__(self, features, antidots, margin, seed, settings):
         super().__init__()
@@ -44,14 +57,22 @@ class Probe(nn.Module):
         centres = torch.as_tensor(np.asarray(antidots, np.float32)) + torch.tensor([margin, 0.0])
         with torch.random.fork_rng(devices=()):
             torch.manual_seed(seed)
-            self.axes = nn.ModuleList(nn.Conv1d(features.shape[-1], 2 * block, 2 * reach + 1, padding=reach)
-                                      for _ in range(2))
+            self.axes = nn.ModuleList(
+                nn.Conv1d(features.shape[-1], 2 * block, 2 * reach + 1, padding=reach)
+                for _ in range(2)
+            )
             self.bias = nn.Parameter(torch.zeros(2, 2, SIZE))
-        optimizer = torch.optim.AdamW(self.parameters(), settings["learning_rate"],
-                                      weight_decay=settings["weight_decay"], fused=True)
+        optimizer = torch.optim.AdamW(
+            self.parameters(),
+            settings["learning_rate"],
+            weight_decay=settings["weight_decay"],
+            fused=True,
+        )
         plan = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, settings["steps"])
         for step in progress_bar(range(settings["steps"]), desc="read-out", unit="step"):
-            chosen = torch.from_numpy(stream("probe", seed, step).integers(len(features), size=settings["batch"]))
+            chosen = torch.from_numpy(
+                stream("probe", seed, step).integers(len(features), size=settings["batch"])
+            )
             loss = position_loss(self(features[chosen]), centres[chosen], settings["sigma"])
             optimizer.zero_grad()
             loss.backward()
@@ -59,10 +80,14 @@ class Probe(nn.Module):
             plan.step()
 
     def forward(self, features):
-        """Log probabilities (B, 2, 2, 60) [lower and upper antidot; x, y; image column or row] of the centres."""
+        """Log probabilities (B, 2, 2, 60) [lower and upper antidot; x, y; image column or row] of
+        the centres."""
         scaled = (features.float().unflatten(1, (2, GRID)) - self.mean[:, None]) / self.std[:, None]
-        logits = [layer(part.transpose(1, 2)).unflatten(1, (2, -1)).transpose(2, 3).flatten(2)  # 15 x 4 of a row: 60
-                  for layer, part in zip(self.axes, scaled.unbind(1), strict=True)]
+        # 15 x 4 of a row: 60
+        logits = [
+            layer(part.transpose(1, 2)).unflatten(1, (2, -1)).transpose(2, 3).flatten(2)
+            for layer, part in zip(self.axes, scaled.unbind(1), strict=True)
+        ]
         return (torch.stack(logits, 2) + self.bias).float().log_softmax(-1)
 
     @torch.no_grad()
@@ -72,8 +97,11 @@ class Probe(nn.Module):
 
 
 def read_out(path, constants, pairs, train, curves, seed):
-    """Antidots (B, 2, 2) that a Probe, trained on rows `train` (M, 2) of pairs, reads off features of curves (B, F)."""
+    """Antidots (B, 2, 2) that a Probe, trained on rows `train` (M, 2) of pairs, reads off features
+    of curves (B, F)."""
     p, n = train.T
     margin = (pairs.device.length - pairs.device.width) // 2
-    probe = Probe(features(path, constants, pairs.conductance[p, n]), pairs.antidots[n], margin, seed, PROBE)
+    probe = Probe(
+        features(path, constants, pairs.conductance[p, n]), pairs.antidots[n], margin, seed, PROBE
+    )
     return geometry.canonical(probe.read(features(path, constants, curves)), pairs.device)

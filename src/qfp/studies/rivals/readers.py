@@ -1,7 +1,8 @@
-"""Rivals of the network that read a configuration straight from a curve: libraries of curves, and a plain network.
+"""Rivals of the network that read a configuration straight from a curve: libraries of curves, and a
+plain network.
 
-They see curves and orbits, no image and no diffusion. Which configurations they may use is an argument, `known`: the
-other curves of the arrays they are given are never looked at."""
+They see curves and orbits, no image and no diffusion. Which configurations they may use is an
+argument, `known`: the other curves of the arrays they are given are never looked at."""
 
 from itertools import pairwise
 from typing import NamedTuple
@@ -10,20 +11,23 @@ import numpy as np
 import torch
 from torch import nn
 
+from qfp.config import digest, progress_bar, stream, write_atomic
 from qfp.data import interpolate
 from qfp.decoding import metrics
 from qfp.physics import sweep
-from qfp.config import digest, progress_bar, stream, write_atomic
 from qfp.training.train import position_loss
 
 NEIGHBOURS = 60  # curves that an interpolated one is made from, as in the network's training
-FLOORS = (0.01, 0.1, 1.0)  # what whitening may add to every direction, in units of the mean variance
+# what whitening may add to every direction, in units of the mean variance
+FLOORS = (0.01, 0.1, 1.0)
 HELD = 10  # every tenth known configuration tells the error of interpolation
-PLAIN = {"steps": 4000, "batch": 512, "width": 512, "learning_rate": 4e-3, "sigma": 1.0}  # sigma [sites]: soft labels
+# sigma [sites]: soft labels
+PLAIN = {"steps": 4000, "batch": 512, "width": 512, "learning_rate": 4e-3, "sigma": 1.0}
 
 
 def kept(path, compute):
-    """Array of a file, which is computed and written where it is missing: a killed run resumes behind it."""
+    """Array of a file, which is computed and written where it is missing: a killed run resumes
+    behind it."""
     if not path.exists():
         values = compute()
         write_atomic(path, lambda handle: np.save(handle, values))
@@ -31,11 +35,16 @@ def kept(path, compute):
 
 
 def simulated(device, antidots, seed, folder):
-    """Exact curves (N, F) float32 [e^2/h] of antidots (N, 2, 2) under one potential (seed, or None: V = 0), kept in
-    `folder`. All 16,170 at 64 fields take about a minute of one core."""
+    """Exact curves (N, F) float32 [e^2/h] of antidots (N, 2, 2) under one potential (seed, or None:
+    V = 0), kept in `folder`. All 16,170 at 64 fields take about a minute of one core."""
+
     def compute():
-        fields = progress_bar(device.fields, desc="V = 0" if seed is None else f"potential {seed}", unit="field")
-        return np.stack([sweep.curves_at(device, antidots, seed, b) for b in fields], axis=-1).astype(np.float32)
+        fields = progress_bar(
+            device.fields, desc="V = 0" if seed is None else f"potential {seed}", unit="field"
+        )
+        return np.stack(
+            [sweep.curves_at(device, antidots, seed, b) for b in fields], axis=-1
+        ).astype(np.float32)
 
     return kept(folder / f"curves-{digest(device, antidots.tolist(), seed)[:16]}.npy", compute)
 
@@ -44,24 +53,30 @@ def simulated(device, antidots, seed, folder):
 
 
 def potential_changes(conductance, known):
-    """How potentials change curves (P, N, F): those of known configurations less their mean over P, (M, F)."""
+    """How potentials change curves (P, N, F): those of known configurations less their mean over P,
+    (M, F)."""
     curves = conductance[:, known].astype(np.float64)
     return (curves - curves.mean(axis=0)).reshape(-1, curves.shape[-1])
 
 
 def interpolation_errors(conductance, orbits, known, width):
-    """Errors (M, F) of interpolate.complete, from known configurations alone: every tenth from the nine others."""
+    """Errors (M, F) of interpolate.complete, from known configurations alone: every tenth from the
+    nine others."""
     held, rest = known[::HELD], np.delete(known, np.s_[::HELD])
     weight, near = interpolate.weights(orbits[held], orbits[rest], width, NEIGHBOURS)
-    errors = [np.einsum("mk,mkf->mf", weight, curves[rest][near]) - curves[held] for curves in conductance]
+    errors = [
+        np.einsum("mk,mkf->mf", weight, curves[rest][near]) - curves[held] for curves in conductance
+    ]
     return np.concatenate(errors)
 
 
 def whitener(changes, floor):
-    """Matrix (F, F) that a curve is multiplied with, so that changes (M, F) become equally large in all directions.
+    """Matrix (F, F) that a curve is multiplied with, so that changes (M, F) become equally large in
+    all directions.
 
-    floor: part of their mean variance that is added to every direction, so that one in which nothing ever changed does
-    not decide alone. Euclidean distances are then Mahalanobis distances."""
+    floor: part of their mean variance that is added to every direction, so that one in which
+    nothing ever changed does not decide alone. Euclidean distances are then Mahalanobis distances.
+    """
     covariance = np.asarray(changes, np.float64).T @ changes / len(changes)
     variances, directions = np.linalg.eigh(covariance)
     return directions / np.sqrt(variances + floor * variances.mean())
@@ -78,18 +93,23 @@ class Library(NamedTuple):
     def read(self, curves):
         """Configurations (B,) of curves (B, F), and the seeds (B,) of their potentials, or None."""
         pair = self.curves, curves
-        near = metrics.nearest_curve(*(pair if self.metric is None else (part @ self.metric for part in pair)))
+        near = metrics.nearest_curve(
+            *(pair if self.metric is None else (part @ self.metric for part in pair))
+        )
         return self.configurations[near], None if self.potentials is None else self.potentials[near]
 
 
 def tuned(library, changes, curves, hits, plain=True):
     """The library with the metric that reads dev curves (B, F) best, and a text that names it.
 
-    changes: {name: (M, F)} to whiten by. plain: whether the Euclidean metric may win. hits(configurations (B,)): what
-    counts, a number."""
+    changes: {name: (M, F)} to whiten by. plain: whether the Euclidean metric may win.
+    hits(configurations (B,)): what counts, a number."""
     metric = {"plain": None} if plain else {}
-    metric |= {f"whitened by {name}, floor {floor:g}": whitener(values, floor)
-               for name, values in changes.items() for floor in FLOORS}
+    metric |= {
+        f"whitened by {name}, floor {floor:g}": whitener(values, floor)
+        for name, values in changes.items()
+        for floor in FLOORS
+    }
     options = {name: library._replace(metric=matrix) for name, matrix in metric.items()}
     best = max(options, key=lambda name: hits(options[name].read(curves)[0]))  # of equals the first
     return options[best], best
@@ -99,10 +119,12 @@ def tuned(library, changes, curves, hits, plain=True):
 
 
 class Mlp:
-    """Three hidden layers, trained on curves (M, F) of configurations (M,); float32, on the processor.
+    """Three hidden layers, trained on curves (M, F) of configurations (M,); float32, on the
+    processor.
 
-    x1, x2 and dy have one factor of the probability each, and of `orbits` (N, 3) the most probable is read.
-    settings: as PLAIN; the number of steps is fixed, so the same seed gives the same network."""
+    x1, x2 and dy have one factor of the probability each, and of `orbits` (N, 3) the most probable
+    is read. settings: as PLAIN; the number of steps is fixed, so the same seed gives the same
+    network."""
 
     def __init__(self, curves, configurations, orbits, seed, settings):
         self.mean, self.std = curves.mean(axis=0), curves.std(axis=0)
@@ -111,13 +133,21 @@ class Mlp:
         with torch.random.fork_rng(devices=()):
             torch.manual_seed(seed)
             widths = [curves.shape[1], *[settings["width"]] * 3]
-            layers = [layer for a, b in pairwise(widths) for layer in (nn.Linear(a, b), nn.LayerNorm(b), nn.SiLU())]
+            layers = [
+                layer
+                for a, b in pairwise(widths)
+                for layer in (nn.Linear(a, b), nn.LayerNorm(b), nn.SiLU())
+            ]
             self.net = nn.Sequential(*layers, nn.Linear(widths[-1], sum(self.sizes)))
         x, y, rate = self._scaled(curves), self.orbits[configurations], settings["learning_rate"]
         optimizer = torch.optim.AdamW(self.net.parameters(), rate, weight_decay=0.05, fused=True)
-        plan = torch.optim.lr_scheduler.OneCycleLR(optimizer, rate, total_steps=settings["steps"], pct_start=0.1)
+        plan = torch.optim.lr_scheduler.OneCycleLR(
+            optimizer, rate, total_steps=settings["steps"], pct_start=0.1
+        )
         for step in progress_bar(range(settings["steps"]), desc="plain network", unit="step"):
-            batch = torch.from_numpy(stream("plain network", seed, step).integers(len(x), size=settings["batch"]))
+            batch = torch.from_numpy(
+                stream("plain network", seed, step).integers(len(x), size=settings["batch"])
+            )
             factors = zip(self._factors(x[batch]), y[batch].T)
             loss = sum(position_loss(log_p, value, settings["sigma"]) for log_p, value in factors)
             optimizer.zero_grad()

@@ -1,8 +1,10 @@
-"""The exact score of a finite set of images: what a network would learn that only remembered its training data.
+"""The exact score of a finite set of images: what a network would learn that only remembered its
+training data.
 
-The data's distribution is a sum of points x_i, (M, n); noised to a step it is a mixture of Gaussians, and
-x0_hat(x) = sum_i w_i x_i with w_i ~ exp(-|x - sqrt(alpha_bar) x_i|^2 / 2 sigma^2), sigma^2 = 1 - alpha_bar. Given a curve y,
-w_i is multiplied by exp(-|y - y_i|^2 / 2 s^2): s, the width of a curve, is a choice, as curves have no noise here.
+The data's distribution is a sum of points x_i, (M, n); noised to a step it is a mixture of
+Gaussians, and x0_hat(x) = sum_i w_i x_i with w_i ~ exp(-|x - sqrt(alpha_bar) x_i|^2 / 2 sigma^2),
+sigma^2 = 1 - alpha_bar. Given a curve y, w_i is multiplied by exp(-|y - y_i|^2 / 2 s^2): s, the
+width of a curve, is a choice, as curves have no noise here.
 """
 
 from dataclasses import dataclass
@@ -13,7 +15,8 @@ import torch
 
 @dataclass(frozen=True)
 class Empirical:
-    """M training images, flattened, and their curves [e^2/h]. Products in float32, weights in float64."""
+    """M training images, flattened, and their curves [e^2/h]. Products in float32, weights in
+    float64."""
 
     images: torch.Tensor  # (M, n) float32
     curves: torch.Tensor  # (M, F) float64
@@ -33,6 +36,7 @@ class Empirical:
         return -torch.cdist(y.double(), self.curves).square() / (2 * width**2)
 
     def mean(self, logits):
-        """x0_hat (B, n) float64 of weights with these logits, and the effective number of images 1 / sum w^2 (B,)."""
+        """x0_hat (B, n) float64 of weights with these logits, and the effective number of images 1
+        / sum w^2 (B,)."""
         w = logits.softmax(1)
         return (w.float() @ self.images).double(), 1 / w.square().sum(1)

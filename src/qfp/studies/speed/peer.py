@@ -1,8 +1,9 @@
-"""The peer of our U-Net: diffusers' UNet2DConditionModel, narrowed until it has as many parameters, on the same curve.
+"""The peer of our U-Net: diffusers' UNet2DConditionModel, narrowed until it has as many parameters,
+on the same curve.
 
-It reads the curve's tokens of our own path (`ConditionTransformer.tokens`) by cross-attention, as its users would have
-it, and takes the place of a `UNet` in `train.losses` and `diffusion.guided`. What our path goes on to make of the tokens
-is left out.
+It reads the curve's tokens of our own path (`ConditionTransformer.tokens`) by cross-attention, as
+its users would have it, and takes the place of a `UNet` in `train.losses` and `diffusion.guided`.
+What our path goes on to make of the tokens is left out.
 """
 
 import dataclasses
@@ -14,10 +15,23 @@ from torch.nn import functional as F
 from qfp.config import SettingsError
 from qfp.model.unet import GRID, SIZE, Condition, ConditionTransformer
 
-KINDS = {  # name: pixel-unshuffle, kinds of our attention at whose levels the peer has its own, what it is
-    "peer": (1, ("linear", "full"), "images 1 x 60 x 60, levels 60, 30 and 15, attention at each level where ours has it"),
-    "peer unshuffled": (2, ("linear", "full"), "with our stem: images 4 x 30 x 30, levels 30 and 15, attention likewise"),
-    "peer unshuffled, sparing": (2, ("full",), "and attention only where ours is full: it has no linear kind"),
+# name: pixel-unshuffle, kinds of our attention at whose levels the peer has its own, what it is
+KINDS = {
+    "peer": (
+        1,
+        ("linear", "full"),
+        "images 1 x 60 x 60, levels 60, 30 and 15, attention at each level where ours has it",
+    ),
+    "peer unshuffled": (
+        2,
+        ("linear", "full"),
+        "with our stem: images 4 x 30 x 30, levels 30 and 15, attention likewise",
+    ),
+    "peer unshuffled, sparing": (
+        2,
+        ("full",),
+        "and attention only where ours is full: it has no linear kind",
+    ),
 }
 FRACTIONS = (3 / 8, 3 / 4, 1)  # widths of the last levels, of the last one's
 STEP = 8  # groups of its norms, of which widths are multiples
@@ -26,10 +40,12 @@ STEP = 8  # groups of its norms, of which widths are multiples
 def library():
     """diffusers, in the extra `test`. Raises SettingsError where it is missing."""
     try:
-        import diffusers.models.attention_processor  # noqa: F401  (not an attribute before it is imported)
+        import diffusers.models.attention_processor
     except ImportError:
-        raise SettingsError("the peer is diffusers' UNet2DConditionModel, and package diffusers is not installed: "
-                            "pip install diffusers") from None
+        raise SettingsError(
+            "the peer is diffusers' UNet2DConditionModel, and package diffusers is not installed: "
+            "pip install diffusers"
+        ) from None
     return diffusers
 
 
@@ -42,7 +58,9 @@ class Tokens(ConditionTransformer):
     """Our path of the curve as far as its tokens (B, 30, width)."""
 
     def __init__(self, fields, network):
-        super().__init__(fields, dataclasses.replace(network, condition_layers=0, condition_channels=()), ())
+        super().__init__(
+            fields, dataclasses.replace(network, condition_layers=0, condition_channels=()), ()
+        )
         del self.columns, self.rows, self.maps
         self.null = nn.Parameter(torch.zeros(2 * GRID, network.condition_width))
 
@@ -56,7 +74,8 @@ class Tokens(ConditionTransformer):
 
 
 class Peer(nn.Module):
-    """One of KINDS for a Config, with widths (levels,) of its levels; `plain`: attention without PyTorch's fused kernel."""
+    """One of KINDS for a Config, with widths (levels,) of its levels; `plain`: attention without
+    PyTorch's fused kernel."""
 
     def __init__(self, config, kind, widths, plain=False):
         super().__init__()
@@ -66,11 +85,19 @@ class Peer(nn.Module):
         blocks = ["CrossAttn" if ours.get(size) in kinds else "" for size in sizes]
         self.condition = Tokens(config.device.field_points, network)
         self.unet = library().UNet2DConditionModel(
-            sample_size=SIZE // self.unshuffle, in_channels=self.unshuffle**2, out_channels=self.unshuffle**2,
-            block_out_channels=widths, layers_per_block=2, attention_head_dim=network.heads,  # its name for their number
+            sample_size=SIZE // self.unshuffle,
+            in_channels=self.unshuffle**2,
+            out_channels=self.unshuffle**2,
+            # its name for their number
+            block_out_channels=widths,
+            layers_per_block=2,
+            attention_head_dim=network.heads,
             down_block_types=[f"{block}DownBlock2D" for block in blocks],
             up_block_types=[f"{block}UpBlock2D" for block in blocks[::-1]],
-            cross_attention_dim=network.condition_width, norm_num_groups=STEP, dropout=network.dropout)
+            cross_attention_dim=network.condition_width,
+            norm_num_groups=STEP,
+            dropout=network.dropout,
+        )
         if plain:
             self.unet.set_attn_processor(library().models.attention_processor.AttnProcessor())
 
@@ -89,7 +116,8 @@ class Peer(nn.Module):
 
 
 def widths(config, kind, target):
-    """Widths of a kind's levels with which it has nearly `target` parameters, the path of the curve included."""
+    """Widths of a kind's levels with which it has nearly `target` parameters, the path of the curve
+    included."""
     levels, best = (SIZE // GRID // KINDS[kind][0]).bit_length(), None
     for last in range(3 * STEP, 1024, STEP):
         tried = tuple(int(f * last) // STEP * STEP for f in FRACTIONS[-levels:])

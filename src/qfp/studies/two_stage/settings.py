@@ -18,7 +18,8 @@ class Vae:
     blocks: int  # residual blocks a level, in encoder and decoder each
     curve_hidden: int  # width of the residual MLP from curve to latent
     curve_blocks: int
-    curve_mixing: float  # size of the random combination of potentials in a training curve and its latent; 0: none
+    # size of the random combination of potentials in a training curve and its latent; 0: none
+    curve_mixing: float
     learning_rate: float
     weight_decay: float
     batch: int  # images of a step
@@ -52,7 +53,8 @@ class Restricted:
 
 @dataclass(frozen=True)
 class Baseline:
-    """presets/vae.yaml: what the baseline has beside the preset that gives device, data, split and seed."""
+    """presets/vae.yaml: what the baseline has beside the preset that gives device, data, split and
+    seed."""
 
     vae: Vae
     sweep: Sweep
@@ -60,17 +62,23 @@ class Baseline:
 
 
 def load_baseline(path=None, **overrides):
-    """Baseline of a YAML file, by default presets/vae.yaml; overrides {section: {key: value}} as in load_preset.
+    """Baseline of a YAML file, by default presets/vae.yaml; overrides {section: {key: value}} as in
+    load_preset.
 
-    Raises SettingsError for unknown keys (named), values of the wrong type or a row of the sweep that is no change."""
+    Raises SettingsError for unknown keys (named), values of the wrong type or a row of the sweep
+    that is no change."""
     path = project_root() / "presets" / "vae.yaml" if path is None else Path(path)
     values = yaml.safe_load(path.read_text())
     for section, change in overrides.items():
         if not isinstance(change, dict) or section not in values:
-            raise SettingsError(f"--set {section}: the sections of {path.name} are {', '.join(values)}")
+            raise SettingsError(
+                f"--set {section}: the sections of {path.name} are {', '.join(values)}"
+            )
         values[section] = values[section] | change
-    built = {name: _build(cls, values[name], f"{path.name}, {name}")
-             for name, cls in (("vae", Vae), ("sweep", Sweep), ("restricted", Restricted))}
+    built = {
+        name: _build(cls, values[name], f"{path.name}, {name}")
+        for name, cls in (("vae", Vae), ("sweep", Sweep), ("restricted", Restricted))
+    }
     for row in built["sweep"].rows + built["sweep"].second_rows:
         _build(Vae, values["vae"] | row, f"{path.name}, sweep")
     return Baseline(**built)
