@@ -12,7 +12,7 @@ import numpy as np
 from qfp.config import load_preset
 from qfp.figures import wire as wire_figures
 from qfp.physics import green
-from qfp.physics.kwant_model import random_potential
+from qfp.physics.wire import random_potential
 
 WIRES = [[(14, 19), (34, 40)], [(14, 19), (31, 40)]]  # the upper antidot three sites to the left
 COLORS = (wire_figures.BLUE, wire_figures.RED)

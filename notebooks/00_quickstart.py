@@ -42,7 +42,7 @@ from qfp.decoding import decode, metrics
 from qfp.figures import wire as wire_figures
 from qfp.model.checkpoint import load_model
 from qfp.physics import geometry, green
-from qfp.physics.kwant_model import random_potential
+from qfp.physics.wire import random_potential
 
 config = load_preset(
     preset,

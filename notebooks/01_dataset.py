@@ -36,9 +36,11 @@ sampling = None
 import numpy as np
 from scipy.spatial import cKDTree
 
-from qfp.config import load_preset, stream
+from qfp.config import load_preset
 from qfp.figures import wire as wire_figures
 from qfp.physics import geometry, green, kwant_model, sweep
+from qfp.physics.wire import random_potential
+from qfp.tools import stream
 
 config = load_preset(
     preset,
@@ -71,7 +73,7 @@ fields = wire.fields
 # %%
 _, antidots = geometry.configurations(wire)
 pair = antidots[len(antidots) // 3]
-V = kwant_model.random_potential(0, wire)
+V = random_potential(0, wire)
 G, modes, image = green.solve(wire, pair, V, image=True)
 print(
     f"energy {wire.energy} t, antidot radius {wire.radius} sites, b from {fields[0]} to {fields[-1]} in {len(fields)} points"

@@ -40,7 +40,7 @@ import torch
 from IPython.display import Markdown
 
 from qfp.book.pages import result_file
-from qfp.config import load_preset, project_root
+from qfp.config import load_preset
 from qfp.data.dataset import normalisation, split
 from qfp.figures import network as network_figures
 from qfp.model.checkpoint import load_model, network_of
@@ -50,6 +50,7 @@ from qfp.studies import accuracy
 from qfp.studies.attention import probes
 from qfp.studies.networks import diagnose
 from qfp.studies.short import ablations, learning
+from qfp.tools import project_root
 from qfp.training import train
 
 config = load_preset(

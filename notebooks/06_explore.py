@@ -37,11 +37,12 @@ import numpy as np
 from IPython.display import display
 
 from qfp.book import explore
-from qfp.config import SettingsError, load_preset
+from qfp.config import load_preset
 from qfp.data.dataset import choose, split
 from qfp.figures import network as network_figures
 from qfp.model.checkpoint import load_model
 from qfp.physics import geometry
+from qfp.tools import SettingsError
 
 config = load_preset(
     preset,

@@ -47,10 +47,12 @@ import torch
 from IPython.display import Markdown
 
 from qfp.book import pages
-from qfp.config import SettingsError, load_preset, stream
+from qfp.config import load_preset
 from qfp.data import dataset as data
 from qfp.figures import wire as wire_figures
 from qfp.physics import geometry, green, kwant_model, sweep
+from qfp.physics.wire import random_potential
+from qfp.tools import SettingsError, stream
 
 config = load_preset(
     preset,
@@ -89,7 +91,7 @@ bench = json.loads(pages.result_file("bench_solver").read_text())
 
 # %%
 _, antidots = data.choose(config)
-pair, V = antidots[len(antidots) // 3].astype(int), kwant_model.random_potential(0, wire)
+pair, V = antidots[len(antidots) // 3].astype(int), random_potential(0, wire)
 b = float(fields[len(fields) // 2])
 mask = geometry.removed_mask(pair, wire)
 removed, D = (torch.as_tensor(sites) for sites in (np.flatnonzero(mask), geometry.ring(mask)))
@@ -198,7 +200,7 @@ errors, fields_3 = {}, fields[[0, len(fields) // 2, -1]]
 for k, (name, shape) in enumerate(
     {"pair": mask, "overlap": unequal, "odd": odd, "scattered": scattered}.items()
 ):
-    V = kwant_model.random_potential(k, wire)
+    V = random_potential(k, wire)
     G, _, image = green.solve_mask(wire, shape, V, fields_3, image=True)
     system = kwant_model.build(wire, shape, V)
     whole = geometry.with_pockets(shape)
@@ -219,7 +221,7 @@ chosen = stream("notebook 07, pairs", config.seed).choice(len(antidots), 4, repl
 T, T_single = (
     sweep.curves_at(wire, antidots, 0, b, dtype) for dtype in (torch.complex128, torch.complex64)
 )
-V = kwant_model.random_potential(0, wire)
+V = random_potential(0, wire)
 systems = [kwant_model.build(wire, geometry.removed_mask(antidots[n], wire), V) for n in chosen]
 many = max(
     abs(T[n] - kwant_model.conductance(system, wire, b)) for n, system in zip(chosen, systems)

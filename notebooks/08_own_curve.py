@@ -40,12 +40,13 @@ from pathlib import Path
 import numpy as np
 from IPython.display import Markdown
 
-from qfp.config import SettingsError, load_preset
+from qfp.config import load_preset
 from qfp.data.measured import SIEMENS, per_tesla, read_curve
 from qfp.decoding import answer, metrics
 from qfp.model.checkpoint import load_model
 from qfp.physics import green
-from qfp.physics.kwant_model import random_potential
+from qfp.physics.wire import random_potential
+from qfp.tools import SettingsError
 
 config = load_preset(
     preset,

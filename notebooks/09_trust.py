@@ -37,11 +37,12 @@ sampling = None
 import numpy as np
 from IPython.display import Markdown
 
-from qfp.config import SettingsError, load_preset
+from qfp.config import load_preset
 from qfp.figures import calibration as calibration_figures
 from qfp.figures import trust as trust_figures
 from qfp.studies import accuracy
 from qfp.studies.calibration import calibration, sbc
+from qfp.tools import SettingsError
 
 config = load_preset(
     preset,

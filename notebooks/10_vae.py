@@ -46,7 +46,7 @@ from qfp.figures import two_stage as two_stage_figures
 from qfp.figures import wire as wire_figures
 from qfp.model.checkpoint import load_model, load_vae
 from qfp.physics import green
-from qfp.physics.kwant_model import random_potential
+from qfp.physics.wire import random_potential
 from qfp.studies import accuracy
 from qfp.studies.two_stage import baseline, train_vae
 from qfp.studies.two_stage.settings import load_baseline

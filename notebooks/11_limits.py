@@ -37,7 +37,7 @@ sampling = None
 import numpy as np
 from IPython.display import Markdown
 
-from qfp.config import SettingsError, load_preset
+from qfp.config import load_preset
 from qfp.data.dataset import split
 from qfp.decoding import decode, metrics, novelty
 from qfp.figures import limits as limits_figures
@@ -46,6 +46,7 @@ from qfp.model.checkpoint import load_model
 from qfp.physics.sweep import simulate
 from qfp.studies import accuracy, memorisation, robustness, samplers
 from qfp.studies.rivals import rivals
+from qfp.tools import SettingsError
 
 config = load_preset(
     preset,

@@ -11,12 +11,13 @@ import torch
 import yaml
 from test_train import tiny, toy_pairs
 
-from qfp.config import SettingsError, as_dict, load_preset
+from qfp.config import load_preset
 from qfp.data import dataset, generate
 from qfp.model import checkpoint, diffusion
 from qfp.studies import accuracy
 from qfp.studies.short import ablations
 from qfp.studies.speed import race
+from qfp.tools import SettingsError, as_dict
 
 PLAN = {
     "passes": 4,

@@ -10,7 +10,8 @@ import pytest
 import yaml
 
 from qfp.book import pages
-from qfp.config import SettingsError, as_dict, digest, load_preset
+from qfp.config import load_preset
+from qfp.tools import SettingsError, as_dict, digest
 
 ROOT = Path(__file__).parents[1]
 CONFIG = yaml.safe_load((ROOT / "_config.yml").read_text())
@@ -113,13 +114,13 @@ def defined(name):
 def test_defined_sees_what_is_there():
     assert (
         defined("qfp.book.pages.quote")
-        and defined("qfp.config.Device.fields")
+        and defined("qfp.physics.wire.Device.fields")
         and defined("qfp.config.PRESETS")
     )
     assert (
         not defined("qfp.book.pages.nothing")
         and not defined("qfp.nothing.at")
-        and not defined("qfp.config.Device.no")
+        and not defined("qfp.physics.wire.Device.no")
     )
 
 

@@ -6,12 +6,13 @@ import json
 import numpy as np
 import pytest
 
-from qfp.config import SettingsError, load_preset
+from qfp.config import load_preset
 from qfp.data import dataset
 from qfp.decoding import decode, metrics
 from qfp.physics import geometry
 from qfp.studies import accuracy
 from qfp.studies.calibration import calibration, sbc
+from qfp.tools import SettingsError
 
 N, S = 800, 31
 CONFIG = load_preset("smoke", sampling={"steps": 2})

@@ -11,10 +11,11 @@ import numpy as np
 import pytest
 
 from qfp.cli import BENCH_OPTIONS, BENCHMARKS, EVALUATIONS, OTHERS, PROBES, main
-from qfp.config import PRESETS, SettingsError, as_dict, load_preset
+from qfp.config import PRESETS, load_preset
 from qfp.physics import green
 from qfp.physics.geometry import removed_mask
-from qfp.physics.kwant_model import random_potential
+from qfp.physics.wire import random_potential
+from qfp.tools import SettingsError, as_dict
 
 DEVICE = load_preset("laptop").device
 

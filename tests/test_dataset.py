@@ -6,9 +6,10 @@ import h5py
 import numpy as np
 import pytest
 
-from qfp.config import SettingsError, load_preset
+from qfp.config import load_preset
 from qfp.data import dataset, generate, workers
 from qfp.physics import sweep
+from qfp.tools import SettingsError
 
 CONFIG = load_preset(
     "smoke", device={"field_points": 3}, dataset={"configurations": 12, "potentials": 2}

@@ -9,7 +9,6 @@ import pytest
 import torch
 from test_evaluate import CONFIG, DEVICE, Oracle, world  # noqa: F401  (a fixture)
 
-from qfp.config import SettingsError, as_dict
 from qfp.data import dataset
 from qfp.decoding import decode, metrics
 from qfp.model.diffusion import Schedule
@@ -17,6 +16,7 @@ from qfp.model.unet import Condition, UNet
 from qfp.physics import geometry, sweep
 from qfp.studies import accuracy
 from qfp.studies.networks import diagnose, readout
+from qfp.tools import SettingsError, as_dict
 
 ANTIDOTS = geometry.configurations(DEVICE)[1]
 SETTINGS = {**readout.PROBE, "steps": 100, "batch": 128, "learning_rate": 3e-2, "reach": 1}

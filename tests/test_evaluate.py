@@ -7,12 +7,13 @@ import numpy as np
 import pytest
 import torch
 
-from qfp.config import SettingsError, digest, load_preset
+from qfp.config import load_preset
 from qfp.data import dataset
 from qfp.model.diffusion import Schedule
 from qfp.model.unet import Condition
 from qfp.physics import geometry, sweep
 from qfp.studies import accuracy
+from qfp.tools import SettingsError, digest
 
 CONFIG = load_preset("smoke", sampling={"steps": 2, "samples": 2})
 DEVICE = CONFIG.device

@@ -7,12 +7,13 @@ import pytest
 import torch
 
 from qfp.book import explore
-from qfp.config import SettingsError, load_preset
+from qfp.config import load_preset
 from qfp.data.dataset import Normalisation
 from qfp.decoding import decode
 from qfp.model.diffusion import Schedule
 from qfp.model.unet import UNet
 from qfp.physics import geometry, green
+from qfp.tools import SettingsError
 
 CONFIG = load_preset("smoke", device={"field_points": 4}, sampling={"steps": 2})
 DEVICE = CONFIG.device

@@ -11,8 +11,10 @@ import pytest
 import torch
 from scipy.optimize import brentq, minimize_scalar
 
-from qfp.config import Device, SettingsError, load_preset, stream
-from qfp.physics import geometry, green, kwant_model, leads
+from qfp.config import load_preset
+from qfp.physics import geometry, green, kwant_model, leads, wire
+from qfp.physics.wire import Device
+from qfp.tools import SettingsError, stream
 
 DEVICE = load_preset("laptop").device
 
@@ -166,11 +168,7 @@ def draw(k):
     )
     mask = np.zeros((device.length, device.width), bool)
     KINDS[k % 10](rng, mask)
-    V = (
-        kwant_model.random_potential(k, device)
-        if rng.random() < 0.7 or KINDS[k % 10] is nothing
-        else None
-    )
+    V = wire.random_potential(k, device) if rng.random() < 0.7 or KINDS[k % 10] is nothing else None
     return device, mask, V, [0.0, -float(rng.uniform(0, device.field_max)), device.field_max]
 
 
@@ -205,7 +203,7 @@ def test_antidots_of_unequal_radii_are_the_mask_of_their_discs():
     mask = np.zeros((30, 26), bool)
     for (x, y), r in zip(antidots, radii, strict=True):
         disc(mask, x, y, r)
-    for V in (None, kwant_model.random_potential(0, device)):
+    for V in (None, wire.random_potential(0, device)):
         by_discs = green.solve(device, antidots, V, [0.0, 0.03], image=True, radii=radii)
         by_mask = green.solve_mask(device, mask, V, [0.0, 0.03], image=True)
         assert all(np.array_equal(a, b) for a, b in zip(by_discs, by_mask, strict=True))
@@ -280,7 +278,7 @@ def test_radius_4_has_a_level_of_its_interior_near_the_energy_at_b_0():
 @pytest.mark.parametrize("b", [0.0, 0.02, 0.3])
 def test_energy_at_levels_of_the_interior_in_a_random_potential(b):
     device = make(20, 24, amplitude=0.3)
-    V = kwant_model.random_potential(7, device)
+    V = wire.random_potential(7, device)
     mask = geometry.removed_mask([[7, 8], [12, 14]], device, [5, 3])
     for energy in levels(device, interior(mask), V, b)[1::12]:
         device = with_energy(device, energy)
@@ -370,7 +368,7 @@ def thresholds(device, b):
 def test_without_an_open_mode_nothing_is_transmitted(device, b):
     mask = geometry.removed_mask([[5, 5]], device, [2])
     assert not thresholds(device, b)[0] < device.energy < thresholds(device, b)[-1]
-    for V in (None, kwant_model.random_potential(0, device)):
+    for V in (None, wire.random_potential(0, device)):
         G, modes, ldos = green.solve_mask(device, mask, V, [b], image=True)
         assert G.tolist() == [0.0] and modes.tolist() == [0]
         S = green.smatrix(
@@ -402,7 +400,7 @@ def test_a_mode_closes_and_opens_inside_the_sweep(device, lower, upper):
         lower, upper = (middle, upper) if modes(middle) == count else (lower, middle)
     fields = [-upper - 1e-6, -lower + 1e-6, lower - 1e-6, upper + 1e-6]
     mask = geometry.removed_mask([[device.width // 3, device.length // 2]], device, [3])
-    V = kwant_model.random_potential(2, device)
+    V = wire.random_potential(2, device)
     _, n, _ = green.solve_mask(device, mask, V, fields)
     assert n.tolist() == [count - 1, count, count, count - 1]
     assert agree(device, mask, V, fields, image=False) > 1
@@ -449,7 +447,7 @@ def test_fields_from_zero_to_more_than_half_a_flux_quantum_per_plaquette(b):
     for energy in (0.45, 1.3, 2.2, 5.3):
         device = make(15, 17, energy, amplitude=0.1)
         mask = geometry.removed_mask([[4, 6], [10, 11]], device, [2, 3])
-        for V in (None, kwant_model.random_potential(1, device)):
+        for V in (None, wire.random_potential(1, device)):
             largest = max(largest, agree(device, mask, V, [b], image=False))
     assert largest > 0.5
 
@@ -458,7 +456,7 @@ def test_fields_from_zero_to_more_than_half_a_flux_quantum_per_plaquette(b):
 def test_chains_and_slabs(width, length):
     """The smallest wires, with no site removed and, where there is a third row, with one."""
     device = make(width, length, 2.7, amplitude=0.5)
-    for V in (None, kwant_model.random_potential(4, device)):
+    for V in (None, wire.random_potential(4, device)):
         mask = np.zeros((length, width), bool)
         assert agree(device, mask, V, [0.0, 0.2]) > 0.3
         if length > 2:
@@ -478,7 +476,7 @@ def test_a_large_wire_is_solved_without_its_full_green_function(monkeypatch):
 
     monkeypatch.setattr(green, "wire", recorded)
     device = make(60, 120)
-    V = kwant_model.random_potential(0, device)
+    V = wire.random_potential(0, device)
     mask = geometry.removed_mask([[20, 40], [41, 44]], device, [4, 3])  # rows 36 to 47
     G, _, ldos = green.solve_mask(device, mask, V, [0.02], image=True)
     assert sizes == [(12 * 60) ** 2, 120 * 60 * 12 * 60]
@@ -490,7 +488,7 @@ def test_a_large_wire_is_solved_without_its_full_green_function(monkeypatch):
 
 def test_kept_rows_and_columns_equal_the_full_green_function_and_others_fail_loudly():
     device = make(7, 9)
-    V = kwant_model.random_potential(5, device)
+    V = wire.random_potential(5, device)
     full = green.wire(device, 0.1, V)
     for rows, columns in (([0, 3, 8], [2, 3]), ([5], None), (None, [7, 1]), ([], [])):
         part = green.wire(device, 0.1, V, rows=rows, columns=columns)

@@ -5,8 +5,9 @@ import dataclasses
 import numpy as np
 import pytest
 
-from qfp.config import SettingsError, load_preset
+from qfp.config import load_preset
 from qfp.physics import geometry
+from qfp.tools import SettingsError
 
 DEVICE = load_preset("laptop").device
 

@@ -13,10 +13,11 @@ import pytest
 import torch
 
 from qfp.cli import main, parse_changes
-from qfp.config import Diffusion, SettingsError, load_preset
+from qfp.config import Diffusion, load_preset
 from qfp.data import dataset
 from qfp.model import checkpoint
 from qfp.model.precision import autocast
+from qfp.tools import SettingsError
 from qfp.training.train import Batches, ahead, learning_rate, losses, radius, share_done, train
 
 ROOT = Path(__file__).parents[1]

@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 from test_evaluate import CONFIG, world  # noqa: F401  (a fixture)
 
-from qfp.config import SettingsError
 from qfp.decoding import metrics
 from qfp.physics import geometry
 from qfp.studies import accuracy, memorisation
+from qfp.tools import SettingsError
 
 RNG = np.random.default_rng(0)
 # (P, N, L, W)

@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 import torch
 
-from qfp.config import SettingsError, load_preset
+from qfp import tools
+from qfp.config import load_preset
 from qfp.data import dataset, foreign
 from qfp.decoding import novelty
 from qfp.figures import trust as trust_figures
@@ -17,6 +18,7 @@ from qfp.model.diffusion import Schedule
 from qfp.physics import geometry, green, sweep
 from qfp.studies import accuracy
 from qfp.studies.novelty import rates as novelty_rates
+from qfp.tools import SettingsError
 
 DEVICE = load_preset("smoke", device={"field_points": 8}).device
 CONFIG = load_preset(
@@ -128,7 +130,7 @@ def test_the_file(reference, measured, tmp_path, monkeypatch):
     weights = tmp_path / "some.safetensors"
     weights.write_bytes(b"weights")
     assert novelty.load(weights) is None
-    own = dataclasses.replace(reference, weights_sha256=checkpoint.sha256(weights))
+    own = dataclasses.replace(reference, weights_sha256=tools.sha256(weights))
     assert novelty.save(own, weights) == tmp_path / "some.novelty.json"
     again = novelty.load(str(weights))
     for field in dataclasses.fields(own):

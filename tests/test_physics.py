@@ -7,8 +7,9 @@ import numpy as np
 import pytest
 import torch
 
-from qfp.config import SettingsError, load_preset, stream
-from qfp.physics import geometry, green, kwant_model, leads, sweep
+from qfp.config import load_preset
+from qfp.physics import geometry, green, kwant_model, leads, sweep, wire
+from qfp.tools import SettingsError, stream
 
 CONFIG = load_preset("laptop")
 DEVICE = CONFIG.device
@@ -71,7 +72,7 @@ def test_conductance_and_ldos_agree_with_kwant():
         rng = stream("kwant agreement", k)
         pair = antidots[rng.integers(len(antidots))]
         seed, b = int(rng.integers(6)), float(rng.uniform(0, 0.05))
-        V = kwant_model.random_potential(seed, DEVICE)
+        V = wire.random_potential(seed, DEVICE)
         mask = geometry.removed_mask(pair, DEVICE)
         system = kwant_model.build(DEVICE, mask, V)
         G, modes, image = green.solve(DEVICE, pair, V, [b], image=True)
@@ -193,7 +194,7 @@ def test_hall_plateaus_survive_a_potential(plateau):
 
     A potential that takes 2 e^2/h from the wire's 11 at b = 0 takes less than 0.001 from a plateau.
     """
-    V = kwant_model.random_potential(1, DEVICE)
+    V = wire.random_potential(1, DEVICE)
     for b in HALL[plateau]:
         modes = leads.lead_modes(DEVICE, b)
         assert modes.open_modes == plateau
@@ -255,7 +256,7 @@ def test_reversing_the_field_transposes_the_scattering_matrix():
 
 def test_conductance_is_even_in_the_field():
     """Of two terminals only; the scattering matrix itself is not even (test above)."""
-    pair, V = [[12, 18], [31, 40]], kwant_model.random_potential(2, DEVICE)
+    pair, V = [[12, 18], [31, 40]], wire.random_potential(2, DEVICE)
     for b in (0.011, 0.05):
         G, _, _ = green.solve(DEVICE, pair, V, [b, -b])
         assert abs(G[0] - G[1]) < 1e-10
@@ -386,7 +387,7 @@ def test_symmetric_copies_share_a_curve_without_potential_only():
     copies = [pair + [0, 5], pair[::-1] * [-1, 1] + [49, 0], pair * [1, -1] + [0, 59]]
     fields = [0.0, 0.017, 0.043]
     reference, _, _ = green.solve(DEVICE, pair, None, fields)
-    V = kwant_model.random_potential(0, DEVICE)
+    V = wire.random_potential(0, DEVICE)
     with_potential, _, _ = green.solve(DEVICE, pair, V, fields[1:2])
     for copy in copies:
         assert np.allclose(green.solve(DEVICE, copy, None, fields)[0], reference, rtol=0, atol=1e-9)
@@ -428,7 +429,7 @@ def test_a_positive_field_pushes_electrons_that_move_up_to_large_x(b):
 
 
 def test_potential_is_a_pure_function_of_its_seed():
-    first, again, other = (kwant_model.random_potential(s, DEVICE) for s in (3, 3, 4))
+    first, again, other = (wire.random_potential(s, DEVICE) for s in (3, 3, 4))
     assert np.array_equal(first, again) and not np.array_equal(first, other)
     assert first.shape == (60, 50) and np.abs(first).max() <= 0.05 and np.abs(first).max() > 0.049
 
@@ -442,7 +443,7 @@ def test_energy_on_a_threshold_is_refused():
 def test_simulated_slice_equals_single_curves():
     small = load_preset("smoke", device={"field_points": 3})
     pairs = sweep.simulate(small, [0, 5], potentials=(1,))
-    V = kwant_model.random_potential(1, small.device)
+    V = wire.random_potential(1, small.device)
     for n in range(2):
         G, _, image = green.solve(small.device, pairs.antidots[n], V, image=True)
         assert np.allclose(pairs.conductance[0, n], G, atol=1e-6)

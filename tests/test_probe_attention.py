@@ -10,7 +10,6 @@ import torch
 from test_evaluate import CONFIG, DEVICE, world  # noqa: F401  (a fixture)
 from test_physics import SMALL, dense
 
-from qfp.config import SettingsError, as_dict
 from qfp.model.diffusion import Schedule
 from qfp.model.unet import UNet
 from qfp.physics import geometry, green
@@ -18,6 +17,7 @@ from qfp.studies import accuracy
 from qfp.studies.attention import probe as probe_attention
 from qfp.studies.attention import probes
 from qfp.studies.attention import rows as attention_rows
+from qfp.tools import SettingsError, as_dict
 
 ANTIDOTS = geometry.configurations(DEVICE)[1]
 

@@ -8,11 +8,11 @@ import pytest
 import torch
 from test_evaluate import CONFIG, world  # noqa: F401  (a fixture)
 
-from qfp.config import SettingsError
 from qfp.model.unet import Condition
 from qfp.studies import accuracy
 from qfp.studies.score import forcefield, profiles
 from qfp.studies.score import probe as probe_score
+from qfp.tools import SettingsError
 
 
 @pytest.fixture

@@ -12,10 +12,11 @@ from test_train import toy_pairs
 from torch.optim.swa_utils import AveragedModel
 
 from qfp.cli import main
-from qfp.config import SettingsError, load_preset
+from qfp.config import load_preset
 from qfp.model.checkpoint import network_of
 from qfp.model.diffusion import Schedule
 from qfp.studies.speed import peer, race, race_sample
+from qfp.tools import SettingsError
 from qfp.training.train import Batches, closure_of
 
 SMOKE = load_preset("smoke", training={"batch": 2, "curve_batch": 4})

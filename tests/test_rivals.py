@@ -9,12 +9,13 @@ import numpy as np
 import pytest
 import torch
 
-from qfp.config import SettingsError, load_preset
+from qfp.config import load_preset
 from qfp.data import dataset
 from qfp.decoding import metrics
 from qfp.physics import geometry, sweep
 from qfp.studies import accuracy
 from qfp.studies.rivals import readers, rivals
+from qfp.tools import SettingsError
 
 DEVICE = dataclasses.replace(
     load_preset("smoke").device, width=20, length=24, radius=2, field_points=12

@@ -7,11 +7,12 @@ import numpy as np
 import pytest
 from test_evaluate import CONFIG, DEVICE, world  # noqa: F401  (a fixture)
 
-from qfp.config import SettingsError, load_preset
+from qfp.config import load_preset
 from qfp.decoding import decode
 from qfp.model.checkpoint import load_model
-from qfp.physics import geometry, green, kwant_model
+from qfp.physics import geometry, green, wire
 from qfp.studies import accuracy, robustness, samplers
+from qfp.tools import SettingsError
 
 FEW = dataclasses.replace(DEVICE, field_points=3)  # the same wires at b = 0, 0.025 and 0.05
 ANTIDOTS = geometry.configurations(DEVICE)[1][[100, 9000]]
@@ -25,9 +26,7 @@ def test_a_shifted_curve_is_the_one_at_other_fields(tmp_path):
     fine = robustness.solved(robustness.finer(FEW), ANTIDOTS, seeds, tmp_path)
     for shift in (-1.0, -0.25, 0.0, 0.5, 1.0):
         exact = [
-            green.solve(
-                FEW, pair, kwant_model.random_potential(seed, FEW), FEW.fields + shift * step
-            )[0]
+            green.solve(FEW, pair, wire.random_potential(seed, FEW), FEW.fields + shift * step)[0]
             # fields below 0 and above the grid, with no use of G(-b) = G(b)
             for pair, seed in zip(ANTIDOTS, seeds)
         ]
@@ -46,7 +45,7 @@ def test_other_potentials_come_with_their_own_images(tmp_path):
         case = robustness.Case("potential", strength, CONFIG.sampling)
         curves, antidots, ldos = robustness.values_of(case, values, rows, FEW, 0, tmp_path)
         for k, seed in enumerate((5, 6)):
-            V = strength * kwant_model.random_potential(seed, FEW)
+            V = strength * wire.random_potential(seed, FEW)
             conductance, _, image = green.solve(FEW, ANTIDOTS[k], V, image=True)
             np.testing.assert_allclose(curves[k], conductance, atol=2e-6)
             np.testing.assert_allclose(ldos[k], image, atol=2e-5)

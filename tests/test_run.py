@@ -13,7 +13,8 @@ import pytest
 
 from qfp.book.notebook import VIEW, WIDGETS, normalise
 from qfp.book.run import book_notebooks, main, parse_parameters, refresh, run, select
-from qfp.config import Config, SettingsError
+from qfp.config import Config
+from qfp.tools import SettingsError
 
 ROOT = Path(__file__).parents[1]
 KEYS = [field.name for field in dataclasses.fields(Config)][1:]

@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 from test_evaluate import CONFIG, world  # noqa: F401  (a fixture)
 
-from qfp.config import SettingsError, digest
 from qfp.model.diffusion import Schedule
 from qfp.studies import accuracy, samplers
+from qfp.tools import SettingsError, digest
 
 
 @pytest.fixture

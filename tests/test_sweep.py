@@ -9,8 +9,8 @@ import torch
 
 from qfp.config import load_preset
 from qfp.physics import geometry, green, kwant_model, sweep
-from qfp.physics.kwant_model import random_potential
 from qfp.physics.leads import lead_modes
+from qfp.physics.wire import random_potential
 
 DEVICE = load_preset("laptop").device
 SMALL = dataclasses.replace(DEVICE, width=22, length=31, radius=2)

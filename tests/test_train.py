@@ -9,11 +9,12 @@ import numpy as np
 import pytest
 import torch
 
-from qfp.config import SettingsError, load_preset, stream
+from qfp.config import load_preset
 from qfp.data import dataset
 from qfp.model import checkpoint
 from qfp.model.diffusion import Schedule, guided, sample
 from qfp.studies.short import learning
+from qfp.tools import SettingsError, stream
 from qfp.training.preview import preview
 from qfp.training.sam import Plain, Sam
 from qfp.training.train import (

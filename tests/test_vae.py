@@ -10,7 +10,7 @@ import torch
 from torch.distributions import Normal, kl_divergence
 
 from qfp import cli
-from qfp.config import SettingsError, as_dict, load_preset
+from qfp.config import load_preset
 from qfp.data import dataset
 from qfp.decoding import decode
 from qfp.model import checkpoint, vae
@@ -18,6 +18,7 @@ from qfp.physics import geometry, sweep
 from qfp.studies import accuracy
 from qfp.studies.two_stage import baseline, train_vae
 from qfp.studies.two_stage.settings import load_baseline
+from qfp.tools import SettingsError, as_dict
 
 SMOKE = load_preset("smoke")
 CONFIG = dataclasses.replace(SMOKE, device=dataclasses.replace(SMOKE.device, field_points=4))
@@ -107,7 +108,7 @@ def test_restricted_configurations_are_all_that_the_rule_allows_below_the_fixed_
 def test_restricted_pairs_come_from_the_exact_solver_and_are_kept(tmp_path):
     pairs = train_vae.restricted_pairs(CONFIG.device, TINY.restricted, tmp_path)
     from qfp.physics import green
-    from qfp.physics.kwant_model import random_potential
+    from qfp.physics.wire import random_potential
 
     k = len(pairs.antidots) // 2
     G, _, ldos = green.solve(

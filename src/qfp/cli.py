@@ -9,7 +9,8 @@ from pathlib import Path
 import yaml
 
 from qfp import __version__
-from qfp.config import PRESETS, SettingsError, as_dict, load_preset
+from qfp.config import PRESETS, load_preset
+from qfp.tools import SettingsError, as_dict
 
 
 class Parser(argparse.ArgumentParser):

@@ -5,41 +5,16 @@ as papermill parameters, the command line reads the same file, and unknown keys 
 """
 
 import dataclasses
-import hashlib
-import json
 import math
-import os
-import zlib
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
 import yaml
 
+from qfp.physics.wire import Device
+from qfp.tools import SettingsError, project_root
+
 PRESETS = ("smoke", "kettle", "laptop", "paper")
-
-
-class SettingsError(ValueError):
-    """A bad input of the user's: the message is one line that says what was wrong and what would be
-    right."""
-
-
-@dataclass(frozen=True)
-class Device:
-    """The wire of Sec. III: a square lattice with a = t = 1, two circular antidots, leads along y."""
-
-    width: int  # sites across (x)
-    length: int  # sites along (y)
-    energy: float  # [t]
-    radius: int  # antidot radius [sites]
-    field_max: float  # flux per plaquette, b = 2 pi Phi/(h/e) [rad]
-    field_points: int  # numpy.linspace(0, field_max, field_points)
-    amplitude: float  # random potential uniform in [-amplitude, amplitude] [t]
-
-    @property
-    def fields(self):
-        """Magnetic fields of the sweep, shape (F,) [rad/plaquette]."""
-        return np.linspace(0.0, self.field_max, self.field_points)
 
 
 @dataclass(frozen=True)
@@ -145,25 +120,6 @@ class Config:
 
 
 SCALARS = ("preset", "seed", "weights", "notebook_configurations", "notebook_training_steps")
-
-
-def project_root():
-    """Folder that holds presets/, models/ and results/: $QFP_ROOT, else the checkout that this
-    package lies in.
-
-    Raises SettingsError where neither holds a preset (an installation without its checkout)."""
-    candidates = [
-        os.environ.get("QFP_ROOT"),
-        Path(__file__).resolve().parents[2],
-        Path.cwd(),
-        Path.cwd().parent,
-    ]
-    for candidate in candidates:
-        if candidate and (Path(candidate) / "presets" / "laptop.yaml").is_file():
-            return Path(candidate)
-    raise SettingsError(
-        "no presets/laptop.yaml found: run inside a checkout of qfp or set QFP_ROOT to one"
-    )
 
 
 def _build(cls, values, where):
@@ -321,64 +277,3 @@ def _check(config, where):
     for holds, message in rules:
         if not holds:
             raise SettingsError(f"{where}, {message}")
-
-
-def as_dict(settings):
-    """Plain dict of a settings dataclass (tuples become lists, as JSON has them)."""
-    return json.loads(json.dumps(dataclasses.asdict(settings)))
-
-
-def digest(*values):
-    """sha256 of settings dataclasses or JSON values, independent of key order."""
-    plain = [as_dict(v) if dataclasses.is_dataclass(v) else v for v in values]
-    return hashlib.sha256(json.dumps(plain, sort_keys=True).encode()).hexdigest()
-
-
-def stream(name, *index):
-    """Random generator that is a pure function of a name and indices: item 7 is the same alone or
-    in a batch."""
-    return np.random.default_rng([zlib.crc32(name.encode()), *index])
-
-
-class Silent:
-    """What `progress_bar` gives where tqdm is not installed: it shows nothing, but `write` prints."""
-
-    def __init__(self, items):
-        self.items = items
-
-    def __iter__(self):
-        return iter(self.items)
-
-    def __enter__(self):
-        return self
-
-    def update(self, *_):
-        """Nothing to show."""
-
-    __exit__ = set_postfix_str = close = update
-
-    def write(self, text):
-        """A line on stdout, as tqdm has it."""
-        print(text, flush=True)
-
-
-def progress_bar(items=None, **options):
-    """tqdm(items, **options), or Silent: a machine lent for computing may have no tqdm."""
-    try:
-        from tqdm import tqdm
-    except ImportError:
-        return Silent(items)
-    return tqdm(items, **options)
-
-
-def write_atomic(path, write):
-    """Write a file through a temporary name: write(handle), fsync, rename. Nothing is left half
-    written."""
-    path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(path.name + ".tmp")
-    with open(temporary, "wb") as handle:
-        write(handle)
-        handle.flush()
-        os.fsync(handle.fileno())
-    os.replace(temporary, path)

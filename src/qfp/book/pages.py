@@ -18,7 +18,7 @@ from pathlib import Path
 
 import yaml
 
-from qfp.config import SettingsError, project_root
+from qfp.tools import SettingsError, project_root
 
 PENDING = "not yet measured"
 

@@ -19,7 +19,8 @@ from pathlib import Path
 
 import yaml
 
-from qfp.config import Config, SettingsError, digest, load_preset, project_root, write_atomic
+from qfp.config import Config, load_preset
+from qfp.tools import SettingsError, digest, project_root, write_text
 
 COMPARED = "nbval-check-output"  # tag of cells whose outputs must be the same again
 COMMITTED = "laptop"  # preset that the committed notebooks were executed with
@@ -293,11 +294,6 @@ def run(preset=COMMITTED, only=None, parameters=None, out=None, compare=True):
         manifest["peak_memory_mib"] = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss // 1024
         write_text(folder / "manifest.json", json.dumps(manifest, indent=1) + "\n")
     return manifest
-
-
-def write_text(path, text):
-    """Write a text file whole or not at all."""
-    write_atomic(path, lambda handle: handle.write(text.encode()))
 
 
 def refresh(only=None):

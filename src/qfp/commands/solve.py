@@ -8,8 +8,8 @@ from pathlib import Path
 
 import numpy as np
 
-from qfp.config import SettingsError, write_atomic
-from qfp.physics import geometry, green, kwant_model
+from qfp.physics import geometry, green, kwant_model, wire
+from qfp.tools import SettingsError, write_atomic
 
 
 def parse_antidots(texts):
@@ -89,7 +89,7 @@ def wire_of(arguments, device):
     if arguments.potential_seed is not None:
         if arguments.potential_seed < 0:
             raise SettingsError(f"--potential-seed {arguments.potential_seed}: must be 0 or more")
-        return mask, kwant_model.random_potential(arguments.potential_seed, device)
+        return mask, wire.random_potential(arguments.potential_seed, device)
     if arguments.potential is not None:
         return mask, load_array(
             arguments.potential, device, "--potential", "finite numbers [t]"

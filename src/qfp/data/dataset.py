@@ -12,9 +12,11 @@ import h5py
 import numpy as np
 import torch
 
-from qfp.config import Dataset, Device, SettingsError, as_dict, digest, stream
+from qfp.config import Dataset
 from qfp.physics import geometry
-from qfp.physics.kwant_model import random_potential, spot_check
+from qfp.physics.kwant_model import spot_check
+from qfp.physics.wire import Device, random_potential
+from qfp.tools import SettingsError, as_dict, digest, stream
 
 FORMAT_VERSION = 1
 LDOS_BLOCK = 2048  # configurations in one chunk of images of the generation

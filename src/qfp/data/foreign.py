@@ -11,10 +11,11 @@ import itertools
 import numpy as np
 import torch
 
-from qfp.config import as_dict, digest, stream
+from qfp import tools
 from qfp.physics import geometry, green
-from qfp.physics.kwant_model import random_potential
+from qfp.physics.wire import random_potential
 from qfp.studies.rivals import readers
+from qfp.tools import as_dict, digest, stream
 
 POTENTIALS = (0, 1)  # seeds, of the dataset's own, under which simulated families are computed
 UNSEEN = (5, 6)  # seeds of potentials that no training file holds
@@ -135,7 +136,7 @@ def _many(device, count, number, rng, folder):
     for k, seed in enumerate(POTENTIALS):
         part = slice(k, None, len(POTENTIALS))
         name = f"antidots-{digest(as_dict(device), np.array(places)[part].tolist(), seed)[:16]}.npy"
-        found[part] = readers.kept(
+        found[part] = tools.kept(
             folder / name, lambda part=part, seed=seed: simulate(rings[part], seed)
         )
     return found

@@ -19,12 +19,12 @@ import h5py
 import numpy as np
 
 from qfp import __version__
-from qfp.config import SettingsError, as_dict, progress_bar, write_atomic
 from qfp.data import dataset
 from qfp.data.dataset import LDOS_BLOCK
 from qfp.data.workers import AGAIN, pool
 from qfp.physics import sweep
 from qfp.physics.kwant_model import spot_check
+from qfp.tools import SettingsError, as_dict, progress_bar, write_atomic
 
 
 def chunks(config):

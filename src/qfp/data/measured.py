@@ -14,8 +14,8 @@ from pathlib import Path
 
 import numpy as np
 
-from qfp.config import SettingsError
 from qfp.physics.leads import lead_modes
+from qfp.tools import SettingsError
 
 FLUX_QUANTUM = 4.135667697e-15  # h/e [Wb]
 SIEMENS = 3.874045865e-5  # e^2/h [S]

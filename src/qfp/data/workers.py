@@ -19,7 +19,7 @@ from importlib.metadata import version
 import torch
 
 from qfp import __version__
-from qfp.config import SettingsError
+from qfp.tools import SettingsError
 
 PATIENCE = 5  # seconds for a scheduler to answer, and for its first worker
 AGAIN = "what is finished is kept, run the same command again to go on"

@@ -10,11 +10,12 @@ from pathlib import Path
 
 import numpy as np
 
-from qfp.config import Device, SettingsError, write_atomic
 from qfp.data.measured import per_tesla, read_curve
 from qfp.decoding import novelty
-from qfp.decoding.decode import Decoded, check_folder, decode
+from qfp.decoding.decode import Decoded, decode
 from qfp.model.checkpoint import load_model
+from qfp.physics.wire import Device
+from qfp.tools import SettingsError, check_folder, write_atomic
 
 SYMMETRIES = (
     "A curve fixes the antidots only up to a shift along y and two inversions, which make four "

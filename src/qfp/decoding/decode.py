@@ -6,19 +6,17 @@ Training images are in the canonical placement, so samples are too, and position
 """
 
 import functools
-import os
 from collections import Counter
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 import torch
 
-from qfp.config import SettingsError, progress_bar, stream
 from qfp.decoding import metrics
 from qfp.model.diffusion import guided, sample
 from qfp.model.precision import for_samples
 from qfp.physics import geometry
+from qfp.tools import progress_bar, stream
 
 # --- positions from an image
 
@@ -218,17 +216,3 @@ def conclude(ldos, device):
         np.stack(image),
         tuple(candidates),
     )
-
-
-def check_folder(folder):
-    """SettingsError where a folder could not be made or written to; makes nothing."""
-    there = next(
-        path
-        for path in (Path(folder).absolute(), *Path(folder).absolute().parents)
-        if path.exists()
-    )
-    if not there.is_dir() or not os.access(there, os.W_OK):
-        raise SettingsError(
-            f"cannot write to {folder}: {there} is "
-            f"{'write-protected' if there.is_dir() else 'not a folder'}"
-        )

@@ -26,10 +26,11 @@ from typing import NamedTuple
 import numpy as np
 import torch
 
-from qfp.config import Device, SettingsError, as_dict, project_root
 from qfp.data.workers import one_torch_thread
-from qfp.model.checkpoint import weights_hash, write_json
+from qfp.model.checkpoint import weights_hash
 from qfp.physics import geometry, green
+from qfp.physics.wire import Device
+from qfp.tools import SettingsError, as_dict, project_root, write_json
 
 DIGITS = 8  # decimals of what the file keeps, in e^2/h and its square: the floor is far above
 

@@ -3,44 +3,32 @@ JSON, no pickles."""
 
 import contextlib
 import glob
-import hashlib
 import json
-import os
-import shutil
 import signal
 import threading
 from pathlib import Path
 
 import torch
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
+from safetensors.torch import save as packed
 
-from qfp.config import SECTIONS, Config, SettingsError, _build, as_dict, digest, project_root
+from qfp.config import SECTIONS, Config, build
 from qfp.data import dataset
 from qfp.model.diffusion import Schedule
 from qfp.model.unet import UNet
 from qfp.model.vae import Vae
 from qfp.studies.two_stage.settings import Vae as VaeSettings
+from qfp.tools import SettingsError, as_dict, digest, project_root, sha256, write_atomic, write_json
 
 CHECKPOINT, LOG = "checkpoint.safetensors", "log.jsonl"
 # bytes of weights in an exported file: with names and meta it stays under 16 MiB
 FILE_LIMIT = 31 * 2**19
 
 
-def atomic(path, write):
-    """Run `write(temporary path)`, make it durable, and rename it to `path`: there is never half a
-    file."""
-    temporary = Path(f"{path}.tmp")
-    write(temporary)
-    temporary.chmod(0o644)  # safetensors writes files that only their owner may read
-    with open(temporary, "rb") as file:
-        os.fsync(file.fileno())
-    os.replace(temporary, path)
-
-
-def write_json(path, values):
-    """Values as readable JSON, atomically."""
-    atomic(path, lambda p: p.write_text(json.dumps(values, indent=1, ensure_ascii=False) + "\n"))
+def write_tensors(path, tensors, meta):
+    """Tensors and `meta` (JSON) as one safetensors file, whole or not at all."""
+    data = packed(tensors, {"meta": json.dumps(meta)})
+    write_atomic(path, lambda handle: handle.write(data))
 
 
 def save(folder, model, ema, optimizer, meta):
@@ -51,7 +39,7 @@ def save(folder, model, ema, optimizer, meta):
     for i, state in optimizer.state_dict()["state"].items():
         tensors |= {f"optimizer.{i}.{k}": v for k, v in state.items()}
     tensors = {k: v.detach().cpu().contiguous().clone() for k, v in tensors.items()}
-    atomic(Path(folder) / CHECKPOINT, lambda p: save_file(tensors, p, {"meta": json.dumps(meta)}))
+    write_tensors(Path(folder) / CHECKPOINT, tensors, meta)
     return meta
 
 
@@ -167,7 +155,7 @@ def export(folder, out, bf16=None):
         out.with_name(name) for name in (names if len(parts) > 1 else [f"{out.name}.safetensors"])
     ]
     for file, tensors in zip(files, parts, strict=True):
-        atomic(file, lambda p, tensors=tensors: save_file(tensors, p, {"meta": json.dumps(meta)}))
+        write_tensors(file, tensors, meta)
     if len(parts) > 1:
         meta["shards"] = {file.name: sha256(file) for file in files}
     write_json(f"{out}.json", meta)
@@ -177,14 +165,9 @@ def export(folder, out, bf16=None):
     } - {*files}:
         stale.unlink(missing_ok=True)
     if (folder / LOG).is_file():
-        atomic(f"{out}.jsonl", lambda p: shutil.copyfile(folder / LOG, p))
+        log = (folder / LOG).read_bytes()
+        write_atomic(f"{out}.jsonl", lambda handle: handle.write(log))
     return meta
-
-
-def sha256(path):
-    """sha256 of a file."""
-    with open(path, "rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def weights_hash(path):
@@ -215,8 +198,8 @@ def config_of(values, where):
     """Config from a JSON description of weights."""
     values = {**values}
     for name, cls in SECTIONS.items():
-        values[name] = _build(cls, values.get(name), f"{where}, {name}")
-    return _build(Config, values, where)
+        values[name] = build(cls, values.get(name), f"{where}, {name}")
+    return build(Config, values, where)
 
 
 def normalisation_of(meta):
@@ -251,7 +234,7 @@ def load_vae(name_or_path):
     path, meta, config, normal, files = described(name_or_path)
     if "vae" not in meta:
         raise SettingsError(f"{path.name} holds a diffusion model, not the two-stage baseline")
-    model = Vae(_build(VaeSettings, meta["vae"], f"{path.name}, vae"), config.device.field_points)
+    model = Vae(build(VaeSettings, meta["vae"], f"{path.name}, vae"), config.device.field_points)
     return filled(model, path, files), config, normal, meta
 
 

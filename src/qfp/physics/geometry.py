@@ -6,7 +6,7 @@ Sites are (x, y), x across the wire and y along it; arrays over sites are indexe
 import numpy as np
 import scipy.ndimage
 
-from qfp.config import SettingsError
+from qfp.tools import SettingsError
 
 
 def disc(radius):

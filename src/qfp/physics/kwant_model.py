@@ -10,16 +10,9 @@ import warnings
 
 import numpy as np
 
-from qfp.config import SettingsError, stream
 from qfp.physics import geometry
-
-
-def random_potential(seed, device):
-    """Random potential [t], float64 (length, width), uniform in [-amplitude, amplitude]; a pure
-    function of its seed."""
-    return stream("potential", seed).uniform(
-        -device.amplitude, device.amplitude, size=(device.length, device.width)
-    )
+from qfp.physics.wire import random_potential
+from qfp.tools import SettingsError, stream
 
 
 def _kwant():

@@ -7,7 +7,7 @@ import numpy as np
 import scipy.linalg
 import torch
 
-from qfp.config import SettingsError
+from qfp.tools import SettingsError
 
 COMPLEX = torch.complex128
 ON_UNIT_CIRCLE = 1e-7  # | |lambda| - 1 | below which a lead mode counts as propagating

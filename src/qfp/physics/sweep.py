@@ -18,11 +18,11 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
-from qfp.config import digest, progress_bar
 from qfp.data import dataset
 from qfp.physics import geometry, green
-from qfp.physics.kwant_model import random_potential
 from qfp.physics.leads import COMPLEX, lead_modes
+from qfp.physics.wire import random_potential
+from qfp.tools import digest, progress_bar
 
 # Measured on one core: batches that stay in its cache; first antidots in bins, so that those of a
 # bin meet much the same second ones; a ring eliminated in two halves, which LAPACK does faster in

@@ -12,7 +12,13 @@ from pathlib import Path
 
 import numpy as np
 
-from qfp.config import (
+from qfp import tools
+from qfp.data import dataset
+from qfp.decoding import decode, metrics
+from qfp.model import checkpoint
+from qfp.model.checkpoint import load_model
+from qfp.physics import geometry
+from qfp.tools import (
     SettingsError,
     as_dict,
     digest,
@@ -20,12 +26,8 @@ from qfp.config import (
     project_root,
     stream,
     write_atomic,
+    write_json,
 )
-from qfp.data import dataset
-from qfp.decoding import decode, metrics
-from qfp.model import checkpoint
-from qfp.model.checkpoint import load_model, write_json
-from qfp.physics import geometry
 
 BLOCK = 20  # curves of one block of samples
 TRAIN_CURVES = 200  # training configurations, for comparison
@@ -228,7 +230,7 @@ def check_use(out, **numbers):
             raise SettingsError(f"--{name.replace('_', '-')} {value}: must be 1 or more")
     if Path(out).is_dir():
         raise SettingsError(f"--out {out} is a folder: give the name of a file to write")
-    decode.check_folder(Path(out).parent)
+    tools.check_folder(Path(out).parent)
 
 
 def opened(weights, data, seed, images=True):

@@ -14,11 +14,11 @@ from typing import NamedTuple
 import numpy as np
 import torch
 
-from qfp.config import SettingsError, as_dict, digest, progress_bar, project_root
 from qfp.data import dataset
 from qfp.decoding import decode, metrics
 from qfp.physics import geometry
 from qfp.studies import accuracy
+from qfp.tools import SettingsError, as_dict, digest, progress_bar, project_root
 
 TRAIN_CURVES = 200
 # ratio of the distances to the nearest image and to the next one below which an image counts as a

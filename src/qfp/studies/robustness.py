@@ -12,12 +12,14 @@ from typing import NamedTuple
 
 import numpy as np
 
-from qfp.config import Sampling, as_dict, digest, project_root, stream
+from qfp import tools
+from qfp.config import Sampling
 from qfp.data import foreign
 from qfp.decoding import decode
 from qfp.studies import accuracy, samplers
 from qfp.studies.calibration import calibration
 from qfp.studies.rivals import readers, rivals
+from qfp.tools import as_dict, digest, project_root, stream
 
 NOISE = (0.01, 0.02, 0.05, 0.1, 0.2)  # standard deviation of white noise [e^2/h]
 # strength of unseen random potentials, in units of the trained one
@@ -146,7 +148,7 @@ def values_of(case, values, rows, device, seed, folder):
         other = dataclasses.replace(device, amplitude=case.value * device.amplitude)
         seeds = np.resize(foreign.UNSEEN, len(rows))
         curves = solved(other, antidots, seeds, folder)
-        ldos = readers.kept(
+        ldos = tools.kept(
             folder / f"ldos-{digest(other, antidots.tolist(), seeds.tolist())[:16]}.npy",
             lambda: rivals.pictures(other, antidots, seeds),
         )

@@ -8,7 +8,6 @@ killed run resumes.
 
 import dataclasses
 
-from qfp.config import digest, project_root
 from qfp.decoding import decode, metrics
 from qfp.studies.accuracy import (
     BLOCK,
@@ -22,6 +21,7 @@ from qfp.studies.accuracy import (
     sampled,
     scores,
 )
+from qfp.tools import digest, project_root
 
 RUNS = tuple(
     (sampler, steps) for sampler in ("ancestral", "ddim", "dpm2m") for steps in (50, 20, 10, 5)

@@ -12,11 +12,11 @@ import torch
 from torch.nn import functional as F
 from torch.optim.swa_utils import AveragedModel
 
-from qfp.config import SettingsError, as_dict, progress_bar, stream
 from qfp.data import dataset, interpolate
 from qfp.model import checkpoint
 from qfp.model.diffusion import Schedule
 from qfp.model.precision import autocast, for_samples, keep_memory
+from qfp.tools import SettingsError, as_dict, progress_bar, stream, write_text
 from qfp.training.preview import preview
 from qfp.training.sam import Plain, Sam
 
@@ -391,7 +391,7 @@ class Log:
         self.path = path
         lines = path.read_text().splitlines() if path.is_file() else []
         kept = [line for line in lines if json.loads(line)["step"] <= step]
-        checkpoint.atomic(path, lambda p: p.write_text("".join(line + "\n" for line in kept)))
+        write_text(path, "".join(line + "\n" for line in kept))
         self.clear()
 
     def clear(self):

@@ -12,7 +12,6 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from qfp.config import SettingsError, digest, progress_bar, project_root, write_atomic
 from qfp.decoding import decode
 from qfp.model.checkpoint import load_model, network_of
 from qfp.model.precision import for_samples
@@ -32,6 +31,7 @@ from qfp.studies.attention.rows import (
     wave_rows,
 )
 from qfp.studies.networks import diagnose
+from qfp.tools import SettingsError, digest, kept_arrays, progress_bar, project_root
 
 STEPS, BLOCK = 50, 20  # DDIM steps of a generation; curves of one block
 ANCESTRAL = 16  # curves that are also generated with all T ancestral steps
@@ -102,20 +102,11 @@ def near(ratio, levels):
     return sorted({0, *(int(abs(np.log(ratio / level)).argmin()) for level in levels)})
 
 
-def kept(path, make):
-    """Arrays {name: array} of a file, made by `make()` where it is missing."""
-    if not path.exists():
-        arrays = make()
-        write_atomic(path, lambda handle: np.savez(handle, **arrays))
-    with np.load(path) as file:
-        return {name: file[name] for name in file.files}
-
-
 def in_blocks(folder, name, number, make):
     """Arrays of make(slice) over blocks of `number` curves, {name: (S, B, ...)}, each block kept in
     a file of `folder`."""
     blocks = [
-        kept(
+        kept_arrays(
             folder / f"{name}_{start:05d}.npz",
             lambda: make(slice(start, min(start + BLOCK, number))),
         )
@@ -158,9 +149,9 @@ def correlations(pairs, rows, folder):
 
     for p in progress_bar(np.unique(rows[:, 0]), desc="wave functions", unit="potential"):
         here = np.flatnonzero(rows[:, 0] == p)
-        found[here] = kept(folder / f"correlation_{p}.npz", lambda: of_potential(p, rows[here, 1]))[
-            "C"
-        ]
+        found[here] = kept_arrays(
+            folder / f"correlation_{p}.npz", lambda: of_potential(p, rows[here, 1])
+        )["C"]
     return found
 
 
@@ -291,7 +282,7 @@ def ancestral_rows(bundle, arrays, curves, seeds, antidots, places, folder, devi
     schedule, number = bundle[3], len(curves)
     times = schedule.respaced(min(STEPS, schedule.steps))
     keep = [schedule.steps - 1 - times[i] for i in places]
-    slow = kept(
+    slow = kept_arrays(
         folder / "ancestral.npz",
         lambda: arrays_of(generate(bundle, curves, seeds, keep, schedule.steps, "ancestral")),
     )

@@ -10,11 +10,11 @@ import functools
 import numpy as np
 from scipy.optimize import minimize
 
-from qfp.config import SettingsError, as_dict, digest, project_root
 from qfp.decoding import decode, metrics
 from qfp.physics import geometry
 from qfp.studies import accuracy
 from qfp.studies.calibration import sbc
+from qfp.tools import SettingsError, as_dict, digest, project_root
 
 SAMPLES = 31  # a curve, whatever the preset says: ranks then have 32 values
 DEV_CURVES = 200  # development curves on which the recalibration is fixed

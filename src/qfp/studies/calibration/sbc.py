@@ -12,8 +12,8 @@ import functools
 import numpy as np
 from scipy.stats import binom
 
-from qfp.config import stream
 from qfp.decoding.metrics import wilson
+from qfp.tools import stream
 
 SIMULATIONS = 9999  # histograms of uniform ranks; no p value is below 1 / (SIMULATIONS + 1)
 # what a sampler can do wrong: (standard deviation, shift), in units of the true posterior's

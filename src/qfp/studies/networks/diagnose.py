@@ -14,7 +14,6 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from qfp.config import SettingsError, as_dict, digest, progress_bar, project_root
 from qfp.data import dataset
 from qfp.decoding import decode, metrics
 from qfp.model.checkpoint import load_model, network_of
@@ -23,6 +22,7 @@ from qfp.model.precision import for_samples
 from qfp.physics import geometry
 from qfp.studies import accuracy
 from qfp.studies.networks import readout
+from qfp.tools import SettingsError, as_dict, digest, progress_bar, project_root
 
 LEVELS = np.geomspace(0.2, 100.0, 9)  # σ/α at which the image is predicted; pure noise comes on top
 BATCH = 32  # images in memory at a time

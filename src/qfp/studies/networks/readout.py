@@ -5,10 +5,10 @@ import numpy as np
 import torch
 from torch import nn
 
-from qfp.config import progress_bar, stream
 from qfp.model.precision import autocast
 from qfp.model.unet import GRID, SIZE
 from qfp.physics import geometry
+from qfp.tools import progress_bar, stream
 from qfp.training.train import position_loss
 
 # Chosen on dev curves. A layer over the whole grid, or two layers, read no more curves within one

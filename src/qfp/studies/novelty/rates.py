@@ -12,7 +12,7 @@ from pathlib import Path
 
 import numpy as np
 
-from qfp.config import as_dict, digest, progress_bar, project_root
+from qfp import tools
 from qfp.data import foreign
 from qfp.decoding import decode, metrics, novelty
 from qfp.physics import geometry
@@ -28,6 +28,7 @@ from qfp.studies.accuracy import (
     share,
 )
 from qfp.studies.rivals import readers
+from qfp.tools import as_dict, digest, progress_bar, project_root
 
 DEV_CURVES, DEV_SAMPLES = 600, 4  # genuine curves that set the threshold, and the samples of each
 FAMILY_CURVES, FEW = 200, 1  # foreign curves of a family that are judged, and the samples of each
@@ -151,9 +152,7 @@ class Study:
                 return decode.conclude(ldos, self.clean.device).antidots
 
             blocks.append(
-                readers.kept(
-                    self.folder / f"{name}-{part.start}-{part.stop}-{samples}.npy", compute
-                )
+                tools.kept(self.folder / f"{name}-{part.start}-{part.stop}-{samples}.npy", compute)
             )
         return np.concatenate(blocks)
 

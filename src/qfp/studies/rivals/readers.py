@@ -11,10 +11,10 @@ import numpy as np
 import torch
 from torch import nn
 
-from qfp.config import digest, progress_bar, stream, write_atomic
 from qfp.data import interpolate
 from qfp.decoding import metrics
 from qfp.physics import sweep
+from qfp.tools import digest, kept, progress_bar, stream
 from qfp.training.train import position_loss
 
 NEIGHBOURS = 60  # curves that an interpolated one is made from, as in the network's training
@@ -23,15 +23,6 @@ FLOORS = (0.01, 0.1, 1.0)
 HELD = 10  # every tenth known configuration tells the error of interpolation
 # sigma [sites]: soft labels
 PLAIN = {"steps": 4000, "batch": 512, "width": 512, "learning_rate": 4e-3, "sigma": 1.0}
-
-
-def kept(path, compute):
-    """Array of a file, which is computed and written where it is missing: a killed run resumes
-    behind it."""
-    if not path.exists():
-        values = compute()
-        write_atomic(path, lambda handle: np.save(handle, values))
-    return np.load(path)
 
 
 def simulated(device, antidots, seed, folder):

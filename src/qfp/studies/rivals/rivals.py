@@ -11,12 +11,13 @@ from typing import NamedTuple
 
 import numpy as np
 
-from qfp.config import SettingsError, as_dict, digest, project_root
+from qfp import tools
 from qfp.data import interpolate
 from qfp.decoding import decode, metrics
 from qfp.physics import geometry, sweep
 from qfp.studies import accuracy
 from qfp.studies.rivals import readers
+from qfp.tools import SettingsError, as_dict, digest, project_root
 
 DEV_CURVES = 1000  # dev configurations on which metrics are chosen
 SETS = {
@@ -132,7 +133,7 @@ def plain_networks(completed, orbits, train, seed, curves, folder):
     }
     found = {}
     for name, (p, n) in ((name, part.T) for name, part in rows.items()):
-        found[name] = readers.kept(
+        found[name] = tools.kept(
             folder / f"{name}.npy",
             lambda p=p, n=n: readers.Mlp(completed[p, n], n, orbits, seed, readers.PLAIN).read(
                 curves

@@ -9,7 +9,6 @@ import json
 import numpy as np
 import torch
 
-from qfp.config import digest, progress_bar, project_root, write_atomic
 from qfp.decoding import decode, metrics
 from qfp.model.diffusion import Schedule, guided, langevin
 from qfp.model.precision import for_samples
@@ -17,6 +16,7 @@ from qfp.studies import accuracy
 from qfp.studies.score import forcefield, profiles
 from qfp.studies.score.empirical import Empirical
 from qfp.studies.score.profiles import Subject, gathered
+from qfp.tools import digest, progress_bar, project_root, write_atomic
 
 POINTING_NOISE = (0.1, 0.2, 0.5, 1, 2, 5, 20, 50)  # besides the two levels of 'after 100 steps'
 PLANES, TRAINING_IMAGES = 60, 4000  # random planes of two pixels; images of the Gaussian

@@ -9,13 +9,13 @@ from types import SimpleNamespace
 import numpy as np
 import torch
 
-from qfp.config import progress_bar, stream
 from qfp.decoding import metrics
 from qfp.model.checkpoint import network_of
 from qfp.model.diffusion import guided, sample, step_noise
 from qfp.physics import geometry
 from qfp.physics.sweep import images_of
 from qfp.studies.score import energy, forcefield
+from qfp.tools import progress_bar, stream
 
 SYMMETRY_NOISE, PROBES, SYMMETRY_IMAGES, UNTRAINED_IMAGES = (0.1, 0.2, 0.5, 1, 2, 5, 20), 4, 20, 5
 ENERGY_NOISE = (0.2, 1, 5)

@@ -16,7 +16,8 @@ import numpy as np
 import torch
 import yaml
 
-from qfp.config import SECTIONS, SettingsError, _check, as_dict, digest, project_root, stream
+from qfp import tools
+from qfp.config import SECTIONS, check
 from qfp.data import dataset, generate
 from qfp.decoding import metrics
 from qfp.model import checkpoint
@@ -25,6 +26,7 @@ from qfp.studies import accuracy
 from qfp.studies.networks import diagnose
 from qfp.studies.short import learning
 from qfp.studies.speed import race
+from qfp.tools import SettingsError, as_dict, digest, project_root, stream
 
 ROUNDS = 9  # of timing
 LEVELS = np.geomspace(5.0, 40.0, 4)  # σ/α where the noisy image says little, and the curve has to
@@ -91,7 +93,7 @@ def load_plan(config, path=None):
                 )
             values[section] |= change
         own = checkpoint.config_of(values, where)
-        _check(own, where)
+        check(own, where)
         training = dataclasses.replace(
             own.training, minutes=0.0, max_steps=plan["passes"] // passes(own)
         )
@@ -191,7 +193,7 @@ def run_row(row, plan, folder, data, pairs, rows, first, report):
         looks = learning.course(row.config, data, folder, plan["looks"], pairs, rows, report)
         hits = [look.pop("hits") for look in looks][-1]
         meta = json.loads((folder / "look.json").read_text())
-        checkpoint.write_json(
+        tools.write_json(
             kept,
             {
                 "changes": row.changes,

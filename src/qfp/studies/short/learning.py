@@ -14,12 +14,12 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from qfp.config import SettingsError, as_dict, digest, project_root, write_atomic
 from qfp.data import dataset
 from qfp.decoding import decode
 from qfp.model.checkpoint import CHECKPOINT, export, load_model
 from qfp.model.precision import arithmetic
 from qfp.studies import accuracy
+from qfp.tools import SettingsError, as_dict, digest, project_root, write_text
 from qfp.training.train import Batches, train
 
 SHARE = 0.95  # of curves with both antidots within one site, the paper's figure of merit
@@ -117,10 +117,7 @@ def course(config, data, folder, number, pairs, rows, report):
                 ),
             }
         )
-        write_atomic(
-            diary,
-            lambda file: file.write("".join(json.dumps(look) + "\n" for look in looks).encode()),
-        )
+        write_text(diary, "".join(json.dumps(look) + "\n" for look in looks))
         report(
             "{minutes:.1f} minutes, step {step}: ".format(**looks[-1])
             + f"within one site {accuracy.cell(looks[-1], 'within_1', '.1%')}, "

@@ -12,8 +12,8 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-from qfp.config import SettingsError
 from qfp.model.unet import GRID, SIZE, Condition, ConditionTransformer
+from qfp.tools import SettingsError
 
 # name: pixel-unshuffle, kinds of our attention at whose levels the peer has its own, what it is
 KINDS = {

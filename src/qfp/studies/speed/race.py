@@ -17,7 +17,6 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from qfp.config import as_dict, digest, progress_bar, stream
 from qfp.data import dataset
 from qfp.data.workers import processes
 from qfp.decoding import metrics
@@ -26,6 +25,7 @@ from qfp.model.diffusion import Schedule
 from qfp.model.precision import fast_bf16, keep_memory
 from qfp.studies import accuracy
 from qfp.studies.speed import peer
+from qfp.tools import as_dict, digest, progress_bar, stream
 from qfp.training.train import Batches, average, closure_of, optimiser, supplied
 
 PRECISIONS = ("fp32", "bf16")

@@ -6,7 +6,6 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from qfp.config import digest
 from qfp.data import dataset
 from qfp.decoding import decode, metrics
 from qfp.model.checkpoint import load_model
@@ -16,6 +15,7 @@ from qfp.model.unet import SIZE
 from qfp.physics.sweep import simulate
 from qfp.studies import accuracy
 from qfp.studies.speed import peer, race
+from qfp.tools import digest
 
 STRETCH = {32: 2, 1: 8}  # steps of a sampler that are timed, by images drawn at a time
 

@@ -11,11 +11,11 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from qfp.config import SettingsError, as_dict, digest, stream, write_atomic
 from qfp.data import dataset, generate
 from qfp.data.workers import processes
-from qfp.physics import geometry, green, kwant_model, sweep
+from qfp.physics import geometry, green, kwant_model, sweep, wire
 from qfp.physics.leads import lead_modes
+from qfp.tools import SettingsError, as_dict, digest, stream, write_text
 
 MODES = 7  # open modes in the count of a solve's work: about the mean of the sweep
 CURVES = 5  # at V = 0, spread over the configurations
@@ -44,9 +44,7 @@ def _kwant(device, antidots, solver, solves, seed):
             int(rng.integers(5)),
         )
         system = kwant_model.build(
-            device,
-            geometry.removed_mask(antidots[n], device),
-            kwant_model.random_potential(p, device),
+            device, geometry.removed_mask(antidots[n], device), wire.random_potential(p, device)
         )
         ready = system.precalculate(
             device.energy, params={"b": float(device.fields[f])}, what="modes"
@@ -88,7 +86,7 @@ def _sweeps(device, antidots, solver, potentials):
     )
     rows = []
     for f, b in enumerate(device.fields):
-        V = kwant_model.random_potential(f % potentials, device)
+        V = wire.random_potential(f % potentials, device)
         leads_time, leads = _seconds(lambda b=b: lead_modes(device, b))
         pristine, _ = _seconds(lambda b=b, V=V, leads=leads: double.pristine(b, V, leads), 2)
         double_time, G = _seconds(
@@ -121,7 +119,7 @@ def _accelerator(device, antidots):
     """Worker: ms of a solve on a GPU in double and in single precision; None without one."""
     if not torch.cuda.is_available():
         return None
-    b, V, times = float(device.fields[-1]) / 2, kwant_model.random_potential(0, device), []
+    b, V, times = float(device.fields[-1]) / 2, wire.random_potential(0, device), []
     for dtype in (torch.complex128, torch.complex64):
         fast = sweep.Sweep(device, antidots, dtype, "cuda")
         fast.conductance(b, V)
@@ -182,7 +180,7 @@ def _widths(config, solver, widths, solves):
         antidots = antidots[np.isin(partners, few)]
         fast, V, b = (
             sweep.Sweep(device, antidots),
-            kwant_model.random_potential(0, device),
+            wire.random_potential(0, device),
             float(device.fields[len(device.fields) // 2]),
         )
         leads = lead_modes(device, b)
@@ -291,7 +289,7 @@ def solver(config, out, solves=24, widths=(20, 30, 50, 70), report=print):
             "python": platform.python_version(),
         },
     }
-    write_atomic(out, lambda handle: handle.write((json.dumps(result, indent=1) + "\n").encode()))
+    write_text(out, json.dumps(result, indent=1) + "\n")
     report(table(result))
     return result
 

@@ -12,13 +12,13 @@ from pathlib import Path
 
 import numpy as np
 
-from qfp.config import SettingsError, as_dict, digest, project_root, stream
 from qfp.data import dataset
 from qfp.decoding import decode, metrics
 from qfp.model.checkpoint import load_vae
 from qfp.studies import accuracy
 from qfp.studies.two_stage.settings import load_baseline
 from qfp.studies.two_stage.train_vae import decoded, drawn, reconstructed, restricted_pairs
+from qfp.tools import SettingsError, as_dict, digest, project_root, stream
 
 QUANTILES = np.linspace(0, 1, 101)
 ROWS = {

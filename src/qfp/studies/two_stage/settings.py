@@ -5,7 +5,8 @@ from pathlib import Path
 
 import yaml
 
-from qfp.config import SettingsError, _build, project_root
+from qfp.config import build
+from qfp.tools import SettingsError, project_root
 
 
 @dataclass(frozen=True)
@@ -76,9 +77,9 @@ def load_baseline(path=None, **overrides):
             )
         values[section] = values[section] | change
     built = {
-        name: _build(cls, values[name], f"{path.name}, {name}")
+        name: build(cls, values[name], f"{path.name}, {name}")
         for name, cls in (("vae", Vae), ("sweep", Sweep), ("restricted", Restricted))
     }
     for row in built["sweep"].rows + built["sweep"].second_rows:
-        _build(Vae, values["vae"] | row, f"{path.name}, sweep")
+        build(Vae, values["vae"] | row, f"{path.name}, sweep")
     return Baseline(**built)

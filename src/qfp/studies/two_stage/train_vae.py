@@ -15,16 +15,17 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-from qfp.config import SettingsError, as_dict, digest, progress_bar, stream
+from qfp import tools
 from qfp.data import dataset
 from qfp.decoding import decode
 from qfp.model import checkpoint
 from qfp.model.precision import autocast, keep_memory
 from qfp.model.vae import Vae, curve_loss, image_loss
 from qfp.physics import geometry, sweep
-from qfp.physics.kwant_model import random_potential
+from qfp.physics.wire import random_potential
 from qfp.studies import accuracy
 from qfp.studies.rivals import readers
+from qfp.tools import SettingsError, as_dict, digest, progress_bar, stream
 from qfp.training.train import GRADIENT_NORM, average
 
 KEEP = 300  # steps between checkpoints
@@ -347,7 +348,7 @@ def run_sweep(baseline, config, part, dev, folder, report):
         if not path.exists():
             start = time.monotonic()
             model, _, (row,) = train_vae(settings, config, part, config.seed, own, dev=dev)
-            checkpoint.write_json(
+            tools.write_json(
                 path,
                 row
                 | {
@@ -372,7 +373,7 @@ def run_train_vae(config, baseline, data="data/laptop.h5", out="runs/vae", repor
     on as few configurations of the general one as the restricted one trains with. The median r of
     images from development curves decides. Kept in `out`; resumes."""
     out, seed = Path(out), config.seed
-    decode.check_folder(out)
+    tools.check_folder(out)
     keep_memory()
     pairs = dataset.load(data)
     if pairs.device != config.device:
@@ -397,7 +398,7 @@ def run_train_vae(config, baseline, data="data/laptop.h5", out="runs/vae", repor
         dev,
     )
     chosen = max(second, key=lambda row: row["curve"]["r_median"])["changes"]
-    checkpoint.write_json(
+    tools.write_json(
         out / "sweep.json",
         {
             "rows": rows,
