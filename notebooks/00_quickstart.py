@@ -38,9 +38,9 @@ import numpy as np
 
 from qfp.config import load_preset
 from qfp.data.dataset import choose, split
-from qfp.decoding import decode, metrics
+from qfp.decoding import decode, metrics, positions
+from qfp.decoding.decode import load_decoder
 from qfp.figures import wire as wire_figures
-from qfp.model.checkpoint import load_model
 from qfp.physics import geometry, green
 from qfp.physics.wire import random_potential
 
@@ -58,8 +58,8 @@ config = load_preset(
     sampling=sampling,
 )
 wire = config.device
-bundle = load_model(config.weights)
-trained = bundle[1]  # the settings that the weights were trained with
+decoder = load_decoder(config.weights)
+trained = decoder.config  # the settings that the weights were trained with
 assert trained.device == wire, "these weights belong to another wire"
 
 # %% [markdown]
@@ -101,7 +101,7 @@ wire_figures.fingerprints(wire.fields, {"conductance": conductance}, open_modes)
 
 # %%
 decoded = decode.decode(
-    bundle,
+    decoder,
     conductance[None],
     config.sampling.samples,
     config.sampling.steps,
@@ -123,7 +123,7 @@ sample = decoded.ldos[0, 0]
 wire_figures.ldos_row(
     [ldos, sample, decoded.image[0]],
     ["truth", "one sample", "consensus"],
-    [truth, decode.recover(sample[None], wire)[0], answer],
+    [truth, positions.recover(sample[None], wire)[0], answer],
     wire.radius,
 )
 
@@ -176,7 +176,7 @@ assert (
 assert ldos.min() == 0 and (ldos == 0).sum() == 2 * len(geometry.disc(wire.radius)), (
     "zero on the removed sites only"
 )
-assert (decode.recover(ldos[None], wire)[0] == truth).all(), (
+assert (positions.recover(ldos[None], wire)[0] == truth).all(), (
     "the true image gives the true antidots"
 )
 assert geometry.in_dataset(answer, wire) and (geometry.canonical(answer, wire) == answer).all()

@@ -42,8 +42,9 @@ from IPython.display import Markdown
 from qfp.book.pages import result_file
 from qfp.config import load_preset
 from qfp.data.dataset import normalisation, split
+from qfp.decoding.decode import load_decoder
 from qfp.figures import network as network_figures
-from qfp.model.checkpoint import load_model, network_of
+from qfp.model.checkpoint import network_of
 from qfp.model.diffusion import Schedule, step_noise
 from qfp.physics.sweep import simulate
 from qfp.studies import accuracy
@@ -67,7 +68,7 @@ config = load_preset(
     sampling=sampling,
 )
 wire = config.device
-model, trained, constants, schedule, meta = load_model(config.weights)
+model, trained, constants, schedule, meta = load_decoder(config.weights)
 assert trained.device == wire, "these weights belong to another wire"
 
 # %% [markdown]

@@ -43,9 +43,9 @@ from IPython.display import Markdown
 from qfp.book.pages import result_file
 from qfp.config import load_preset
 from qfp.data.dataset import choose, split
-from qfp.decoding import decode, metrics
+from qfp.decoding import decode, metrics, positions
+from qfp.decoding.decode import load_decoder
 from qfp.figures import wire as wire_figures
-from qfp.model.checkpoint import load_model
 from qfp.model.diffusion import guided
 from qfp.model.diffusion import sample as generate
 from qfp.physics import geometry, green
@@ -69,8 +69,13 @@ config = load_preset(
     sampling=sampling,
 )
 wire = config.device
-bundle = load_model(config.weights)
-model, trained, constants, schedule, _ = bundle
+decoder = load_decoder(config.weights)
+model, trained, constants, schedule = (
+    decoder.model,
+    decoder.config,
+    decoder.normal,
+    decoder.schedule,
+)
 assert trained.device == wire, "these weights belong to another wire"
 
 # %% [markdown]
@@ -141,7 +146,7 @@ wire_figures.image_grid(
 
 # %%
 r_noisy, r_predicted = metrics.pearson(noisy, ldos[0]), metrics.pearson(predicted, ldos[0])
-errors = metrics.within(decode.recover(predicted, wire), truth[0], wire)
+errors = metrics.within(positions.recover(predicted, wire), truth[0], wire)
 late = np.flatnonzero(errors > 1)
 settled = (
     steps[late[-1] + 1]
@@ -330,14 +335,14 @@ for p in set(numbers[:, 0].tolist()):
     bad_ldos[numbers[:, 0] == p] = images_of(wire, bad[numbers[:, 0] == p], p)
 if worst:
     redrawn = decode.draw(
-        bundle,
+        decoder,
         np.array([w["curve"] for w in worst]),
         accuracy.noise_seeds(numbers, 1, table["seed"]),
         table["steps"],
         table["sampler"],
         table["gamma"],
     )[:, 0]
-bad_found = decode.recover(redrawn, wire)
+bad_found = positions.recover(redrawn, wire)
 bad_r = metrics.pearson(redrawn, bad_ldos)
 
 # %% mystnb={"figure": {"caption": "The 24 worst of the table's single samples: the true image above, what the network made of the curve below it. Solid circles: antidots of each image; dashed: the true ones; off: position error in sites.", "name": "generation-worst"}, "image": {"alt": "Four double rows of six images: true interference patterns, and below each the generated one, whose antidots are displaced or whose fringes differ."}}
@@ -402,14 +407,14 @@ if wrong:
 live = min(64, len(chosen))
 seeds = [decode.sample_seeds(config.seed + i, 1) for i in range(live)]
 samples = decode.draw(
-    bundle,
+    decoder,
     curves[:live],
     seeds,
     config.sampling.steps,
     config.sampling.sampler,
     config.sampling.gamma,
 )[:, 0]
-found = decode.recover(samples, wire)
+found = positions.recover(samples, wire)
 off = metrics.within(found, truth[:live], wire)
 r = metrics.pearson(samples, ldos[:live])
 for k in (0, 1, 2):
@@ -472,7 +477,7 @@ wire_figures.similarity(r, scale)
 # - **Sampler.** The first table uses the fast sampler; the thousand ancestral steps stand in that of the samplers, on fewer curves.
 
 # %% tags=["nbval-check-output"]
-assert (decode.recover(ldos, wire) == truth).all(), "antidots are found in every true image"
+assert (positions.recover(ldos, wire) == truth).all(), "antidots are found in every true image"
 assert len(steps) == schedule.steps // 20 + 1 and steps[-1] == schedule.steps
 assert abs(noisy[0].std() / constants.image_std - 1) < 0.05 and abs(r_noisy[0]) < 0.1, (
     "the start is white noise"

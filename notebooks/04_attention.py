@@ -47,8 +47,8 @@ from qfp.book import explore
 from qfp.config import load_preset
 from qfp.data.dataset import split
 from qfp.decoding import metrics
+from qfp.decoding.decode import load_decoder
 from qfp.figures import attention as attention_figures
-from qfp.model.checkpoint import load_model
 from qfp.model.diffusion import initial_noise
 from qfp.physics.geometry import configurations
 from qfp.physics.sweep import simulate
@@ -69,7 +69,7 @@ config = load_preset(
     sampling=sampling,
 )
 wire = config.device
-model, trained, constants, schedule, _ = load_model(config.weights)
+model, trained, constants, schedule, _ = load_decoder(config.weights)
 assert trained.device == wire, "these weights belong to another wire"
 
 # %%

@@ -44,8 +44,8 @@ from qfp.book import explore
 from qfp.config import load_preset
 from qfp.data.dataset import choose, split
 from qfp.decoding import metrics
+from qfp.decoding.decode import load_decoder
 from qfp.figures import score as score_figures
-from qfp.model.checkpoint import load_model
 from qfp.model.diffusion import Schedule, guided
 from qfp.physics import geometry
 from qfp.physics.sweep import images_of, simulate
@@ -66,7 +66,7 @@ config = load_preset(
     sampling=sampling,
 )
 wire = config.device
-model, trained, constants, schedule, _ = load_model(config.weights)
+model, trained, constants, schedule, _ = load_decoder(config.weights)
 assert trained.device == wire, "these weights belong to another wire"
 model.requires_grad_(False)
 result = accuracy.read_result(config.weights, "probe_score")

@@ -39,8 +39,8 @@ from IPython.display import display
 from qfp.book import explore
 from qfp.config import load_preset
 from qfp.data.dataset import choose, split
+from qfp.decoding.decode import load_decoder
 from qfp.figures import network as network_figures
-from qfp.model.checkpoint import load_model
 from qfp.physics import geometry
 from qfp.tools import SettingsError
 
@@ -58,8 +58,8 @@ config = load_preset(
     sampling=sampling,
 )
 wire = config.device
-bundle = load_model(config.weights)
-trained = bundle[1]
+decoder = load_decoder(config.weights)
+trained = decoder.config
 assert trained.device == wire, "these weights belong to another wire"
 _ = explore.prepare(wire)  # the clean wires of all fields: a few seconds, once
 
@@ -107,7 +107,8 @@ parts = split(
 )
 chosen = list(dict.fromkeys(parts["test"][:, 1].tolist()))[:6]
 answers = [
-    explore.ask(bundle, explore.look(wire, choose(trained)[1][n]), seed=config.seed) for n in chosen
+    explore.ask(decoder, explore.look(wire, choose(trained)[1][n]), seed=config.seed)
+    for n in chosen
 ]
 for answer in answers:
     print(f"true {answer.truth.antidots.tolist()}. {explore.verdict(answer)}")
@@ -127,7 +128,7 @@ display(
 # mirror images, and the truth is shown there, too.
 
 # %%
-explorer = explore.Explorer(bundle, scene.antidots)
+explorer = explore.Explorer(decoder, scene.antidots)
 explorer.decode()
 display(explorer)
 

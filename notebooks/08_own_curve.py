@@ -43,7 +43,7 @@ from IPython.display import Markdown
 from qfp.config import load_preset
 from qfp.data.measured import SIEMENS, per_tesla, read_curve
 from qfp.decoding import answer, metrics
-from qfp.model.checkpoint import load_model
+from qfp.decoding.decode import load_decoder
 from qfp.physics import green
 from qfp.physics.wire import random_potential
 from qfp.tools import SettingsError
@@ -62,7 +62,7 @@ config = load_preset(
     sampling=sampling,
 )
 wire = config.device
-assert load_model(config.weights)[1].device == wire, "these weights belong to another wire"
+assert load_decoder(config.weights).config.device == wire, "these weights belong to another wire"
 options = {
     "weights": config.weights,
     "samples": config.sampling.samples,

@@ -41,14 +41,15 @@ from IPython.display import Markdown
 from qfp.book.pages import result_file
 from qfp.config import load_preset
 from qfp.data.dataset import choose, split
-from qfp.decoding import decode
+from qfp.decoding import decode, positions
+from qfp.decoding.decode import load_decoder
 from qfp.figures import two_stage as two_stage_figures
 from qfp.figures import wire as wire_figures
-from qfp.model.checkpoint import load_model, load_vae
 from qfp.physics import green
 from qfp.physics.wire import random_potential
 from qfp.studies import accuracy
 from qfp.studies.two_stage import baseline, train_vae
+from qfp.studies.two_stage.network import load_vae
 from qfp.studies.two_stage.settings import load_baseline
 
 config = load_preset(
@@ -65,9 +66,9 @@ config = load_preset(
     sampling=sampling,
 )
 wire = config.device
-bundle, (vae, trained, constants, about) = load_model(config.weights), load_vae("vae")
+decoder, (vae, trained, constants, about) = load_decoder(config.weights), load_vae("vae")
 small, _, small_constants, small_about = load_vae("vae-restricted")
-assert trained.device == wire == bundle[1].device, "these weights belong to another wire"
+assert trained.device == wire == decoder.config.device, "these weights belong to another wire"
 
 # %% [markdown]
 # ## Two stages
@@ -140,7 +141,7 @@ def images(antidots, rows, model, constants):
         pair = antidots[n].astype(int)
         conductance, _, ldos = green.solve(wire, pair, random_potential(int(p), wire), image=True)
         sample = decode.draw(
-            bundle,
+            decoder,
             conductance[None],
             [[config.seed]],
             config.sampling.steps,
@@ -272,9 +273,9 @@ assert (
     set(about["vae"]) == set(small_about["vae"])
     and about["training_pairs"] > small_about["training_pairs"]
 )
-assert all((pair == decode.recover(row[:1], wire)[0]).all() for row, pair in zip(shown, pairs)), (
-    "true images give true antidots"
-)
+assert all(
+    (pair == positions.recover(row[:1], wire)[0]).all() for row, pair in zip(shown, pairs)
+), "true images give true antidots"
 assert (restricted[:, 1] == settings.upper).all() and len(restricted) < len(general)
 print(
     f"{len(general)} general configurations, {len(restricted)} restricted ones: upper antidot at {tuple(settings.upper)}"

@@ -39,10 +39,10 @@ from IPython.display import Markdown
 
 from qfp.config import load_preset
 from qfp.data.dataset import split
-from qfp.decoding import decode, metrics, novelty
+from qfp.decoding import decode, metrics, novelty, positions
+from qfp.decoding.decode import load_decoder
 from qfp.figures import limits as limits_figures
 from qfp.figures import wire as wire_figures
-from qfp.model.checkpoint import load_model
 from qfp.physics.sweep import simulate
 from qfp.studies import accuracy, memorisation, robustness, samplers
 from qfp.studies.rivals import rivals
@@ -61,8 +61,8 @@ config = load_preset(
     training=training,
     sampling=sampling,
 )
-bundle = load_model(config.weights)
-trained = bundle[1]
+decoder = load_decoder(config.weights)
+trained = decoder.config
 assert trained.device == config.device, f"weights {config.weights} belong to another wire"
 
 
@@ -117,12 +117,14 @@ given = {
     "no curve": (curves, 0.0),
 }
 images = {
-    name: decode.draw(bundle, G, seeds, config.sampling.steps, config.sampling.sampler, gamma)[:, 0]
+    name: decode.draw(decoder, G, seeds, config.sampling.steps, config.sampling.sampler, gamma)[
+        :, 0
+    ]
     for name, (G, gamma) in given.items()
 }
 errors = {
     name: metrics.within(
-        decode.positions(ldos[:, None], pairs.device)[:, 0], antidots, pairs.device
+        positions.positions(ldos[:, None], pairs.device)[:, 0], antidots, pairs.device
     )
     for name, ldos in images.items()
 }
@@ -140,7 +142,7 @@ for name, k in errors.items():
     )
 
 # %% mystnb={"figure": {"caption": "Three of these wires: the true LDOS, and the image that is generated from the curve as it is, with white noise, shifted by one step of the field grid, and without any curve. True antidots outlined; dashed: the two discs that the read-out finds. It always finds two, also where an image has one antidot only: then a dashed ring stands where there is no hole. All images of a row start from the same noise.", "name": "limits-live"}, "image": {"alt": "Grid of LDOS images, three wires in rows. The images from the clean and from the noisy curve resemble the truth, those from the shifted curve often have an antidot in another place or lack one, those without a curve have nothing to do with the truth."}}
-found = {name: decode.recover(ldos, pairs.device) for name, ldos in images.items()}
+found = {name: positions.recover(ldos, pairs.device) for name, ldos in images.items()}
 shown = range(min(3, len(chosen)))
 wire_figures.image_grid(
     [[truth[i], *(ldos[i] for ldos in images.values())] for i in shown],
@@ -410,7 +412,7 @@ if memory:
     exact_images = rivals.pictures(trained.device, *map(np.array, zip(*both)))
     again = [
         decode.draw(
-            bundle,
+            decoder,
             [case["curve"]],
             accuracy.noise_seeds([(case["potential"], case["configuration"])], 1, memory["seed"]),
             memory["steps"],
@@ -419,7 +421,7 @@ if memory:
         )[0, 0]
         for name, case in zip(CASES, cases)
     ]
-    answers = decode.recover(np.array(again), trained.device)
+    answers = positions.recover(np.array(again), trained.device)
     grid, true, found, headings = [], [], [], []
     for k, ((name, title), case) in enumerate(zip(CASES.items(), cases)):
         grid += [exact_images[k], again[k], exact_images[len(cases) + k]]
@@ -498,7 +500,7 @@ G = robustness.noisy(curves, rows, 0.05, config.seed) - curves
 assert 0.04 < G.std() < 0.06 and abs(G.mean()) < 0.01
 assert (given["one field step off"][0][:, [0, 1]] == curves[:, [1, 0]]).all(), "G(-b) = G(b)"
 other = decode.draw(
-    bundle, curves[::-1], seeds, config.sampling.steps, config.sampling.sampler, 0.0
+    decoder, curves[::-1], seeds, config.sampling.steps, config.sampling.sampler, 0.0
 )[:, 0]
 assert (other == images["no curve"]).all(), "without guidance the curve is not read"
 print("gamma 0 ignores the curve")

@@ -13,6 +13,7 @@ from test_train import tiny, toy_pairs
 
 from qfp.config import load_preset
 from qfp.data import dataset, generate
+from qfp.decoding import decode
 from qfp.model import checkpoint, diffusion
 from qfp.studies import accuracy
 from qfp.studies.short import ablations
@@ -167,7 +168,7 @@ def faked(pairs, plan, monkeypatch, tmp_path):
     monkeypatch.setattr(generate, "generate", generated)
     monkeypatch.setattr(
         checkpoint,
-        "load_model",
+        "load_decoder",
         lambda path: json.loads(path.with_suffix(".json").read_text())["name"],
     )
     monkeypatch.setattr(ablations, "last_weights", lambda run, network: f"{network}, last")
@@ -400,9 +401,11 @@ def test_the_last_weights_are_not_the_averaged_ones(pairs, tmp_path):
     config = tiny(max_steps=3)
     ablations.learn.train(config, "toy.h5", tmp_path / "run", report=str)
     checkpoint.export(tmp_path / "run", tmp_path / "look", bf16=False)
-    bundle = checkpoint.load_model(tmp_path / "look.safetensors")
-    last = ablations.last_weights(tmp_path / "run", bundle)
+    decoder = decode.load_decoder(tmp_path / "look.safetensors")
+    last = ablations.last_weights(tmp_path / "run", decoder)
     state = checkpoint.part(checkpoint.read(tmp_path / "run" / checkpoint.CHECKPOINT)[0], "model")
-    assert all(torch.equal(value, state[key]) for key, value in last[0].state_dict().items())
-    assert any(not torch.equal(value, state[key]) for key, value in bundle[0].state_dict().items())
-    assert last[1:] == bundle[1:] and not last[0].training
+    assert all(torch.equal(value, state[key]) for key, value in last.model.state_dict().items())
+    assert any(
+        not torch.equal(value, state[key]) for key, value in decoder.model.state_dict().items()
+    )
+    assert dataclasses.replace(last, model=decoder.model) == decoder and not last.model.training

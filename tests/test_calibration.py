@@ -2,13 +2,14 @@
 
 import dataclasses
 import json
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
 from qfp.config import load_preset
 from qfp.data import dataset
-from qfp.decoding import decode, metrics
+from qfp.decoding import decode, metrics, positions
 from qfp.physics import geometry
 from qfp.studies import accuracy
 from qfp.studies.calibration import calibration, sbc
@@ -248,15 +249,16 @@ def world(monkeypatch, tmp_path):
     )
     drawn = []
 
-    def draw(bundle, G, seeds, steps, sampler, gamma):
+    def draw(decoder, G, seeds, steps, sampler, gamma):
         drawn.append(np.shape(seeds))
         n = np.repeat(G[:, :1].astype(int) % 200, np.shape(seeds)[1], axis=1)
         n = np.where(np.array(seeds, np.uint64) % np.uint64(4) == 0, (n + 1) % 200, n)
         return (1 - geometry.removed_masks(antidots[n.ravel()], DEVICE)).reshape(*n.shape, 60, 50)
 
     own = dataclasses.replace(CONFIG, training=dataclasses.replace(CONFIG.training, split="config"))
-    bundle = [None, own, None, None, {"data": pairs.sha256, "config": {"some": "settings"}}]
-    monkeypatch.setattr(accuracy, "load_model", lambda name: bundle)
+    meta = {"data": pairs.sha256, "config": {"some": "settings"}}
+    decoder = SimpleNamespace(config=own, meta=meta)
+    monkeypatch.setattr(accuracy, "load_decoder", lambda name: decoder)
     monkeypatch.setattr(accuracy, "weights_hash", lambda name: "e" * 64)
     monkeypatch.setattr(dataset, "load", lambda path, images: pairs)
     monkeypatch.setattr(decode, "draw", draw)
@@ -347,7 +349,7 @@ def test_agreement_is_what_decode_says(world):
         6, 5, 60, 50
     )
     decoded = decode.conclude(images, DEVICE)
-    np.testing.assert_array_equal(decode.positions(images, DEVICE), antidots)
+    np.testing.assert_array_equal(positions.positions(images, DEVICE), antidots)
     found = calibration.agreement(DEVICE, antidots, truth)
     np.testing.assert_array_equal(found["within_1"][0], decoded.probability)
     np.testing.assert_array_equal(

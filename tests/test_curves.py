@@ -292,7 +292,7 @@ MESSY = {  # name: (content, options, what the line says)
 
 @pytest.mark.parametrize("name", MESSY)
 def test_a_messy_file_is_one_line(name, file, monkeypatch, capsys):
-    monkeypatch.setattr(answer, "load_model", lambda weights: (None, CONFIG))
+    monkeypatch.setattr(answer, "load_decoder", lambda weights: (None, CONFIG))
     content, options, words = MESSY[name]
     if name == "folder":
         file.mkdir()

@@ -12,7 +12,7 @@ from qfp import cli
 from qfp.config import load_preset
 from qfp.data import dataset
 from qfp.data.measured import SIEMENS, Curve, per_tesla
-from qfp.decoding import answer, decode, novelty
+from qfp.decoding import answer, decode, novelty, positions
 from qfp.model.diffusion import Schedule
 from qfp.model.unet import Condition
 from qfp.physics import geometry, green, sweep
@@ -34,24 +34,24 @@ def images():
 
 def test_antidots_are_recovered_from_true_images(images):
     antidots, ldos = images
-    np.testing.assert_array_equal(decode.recover(ldos, DEVICE), antidots)
+    np.testing.assert_array_equal(positions.recover(ldos, DEVICE), antidots)
     mirrored = ldos[:, ::-1, ::-1]  # another placement is found where it is
     expected = geometry.ordered((DEVICE.width - 1, DEVICE.length - 1) - antidots)
-    np.testing.assert_array_equal(decode.recover(mirrored, DEVICE), expected)
+    np.testing.assert_array_equal(positions.recover(mirrored, DEVICE), expected)
 
 
 def test_recovery_is_the_joint_minimum_over_all_allowed_pairs():
     pictures = np.random.default_rng(1).standard_normal((6, DEVICE.length, DEVICE.width))
     pictures[3:] *= 0.1
     pictures[3:, 20:33, 10:23] -= 3  # a wide hole: the best discs overlap and must not
-    centres, compatible = decode.allowed(DEVICE)
+    centres, compatible = positions.allowed(DEVICE)
     assert len(centres) == 38 * 48
-    means = decode.disc_means(pictures, DEVICE)
+    means = positions.disc_means(pictures, DEVICE)
     k = 700
     x, y = centres[k]
     disc = geometry.disc(DEVICE.radius) + (x, y)
     assert means[0, k] == pytest.approx(pictures[0, disc[:, 1], disc[:, 0]].mean())
-    for mean, pair in zip(means, decode.recover(pictures, DEVICE)):
+    for mean, pair in zip(means, positions.recover(pictures, DEVICE)):
         total = np.where(compatible, mean[:, None] + mean, np.inf)
         best = np.unravel_index(total.argmin(), total.shape)
         np.testing.assert_array_equal(pair, geometry.ordered(centres[list(best)]))
@@ -88,17 +88,18 @@ class Oracle(torch.nn.Module):
 
 
 @pytest.fixture
-def bundle(images):
+def decoder(images):
     constants = dataset.Normalisation((0.0,) * 64, (1.0,) * 64, 0.3, 0.2, DEVICE.width)
     schedule = Schedule(1000, "cosine", "v")
-    return Oracle(constants.image(images[1]), schedule), CONFIG, constants, schedule, {}
+    oracle = Oracle(constants.image(images[1]), schedule)
+    return decode.Decoder(oracle, CONFIG, constants, schedule, {})
 
 
-def test_decoding_with_a_perfect_network(bundle, images):
+def test_decoding_with_a_perfect_network(decoder, images):
     antidots, ldos = images
     curves = np.repeat(np.arange(5.0)[:, None], 64, axis=1)
-    decoded = decode.decode(bundle, curves, samples=3, steps=4)
-    assert bundle[0].encoded == 5, "each curve is encoded once"
+    decoded = decode.decode(decoder, curves, samples=3, steps=4)
+    assert decoder.model.encoded == 5, "each curve is encoded once"
     np.testing.assert_allclose(
         decoded.ldos, np.broadcast_to(ldos[:5, None], decoded.ldos.shape), atol=2e-3
     )
@@ -120,12 +121,12 @@ class Mirror(Oracle):
         return 0.3 * super().forward(x, t, condition)
 
 
-def test_a_sample_does_not_depend_on_its_company(bundle, images):
-    bundle = (Mirror(bundle[0].images, bundle[3]), *bundle[1:])
+def test_a_sample_does_not_depend_on_its_company(decoder, images):
+    decoder = dataclasses.replace(decoder, model=Mirror(decoder.model.images, decoder.schedule))
     curves = np.repeat(np.arange(4.0)[:, None], 64, axis=1)
     seeds = [decode.sample_seeds(s, 3) for s in range(4)]
-    together = decode.draw(bundle, curves, seeds, steps=3, batch=5)
-    alone = decode.draw(bundle, curves[2:3], [seeds[2][1:2]], steps=3)
+    together = decode.draw(decoder, curves, seeds, steps=3, batch=5)
+    alone = decode.draw(decoder, curves[2:3], [seeds[2][1:2]], steps=3)
     np.testing.assert_allclose(together[2, 1], alone[0, 0], atol=1e-5)
     assert (
         np.abs(together[2, 0] - together[2, 1]).max() > 0.05
@@ -133,16 +134,16 @@ def test_a_sample_does_not_depend_on_its_company(bundle, images):
     )
 
 
-def test_each_sample_decodes_its_own_draw_of_the_noise(bundle, images, monkeypatch):
+def test_each_sample_decodes_its_own_draw_of_the_noise(decoder, images, monkeypatch):
     """Draws are pure functions of (seed, sample), have the noise's size, and none changes nothing."""
     encoded = []
     monkeypatch.setattr(
-        bundle[0],
+        decoder.model,
         "encode",
         lambda curve: encoded.append(curve) or Condition(curve[:, :1, None].long() * 0, ()),
     )
     curves, noise = np.full((3, 64), 5.0), np.full((3, 64), 0.2) * [[1], [0], [1]]
-    decoded = decode.decode(bundle, curves, samples=20, steps=1, noise=noise, seed=[4, 4, 5])
+    decoded = decode.decode(decoder, curves, samples=20, steps=1, noise=noise, seed=[4, 4, 5])
     seen = np.concatenate(encoded).reshape(3, 20, 64)
     assert decoded.ldos.shape == (3, 20, 60, 50) and decoded.consensus.shape == (3, 2, 2)
     assert (
@@ -151,7 +152,7 @@ def test_each_sample_decodes_its_own_draw_of_the_noise(bundle, images, monkeypat
         and len(np.unique(seen[0])) > 1000
     )
     encoded.clear()
-    decode.decode(bundle, curves[2:], samples=7, steps=1, noise=noise[2:], seed=5)
+    decode.decode(decoder, curves[2:], samples=7, steps=1, noise=noise[2:], seed=5)
     np.testing.assert_array_equal(np.concatenate(encoded), seen[2, :7])
 
 
@@ -167,10 +168,10 @@ def write(path, field=DEVICE.fields, conductance=None, header="field,conductance
 
 
 @pytest.fixture
-def command(bundle, monkeypatch):
+def command(decoder, monkeypatch):
     """`qfp decode` with the perfect network in place of weights, and without a reference for
     novelty."""
-    monkeypatch.setattr(answer, "load_model", lambda name: bundle)
+    monkeypatch.setattr(answer, "load_decoder", lambda name: decoder)
     monkeypatch.setattr(novelty, "load", lambda weights: None)
     return lambda *arguments: cli.main(["decode", *map(str, arguments)])
 
@@ -354,7 +355,7 @@ def test_decode_refuses_before_it_starts(command, arguments, tmp_path, capsys):
     assert [path.name for path in tmp_path.iterdir()] == ["1.csv"]
 
 
-def test_settings_of_the_weights_are_the_defaults(bundle):
+def test_settings_of_the_weights_are_the_defaults(decoder):
     sampling = dataclasses.replace(CONFIG.sampling, samples=2, steps=3)
-    bundle = (bundle[0], dataclasses.replace(CONFIG, sampling=sampling), *bundle[2:])
-    assert decode.decode(bundle, np.zeros((1, 64))).ldos.shape == (1, 2, 60, 50)
+    decoder = dataclasses.replace(decoder, config=dataclasses.replace(CONFIG, sampling=sampling))
+    assert decode.decode(decoder, np.zeros((1, 64))).ldos.shape == (1, 2, 60, 50)

@@ -11,6 +11,7 @@ from test_evaluate import CONFIG, DEVICE, Oracle, world  # noqa: F401  (a fixtur
 
 from qfp.data import dataset
 from qfp.decoding import decode, metrics
+from qfp.decoding.decode import Decoder
 from qfp.model.diffusion import Schedule
 from qfp.model.unet import Condition, UNet
 from qfp.physics import geometry, sweep
@@ -58,9 +59,10 @@ class Knowing(Oracle):
 @pytest.fixture
 def networks(world, monkeypatch):
     """The world of test_evaluate with N configurations, images for ten of the test ones, and three
-    networks by name: bundles that a test may change."""
+    networks by name: decoders that a test may change."""
     small, _, root = world
-    _, config, constants, schedule, _ = accuracy.load_model("known")
+    known = accuracy.load_decoder("known")
+    config, constants, schedule = known.config, known.normal, known.schedule
     chosen = np.random.default_rng(0).choice(len(ANTIDOTS), N, replace=False)
     ldos = np.zeros((2, N, 60, 50), np.float16)
     p, n = accuracy.choose(dataset.split(N, 2, "config", config.seed), "test", 10, CONFIG.seed).T
@@ -71,7 +73,7 @@ def networks(world, monkeypatch):
     plain = dataclasses.replace(
         config, training=dataclasses.replace(config.training, curve_target="none")
     )
-    bundles = {}
+    decoders = {}
     kinds = (
         ("known", config, {}),
         ("blind", plain, {"blind": True}),
@@ -86,18 +88,13 @@ def networks(world, monkeypatch):
             "images": 70,
             "minutes": 0.5,
         }
-        bundles[name] = (
-            Knowing(pairs, constants, schedule, **faults),
-            own,
-            constants,
-            schedule,
-            meta,
-        )
+        network = Knowing(pairs, constants, schedule, **faults)
+        decoders[name] = Decoder(network, own, constants, schedule, meta)
         (root / "models" / f"{name}.safetensors").write_bytes(name.encode())
-    monkeypatch.setattr(diagnose, "load_model", bundles.__getitem__)
+    monkeypatch.setattr(diagnose, "load_decoder", decoders.__getitem__)
     monkeypatch.setattr(diagnose, "project_root", lambda: root)
     monkeypatch.setattr(readout, "PROBE", SETTINGS)
-    return pairs, bundles, root
+    return pairs, decoders, root
 
 
 def run(networks, names=("known", "blind", "deaf"), **options):
@@ -162,7 +159,7 @@ def test_what_each_network_loses_is_lost_where_it_fails(networks):
 
 
 def test_the_table_and_the_curves_of_a_page_are_those_of_the_result(networks):
-    pairs, bundles, root = networks
+    pairs, decoders, root = networks
     assert diagnose.read_networks() == {}
     result = run(networks)
     assert diagnose.read_networks() == result
@@ -213,14 +210,14 @@ def test_noise_levels_are_steps_of_the_schedule():
 
 
 def test_at_the_last_step_there_is_noise_alone(world):
-    pairs, own = world[0], accuracy.load_model("known")
+    pairs, own = world[0], accuracy.load_decoder("known")
     model = UNet(CONFIG.network, 64).eval()
     torch.nn.init.normal_(model.leave[-1].weight, std=0.1)
-    bundle = (model, *own[1:])
+    decoder = dataclasses.replace(own, model=model)
     seeds, curves = [3, 5], pairs.conductance[0, :2] / 40 - 1
-    images = diagnose.predicted(bundle, curves, pairs.ldos[0, :2], seeds, [0, 500, 999])
-    others = diagnose.predicted(bundle, curves, pairs.ldos[0, 2:4], seeds, [0, 500, 999])
-    start = decode.draw(bundle, curves, np.array(seeds)[:, None], 1, "ddim", 1.0)[:, 0]
+    images = diagnose.predicted(decoder, curves, pairs.ldos[0, :2], seeds, [0, 500, 999])
+    others = diagnose.predicted(decoder, curves, pairs.ldos[0, 2:4], seeds, [0, 500, 999])
+    start = decode.draw(decoder, curves, np.array(seeds)[:, None], 1, "ddim", 1.0)[:, 0]
     np.testing.assert_allclose(images["given"][-1], start, atol=1e-5)
     for kind in ("given", "null"):
         np.testing.assert_array_equal(images[kind][-1], others[kind][-1])
@@ -254,13 +251,13 @@ def test_probe_finds_planted_positions_and_nothing_in_noise():
 
 
 def test_labels_and_curves_of_test_configurations_do_not_reach_the_probe(networks):
-    pairs, bundles, _ = networks
+    pairs, decoders, _ = networks
     parts = dataset.split(N, 2, "config", CONFIG.seed)
     p, n = parts["test"].T
     antidots, curves = pairs.antidots.copy(), np.array(pairs.conductance)
     antidots[n], curves[:, n] = 999, np.nan
     spoilt = dataclasses.replace(pairs, antidots=antidots, conductance=curves)
-    path, constants = bundles["known"][0].condition, bundles["known"][2]
+    path, constants = decoders["known"].model.condition, decoders["known"].normal
     found = [
         readout.read_out(path, constants, part, parts["train"], pairs.conductance[p, n], 0)
         for part in (pairs, spoilt)
@@ -285,7 +282,7 @@ def test_features_are_means_over_rows_and_columns_of_what_the_unet_sees():
 
 
 def test_what_cannot_be_compared_is_refused(networks):
-    bundles = networks[1]
+    decoders = networks[1]
     for names, options, message in (
         (["known"], {"curves": 0}, "--curves 0"),
         (["known", "known"], {}, "names must differ"),
@@ -293,13 +290,14 @@ def test_what_cannot_be_compared_is_refused(networks):
     ):
         with pytest.raises(SettingsError, match=message):
             run(networks, names, **options)
-    model, config, constants, schedule, meta = bundles["blind"]
-    bundles["blind"] = (model, dataclasses.replace(config, seed=4), constants, schedule, meta)
+    blind = decoders["blind"]
+    other = dataclasses.replace(blind.config, seed=4)
+    decoders["blind"] = dataclasses.replace(blind, config=other)
     with pytest.raises(
         SettingsError, match="blind was trained on split 'config' of seed 4, known on 'config'"
     ):
         run(networks)
-    bundles["blind"] = (model, config, constants, schedule, {**meta, "data": "e" * 64})
+    decoders["blind"] = dataclasses.replace(blind, meta={**blind.meta, "data": "e" * 64})
     with pytest.raises(SettingsError, match="is not what the weights blind were trained on"):
         run(networks)
     assert not (networks[2] / "results").exists()

@@ -9,6 +9,7 @@ import torch
 
 from qfp.config import load_preset
 from qfp.data import dataset
+from qfp.decoding.decode import Decoder
 from qfp.model.diffusion import Schedule
 from qfp.model.unet import Condition
 from qfp.physics import geometry, sweep
@@ -56,8 +57,8 @@ def world(monkeypatch, tmp_path):
     constants = dataset.Normalisation((0.0,) * 64, (1.0,) * 64, 0.1, 0.05, DEVICE.width)
     schedule = Schedule(1000, "cosine", "v")
     meta = {"data": pairs.sha256, "config": {"some": "settings"}}
-    bundle = Oracle(pairs, constants, schedule), CONFIG, constants, schedule, meta
-    monkeypatch.setattr(accuracy, "load_model", lambda name: bundle)
+    decoder = Decoder(Oracle(pairs, constants, schedule), CONFIG, constants, schedule, meta)
+    monkeypatch.setattr(accuracy, "load_decoder", lambda name: decoder)
     monkeypatch.setattr(dataset, "load", lambda path, images=True: pairs)
     monkeypatch.setattr(accuracy, "project_root", lambda: tmp_path)
     (tmp_path / "models").mkdir()

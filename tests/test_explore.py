@@ -10,6 +10,7 @@ from qfp.book import explore
 from qfp.config import load_preset
 from qfp.data.dataset import Normalisation
 from qfp.decoding import decode
+from qfp.decoding.decode import Decoder
 from qfp.model.diffusion import Schedule
 from qfp.model.unet import UNet
 from qfp.physics import geometry, green
@@ -20,10 +21,11 @@ DEVICE = CONFIG.device
 
 
 @pytest.fixture
-def bundle():
-    """What train.load_model gives, with an untrained network."""
+def decoder():
+    """What train.load_decoder gives, with an untrained network."""
     constants = Normalisation((8.0,) * 4, (0.5,) * 4, 0.05, 0.05, DEVICE.width)
-    return UNet(CONFIG.network, 4).eval(), CONFIG, constants, Schedule(1000, "cosine", "v"), {}
+    model = UNet(CONFIG.network, 4).eval()
+    return Decoder(model, CONFIG, constants, Schedule(1000, "cosine", "v"), {})
 
 
 def test_scene_is_the_exact_solution():
@@ -51,14 +53,14 @@ def test_notes_and_errors():
         explore.look(DEVICE, [[3, 18], [20, 20]])
 
 
-def test_answer_is_beside_the_canonical_truth(bundle):
+def test_answer_is_beside_the_canonical_truth(decoder):
     scene = explore.look(DEVICE, [[10, 20], [33, 41]])
-    answer = explore.ask(bundle, scene, samples=2)
+    answer = explore.ask(decoder, scene, samples=2)
     assert answer.truth.antidots.tolist() == [[10, 19], [33, 40]]
     np.testing.assert_allclose(
         answer.truth.conductance, scene.conductance, atol=1e-9, err_msg="copies share the curve"
     )
-    again = decode.decode(bundle, scene.conductance[None], 2)
+    again = decode.decode(decoder, scene.conductance[None], 2)
     np.testing.assert_array_equal(answer.decoded.ldos, again.ldos)
     assert f"off by {answer.error} site" in explore.verdict(answer)
     right = dataclasses.replace(answer, error=0)
@@ -87,8 +89,8 @@ def test_flipbook_needs_no_kernel(monkeypatch):
     assert links == [((slider, "value"), (stack, "selected_index"))]
 
 
-def test_explorer_follows_its_sliders(bundle):
-    explorer = explore.Explorer(bundle, samples=1)
+def test_explorer_follows_its_sliders(decoder):
+    explorer = explore.Explorer(decoder, samples=1)
     before = bytes(explorer.picture.value)
     assert before.startswith(b"\x89PNG") and " ms" not in explorer.status.value
     explorer.sliders[0].value = 20
@@ -96,8 +98,8 @@ def test_explorer_follows_its_sliders(bundle):
     assert explorer.scene.antidots.tolist() == [[20, 18], [32, 41]]
 
 
-def test_sliders_keep_the_antidots_inside(bundle):
-    explorer = explore.Explorer(bundle, samples=1)
+def test_sliders_keep_the_antidots_inside(decoder):
+    explorer = explore.Explorer(decoder, samples=1)
     for value in ("min", "max"):
         for slider in explorer.sliders:
             slider.value = getattr(slider, value)
@@ -106,8 +108,8 @@ def test_sliders_keep_the_antidots_inside(bundle):
         assert "dataset's rule" in explorer.status.value
 
 
-def test_explorer_decodes(bundle):
-    explorer = explore.Explorer(bundle, samples=2)
+def test_explorer_decodes(decoder):
+    explorer = explore.Explorer(decoder, samples=2)
     explorer.button.click()
     assert (
         bytes(explorer.answer.value).startswith(b"\x89PNG")

@@ -15,6 +15,7 @@ import torch
 from qfp.cli import main, parse_changes
 from qfp.config import Diffusion, load_preset
 from qfp.data import dataset
+from qfp.decoding import decode
 from qfp.model import checkpoint
 from qfp.model.precision import autocast
 from qfp.tools import SettingsError
@@ -65,7 +66,7 @@ assert main([*train, "--out", "run", "--resume", "--slice-minutes", "8"]) == 0
 assert main([*train, "--out", "straight"]) == 0
 checkpoint.FILE_LIMIT = 20000
 assert main(["export", "run", "models/tiny"]) == 0
-model = checkpoint.load_model("models/tiny.safetensors")[0]
+model = checkpoint.load_decoder("models/tiny.safetensors").model
 weights = checkpoint.part(checkpoint.part(checkpoint.read("run/checkpoint.safetensors")[0], "ema"), "module")
 assert all(value.equal(weights[name].bfloat16().float()) for name, value in model.state_dict().items())
 """
@@ -166,12 +167,12 @@ def test_shards_that_are_missing_or_foreign_are_named(bare, tmp_path, monkeypatc
     kept = two.read_bytes()
     two.write_bytes(one.read_bytes())
     with pytest.raises(SettingsError, match=f"{two.name} is not the shard"):
-        checkpoint.load_model(tmp_path / "tiny.safetensors")
+        decode.load_decoder(tmp_path / "tiny.safetensors")
     two.unlink()
     with pytest.raises(SettingsError, match=f"{two.name} is missing"):
-        checkpoint.load_model(tmp_path / "tiny.safetensors")
+        decode.load_decoder(tmp_path / "tiny.safetensors")
     two.write_bytes(kept)
-    checkpoint.load_model(tmp_path / "tiny.safetensors")
+    decode.load_decoder(tmp_path / "tiny.safetensors")
     # one file now: no shard is left to be taken for a part of it
     checkpoint.export(bare[0] / "run", tmp_path / "tiny")
     assert sorted(f.name for f in tmp_path.iterdir()) == [
@@ -254,7 +255,8 @@ def test_the_preset_is_the_papers():
 def test_the_curve_learns_from_the_image_alone(bare, pairs):
     """Where the curve is left out of every sample, no gradient reaches what reads it; nor is there
     any other head."""
-    _, config, _, schedule, _ = checkpoint.load_model(bare[0] / "models" / "tiny.safetensors")
+    decoder = decode.load_decoder(bare[0] / "models" / "tiny.safetensors")
+    config, schedule = decoder.config, decoder.schedule
     assert torch.allclose(schedule.beta, torch.linspace(1e-4, 0.02, 1000, dtype=torch.float64))
     torch.manual_seed(1)
     model, make = checkpoint.network_of(config), batches(config, pairs)
@@ -299,7 +301,7 @@ def test_a_step_is_sams(bare, pairs, tmp_path):
     seen = mean / (1 - 0.9)  # after one step
     batch, schedule = (
         batches(config, pairs)(0),
-        checkpoint.load_model(bare[0] / "models" / "tiny.safetensors")[3],
+        decode.load_decoder(bare[0] / "models" / "tiny.safetensors").schedule,
     )
     torch.manual_seed(config.training.seed)
     model = checkpoint.network_of(config)

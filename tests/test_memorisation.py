@@ -75,8 +75,8 @@ def known(world, monkeypatch):
     train = dataset_train(pairs)
     draw, mode = accuracy.decode.draw, {"remembers": False}
 
-    def drawn(bundle, curves, seeds, steps, sampler, gamma):
-        images = draw(bundle, curves, seeds, steps, sampler, 1.0)
+    def drawn(decoder, curves, seeds, steps, sampler, gamma):
+        images = draw(decoder, curves, seeds, steps, sampler, 1.0)
         if gamma == 0 or mode["remembers"]:
             images[:, 0] = pairs.ldos[0, train[: len(images)]]
         return images

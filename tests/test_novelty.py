@@ -11,7 +11,8 @@ import torch
 from qfp import tools
 from qfp.config import load_preset
 from qfp.data import dataset, foreign
-from qfp.decoding import novelty
+from qfp.decoding import decode, novelty
+from qfp.decoding.decode import Decoder
 from qfp.figures import trust as trust_figures
 from qfp.model import checkpoint
 from qfp.model.diffusion import Schedule
@@ -189,8 +190,8 @@ def world(monkeypatch, tmp_path):
         tuple(G.mean(axis=0)), tuple(G.std(axis=0)), 0.1, 0.05, CONFIG.device.width
     )
     meta = {"data": pairs.sha256, "config": {"some": "settings"}}
-    bundle = model, CONFIG, constants, Schedule(1000, "cosine", "v"), meta
-    monkeypatch.setattr(accuracy, "load_model", lambda name: bundle)
+    decoder = Decoder(model, CONFIG, constants, Schedule(1000, "cosine", "v"), meta)
+    monkeypatch.setattr(accuracy, "load_decoder", lambda name: decoder)
     monkeypatch.setattr(dataset, "load", lambda path, images=True: pairs)
     for module in (accuracy, novelty, novelty_rates):
         monkeypatch.setattr(module, "project_root", lambda: tmp_path)
@@ -290,7 +291,8 @@ def test_the_shipped_reference():
     """It loads, and belongs to the weights beside it."""
     reference = novelty.load("laptop")
     assert (
-        reference.device == checkpoint.load_model("laptop")[1].device and len(reference.mean) == 64
+        reference.device == decode.load_decoder("laptop").config.device
+        and len(reference.mean) == 64
     )
     assert np.linalg.eigvalsh(reference.covariance).min() > -reference.floor / 10
 

@@ -10,6 +10,7 @@ import torch
 from test_evaluate import CONFIG, DEVICE, world  # noqa: F401  (a fixture)
 from test_physics import SMALL, dense
 
+from qfp.decoding.decode import Decoder
 from qfp.model.diffusion import Schedule
 from qfp.model.unet import UNet
 from qfp.physics import geometry, green
@@ -203,12 +204,12 @@ def networks(world, monkeypatch):
     """The world of test_evaluate with random networks by name: with attention, of another seed, and
     without attention."""
     pairs, _, root = world
-    constants, schedule = accuracy.load_model("known")[2], Schedule(40, "cosine", "v")
+    constants, schedule = accuracy.load_decoder("known").normal, Schedule(40, "cosine", "v")
     pairs = dataclasses.replace(
         pairs, conductance=np.random.default_rng(0).normal(size=(2, 40, 64))
     )
     plain = dataclasses.replace(CONFIG.network, attention=("none",) * len(CONFIG.network.attention))
-    bundles = {}
+    decoders = {}
     for seed, (name, settings) in enumerate(
         (("first", CONFIG.network), ("second", CONFIG.network), ("plain", plain))
     ):
@@ -218,16 +219,16 @@ def networks(world, monkeypatch):
             diffusion=dataclasses.replace(CONFIG.diffusion, steps=schedule.steps),
         )
         meta = {"data": pairs.sha256, "config": as_dict(config)}
-        bundles[name] = network(config, seed), config, constants, schedule, meta
+        decoders[name] = Decoder(network(config, seed), config, constants, schedule, meta)
         (root / "models" / f"{name}.safetensors").write_bytes(name.encode())
-    monkeypatch.setattr(accuracy, "load_model", bundles.__getitem__)
-    monkeypatch.setattr(probe_attention, "load_model", bundles.__getitem__)
+    monkeypatch.setattr(accuracy, "load_decoder", decoders.__getitem__)
+    monkeypatch.setattr(probe_attention, "load_decoder", decoders.__getitem__)
     monkeypatch.setattr(accuracy.dataset, "load", lambda path, images=True: pairs)
     monkeypatch.setattr(probe_attention, "project_root", lambda: root)
     monkeypatch.setattr(probe_attention, "STEPS", 6)
     monkeypatch.setattr(probe_attention, "BLOCK", 4)
     monkeypatch.setattr(probe_attention, "ANCESTRAL", 3)
-    return pairs, bundles, root
+    return pairs, decoders, root
 
 
 def run(networks, name="first", **options):
@@ -332,12 +333,12 @@ def test_a_network_without_attention(networks):
 def test_controls_along_a_generation(networks):
     """Another curve's condition is what the network would see of that curve; without a curve all
     curves are one."""
-    pairs, bundles, _ = networks
-    bundle, curves, seeds = bundles["first"], pairs.conductance[0, :3], [1, 2, 3]
+    pairs, decoders, _ = networks
+    decoder, curves, seeds = decoders["first"], pairs.conductance[0, :3], [1, 2, 3]
     C = np.ones((3, 2, 225, 225), np.float32)
     found = probe_attention.examine(
-        bundle,
-        network(bundle[1], 9),
+        decoder,
+        network(decoder.config, 9),
         curves,
         np.roll(curves, -1, axis=0),
         seeds,
@@ -345,12 +346,12 @@ def test_controls_along_a_generation(networks):
         C,
     )
     assert np.isnan(found["waves down15"]).all(), "a curve whose potential has no other is left out"
-    swapped = probe_attention.generate(bundle, np.roll(curves, -1, axis=0), seeds, [0])
+    swapped = probe_attention.generate(decoder, np.roll(curves, -1, axis=0), seeds, [0])
     np.testing.assert_allclose(found["other up15"][0], swapped.importance["up15"][0], atol=2e-3)
     assert abs(found["other up15"][0] - found["importance up15"][0]).max() > 1e-3
     again = probe_attention.examine(
-        bundle,
-        network(bundle[1], 9),
+        decoder,
+        network(decoder.config, 9),
         curves[::-1],
         curves,
         seeds,
@@ -359,7 +360,7 @@ def test_controls_along_a_generation(networks):
     )
     np.testing.assert_array_equal(found["null up15"], again["null up15"])
     np.testing.assert_array_equal(found["antidots"], again["antidots"])
-    weights = probe_attention.generate(bundle, curves, seeds, weights_at=[0, 2]).weights
+    weights = probe_attention.generate(decoder, curves, seeds, weights_at=[0, 2]).weights
     assert list(weights) == ["down15", "up15"] and weights["up15"].shape == (2, 3, 4, 225, 225)
     np.testing.assert_allclose(weights["up15"].sum(axis=-1), 1, atol=1e-5)
     np.testing.assert_allclose(
@@ -392,8 +393,9 @@ def test_what_cannot_be_probed_is_refused(networks):
     ):
         with pytest.raises(SettingsError, match=message):
             run(networks, **options)
-    model, config, constants, schedule, meta = networks[1]["second"]
-    networks[1]["second"] = (model, dataclasses.replace(config, seed=4), constants, schedule, meta)
+    second = networks[1]["second"]
+    other = dataclasses.replace(second.config, seed=4)
+    networks[1]["second"] = dataclasses.replace(second, config=other)
     with pytest.raises(SettingsError, match="second was trained on split 'config' of seed 4"):
         run(networks, others=("second",))
     assert not (networks[2] / "results").exists()

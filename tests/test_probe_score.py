@@ -21,7 +21,7 @@ def known(world, monkeypatch):
     everything."""
     nothing = Condition(torch.zeros(1, 1, 1).long(), ())
     monkeypatch.setattr(
-        type(accuracy.load_model("known")[0]),
+        type(accuracy.load_decoder("known").model),
         "null",
         lambda self, batch: nothing.repeat(batch),
         raising=False,
@@ -131,7 +131,7 @@ def test_an_interrupted_probe_resumes(known, monkeypatch):
 
 def test_neighbours_are_exact_images_of_the_dataset(known):
     pairs, rows = known[0], np.array([[1, n] for n in range(12)])
-    subject = profiles.Subject(accuracy.load_model("known"), pairs, {}, rows, None, 0, known[2])
+    subject = profiles.Subject(accuracy.load_decoder("known"), pairs, {}, rows, None, 0, known[2])
     for row in rows:
         images = subject.neighbours(row)
         change = (images - subject.images(row[None])).square().mean((1, 2, 3)).sqrt()

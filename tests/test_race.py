@@ -383,7 +383,7 @@ def test_precisions_are_compared_on_the_same_curves(monkeypatch):
     """The images are made up, in blocks: in fp32 the true ones; in bf16 brighter by a bit, and the
     first curve gets another's."""
     pairs, asked = toy_pairs(34, 1), {"fp32": [], "bf16": []}
-    constants = race_sample.load_model("laptop")[2]
+    constants = race_sample.load_decoder("laptop").normal
     brighter = pairs.ldos[0].astype(np.float32) + 0.1 * constants.spread(60)
     images = {
         "fp32": pairs.ldos[0].astype(np.float32),

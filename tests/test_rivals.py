@@ -4,6 +4,7 @@ whole table."""
 import dataclasses
 import json
 import shutil
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -235,26 +236,27 @@ def world(pairs, parts, other, folder, monkeypatch, tmp_path):
     shutil.copytree(folder, tmp_path / "runs" / "curves")  # as after an earlier run
     drawn = []
 
-    def draw(bundle, G, noise, steps, sampler, gamma):
+    def draw(decoder, G, noise, steps, sampler, gamma):
         drawn.append(len(G))
         return np.repeat(
             images[metrics.nearest_curve(curves, G)][:, None], np.shape(noise)[1], axis=1
         )
 
     own = dataclasses.replace(CONFIG, training=dataclasses.replace(CONFIG.training, split="config"))
-    bundle = [None, own, None, None, {"data": pairs.sha256, "config": {"some": "settings"}}]
-    monkeypatch.setattr(accuracy, "load_model", lambda name: bundle)
+    meta = {"data": pairs.sha256, "config": {"some": "settings"}}
+    decoder = SimpleNamespace(config=own, meta=meta)
+    monkeypatch.setattr(accuracy, "load_decoder", lambda name: decoder)
     monkeypatch.setattr(dataset, "load", lambda path, images: pairs)
     monkeypatch.setattr(accuracy.decode, "draw", draw)
     monkeypatch.setattr(
-        accuracy, "head_positions", lambda bundle, G: np.tile(antidots[:1], (len(G), 1, 1))
+        accuracy, "head_positions", lambda decoder, G: np.tile(antidots[:1], (len(G), 1, 1))
     )
     monkeypatch.setattr(readers, "PLAIN", SHORT)
     for module in (rivals, accuracy):
         monkeypatch.setattr(module, "project_root", lambda: tmp_path)
     (tmp_path / "models").mkdir()
     (tmp_path / "models" / "known.safetensors").write_bytes(b"weights")
-    return bundle, tmp_path, drawn
+    return decoder, tmp_path, drawn
 
 
 def run(world, **options):
@@ -336,11 +338,11 @@ def test_an_interrupted_run_resumes(world, monkeypatch):
 
 @pytest.mark.parametrize("what", ["data", "split", "curves"])
 def test_what_would_not_be_honest_is_refused(world, what):
-    bundle = world[0]
+    decoder = world[0]
     if what == "data":
-        bundle[4]["data"] = "e" * 64
+        decoder.meta["data"] = "e" * 64
     elif what == "split":
-        bundle[1] = dataclasses.replace(
+        decoder.config = dataclasses.replace(
             CONFIG, training=dataclasses.replace(CONFIG.training, split="pair")
         )
     messages = {

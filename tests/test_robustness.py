@@ -9,7 +9,7 @@ from test_evaluate import CONFIG, DEVICE, world  # noqa: F401  (a fixture)
 
 from qfp.config import load_preset
 from qfp.decoding import decode
-from qfp.model.checkpoint import load_model
+from qfp.decoding.decode import load_decoder
 from qfp.physics import geometry, green, wire
 from qfp.studies import accuracy, robustness, samplers
 from qfp.tools import SettingsError
@@ -62,10 +62,10 @@ def test_noise_belongs_to_its_row():
 
 
 def test_without_guidance_the_curve_is_not_read():
-    bundle, curves = load_model("laptop"), np.stack([np.full(64, 3.0), np.linspace(9, 2, 64)])
-    free = decode.draw(bundle, curves, [[7], [7]], 2, "ddim", 0.0)
+    decoder, curves = load_decoder("laptop"), np.stack([np.full(64, 3.0), np.linspace(9, 2, 64)])
+    free = decode.draw(decoder, curves, [[7], [7]], 2, "ddim", 0.0)
     np.testing.assert_array_equal(free[0], free[1])
-    given = decode.draw(bundle, curves, [[7], [7]], 2, "ddim", 1.0)
+    given = decode.draw(decoder, curves, [[7], [7]], 2, "ddim", 1.0)
     assert np.abs(given[0] - given[1]).max() > 0.01
 
 

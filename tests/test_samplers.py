@@ -16,12 +16,12 @@ from qfp.tools import SettingsError, digest
 def known(world, monkeypatch):
     """The world of test_evaluate, weights that know the answer, with a schedule of 30 steps; three
     short runs."""
-    oracle, config, constants, _, meta = accuracy.load_model("known")
-    oracle.schedule = Schedule(30, "cosine", "v")
-    config = dataclasses.replace(config, diffusion=dataclasses.replace(config.diffusion, steps=30))
-    monkeypatch.setattr(
-        accuracy, "load_model", lambda name: (oracle, config, constants, oracle.schedule, meta)
-    )
+    known = accuracy.load_decoder("known")
+    known.model.schedule = Schedule(30, "cosine", "v")
+    diffusion = dataclasses.replace(known.config.diffusion, steps=30)
+    config = dataclasses.replace(known.config, diffusion=diffusion)
+    known = dataclasses.replace(known, config=config, schedule=known.model.schedule)
+    monkeypatch.setattr(accuracy, "load_decoder", lambda name: known)
     monkeypatch.setattr(samplers, "project_root", lambda: world[2])
     monkeypatch.setattr(samplers, "RUNS", (("ancestral", 3), ("ddim", 3), ("dpm2m", 2)))
     return world
@@ -40,10 +40,10 @@ def run(known, **options):
 def test_the_comparison(known, monkeypatch):
     draw, seen = accuracy.decode.draw, []
 
-    def spoilt(bundle, curves, seeds, steps, sampler, gamma):
+    def spoilt(decoder, curves, seeds, steps, sampler, gamma):
         """ddim answers each curve with the image of another."""
         seen.append((sampler, steps, seeds))
-        images = draw(bundle, curves, seeds, steps, sampler, gamma)
+        images = draw(decoder, curves, seeds, steps, sampler, gamma)
         return np.roll(images, 1, axis=0) if sampler == "ddim" else images
 
     monkeypatch.setattr(accuracy.decode, "draw", spoilt)

@@ -11,6 +11,7 @@ import torch
 
 from qfp.config import load_preset
 from qfp.data import dataset
+from qfp.decoding import decode
 from qfp.model import checkpoint
 from qfp.model.diffusion import Schedule, guided, sample
 from qfp.studies.short import learning
@@ -159,7 +160,7 @@ def test_exported_weights_reproduce_their_samples(pairs, tmp_path, bf16):
         "tiny.jsonl",
     }
     assert meta["step"] == 8 and meta["images"] == 32 and meta["data"] == pairs.sha256
-    model, loaded_config, normal, schedule, _ = checkpoint.load_model(
+    model, loaded_config, normal, schedule, _ = decode.load_decoder(
         tmp_path / "out" / "tiny.safetensors"
     )
     assert loaded_config == config and not model.training
@@ -357,7 +358,7 @@ def test_errors_are_one_line_and_lose_nothing(pairs, tmp_path):
             ),
             "another device",
         ),
-        (lambda: checkpoint.load_model(tmp_path / "x.safetensors"), "no weights"),
+        (lambda: decode.load_decoder(tmp_path / "x.safetensors"), "no weights"),
         (lambda: checkpoint.read(kept / "notes.txt"), "safetensors"),
     ]
     for call, message in cases:
@@ -382,17 +383,17 @@ def test_weights_that_do_not_fit_are_refused(pairs, tmp_path):
         )
     )
     with pytest.raises(SettingsError, match="contract"):
-        checkpoint.load_model(tmp_path / "tiny.safetensors")
+        decode.load_decoder(tmp_path / "tiny.safetensors")
     wider = {**meta["config"]["network"], "channels": [8, 24]}
     path.write_text(json.dumps({**meta, "config": {**meta["config"], "network": wider}}))
     with pytest.raises(SettingsError, match="do not fit this network"):
-        checkpoint.load_model(tmp_path / "tiny.safetensors")
+        decode.load_decoder(tmp_path / "tiny.safetensors")
     path.write_text("{}")
     with pytest.raises(SettingsError, match="does not describe weights"):
-        checkpoint.load_model(tmp_path / "tiny.safetensors")
+        decode.load_decoder(tmp_path / "tiny.safetensors")
     path.unlink()
     with pytest.raises(SettingsError, match="tiny.json beside it"):
-        checkpoint.load_model(tmp_path / "tiny.safetensors")
+        decode.load_decoder(tmp_path / "tiny.safetensors")
 
 
 def test_a_run_can_start_from_exported_weights(pairs, tmp_path):

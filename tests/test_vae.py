@@ -12,11 +12,11 @@ from torch.distributions import Normal, kl_divergence
 from qfp import cli
 from qfp.config import load_preset
 from qfp.data import dataset
-from qfp.decoding import decode
-from qfp.model import checkpoint, vae
+from qfp.decoding import decode, positions
+from qfp.model import checkpoint
 from qfp.physics import geometry, sweep
 from qfp.studies import accuracy
-from qfp.studies.two_stage import baseline, train_vae
+from qfp.studies.two_stage import baseline, network, train_vae
 from qfp.studies.two_stage.settings import load_baseline
 from qfp.tools import SettingsError, as_dict
 
@@ -59,18 +59,18 @@ def part(pairs):
 
 def fresh(settings=TINY.vae):
     torch.manual_seed(0)
-    return vae.Vae(settings, CONFIG.device.field_points)
+    return network.Vae(settings, CONFIG.device.field_points)
 
 
 def test_the_divergence_is_that_of_two_gaussians():
     mean, log_variance, other, other_log_variance = torch.randn(4, 5, 7)
-    found = vae.divergence(mean, log_variance, other, other_log_variance)
+    found = network.divergence(mean, log_variance, other, other_log_variance)
     a, b = (
         Normal(m, (v / 2).exp()) for m, v in ((mean, log_variance), (other, other_log_variance))
     )
     torch.testing.assert_close(found, kl_divergence(a, b).sum(1))
     unit = kl_divergence(a, Normal(torch.zeros(()), torch.ones(()))).sum(1)
-    torch.testing.assert_close(vae.divergence(mean, log_variance), unit)
+    torch.testing.assert_close(network.divergence(mean, log_variance), unit)
 
 
 def test_both_losses_by_hand(part):
@@ -78,13 +78,15 @@ def test_both_losses_by_hand(part):
     images, curves = part.images(i), part.curves(i)
     mean, log_variance = model.encode(images)
     noise = torch.randn(3, 6)
-    error, regular = vae.image_loss(model, images, noise, beta=0.5)
+    error, regular = network.image_loss(model, images, noise, beta=0.5)
     image = model.decoder(mean + noise * torch.exp(0.5 * log_variance))
     assert image.shape == images.shape == (3, 1, 60, 60)
     torch.testing.assert_close(error, (image - images).square().mean())
-    torch.testing.assert_close(regular, 0.5 * vae.divergence(mean, log_variance).mean() / 3600)
-    found = vae.curve_loss(model, curves, mean, log_variance)
-    torch.testing.assert_close(found, vae.divergence(mean, log_variance, *model.read(curves)) / 6)
+    torch.testing.assert_close(regular, 0.5 * network.divergence(mean, log_variance).mean() / 3600)
+    found = network.curve_loss(model, curves, mean, log_variance)
+    torch.testing.assert_close(
+        found, network.divergence(mean, log_variance, *model.read(curves)) / 6
+    )
     torch.testing.assert_close(model(curves), model.decoder(model.read(curves)[0]))
 
 
@@ -116,7 +118,7 @@ def test_restricted_pairs_come_from_the_exact_solver_and_are_kept(tmp_path):
     )
     np.testing.assert_allclose(pairs.conductance[0, k], G, atol=1e-6)
     np.testing.assert_allclose(pairs.ldos[0, k], ldos, atol=1e-2)
-    np.testing.assert_array_equal(decode.recover(pairs.ldos[0], CONFIG.device), pairs.antidots)
+    np.testing.assert_array_equal(positions.recover(pairs.ldos[0], CONFIG.device), pairs.antidots)
     kept = next(tmp_path.glob("curves-*.npy"))
     np.save(kept, pairs.conductance[0] + 1)
     again = train_vae.restricted_pairs(CONFIG.device, TINY.restricted, tmp_path)
@@ -214,7 +216,7 @@ def test_the_sweep_chooses_by_development_curves(trained):
     assert found["best"] == best["changes"] and best["curve"]["n"] == 2, "as many as there are"
     second = max(found["second_rows"], key=lambda row: row["curve"]["r_median"])
     assert len(found["second_rows"]) == 2 and found["second_best"] == second["changes"]
-    model, config, _, meta = checkpoint.load_vae(trained[0] / "general.safetensors")
+    model, config, _, meta = network.load_vae(trained[0] / "general.safetensors")
     assert (
         meta["vae"]["latent"]
         == (found["best"] or {"latent": 6})["latent"]
@@ -222,15 +224,15 @@ def test_the_sweep_chooses_by_development_curves(trained):
     )
     assert meta["vae"]["curve_mixing"] == found["second_best"].get("curve_mixing", 0.0)
     assert config == CONFIG and len(meta["stage_minutes"]) == 2 and meta["training_pairs"] == 68
-    few = checkpoint.load_vae(trained[0] / "few.safetensors")[3]
+    few = network.load_vae(trained[0] / "few.safetensors")[3]
     assert few["vae"]["image_steps"] == 2 < meta["vae"]["image_steps"]
 
 
 def test_weights_of_one_kind_are_not_taken_for_the_other(trained):
     with pytest.raises(SettingsError, match="general.safetensors holds the two-stage baseline"):
-        checkpoint.load_model(trained[0] / "general.safetensors")
+        decode.load_decoder(trained[0] / "general.safetensors")
     with pytest.raises(SettingsError, match="laptop.safetensors holds a diffusion model"):
-        checkpoint.load_vae("laptop")
+        network.load_vae("laptop")
 
 
 def test_the_whole_table(trained, pairs, tmp_path, monkeypatch):
@@ -275,12 +277,12 @@ def test_the_whole_table(trained, pairs, tmp_path, monkeypatch):
         lead["r_high"] == 1 - general["two_stage"]["r_high"] and len(lead["r_high_interval"]) == 2
     )
     assert baseline.best_share(general["r"]["single"], 0.6) == 1
-    model, _, normal, _ = checkpoint.load_vae(names[0])
+    model, _, normal, _ = network.load_vae(names[0])
     p, n = accuracy.choose(parts, "test", 6, CONFIG.seed).T
     truth = pairs.ldos[p, n]
     again = accuracy.scores(
         pairs.device,
-        decode.recover(train_vae.decoded(model, normal, pairs.conductance[p, n]), pairs.device),
+        positions.recover(train_vae.decoded(model, normal, pairs.conductance[p, n]), pairs.device),
         pairs.antidots[n],
         train_vae.decoded(model, normal, pairs.conductance[p, n]),
         truth,

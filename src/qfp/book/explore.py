@@ -71,11 +71,11 @@ class Answer:
     error: int  # sites by which the consensus is off, see metrics.within
 
 
-def ask(bundle, scene, samples=4, seed=0):
-    """Answer to a scene's curve; bundle is what train.load_model returns."""
-    device = bundle[1].device
+def ask(decoder, scene, samples=4, seed=0):
+    """Answer to a scene's curve; decoder is what train.load_decoder returns."""
+    device = decoder.config.device
     truth = look(device, geometry.canonical(scene.antidots, device))
-    decoded = decode.decode(bundle, scene.conductance[None], samples, seed=seed)
+    decoded = decode.decode(decoder, scene.conductance[None], samples, seed=seed)
     return Answer(truth, decoded, int(metrics.within(decoded.consensus[0], truth.antidots, device)))
 
 
@@ -166,10 +166,10 @@ def flipbook(frames, text, description, width="680px"):
 
 class Explorer(widgets.VBox):
     """Sliders for two antidots; LDOS and curve follow. A button decodes the curve with the network
-    of `bundle`."""
+    of `decoder`."""
 
-    def __init__(self, bundle, antidots=((15, 18), (32, 41)), samples=4):
-        self.bundle, self.device, self.samples = bundle, bundle[1].device, samples
+    def __init__(self, decoder, antidots=((15, 18), (32, 41)), samples=4):
+        self.decoder, self.device, self.samples = decoder, decoder.config.device, samples
         r, (W, L) = self.device.radius, (self.device.width, self.device.length)
         limits = [(r, W - 1 - r), (r + 1, L - 2 - r)] * 2
         self.sliders = [
@@ -217,6 +217,6 @@ class Explorer(widgets.VBox):
     def decode(self, button=None):
         """Decode the curve of the scene and show the samples beside the truth."""
         self.verdict.value = "decoding ..."
-        answer = ask(self.bundle, self.scene, self.samples)
+        answer = ask(self.decoder, self.scene, self.samples)
         self.answer.value = answer_picture(self.device, answer)
         self.verdict.value = verdict(answer)

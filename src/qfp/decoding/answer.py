@@ -12,8 +12,7 @@ import numpy as np
 
 from qfp.data.measured import per_tesla, read_curve
 from qfp.decoding import novelty
-from qfp.decoding.decode import Decoded, decode
-from qfp.model.checkpoint import load_model
+from qfp.decoding.decode import Decoded, decode, load_decoder
 from qfp.physics.wire import Device
 from qfp.tools import SettingsError, check_folder, write_atomic
 
@@ -54,8 +53,8 @@ def answer(
     See curves.read_curve.
 
     Raises SettingsError for everything that can be refused, before the first sample is drawn."""
-    bundle = load_model(weights)
-    config = bundle[1]
+    decoder = load_decoder(weights)
+    config = decoder.config
     samples = config.sampling.samples if samples is None else samples
     steps = config.sampling.steps if steps is None else steps
     if samples < 1:
@@ -84,7 +83,7 @@ def answer(
             ]
         )
     )
-    decoded = decode(bundle, G, samples, steps, seed=seed, noise=noise, progress=progress)
+    decoded = decode(decoder, G, samples, steps, seed=seed, noise=noise, progress=progress)
     judged = (
         novelty.judge(reference, G, decoded, np.stack([curve.error for curve in curves]))
         if reference

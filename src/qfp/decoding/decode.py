@@ -5,81 +5,20 @@ A curve fixes the antidots only up to translation along y and the two inversions
 Training images are in the canonical placement, so samples are too, and positions are given there.
 """
 
-import functools
 from collections import Counter
 from dataclasses import dataclass
 
 import numpy as np
 import torch
 
+from qfp.config import Config
+from qfp.data.dataset import Normalisation
 from qfp.decoding import metrics
-from qfp.model.diffusion import guided, sample
+from qfp.decoding.positions import positions
+from qfp.model import checkpoint
+from qfp.model.diffusion import Schedule, guided, sample
 from qfp.model.precision import for_samples
-from qfp.physics import geometry
-from qfp.tools import progress_bar, stream
-
-# --- positions from an image
-
-
-@functools.lru_cache(maxsize=4)
-def allowed(device):
-    """Centres (K, 2) that one antidot of the dataset can have, and which pairs of them may stand
-    together, bool (K, K)."""
-    r = geometry.clearance(device)
-    y, x = np.meshgrid(
-        np.arange(r, device.length - r), np.arange(r, device.width - r), indexing="ij"
-    )
-    centres = np.stack([x.ravel(), y.ravel()], axis=-1)
-    apart = [np.square(np.subtract.outer(c, c)) for c in centres.T.astype(np.int32)]
-    return centres, sum(apart) > (2 * r) ** 2
-
-
-def disc_means(ldos, device):
-    """Mean LDOS over the disc around every allowed centre, (B, K), centres as in `allowed`."""
-    r, margin = device.radius, geometry.clearance(device) - device.radius
-    kernel = torch.zeros(1, 1, 2 * r + 1, 2 * r + 1, dtype=torch.float64)
-    dx, dy = geometry.disc(r).T
-    kernel[0, 0, dy + r, dx + r] = 1 / len(dx)
-    # conv2d copies each image 2 MB large
-    parts = torch.as_tensor(np.asarray(ldos, np.float64))[:, None].split(256)
-    # (B, 1, L - 2r, W - 2r)
-    means = torch.cat([torch.nn.functional.conv2d(image, kernel) for image in parts])
-    return means[:, 0, margin:-margin, margin:-margin].flatten(1).numpy()
-
-
-def recover(ldos, device):
-    """Antidots (B, 2, 2) in images (B, L, W): the pair of discs with the smallest mean LDOS, lower
-    one first.
-
-    Exact over all pairs that the dataset's hard-disc rule allows, in any placement. Centres are
-    tried in rising order of their mean; the search ends when no pair of the remaining ones can be
-    better."""
-    centres, compatible = allowed(device)
-    found = np.empty((len(ldos), 2, 2), int)
-    for b, mean in enumerate(disc_means(ldos, device)):
-        order = np.argsort(mean, kind="stable")
-        rising, best, pair = mean[order], np.inf, None
-        for i in range(len(order) - 1):
-            if rising[i] + rising[i + 1] >= best:
-                break
-            later = compatible[order[i], order[i + 1 :]]
-            j = i + 1 + int(later.argmax())
-            if later[j - i - 1] and rising[i] + rising[j] < best:
-                best, pair = rising[i] + rising[j], (order[i], order[j])
-        found[b] = centres[list(pair)]
-    return geometry.ordered(found)
-
-
-@torch.no_grad()
-def read_head(model, curves, device):
-    """Antidots (B, 2, 2) that the curve head reads from normalised curves (B, F), a tensor beside
-    the model's weights."""
-    maps = torch.cat([model.curve(part).cpu() for part in curves.split(256)])  # (B, 2, 60, 60)
-    y, x = np.divmod(maps.flatten(2).argmax(-1).numpy(), maps.shape[-1])
-    return np.stack([x - (device.length - device.width) // 2, y], axis=-1)
-
-
-# --- samples and their consensus
+from qfp.tools import SettingsError, progress_bar, stream
 
 
 @dataclass(frozen=True)
@@ -113,14 +52,66 @@ def sample_seeds(seed, samples):
     return [int(stream("decode", seed, s).integers(2**63)) for s in range(samples)]
 
 
+@dataclass(frozen=True)
+class Decoder:
+    """A trained network with all that it takes to decode curves with it (Secs. II and IV).
+
+    Attributes
+    ----------
+    model : UNet
+        The network, in evaluation mode, float32.
+    config : Config
+        The settings that it was trained with; `config.device` is its wire.
+    normal : Normalisation
+        Constants that take curves and images to what the network sees.
+    schedule : Schedule
+        Its forward process.
+    meta : dict
+        What the weights' JSON says of their making.
+    """
+
+    model: torch.nn.Module
+    config: Config
+    normal: Normalisation
+    schedule: Schedule
+    meta: dict
+
+    def decode(self, curves, samples=None, steps=None, **options):
+        """Antidots and LDOS that fit curves (B, F) [e^2/h], as a `Decoded`; see `decode`."""
+        return decode(self, curves, samples, steps, **options)
+
+
+def load_decoder(name_or_path="laptop", device="cpu"):
+    """Network of exported weights (eval mode, float32), with its Config, Normalisation, Schedule
+    and meta dict.
+
+    A name stands for models/NAME.safetensors; where NAME.json lists shards, for these.
+    SettingsError where files are missing or do not fit."""
+    path, meta, config, normal, files = checkpoint.described(name_or_path)
+    if "vae" in meta:
+        raise SettingsError(
+            f"{path.name} holds the two-stage baseline, which has no diffusion model"
+        )
+    schedule = Schedule(
+        config.diffusion.steps, config.diffusion.schedule, config.diffusion.prediction
+    )
+    model = checkpoint.filled(checkpoint.network_of(config), path, files).to(device)
+    return Decoder(model, config, normal, schedule, meta)
+
+
 @torch.no_grad()
-def draw(bundle, curves, seeds, steps=None, sampler=None, gamma=None, batch=32, progress=False):
+def draw(decoder, curves, seeds, steps=None, sampler=None, gamma=None, batch=32, progress=False):
     """LDOS samples (B, S, L, W) [1/t] for curves (B, F) [e^2/h], from noise seeds (B, S). None: the
     weights' setting.
 
-    bundle: what checkpoint.load_model returns. Each curve is encoded once; `batch` images at a time
+    decoder: what checkpoint.load_decoder returns. Each curve is encoded once; `batch` images at a time
     bound the memory."""
-    model, config, constants, schedule = bundle[:4]
+    model, config, constants, schedule = (
+        decoder.model,
+        decoder.config,
+        decoder.normal,
+        decoder.schedule,
+    )
     steps, sampler, gamma = (
         getattr(config.sampling, name) if value is None else value
         for name, value in (("steps", steps), ("sampler", sampler), ("gamma", gamma))
@@ -145,7 +136,7 @@ def draw(bundle, curves, seeds, steps=None, sampler=None, gamma=None, batch=32, 
 
 
 def decode(
-    bundle,
+    decoder,
     curves,
     samples=None,
     steps=None,
@@ -160,12 +151,13 @@ def decode(
 
     noise (B, F): standard deviations [e^2/h] of the curves, where they are known; 0 changes
     nothing."""
-    samples = bundle[1].sampling.samples if samples is None else samples
+    samples = decoder.config.sampling.samples if samples is None else samples
     numbers = [int(s) for s in np.broadcast_to(seed, len(curves))]
     seeds = [sample_seeds(s, samples) for s in numbers]
     if noise is None:
         return conclude(
-            draw(bundle, curves, seeds, steps, sampler, gamma, progress=progress), bundle[1].device
+            draw(decoder, curves, seeds, steps, sampler, gamma, progress=progress),
+            decoder.config.device,
         )
     # Each sample decodes the curve plus a further draw of its noise, so that their agreement says
     # what noise leaves open. On 200 dev curves with noise 0.05 (0.02) e^2/h, 8 samples: 0.78 (0.95)
@@ -179,7 +171,7 @@ def decode(
     ]
     blurred = np.asarray(curves)[:, None] + np.asarray(noise)[:, None] * own  # (B, S, F)
     ldos = draw(
-        bundle,
+        decoder,
         np.concatenate(blurred),
         np.reshape(np.array(seeds, np.uint64), (-1, 1)),
         steps,
@@ -187,14 +179,7 @@ def decode(
         gamma,
         progress=progress,
     )
-    return conclude(ldos.reshape(len(curves), samples, *ldos.shape[2:]), bundle[1].device)
-
-
-def positions(ldos, device):
-    """Antidots (B, S, 2, 2) in LDOS samples (B, S, L, W), canonical placement."""
-    return geometry.canonical(recover(ldos.reshape(-1, *ldos.shape[2:]), device), device).reshape(
-        *ldos.shape[:2], 2, 2
-    )
+    return conclude(ldos.reshape(len(curves), samples, *ldos.shape[2:]), decoder.config.device)
 
 
 def conclude(ldos, device):

@@ -14,10 +14,7 @@ from safetensors.torch import save as packed
 
 from qfp.config import SECTIONS, Config, build
 from qfp.data import dataset
-from qfp.model.diffusion import Schedule
 from qfp.model.unet import UNet
-from qfp.model.vae import Vae
-from qfp.studies.two_stage.settings import Vae as VaeSettings
 from qfp.tools import SettingsError, as_dict, digest, project_root, sha256, write_atomic, write_json
 
 CHECKPOINT, LOG = "checkpoint.safetensors", "log.jsonl"
@@ -206,36 +203,6 @@ def normalisation_of(meta):
     """Normalisation from the meta of weights."""
     values = meta["normalisation"].items()
     return dataset.Normalisation(**{k: tuple(v) if isinstance(v, list) else v for k, v in values})
-
-
-def load_model(name_or_path, device="cpu"):
-    """Network of exported weights (eval mode, float32), with its Config, Normalisation, Schedule
-    and meta dict.
-
-    A name stands for models/NAME.safetensors; where NAME.json lists shards, for these.
-    SettingsError where files are missing or do not fit."""
-    path, meta, config, normal, files = described(name_or_path)
-    if "vae" in meta:
-        raise SettingsError(
-            f"{path.name} holds the two-stage baseline, which has no diffusion model"
-        )
-    schedule = Schedule(
-        config.diffusion.steps, config.diffusion.schedule, config.diffusion.prediction
-    )
-    return filled(network_of(config), path, files).to(device), config, normal, schedule, meta
-
-
-def load_vae(name_or_path):
-    """The two-stage baseline of exported weights (eval mode, float32), its Config, Normalisation
-    and meta dict.
-
-    Named as for `load_model`; raises SettingsError as it does, and where the weights are a
-    diffusion model's."""
-    path, meta, config, normal, files = described(name_or_path)
-    if "vae" not in meta:
-        raise SettingsError(f"{path.name} holds a diffusion model, not the two-stage baseline")
-    model = Vae(build(VaeSettings, meta["vae"], f"{path.name}, vae"), config.device.field_points)
-    return filled(model, path, files), config, normal, meta
 
 
 def filled(model, path, files):

@@ -14,9 +14,9 @@ import numpy as np
 
 from qfp import tools
 from qfp.data import dataset
-from qfp.decoding import decode, metrics
+from qfp.decoding import decode, metrics, positions
+from qfp.decoding.decode import load_decoder
 from qfp.model import checkpoint
-from qfp.model.checkpoint import load_model
 from qfp.physics import geometry
 from qfp.tools import (
     SettingsError,
@@ -78,7 +78,7 @@ def choose(parts, name, number, seed):
 
 
 def weights_hash(weights):
-    """sha256 of a weights file, named as for load_model; of weights in shards, a hash of all
+    """sha256 of a weights file, named as for load_decoder; of weights in shards, a hash of all
     theirs."""
     path = (
         Path(weights)
@@ -172,13 +172,13 @@ def groups(orbits, known, device):
     return found | {"other": ~np.any(list(found.values()), axis=0)}
 
 
-def head_positions(bundle, curves):
+def head_positions(decoder, curves):
     """Antidots (B, 2, 2) from the curve head's maps, canonical placement; None where the weights
     have no such head."""
-    model, config, constants = bundle[:3]
+    model, config, constants = decoder.model, decoder.config, decoder.normal
     if config.training.curve_target != "positions":
         return None
-    return decode.read_head(model, constants.curve(curves), config.device)
+    return positions.read_head(model, constants.curve(curves), config.device)
 
 
 def noise_seeds(rows, samples, seed):
@@ -190,7 +190,7 @@ def noise_seeds(rows, samples, seed):
     ]
 
 
-def sampled(bundle, sampling, curves, rows, samples, folder, name, seed, keep=lambda ldos: ldos):
+def sampled(decoder, sampling, curves, rows, samples, folder, name, seed, keep=lambda ldos: ldos):
     """LDOS samples (B, S, L, W), block by block through files of `folder`. Noise is a pure function
     of (seed, row).
 
@@ -200,7 +200,7 @@ def sampled(bundle, sampling, curves, rows, samples, folder, name, seed, keep=la
         path, part = folder / f"{name}_{start:05d}.npy", slice(start, start + BLOCK)
         if not path.exists():
             ldos = decode.draw(
-                bundle,
+                decoder,
                 curves[part],
                 noise_seeds(rows[part], samples, seed),
                 sampling.steps,
@@ -234,10 +234,10 @@ def check_use(out, **numbers):
 
 
 def opened(weights, data, seed, images=True):
-    """What an evaluation starts from: the weights' bundle, the pairs, the parts of their split
+    """What an evaluation starts from: the weights' decoder, the pairs, the parts of their split
     {name: rows}, and what the result says of them. Raises SettingsError, see check_data."""
-    bundle = load_model(weights)
-    own, meta = bundle[1], bundle[4]
+    decoder = load_decoder(weights)
+    own, meta = decoder.config, decoder.meta
     pairs = dataset.load(data, images)
     check_data(meta, pairs, data, weights)
     parts = dataset.split(len(pairs.antidots), len(pairs.potentials), own.training.split, own.seed)
@@ -249,7 +249,7 @@ def opened(weights, data, seed, images=True):
         "split": own.training.split,
         "seed": seed,
     }
-    return bundle, pairs, parts, about
+    return decoder, pairs, parts, about
 
 
 def finished(out, result, folders, table, report):
@@ -280,7 +280,7 @@ def run_evaluate(
     where the weights were trained on other data, so that a test configuration could be one that
     they have seen."""
     check_use(out, curves=curves, consensus_curves=consensus_curves)
-    bundle, pairs, parts, about = opened(weights, data, config.seed)
+    decoder, pairs, parts, about = opened(weights, data, config.seed)
     sampling, seed, device = config.sampling, config.seed, pairs.device
     test, train = (
         choose(parts, "test", curves, seed),
@@ -309,11 +309,11 @@ def run_evaluate(
         )
 
     G, truth, antidots = values(test)
-    one = decode.conclude(sampled(bundle, sampling, G, test, 1, folder, "single", seed), device)
+    one = decode.conclude(sampled(decoder, sampling, G, test, 1, folder, "single", seed), device)
     single = one.antidots[:, 0], one.ldos[:, 0]
     part = slice(about["consensus_curves"])
     many = sampled(
-        bundle, sampling, G[part], test[part], sampling.samples, folder, "consensus", seed
+        decoder, sampling, G[part], test[part], sampling.samples, folder, "consensus", seed
     )
     answer = decode.conclude(many, device)
     train_rows = parts["train"]
@@ -322,10 +322,12 @@ def run_evaluate(
     ]
     seen = values(train)
     own_answer = decode.conclude(
-        sampled(bundle, sampling, seen[0], train, 1, folder, "train", seed), device
+        sampled(decoder, sampling, seen[0], train, 1, folder, "train", seed), device
     )
     once = dataclasses.replace(sampling, steps=1)
-    predicted = decode.conclude(sampled(bundle, once, G, test, 1, folder, "one step", seed), device)
+    predicted = decode.conclude(
+        sampled(decoder, once, G, test, 1, folder, "one step", seed), device
+    )
     other = np.roll(np.arange(len(test)), 1)  # rows are in random order already
     table = {
         "single": scores(device, single[0], antidots, single[1], truth, seed),
@@ -348,7 +350,7 @@ def run_evaluate(
             device, own_answer.antidots[:, 0], seen[2], own_answer.ldos[:, 0], seen[1], seed
         ),
     }
-    head = head_positions(bundle, G)
+    head = head_positions(decoder, G)
     if head is not None:
         table["curve_head"] = scores(device, geometry.canonical(head, device), antidots)
     errors, r = metrics.within(single[0], antidots, device), metrics.pearson(single[1], truth)

@@ -15,7 +15,7 @@ import numpy as np
 import torch
 
 from qfp.data import dataset
-from qfp.decoding import decode, metrics
+from qfp.decoding import metrics, positions
 from qfp.physics import geometry
 from qfp.studies import accuracy
 from qfp.tools import SettingsError, as_dict, digest, progress_bar, project_root
@@ -159,7 +159,7 @@ def compared(pairs, rows, known, images, near, truth_near, scale, seed=0):
     configurations in training; scale: the unit of distances [1/t]."""
     p, n = rows.T
     device, truth, antidots = pairs.device, pairs.ldos[p, n].astype(float), pairs.antidots[n]
-    answer = decode.positions(images[:, None], device)[:, 0]
+    answer = positions.positions(images[:, None], device)[:, 0]
     neighbour = pairs.antidots[near.rows[:, 0, 1]]
     sites = {
         name: metrics.within(a, b, device)
@@ -262,7 +262,7 @@ def run_memorisation(
             "besides"
         )
     accuracy.check_use(out, curves=curves)
-    bundle, pairs, parts, about = accuracy.opened(weights, data, seed)
+    decoder, pairs, parts, about = accuracy.opened(weights, data, seed)
     if about["split"] != "config":
         raise SettingsError(
             f"the weights {weights} were trained on split {about['split']!r}, not 'config': they "
@@ -297,7 +297,7 @@ def run_memorisation(
         )
     ]
     images = {
-        name: accuracy.sampled(bundle, settings, G[part], rows[part], 1, folder, name, seed)[:, 0]
+        name: accuracy.sampled(decoder, settings, G[part], rows[part], 1, folder, name, seed)[:, 0]
         for name, part, settings in (
             ("test", "test", sampling),
             ("train", "train", sampling),

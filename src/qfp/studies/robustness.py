@@ -15,7 +15,7 @@ import numpy as np
 from qfp import tools
 from qfp.config import Sampling
 from qfp.data import foreign
-from qfp.decoding import decode
+from qfp.decoding import positions
 from qfp.studies import accuracy, samplers
 from qfp.studies.calibration import calibration
 from qfp.studies.rivals import readers, rivals
@@ -182,7 +182,7 @@ def run_robustness(
     suffer 10 x SAMPLES. Raises SettingsError where the weights were trained on other data, so that
     a test configuration could be one that they have seen."""
     accuracy.check_use(out, curves=curves)
-    bundle, pairs, parts, about = accuracy.opened(weights, data, config.seed)
+    decoder, pairs, parts, about = accuracy.opened(weights, data, config.seed)
     test, device, seed = (
         accuracy.choose(parts, "test", curves, config.seed),
         pairs.device,
@@ -206,7 +206,7 @@ def run_robustness(
     for name, case in todo.items():
         own = values_of(case, values, test, device, seed, folder)
         row, successes = samplers.measured(
-            bundle, case.sampling, own, test, folder, name, seed, reference
+            decoder, case.sampling, own, test, folder, name, seed, reference
         )
         reference = reference or successes
         rows[name] = {
@@ -219,7 +219,7 @@ def run_robustness(
             rows[name]["curve_change"] = float(np.sqrt(np.square(own[0] - values[0]).mean()))
     first, keep = (
         slice(about["agreement_curves"]),
-        functools.partial(decode.positions, device=device),
+        functools.partial(positions.positions, device=device),
     )
     for name, case in todo.items():
         if (
@@ -229,7 +229,7 @@ def run_robustness(
         ):
             own = values_of(case, values, test, device, seed, folder)[0][first]
             antidots = accuracy.sampled(
-                bundle,
+                decoder,
                 case.sampling,
                 own,
                 test[first],

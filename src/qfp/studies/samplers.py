@@ -37,22 +37,22 @@ NOTES = {
 }
 
 
-def measured(bundle, sampling, values, rows, folder, name, seed, reference=None):
+def measured(decoder, sampling, values, rows, folder, name, seed, reference=None):
     """One sample a curve with these settings: (row of the table, hits by curve).
 
     values: curves (B, F), antidots (B, 2, 2), LDOS (B, L, W) of `rows`, blocks in `folder`;
     reference: the hits to which the row's difference is taken, on the same curves."""
     curves, antidots, truth = values
     answer = decode.conclude(
-        sampled(bundle, sampling, curves, rows, 1, folder, name, seed), bundle[1].device
+        sampled(decoder, sampling, curves, rows, 1, folder, name, seed), decoder.config.device
     )
     found = answer.antidots[:, 0], antidots, answer.ldos[:, 0], truth
-    successes = hits(bundle[1].device, *found)
+    successes = hits(decoder.config.device, *found)
     row = {
         "sampler": sampling.sampler,
         "steps": sampling.steps,
         "network_evaluations": sampling.steps * (1 if sampling.gamma == 1 else 2),
-        **scores(bundle[1].device, *found, seed),
+        **scores(decoder.config.device, *found, seed),
     }
     return row if reference is None else row | {
         "difference": metrics.differences(successes, reference)
@@ -69,10 +69,10 @@ def run_samplers(
     SettingsError where the weights were trained on other data, so that a test configuration could
     be one that they have seen."""
     check_use(out, curves=curves)
-    bundle, pairs, parts, about = opened(weights, data, config.seed)
+    decoder, pairs, parts, about = opened(weights, data, config.seed)
     test = choose(parts, "test", curves, config.seed)
     p, n = test.T
-    runs, gamma = (("ancestral", bundle[1].diffusion.steps), *RUNS), config.sampling.gamma
+    runs, gamma = (("ancestral", decoder.config.diffusion.steps), *RUNS), config.sampling.gamma
     about |= {"curves": len(test), "gamma": gamma}
     folder = project_root() / "runs" / f"samplers-{digest(about, BLOCK)[:12]}"
     report(
@@ -87,7 +87,7 @@ def run_samplers(
             dataclasses.replace(config.sampling, sampler=sampler, steps=steps),
         )
         rows[name], successes = measured(
-            bundle, sampling, values, test, folder, name, config.seed, reference
+            decoder, sampling, values, test, folder, name, config.seed, reference
         )
         reference = reference or successes
     result = {**about, "reference": "{} {}".format(*runs[0]), "rows": rows, "notes": NOTES}

@@ -6,7 +6,7 @@ import sys
 import numpy as np
 import torch
 
-from qfp.decoding import decode, metrics
+from qfp.decoding import metrics, positions
 from qfp.model.diffusion import guided, sample
 
 CURVES, SHOWN, HEAD_CURVES, STEPS = 32, 8, 1000, 20
@@ -57,14 +57,14 @@ def preview(model, config, pairs, dev, normal, schedule, path, device="cpu"):
     if imsave := painter():
         bright = float(np.quantile(truth, 0.995))
         imsave(path, np.concatenate(rows), cmap="inferno", vmin=0, vmax=bright, origin="lower")
-    found = decode.recover(ldos, pairs.device)
+    found = positions.recover(ldos, pairs.device)
     scores = {
         "r_median": round(float(np.median(metrics.pearson(ldos, truth))), 4),
         "image": shares(metrics.within(found, pairs.antidots[n], pairs.device)),
     }
     if config.training.curve_target == "positions":
         p, n = dev[:: max(1, len(dev) // HEAD_CURVES)][:HEAD_CURVES].T
-        found = decode.read_head(
+        found = positions.read_head(
             model, normal.curve(pairs.conductance[p, n]).to(device), pairs.device
         )
         scores["curve_head"] = shares(metrics.within(found, pairs.antidots[n], pairs.device))

@@ -13,6 +13,7 @@ from torch.nn import functional as F
 from torch.optim.swa_utils import AveragedModel
 
 from qfp.data import dataset, interpolate
+from qfp.decoding import decode
 from qfp.model import checkpoint
 from qfp.model.diffusion import Schedule
 from qfp.model.precision import autocast, for_samples, keep_memory
@@ -278,10 +279,11 @@ def train(
     torch.manual_seed(training.seed)
     model = checkpoint.network_of(config).to(device)
     if init is not None and not resume:
-        source, other, normal, _, _ = checkpoint.load_model(init)
-        if other.device != config.device:
-            raise SettingsError(f"{init} was trained for another device: {other.device}")
-        checkpoint.strict_load(model, source.state_dict(), init)
+        source = decode.load_decoder(init)
+        normal = source.normal
+        if source.config.device != config.device:
+            raise SettingsError(f"{init} was trained for another device: {source.config.device}")
+        checkpoint.strict_load(model, source.model.state_dict(), init)
     ema = average(model, training.ema)
     base, optimizer = optimiser(model, training)
     step, minutes = 0, 0.0

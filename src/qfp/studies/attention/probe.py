@@ -12,8 +12,9 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from qfp.decoding import decode
-from qfp.model.checkpoint import load_model, network_of
+from qfp.decoding import positions
+from qfp.decoding.decode import load_decoder
+from qfp.model.checkpoint import network_of
 from qfp.model.precision import for_samples
 from qfp.model.unet import GRID
 from qfp.physics import geometry, green
@@ -164,10 +165,10 @@ def partners(potentials):
     return found
 
 
-def generate(bundle, curves, seeds, keep=None, steps=None, sampler="ddim", weights_at=()):
+def generate(decoder, curves, seeds, keep=None, steps=None, sampler="ddim", weights_at=()):
     """probes.Trajectory of the generations of curves (B, F) from seeds (B,); curves None: without
     any (γ = 0)."""
-    model, _, constants, schedule = bundle[:4]
+    model, constants, schedule = decoder.model, decoder.normal, decoder.schedule
     with torch.no_grad(), for_samples(schedule):
         condition = (
             model.null(len(seeds)) if curves is None else model.encode(constants.curve(curves))
@@ -185,17 +186,22 @@ def generate(bundle, curves, seeds, keep=None, steps=None, sampler="ddim", weigh
 
 
 @torch.no_grad()
-def examine(bundle, fresh, curves, following, seeds, places, C):
+def examine(decoder, fresh, curves, following, seeds, places, C):
     """One block of (a) and (c): arrays {name: (S, B, ...)}.
 
     fresh: an untrained network; following (B, F): the next curves; places: {'controls', 'waves'}:
     indices of steps; C (B, 2, 225, 225): correlations of these curves and of others of the same
     potentials, None without full attention."""
-    model, config, constants, schedule = bundle[:4]
-    path = generate(bundle, curves, seeds, weights_at=places["waves"])
+    model, config, constants, schedule = (
+        decoder.model,
+        decoder.config,
+        decoder.normal,
+        decoder.schedule,
+    )
+    path = generate(decoder, curves, seeds, weights_at=places["waves"])
     found = arrays_of(path)
-    free = generate(bundle, None, seeds, [*places["controls"], len(path.t) - 1])
-    found["antidots"] = decode.recover(
+    free = generate(decoder, None, seeds, [*places["controls"], len(path.t) - 1])
+    found["antidots"] = positions.recover(
         constants.ldos(torch.from_numpy(free.x0[-1])[:, None]), config.device
     )[None]
     number = len(places["controls"])
@@ -234,9 +240,9 @@ def examine(bundle, fresh, curves, following, seeds, places, C):
 # --- all of it
 
 
-def condition_rows(bundle, curves, antidots, device, seed):
+def condition_rows(decoder, curves, antidots, device, seed):
     """Does what the U-Net is given of the curve mark its antidots? Rows of NOTES['condition']."""
-    model, _, constants, _ = bundle[:4]
+    model, constants = decoder.model, decoder.normal
     with torch.no_grad():
         given, empty = model.encode(constants.curve(curves)), model.null(1)
     length = (given.maps[-1] - empty.maps[-1]).norm(dim=1).numpy()
@@ -276,15 +282,15 @@ def controls(arrays, antidots, places, device, seed, ratio):
     )
 
 
-def ancestral_rows(bundle, arrays, curves, seeds, antidots, places, folder, device, seed, ratio):
+def ancestral_rows(decoder, arrays, curves, seeds, antidots, places, folder, device, seed, ratio):
     """Rows of NOTES['ancestral'] for the curves (B, F) given; arrays: those of all curves along
     DDIM."""
-    schedule, number = bundle[3], len(curves)
+    schedule, number = decoder.schedule, len(curves)
     times = schedule.respaced(min(STEPS, schedule.steps))
     keep = [schedule.steps - 1 - times[i] for i in places]
     slow = kept_arrays(
         folder / "ancestral.npz",
-        lambda: arrays_of(generate(bundle, curves, seeds, keep, schedule.steps, "ancestral")),
+        lambda: arrays_of(generate(decoder, curves, seeds, keep, schedule.steps, "ancestral")),
     )
     quick = {name: values[places, :number] for name, values in arrays.items() if name in slow}
     rows = {}
@@ -316,10 +322,11 @@ def run_probe_attention(
     accuracy.check_use(out, curves=curves)
     if curves < 2:
         raise SettingsError("--curves 1: must be 2 or more, as curves are compared with each other")
-    bundle, pairs, parts, about = accuracy.opened(weights, data, config.seed, images=False)
-    bundles = {Path(name).stem: load_model(name) for name in others}
-    diagnose.check({about["weights"]: bundle, **bundles}, pairs, data)
-    device, seed, (model, own, _, schedule) = pairs.device, config.seed, bundle[:4]
+    decoder, pairs, parts, about = accuracy.opened(weights, data, config.seed, images=False)
+    decoders = {Path(name).stem: load_decoder(name) for name in others}
+    diagnose.check({about["weights"]: decoder, **decoders}, pairs, data)
+    device, seed = pairs.device, config.seed
+    model, own, schedule = decoder.model, decoder.config, decoder.schedule
     test = accuracy.choose(parts, "test", curves, seed)
     G, antidots = pairs.conductance[test[:, 0], test[:, 1]], pairs.antidots[test[:, 1]]
     seeds = [s for (s,) in accuracy.noise_seeds(test, 1, seed)]
@@ -351,7 +358,7 @@ def run_probe_attention(
         "generations",
         len(test),
         lambda part: examine(
-            bundle,
+            decoder,
             fresh,
             G[part],
             following[part],
@@ -371,13 +378,13 @@ def run_probe_attention(
         "ratio": rounded(ratio),
         "attention": rows,
         "images": {name: row for name, (row, _) in images.items()},
-        "condition": condition_rows(bundle, G, antidots, device, seed),
+        "condition": condition_rows(decoder, G, antidots, device, seed),
         "prior": told(np.broadcast_to(usual, (1, len(test), *usual.shape)), antidots, device, seed)[
             0
         ],
         "controls": control,
         "ancestral": ancestral_rows(
-            bundle,
+            decoder,
             arrays,
             G[few],
             seeds[few],
@@ -392,7 +399,7 @@ def run_probe_attention(
         "waves": wave_rows(arrays, layers, seed, ratio[places["waves"]]),
         "networks": {},
     }
-    for name, other in bundles.items():
+    for name, other in decoders.items():
         ratios = diagnose.ratio(other[3])[other[3].respaced(min(STEPS, other[3].steps))]
         keep = near(ratios, LEVELS)
         short = in_blocks(

@@ -10,7 +10,7 @@ import functools
 import numpy as np
 from scipy.optimize import minimize
 
-from qfp.decoding import decode, metrics
+from qfp.decoding import decode, metrics, positions
 from qfp.physics import geometry
 from qfp.studies import accuracy
 from qfp.studies.calibration import sbc
@@ -295,7 +295,7 @@ def run_calibration(
             "the posterior"
         )
     accuracy.check_use(out, curves=curves)
-    bundle, pairs, parts, about = accuracy.opened(weights, data, seed, images=False)
+    decoder, pairs, parts, about = accuracy.opened(weights, data, seed, images=False)
     rows = {
         "dev": accuracy.choose(parts, "dev", DEV_CURVES, seed),
         "test": accuracy.choose(parts, "test", curves, seed),
@@ -312,11 +312,19 @@ def run_calibration(
         f"{SAMPLES} samples each; "
         f"{sampling.steps} {sampling.sampler} steps; blocks in {folder.relative_to(project_root())}"
     )
-    keep = functools.partial(decode.positions, device=pairs.device)
+    keep = functools.partial(positions.positions, device=pairs.device)
     antidots, truth, agreed = {}, {}, {}
     for name, (p, n) in ((name, part.T) for name, part in rows.items()):
         antidots[name] = accuracy.sampled(
-            bundle, sampling, pairs.conductance[p, n], rows[name], SAMPLES, folder, name, seed, keep
+            decoder,
+            sampling,
+            pairs.conductance[p, n],
+            rows[name],
+            SAMPLES,
+            folder,
+            name,
+            seed,
+            keep,
         )
         truth[name] = geometry.canonical(pairs.antidots[n], pairs.device)
         agreed[name] = agreement(pairs.device, antidots[name], truth[name])

@@ -15,8 +15,9 @@ import numpy as np
 import torch
 
 from qfp.data import dataset
-from qfp.decoding import decode, metrics
-from qfp.model.checkpoint import load_model, network_of
+from qfp.decoding import metrics, positions
+from qfp.decoding.decode import load_decoder
+from qfp.model.checkpoint import network_of
 from qfp.model.diffusion import initial_noise
 from qfp.model.precision import for_samples
 from qfp.physics import geometry
@@ -70,14 +71,14 @@ def times(schedule):
 
 
 @torch.no_grad()
-def predicted(bundle, curves, ldos, seeds, steps):
+def predicted(decoder, curves, ldos, seeds, steps):
     """Images [1/t] predicted in one evaluation from true ones (B, L, W), noised to each of `steps`
     (K,).
 
     {'given': with the curves (B, F), 'null': without}, each (K, B, L, W). Noise from seeds (B,),
     the same at all steps; the schedule's last step has noise alone, the x_T from which a generation
     of that seed starts."""
-    model, _, constants, schedule = bundle[:4]
+    model, constants, schedule = decoder.model, decoder.normal, decoder.schedule
     found = {"given": [], "null": []}
     for start in progress_bar(range(0, len(curves), BATCH), desc="noise levels", unit="batch"):
         part = slice(start, start + BATCH)
@@ -103,33 +104,38 @@ def predicted(bundle, curves, ldos, seeds, steps):
 # --- one network, and all of them
 
 
-def examine(bundle, pairs, train, test, sampling, folder, seed):
+def examine(decoder, pairs, train, test, sampling, folder, seed):
     """Scores of one network on rows `test` (B, 2) of pairs, and its hits {'single', 'readout',
     'one_step'}.
 
     train: rows for the probe; sampling: how one sample a curve is drawn, in blocks kept in
     `folder`."""
-    model, config, constants, schedule = bundle[:4]
+    model, config, constants, schedule = (
+        decoder.model,
+        decoder.config,
+        decoder.normal,
+        decoder.schedule,
+    )
     (p, n), device = test.T, pairs.device
     G, truth, antidots = pairs.conductance[p, n], pairs.ldos[p, n], pairs.antidots[n]
     with torch.random.fork_rng(devices=()):
         torch.manual_seed(seed)
         fresh = network_of(config).eval()
     seeds, steps = [s for (s,) in accuracy.noise_seeds(test, 1, seed)], times(schedule)
-    ldos = accuracy.sampled(bundle, sampling, G, test, 1, folder, "single", seed)[:, 0]
-    images = predicted(bundle, G, truth, seeds, steps)
+    ldos = accuracy.sampled(decoder, sampling, G, test, 1, folder, "single", seed)[:, 0]
+    images = predicted(decoder, G, truth, seeds, steps)
     read = {
         "readout": readout.read_out(model.condition, constants, pairs, train, G, seed),
         "readout_untrained": readout.read_out(fresh.condition, constants, pairs, train, G, seed),
     }
-    head = accuracy.head_positions(bundle, G)
+    head = accuracy.head_positions(decoder, G)
     if head is not None:
         read["curve_head"] = geometry.canonical(head, device)
 
     def scored(pictures):
         answer = (
             device,
-            geometry.canonical(decode.recover(pictures, device), device),
+            geometry.canonical(positions.recover(pictures, device), device),
             antidots,
             pictures,
             truth,
@@ -197,13 +203,13 @@ def losses(found):
     return {"lost": lost, "learned": learned, "verdict": verdict | {"text": " ".join(texts)}}
 
 
-def check(bundles, pairs, data):
-    """SettingsError where networks {name: bundle} do not all have the same unseen configurations of
+def check(decoders, pairs, data):
+    """SettingsError where networks {name: decoder} do not all have the same unseen configurations of
     `pairs`."""
-    first = next(iter(bundles))
-    for name, (_, config, _, _, meta) in bundles.items():
+    first = next(iter(decoders))
+    for name, (_, config, _, _, meta) in decoders.items():
         accuracy.check_data(meta, pairs, data, name)
-        ours, theirs = ((c.training.split, c.seed) for c in (config, bundles[first][1]))
+        ours, theirs = ((c.training.split, c.seed) for c in (config, decoders[first].config))
         if ours != theirs:
             raise SettingsError(
                 f"{name} was trained on split {ours[0]!r} of seed {ours[1]}, {first} on "
@@ -221,7 +227,7 @@ def run_diagnose(
     reference=None,
     report=print,
 ):
-    """Look at networks (weights: as for load_model) on the same `curves` test configurations;
+    """Look at networks (weights: as for load_decoder) on the same `curves` test configurations;
     writes `out`, returns it.
 
     reference: the name with which the others are compared, by default the first. config: for its
@@ -236,10 +242,10 @@ def run_diagnose(
             f"weights {', '.join(names)}, compared with {reference}: names must differ, and "
             "include it"
         )
-    bundles = {name: load_model(path) for name, path in zip(names, weights)}
+    decoders = {name: load_decoder(path) for name, path in zip(names, weights)}
     pairs = dataset.load(data)
-    check(bundles, pairs, data)
-    own, seed = bundles[reference][1], config.seed
+    check(decoders, pairs, data)
+    own, seed = decoders[reference].config, config.seed
     sampling = dataclasses.replace(config.sampling, samples=1)
     parts = dataset.split(len(pairs.antidots), len(pairs.potentials), own.training.split, own.seed)
     test = accuracy.choose(parts, "test", curves, seed)
@@ -253,8 +259,8 @@ def run_diagnose(
         **as_dict(sampling),
     }
     networks, found, folders = {}, {}, []
-    for (name, bundle), path in zip(bundles.items(), weights):
-        meta, settings, theirs = bundle[4], as_dict(bundle[1]), as_dict(own)
+    for (name, decoder), path in zip(decoders.items(), weights):
+        meta, settings, theirs = decoder.meta, as_dict(decoder.config), as_dict(own)
         differs = {
             f"{section}.{key}": value
             for section in ("network", "diffusion", "training")
@@ -275,7 +281,7 @@ def run_diagnose(
             f"{folders[-1].relative_to(project_root())}"
         )
         rows, found[name] = examine(
-            bundle, pairs, parts["train"], test, sampling, folders[-1], seed
+            decoder, pairs, parts["train"], test, sampling, folders[-1], seed
         )
         networks[name] = described | rows
         report(accuracy.as_table({key: row for key, row in rows.items() if "n" in row}))

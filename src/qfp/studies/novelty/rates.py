@@ -106,7 +106,7 @@ class Study:
     """What all parts of an evaluation share: the decoder, genuine curves (P, N, F), exact ones, and
     where blocks are kept."""
 
-    bundle: tuple
+    decoder: tuple
     sampling: object
     seed: int
     curves: np.ndarray  # [e^2/h]
@@ -147,7 +147,7 @@ class Study:
 
             def compute(part=part):
                 ldos = decode.draw(
-                    self.bundle, curves[part], seeds[part], own.steps, own.sampler, own.gamma
+                    self.decoder, curves[part], seeds[part], own.steps, own.sampler, own.gamma
                 )
                 return decode.conclude(ldos, self.clean.device).antidots
 
@@ -159,7 +159,7 @@ class Study:
     def quick(self, name, curves, rows):
         """Antidots (B, 2, 2) that the read-out of the curve gives; of weights without one, those of
         one sample."""
-        head = head_positions(self.bundle, curves)
+        head = head_positions(self.decoder, curves)
         return (
             self.answers(name, curves, rows, 1)[:, 0]
             if head is None
@@ -310,7 +310,7 @@ def run_novelty(
     about 6,400 samples and ten minutes of exact curves on one core. Raises SettingsError as
     evaluate.opened does."""
     check_use(out, curves=curves)
-    bundle, pairs, parts, about = opened(weights, data, config.seed, images=False)
+    decoder, pairs, parts, about = opened(weights, data, config.seed, images=False)
     sampling, device, G = config.sampling, pairs.device, pairs.conductance
     test, dev = (
         choose(parts, "test", curves, config.seed),
@@ -335,7 +335,7 @@ def run_novelty(
     )
     known = np.unique(parts["train"][:, 1])
     study = Study(
-        bundle,
+        decoder,
         sampling,
         config.seed,
         G,

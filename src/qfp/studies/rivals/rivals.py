@@ -142,16 +142,16 @@ def plain_networks(completed, orbits, train, seed, curves, folder):
     return found, {name: len(part) for name, part in rows.items()}
 
 
-def network(bundle, sampling, curves, rows, folder, name, seed):
+def network(decoder, sampling, curves, rows, folder, name, seed):
     """The network's own answers to curves (B, F): {name of ROWS: Answer}."""
-    device = bundle[1].device
-    ldos = accuracy.sampled(bundle, sampling, curves, rows, sampling.samples, folder, name, seed)
+    device = decoder.config.device
+    ldos = accuracy.sampled(decoder, sampling, curves, rows, sampling.samples, folder, name, seed)
     many = decode.conclude(ldos, device)
     found = {
         "single": Answer(many.antidots[:, 0], many.ldos[:, 0]),
         "consensus": Answer(many.consensus, many.image),
     }
-    head = accuracy.head_positions(bundle, curves)
+    head = accuracy.head_positions(decoder, curves)
     return (
         found if head is None else found | {"curve_head": Answer(geometry.canonical(head, device))}
     )
@@ -182,7 +182,7 @@ def run_rivals(
     SettingsError where the weights were trained on other data, or with a split that shares
     configurations between its parts."""
     accuracy.check_use(out, curves=curves)
-    bundle, pairs, parts, about = accuracy.opened(weights, data, config.seed, images=False)
+    decoder, pairs, parts, about = accuracy.opened(weights, data, config.seed, images=False)
     if about["split"] != "config":
         raise SettingsError(
             f"the weights {weights} were trained on split {about['split']!r}, not 'config': they "
@@ -221,7 +221,7 @@ def run_rivals(
         "zero": simulated(device, antidots, None, runs / "curves"),
     }
     # the same noise
-    answers = {name: network(bundle, sampling, G[name], test, folder, name, seed) for name in SETS}
+    answers = {name: network(decoder, sampling, G[name], test, folder, name, seed) for name in SETS}
 
     every = np.concatenate([G[name] for name in SETS])  # (sets x B, F)
     other = simulated(device, pairs.antidots, P + 1, runs / "curves")

@@ -143,7 +143,7 @@ def memory(subject):
     """The training pairs as an Empirical over the wire's pixels, normalised as the network's
     images."""
     p, n = subject.parts["train"].T
-    constants = subject.bundle[2]
+    constants = subject.decoder.normal
     images = torch.empty(len(p), subject.pairs.device.length * subject.pairs.device.width)
     for part in np.array_split(np.arange(len(p)), max(1, len(p) // 4096)):
         ldos = subject.pairs.ldos[p[part], n[part]].astype(np.float32)
@@ -223,8 +223,8 @@ def against_memory(subject):
 def dynamics(subject):
     """Part (e): annealed Langevin dynamics beside DDIM and ancestral sampling, on the same curves
     and x_T."""
-    pairs, rows, bundle = subject.pairs, subject.test[:SAMPLE_CURVES], subject.bundle
-    model, _, constants, schedule = bundle[:4]
+    pairs, rows, decoder = subject.pairs, subject.test[:SAMPLE_CURVES], subject.decoder
+    model, constants, schedule = decoder.model, decoder.normal, decoder.schedule
     p, n = rows.T
     G, truth, antidots = pairs.conductance[p, n], pairs.ldos[p, n], pairs.antidots[n]
     runs = {
@@ -235,7 +235,7 @@ def dynamics(subject):
     for name, (sampler, steps) in runs.items():
         sampling = dataclasses.replace(subject.sampling, sampler=sampler, steps=steps, gamma=1.0)
         images[name] = accuracy.sampled(
-            bundle, sampling, G, rows, 1, subject.folder, name, subject.seed
+            decoder, sampling, G, rows, 1, subject.folder, name, subject.seed
         )
     blocks = []
     for start in progress_bar(range(0, len(rows), accuracy.BLOCK), desc="langevin", unit="block"):
@@ -339,13 +339,13 @@ def run_probe_score(
     config: for its sampling settings and its seed. The dear parts take fewer images, see the
     constants. Raises SettingsError where the weights were trained on other data."""
     accuracy.check_use(out, curves=curves)
-    bundle, pairs, parts, about = accuracy.opened(weights, data, config.seed)
-    bundle[0].requires_grad_(False)
+    decoder, pairs, parts, about = accuracy.opened(weights, data, config.seed)
+    decoder.model.requires_grad_(False)
     test = accuracy.choose(parts, "test", curves, config.seed)
     about |= {"curves": len(test), "steps": config.sampling.steps}
     folder = project_root() / "runs" / f"probe-score-{digest(about)[:12]}"
     report(f"{len(test)} test configurations; parts in {folder.relative_to(project_root())}")
-    subject = Subject(bundle, pairs, parts, test, config.sampling, config.seed, folder)
+    subject = Subject(decoder, pairs, parts, test, config.sampling, config.seed, folder)
     found = {}
     for name, measure in PARTS.items():
         path = folder / f"{name}.json"

@@ -53,7 +53,7 @@ class Subject:
     """What a probe looks at: a network, its data and the seed; test rows (potential,
     configuration)."""
 
-    bundle: tuple
+    decoder: tuple
     pairs: object
     parts: dict
     test: np.ndarray
@@ -63,11 +63,11 @@ class Subject:
 
     @property
     def model(self):
-        return self.bundle[0]
+        return self.decoder.model
 
     @property
     def schedule(self):
-        return self.bundle[3]
+        return self.decoder.schedule
 
     @cached_property
     def ratio(self):
@@ -83,11 +83,11 @@ class Subject:
 
     def images(self, rows):
         """Normalised images (B, 1, 60, 60) of rows."""
-        return self.bundle[2].image(self.pairs.ldos[rows[:, 0], rows[:, 1]].astype(np.float32))
+        return self.decoder.normal.image(self.pairs.ldos[rows[:, 0], rows[:, 1]].astype(np.float32))
 
     def condition(self, rows):
         return self.model.encode(
-            self.bundle[2].curve(self.pairs.conductance[rows[:, 0], rows[:, 1]])
+            self.decoder.normal.curve(self.pairs.conductance[rows[:, 0], rows[:, 1]])
         )
 
     def field(self, condition, t, model=None):
@@ -128,14 +128,14 @@ class Subject:
             for i, pair in enumerate(placed)
             if geometry.in_dataset(pair, device) and (geometry.orbit(pair, device) == six[i]).all()
         ]
-        return self.bundle[2].image(images_of(device, placed[kept], int(row[0])))
+        return self.decoder.normal.image(images_of(device, placed[kept], int(row[0])))
 
 
 def untrained_of(subject):
     """A fresh network of the same settings in which every layer acts; a pure function of the seed."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(subject.seed)
-        model = network_of(subject.bundle[1]).eval().requires_grad_(False)
+        model = network_of(subject.decoder.config).eval().requires_grad_(False)
         for parameter in model.parameters():
             parameter.add_(UNTRAINED * torch.randn_like(parameter))
     return model
@@ -154,7 +154,7 @@ def symmetry(subject):
         ("untrained", fresh, UNTRAINED_IMAGES),
     ):
         rows, levels = subject.test[:number], []
-        curves = subject.bundle[2].curve(subject.pairs.conductance[rows[:, 0], rows[:, 1]])
+        curves = subject.decoder.normal.curve(subject.pairs.conductance[rows[:, 0], rows[:, 1]])
         condition = model.encode(curves)
         for t in progress_bar(times, desc=f"symmetry, {label}", unit="level"):
             square = forcefield.squared_norms(

@@ -19,7 +19,7 @@ import yaml
 from qfp import tools
 from qfp.config import SECTIONS, check
 from qfp.data import dataset, generate
-from qfp.decoding import metrics
+from qfp.decoding import decode, metrics
 from qfp.model import checkpoint
 from qfp.model.precision import arithmetic
 from qfp.studies import accuracy
@@ -101,17 +101,17 @@ def load_plan(config, path=None):
     return plan, rows
 
 
-def x0_error(bundle, pairs, rows, seed):
+def x0_error(decoder, pairs, rows, seed):
     """Square errors (B,) of the image predicted in one evaluation, mean over LEVELS: {'given',
     'null'}, see NOTES."""
-    _, _, constants, schedule, _ = bundle
+    constants, schedule = decoder.normal, decoder.schedule
     p, n = rows.T
     truth, seeds = (
         pairs.ldos[p, n].astype(np.float32),
         [s for (s,) in accuracy.noise_seeds(rows, 1, seed)],
     )
     steps = [int(abs(np.log(diagnose.ratio(schedule) / level)).argmin()) for level in LEVELS]
-    found = diagnose.predicted(bundle, pairs.conductance[p, n], truth, seeds, steps)
+    found = diagnose.predicted(decoder, pairs.conductance[p, n], truth, seeds, steps)
     unit = constants.spread(truth.shape[1])
     return {
         name: (((images - truth) / unit) ** 2).mean((0, 2, 3)) for name, images in found.items()
@@ -134,13 +134,13 @@ def mean_image_error(pairs, train, rows, seed):
     }
 
 
-def last_weights(run, bundle):
-    """`bundle` with the weights of the last step of a run in place of the averaged ones."""
-    model = checkpoint.network_of(bundle[1])
+def last_weights(run, decoder):
+    """`decoder` with the weights of the last step of a run in place of the averaged ones."""
+    model = checkpoint.network_of(decoder.config)
     checkpoint.strict_load(
         model, checkpoint.part(checkpoint.read(run / checkpoint.CHECKPOINT)[0], "model"), run
     )
-    return model.eval(), *bundle[1:]
+    return dataclasses.replace(decoder, model=model.eval())
 
 
 def differences(ours, others):
@@ -153,14 +153,14 @@ def differences(ours, others):
 def closer_look(config, noise, folder, pairs, rows, first, hits):
     """What a finished row is worth beyond its looks. first: the row with which others are compared
     has every score; hits: those of the last look, by score."""
-    seed, bundle, (p, n) = config.seed, checkpoint.load_model(folder / "look.safetensors"), rows.T
+    seed, decoder, (p, n) = config.seed, decode.load_decoder(folder / "look.safetensors"), rows.T
 
-    def scores(bundle, rows=rows, curves=None, compared=False):
-        found = learning.decoded(bundle, config.sampling, pairs, rows, seed, curves)
+    def scores(decoder, rows=rows, curves=None, compared=False):
+        found = learning.decoded(decoder, config.sampling, pairs, rows, seed, curves)
         own = found.pop("hits")
         return found | ({"difference": differences(own, hits)} if compared else {})
 
-    errors = x0_error(bundle, pairs, rows, seed)
+    errors = x0_error(decoder, pairs, rows, seed)
     found = {
         "x0_error": {name: float(values.mean()) for name, values in errors.items()}
         | {
@@ -175,10 +175,10 @@ def closer_look(config, noise, folder, pairs, rows, first, hits):
                 for r in rows.tolist()
             ]
         )
-        found["noisy"] = scores(bundle, curves=pairs.conductance[p, n] + noise * white)
+        found["noisy"] = scores(decoder, curves=pairs.conductance[p, n] + noise * white)
     if first or config.dataset.potentials < len(pairs.potentials):
-        found["first_potential"] = scores(bundle, np.stack([np.zeros_like(n), n], axis=1))
-    return found | {"last_weights": scores(last_weights(folder / "run", bundle), compared=True)}
+        found["first_potential"] = scores(decoder, np.stack([np.zeros_like(n), n], axis=1))
+    return found | {"last_weights": scores(last_weights(folder / "run", decoder), compared=True)}
 
 
 def run_row(row, plan, folder, data, pairs, rows, first, report):

@@ -15,8 +15,9 @@ import numpy as np
 import torch
 
 from qfp.data import dataset
-from qfp.decoding import decode
-from qfp.model.checkpoint import CHECKPOINT, export, load_model
+from qfp.decoding import decode, positions
+from qfp.decoding.decode import load_decoder
+from qfp.model.checkpoint import CHECKPOINT, export
 from qfp.model.precision import arithmetic
 from qfp.studies import accuracy
 from qfp.tools import SettingsError, as_dict, digest, project_root, write_text
@@ -49,12 +50,12 @@ def setup_seconds(config, data):
     return time.perf_counter() - start
 
 
-def decoded(bundle, sampling, pairs, rows, seed, curves=None):
+def decoded(decoder, sampling, pairs, rows, seed, curves=None):
     """Scores of single samples on rows (B, 2) of pairs, with the hits of each curve; `curves` (B,
     F) in place of their own."""
     p, n = rows.T
     ldos = decode.draw(
-        bundle,
+        decoder,
         pairs.conductance[p, n] if curves is None else curves,
         accuracy.noise_seeds(rows, 1, seed),
         sampling.steps,
@@ -63,7 +64,7 @@ def decoded(bundle, sampling, pairs, rows, seed, curves=None):
     )
     answer = (
         pairs.device,
-        decode.positions(ldos, pairs.device)[:, 0],
+        positions.positions(ldos, pairs.device)[:, 0],
         pairs.antidots[n],
         ldos[:, 0],
         pairs.ldos[p, n],
@@ -109,7 +110,7 @@ def course(config, data, folder, number, pairs, rows, report):
             {
                 **{key: meta[key] for key in ("step", "minutes", "images")},
                 **decoded(
-                    load_model(folder / "look.safetensors"),
+                    load_decoder(folder / "look.safetensors"),
                     config.sampling,
                     pairs,
                     rows,

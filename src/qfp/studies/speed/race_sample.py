@@ -7,8 +7,8 @@ import numpy as np
 import torch
 
 from qfp.data import dataset
-from qfp.decoding import decode, metrics
-from qfp.model.checkpoint import load_model
+from qfp.decoding import metrics, positions
+from qfp.decoding.decode import load_decoder
 from qfp.model.diffusion import Schedule, guided, sample
 from qfp.model.precision import autocast, keep_memory
 from qfp.model.unet import SIZE
@@ -44,8 +44,14 @@ def encoded(model, curves, precision):
 def agreement(config, curves, precisions=race.PRECISIONS):
     """Whether bf16 answers as fp32 does: `curves` unseen configurations, simulated afresh, one fast
     sample each. The weights, stored in bf16, are the same for both."""
-    bundle = load_model(config.weights)
-    model, trained, constants, schedule, meta = bundle
+    decoder = load_decoder(config.weights)
+    model, trained, constants, schedule, meta = (
+        decoder.model,
+        decoder.config,
+        decoder.normal,
+        decoder.schedule,
+        decoder.meta,
+    )
     parts = dataset.split(
         trained.dataset.configurations,
         trained.dataset.potentials,
@@ -72,9 +78,11 @@ def agreement(config, curves, precisions=race.PRECISIONS):
             for i in range(0, len(rows), 32)
         ]
         images[precision] = constants.ldos(torch.cat(parts))
-    found = {p: decode.positions(ldos[:, None], trained.device)[:, 0] for p, ldos in images.items()}
+    found = {
+        p: positions.positions(ldos[:, None], trained.device)[:, 0] for p, ldos in images.items()
+    }
     read = race.timed(
-        lambda: decode.positions(images["fp32"][:, None], trained.device), "cpu"
+        lambda: positions.positions(images["fp32"][:, None], trained.device), "cpu"
     ) / len(rows)
     hits = {
         p: accuracy.hits(trained.device, found[p], truth, images[p], pairs.ldos[0])

@@ -13,9 +13,9 @@ from pathlib import Path
 import numpy as np
 
 from qfp.data import dataset
-from qfp.decoding import decode, metrics
-from qfp.model.checkpoint import load_vae
+from qfp.decoding import metrics, positions
 from qfp.studies import accuracy
+from qfp.studies.two_stage.network import load_vae
 from qfp.studies.two_stage.settings import load_baseline
 from qfp.studies.two_stage.train_vae import decoded, drawn, reconstructed, restricted_pairs
 from qfp.tools import SettingsError, as_dict, digest, project_root, stream
@@ -74,7 +74,13 @@ class Table:
 
     def add(self, name, images):
         """Score LDOS images (B, L, W) of these curves; positions are read from them."""
-        answer = self.device, decode.recover(images, self.device), self.antidots, images, self.truth
+        answer = (
+            self.device,
+            positions.recover(images, self.device),
+            self.antidots,
+            images,
+            self.truth,
+        )
         self.scores[name], self.hits[name] = (
             accuracy.scores(*answer, self.seed),
             accuracy.hits(*answer),
@@ -127,7 +133,7 @@ def run_vae(
     Raises SettingsError where one of them was trained on other data, or the folder lacks what is
     not shipped."""
     accuracy.check_use(out, curves=curves)
-    bundle, pairs, parts, about = accuracy.opened(weights, data, config.seed)
+    decoder, pairs, parts, about = accuracy.opened(weights, data, config.seed)
     baseline = load_baseline() if baseline is None else baseline
     folder, seed, sampling = (
         Path(folder),
@@ -163,7 +169,7 @@ def run_vae(
     ):
         table.add(
             name,
-            accuracy.sampled(bundle, settings, table.curves, test, 1, blocks, name, seed)[:, 0],
+            accuracy.sampled(decoder, settings, table.curves, test, 1, blocks, name, seed)[:, 0],
         )
     known = Table(
         pairs, accuracy.choose(parts, "train", min(curves, accuracy.TRAIN_CURVES), seed), seed

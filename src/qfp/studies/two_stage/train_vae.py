@@ -17,14 +17,14 @@ from torch.nn import functional as F
 
 from qfp import tools
 from qfp.data import dataset
-from qfp.decoding import decode
+from qfp.decoding import positions
 from qfp.model import checkpoint
 from qfp.model.precision import autocast, keep_memory
-from qfp.model.vae import Vae, curve_loss, image_loss
 from qfp.physics import geometry, sweep
 from qfp.physics.wire import random_potential
 from qfp.studies import accuracy
 from qfp.studies.rivals import readers
+from qfp.studies.two_stage.network import Vae, curve_loss, image_loss
 from qfp.tools import SettingsError, as_dict, digest, progress_bar, stream
 from qfp.training.train import GRADIENT_NORM, average
 
@@ -43,7 +43,7 @@ def restricted_antidots(device, upper):
 
     As they stand, not in the canonical placement: the upper antidot of every image is in the same
     place."""
-    centres, compatible = decode.allowed(device)
+    centres, compatible = positions.allowed(device)
     fixed = np.flatnonzero((centres == upper).all(axis=1))
     if not len(fixed):
         raise SettingsError(
@@ -326,7 +326,7 @@ def scored(model, part, reconstruct=False):
         else decoded(model, part.normal, pairs.conductance[p, n])
     )
     return accuracy.scores(
-        pairs.device, decode.recover(images, pairs.device), pairs.antidots[n], images, truth
+        pairs.device, positions.recover(images, pairs.device), pairs.antidots[n], images, truth
     )
 
 

@@ -11,7 +11,11 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
+from qfp.config import build
+from qfp.model import checkpoint
 from qfp.model.unet import GRID, SIZE, Mlp, norm, zero
+from qfp.studies.two_stage import settings
+from qfp.tools import SettingsError
 
 NARROW = 24  # channels between the 15 x 15 grid and the latent: all weights of that layer
 LOG_VARIANCE = (-14.0, 4.0)  # bounds: an encoder that is nearly sure makes no overflow of exp
@@ -144,3 +148,16 @@ def curve_loss(vae, curves, mean, log_variance):
     per latent number."""
     found, found_log_variance = vae.read(curves)
     return divergence(mean, log_variance, found, found_log_variance) / mean.shape[1]
+
+
+def load_vae(name_or_path):
+    """The two-stage baseline of exported weights (eval mode, float32), its Config, Normalisation
+    and meta dict.
+
+    Named as for `load_decoder`; raises SettingsError as it does, and where the weights are a
+    diffusion model's."""
+    path, meta, config, normal, files = checkpoint.described(name_or_path)
+    if "vae" not in meta:
+        raise SettingsError(f"{path.name} holds a diffusion model, not the two-stage baseline")
+    model = Vae(build(settings.Vae, meta["vae"], f"{path.name}, vae"), config.device.field_points)
+    return checkpoint.filled(model, path, files), config, normal, meta
