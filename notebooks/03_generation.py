@@ -50,7 +50,7 @@ from qfp.model.diffusion import guided
 from qfp.model.diffusion import sample as generate
 from qfp.physics import geometry, green
 from qfp.physics.sweep import images_of, simulate
-from qfp.studies import accuracy
+from qfp.studies import accuracy, frame, intervals, tables
 from qfp.studies.rivals.rivals import as_markdown as as_rivals
 from qfp.studies.samplers import as_markdown as as_samplers
 from qfp.studies.speed import race, race_sample
@@ -180,9 +180,9 @@ wire_figures.generation_course(steps, r_noisy, r_predicted, errors)
 # signal, and makes no image. **Train** is the same network on wires it has seen. In brackets 95 % intervals.
 
 # %%
-table = accuracy.read_result(config.weights)
+table = frame.read_result(config.weights)
 missing = f"No table for the weights {config.weights}: `qfp evaluate` makes one."
-Markdown(accuracy.as_markdown(accuracy.rows_of(table)) if table else missing)
+Markdown(tables.as_markdown(accuracy.rows_of(table)) if table else missing)
 
 # %%
 for name in ("single", "consensus") if table else ():
@@ -212,7 +212,7 @@ for name in ("single", "consensus") if table else ():
 # or off those of **one** potential.
 
 # %%
-rivals = accuracy.read_result(config.weights, "rivals")
+rivals = frame.read_result(config.weights, "rivals")
 Markdown(as_rivals(rivals) if rivals else missing)
 
 # %% [markdown]
@@ -225,7 +225,7 @@ Markdown(as_rivals(rivals) if rivals else missing)
 # that fit the curve, which correlates better than a fair sample does. That was not measured.
 
 # %%
-samplers = accuracy.read_result(config.weights, "samplers")
+samplers = frame.read_result(config.weights, "samplers")
 Markdown(as_samplers(samplers) if samplers else missing)
 
 # %% [markdown]
@@ -259,7 +259,7 @@ Markdown(
 # the table of samplers above.
 
 # %%
-curves_race = accuracy.read_result(config.weights, "bench_sample")
+curves_race = frame.read_result(config.weights, "bench_sample")
 Markdown(race_sample.sample_markdown(curves_race) if curves_race else missing)
 
 # %%
@@ -337,7 +337,7 @@ if worst:
     redrawn = decode.draw(
         decoder,
         np.array([w["curve"] for w in worst]),
-        accuracy.noise_seeds(numbers, 1, table["seed"]),
+        frame.noise_seeds(numbers, 1, table["seed"]),
         table["steps"],
         table["sampler"],
         table["gamma"],
@@ -418,7 +418,7 @@ found = positions.recover(samples, wire)
 off = metrics.within(found, truth[:live], wire)
 r = metrics.pearson(samples, ldos[:live])
 for k in (0, 1, 2):
-    low, high = metrics.wilson((off <= k).sum(), live)
+    low, high = intervals.wilson((off <= k).sum(), live)
     print(f"within {k}: {(off <= k).sum()} of {live} ({low:.1%} to {high:.1%})")
 print(
     f"Pearson r: median {np.median(r):.3f}, worst {r.min():.3f}; r >= 0.95 on {(r >= 0.95).sum()} of {live}"
@@ -495,7 +495,7 @@ for row in (table[name] for name in accuracy.ROWS if name in table):
         low, high = row[f"within_{k}_interval"]
         assert low - 1e-9 <= row[f"within_{k}"] <= high + 1e-9
 if table and table["steps"] == config.sampling.steps:  # the slice and the table agree
-    low, high = metrics.wilson((off <= 1).sum(), live)
+    low, high = intervals.wilson((off <= 1).sum(), live)
     assert (
         low <= table["single"]["within_1_interval"][1]
         and high >= table["single"]["within_1_interval"][0]

@@ -46,13 +46,12 @@ from IPython.display import display
 from qfp.book import explore
 from qfp.config import load_preset
 from qfp.data.dataset import split
-from qfp.decoding import metrics
 from qfp.decoding.decode import load_decoder
 from qfp.figures import attention as attention_figures
 from qfp.model.diffusion import initial_noise
 from qfp.physics.geometry import configurations
 from qfp.physics.sweep import simulate
-from qfp.studies import accuracy
+from qfp.studies import frame, intervals
 from qfp.studies.attention import probes
 
 config = load_preset(
@@ -73,7 +72,7 @@ model, trained, constants, schedule, _ = load_decoder(config.weights)
 assert trained.device == wire, "these weights belong to another wire"
 
 # %%
-measured = accuracy.read_result(config.weights, "probe_attention")
+measured = frame.read_result(config.weights, "probe_attention")
 about = (
     f"results/probe_attention.json: {measured['curves']} test wires"
     if measured
@@ -187,7 +186,7 @@ noise = ratio[path.t]
 def scored(label, maps):
     """Means of the AUC for own and other antidots at each step, and the interval of their paired difference."""
     own, other = probes.own_and_other(probes.auc_table(maps, cells, valid))  # each (steps, curves)
-    low, high = np.transpose([metrics.bootstrap(d, np.mean, config.seed) for d in own - other])
+    low, high = np.transpose([intervals.bootstrap(d, np.mean, config.seed) for d in own - other])
     return label, own.mean(axis=-1), other.mean(axis=-1), low, high
 
 
@@ -332,7 +331,7 @@ for index in (0, len(path.t) // 2):
             name: (B * mask).sum(axis=(1, 2)) / mask.sum(axis=(1, 2))
             for name, mask in places.items()
         }
-        low, high = metrics.bootstrap(means["upper"] - means["lower"], np.mean, config.seed)
+        low, high = intervals.bootstrap(means["upper"] - means["lower"], np.mean, config.seed)
         print(
             f"  head {h + 1}: "
             + ", ".join(f"{name} {values.mean():.2f}" for name, values in means.items())

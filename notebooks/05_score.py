@@ -43,13 +43,12 @@ from IPython.display import display
 from qfp.book import explore
 from qfp.config import load_preset
 from qfp.data.dataset import choose, split
-from qfp.decoding import metrics
 from qfp.decoding.decode import load_decoder
 from qfp.figures import score as score_figures
 from qfp.model.diffusion import Schedule, guided
 from qfp.physics import geometry
 from qfp.physics.sweep import images_of, simulate
-from qfp.studies import accuracy
+from qfp.studies import accuracy, frame, intervals
 from qfp.studies.score import forcefield
 
 config = load_preset(
@@ -69,7 +68,7 @@ wire = config.device
 model, trained, constants, schedule, _ = load_decoder(config.weights)
 assert trained.device == wire, "these weights belong to another wire"
 model.requires_grad_(False)
-result = accuracy.read_result(config.weights, "probe_score")
+result = frame.read_result(config.weights, "probe_score")
 if not result:
     print(
         "results/probe_score.json is not about these weights: `qfp probe score` makes it; its figures are left out here"
@@ -140,7 +139,7 @@ full = forcefield.cosine(score, truth - points)
 print(f"all 3600 pixels: cosine {full.min():.3f} to {full.max():.3f}")
 for name, plane in planes.items():
     hits = int((plane.cosine > 0).sum())
-    low, high = metrics.wilson(hits, len(points))
+    low, high = intervals.wilson(hits, len(points))
     print(
         f"({name}) towards the truth: {hits} of {len(points)} ({low:.0%} to {high:.0%}), "
         f"mean cosine {plane.cosine.mean():.3f}"
@@ -211,7 +210,7 @@ clean = x0.repeat_interleave(each, 0)
 def by_wire(values):
     """Mean over the wires and its 95 % bootstrap interval, for values of all points."""
     means = np.asarray(values).reshape(wires, -1).mean(axis=1)
-    return means.mean(), *metrics.bootstrap(means, np.mean, config.seed)
+    return means.mean(), *intervals.bootstrap(means, np.mean, config.seed)
 
 
 measured = {

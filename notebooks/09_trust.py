@@ -40,7 +40,7 @@ from IPython.display import Markdown
 from qfp.config import load_preset
 from qfp.figures import calibration as calibration_figures
 from qfp.figures import trust as trust_figures
-from qfp.studies import accuracy
+from qfp.studies import accuracy, frame, tables
 from qfp.studies.calibration import calibration, sbc
 from qfp.tools import SettingsError
 
@@ -62,7 +62,7 @@ config = load_preset(
 def measured(name):
     """results/NAME.json for these weights; empty, with a line that says which command makes it, where there is none."""
     try:
-        result = accuracy.read_result(config.weights, name)
+        result = frame.read_result(config.weights, name)
     except SettingsError as error:
         return print(error) or {}
     return (
@@ -156,7 +156,7 @@ for key, title, form in (
     ("brier", "Brier score", ".4f"),
     ("brier_reference", "Brier score of a constant", ".4f"),
 ):
-    rows.append(f"| {title} | " + " | ".join(accuracy.cell(row, key, form) for row in kinds) + " |")
+    rows.append(f"| {title} | " + " | ".join(tables.cell(row, key, form) for row in kinds) + " |")
 rows.append(
     "| certain and wrong | "
     + " | ".join(f"{row['certain_and_wrong']} of {row['n']}" for row in kinds)
@@ -311,7 +311,7 @@ for row in kinds:
 for name in calibration.COORDINATES if table else ():
     assert sum(table["sbc"][name]["all"]["histogram"]) == table["curves"]
 if table and (
-    known := accuracy.read_result(config.weights)
+    known := frame.read_result(config.weights)
 ):  # the consensus of more samples, of the same curves
     low, high = table["reliability"]["within_1"]["right_interval"]
     assert (

@@ -47,7 +47,7 @@ from qfp.figures import two_stage as two_stage_figures
 from qfp.figures import wire as wire_figures
 from qfp.physics import green
 from qfp.physics.wire import random_potential
-from qfp.studies import accuracy
+from qfp.studies import frame, tables
 from qfp.studies.two_stage import baseline, train_vae
 from qfp.studies.two_stage.network import load_vae
 from qfp.studies.two_stage.settings import load_baseline
@@ -126,11 +126,11 @@ Markdown(baseline.sweep_table(found["second_rows"], found["second_best"]) if fou
 # %%
 settings = load_baseline().restricted
 general = choose(trained)[1]
-rows = accuracy.choose(
+rows = frame.choose_rows(
     split(len(general), trained.dataset.potentials, "config", trained.seed), "test", 3, trained.seed
 )
 restricted = train_vae.restricted_antidots(wire, settings.upper)
-own_rows = accuracy.choose(
+own_rows = frame.choose_rows(
     split(len(restricted), settings.potentials, "config", trained.seed), "test", 2, trained.seed
 )
 
@@ -188,7 +188,7 @@ wire_figures.image_grid(
 # %%
 listed = ("two_stage", "two_stage_sample", "reconstruction", "single", "one_step", "train")
 Markdown(
-    accuracy.as_markdown({name: measured["general"][name] for name in listed})
+    tables.as_markdown({name: measured["general"][name] for name in listed})
     if measured
     else MISSING
 )
@@ -198,7 +198,7 @@ Markdown(
 
 # %%
 Markdown(
-    accuracy.as_markdown(
+    tables.as_markdown(
         {name: measured["restricted"][name] for name in listed if name in measured["restricted"]}
     )
     if measured

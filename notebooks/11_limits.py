@@ -44,7 +44,7 @@ from qfp.decoding.decode import load_decoder
 from qfp.figures import limits as limits_figures
 from qfp.figures import wire as wire_figures
 from qfp.physics.sweep import simulate
-from qfp.studies import accuracy, memorisation, robustness, samplers
+from qfp.studies import accuracy, frame, memorisation, robustness, samplers, tables
 from qfp.studies.rivals import rivals
 from qfp.tools import SettingsError
 
@@ -69,7 +69,7 @@ assert trained.device == config.device, f"weights {config.weights} belong to ano
 def measured(name):
     """results/NAME.json for these weights; empty, with a line that says which command makes it, where there is none."""
     try:
-        result = accuracy.read_result(config.weights, name)
+        result = frame.read_result(config.weights, name)
     except SettingsError as error:
         return print(error) or {}
     return (
@@ -109,7 +109,7 @@ chosen = np.array(
 pairs = simulate(trained, chosen, potentials=(0,))
 curves, truth, antidots = pairs.conductance[0], pairs.ldos[0].astype(float), pairs.antidots
 rows = np.stack([np.zeros_like(chosen), chosen], axis=1)
-seeds = accuracy.noise_seeds(rows, 1, config.seed)
+seeds = frame.noise_seeds(rows, 1, config.seed)
 given = {
     "as it is": (curves, 1.0),
     "noise 0.05 e²/h": (robustness.noisy(curves, rows, 0.05, config.seed), 1.0),
@@ -238,7 +238,7 @@ for measure in ("within_1", "exact") if table else ():
         if "agreement" in row:
             found = row["agreement"][measure]
             cells = [
-                accuracy.cell(found, key, ".1%")
+                tables.cell(found, key, ".1%")
                 for key in ("unanimous", "right", "right_unanimous", "wrong_flagged")
             ]
             cells.insert(3, str(round(found["n"] * (1 - found["right"]))))
@@ -346,9 +346,9 @@ if memory:
     test, train, free = (memory["rows"][name] for name in ("test", "train", "no_curve"))
     print(
         "nearer to the truth than to any training image, of answers that are exact: "
-        + accuracy.cell(test, "closer_exact", ".1%")
+        + tables.cell(test, "closer_exact", ".1%")
         + "; of the others: "
-        + accuracy.cell(test, "closer_wrong", ".1%")
+        + tables.cell(test, "closer_wrong", ".1%")
     )
     wrong, told_by = memory["exceptions"], sum(entry["error"] > 0 for entry in memory["exceptions"])
     print(
@@ -358,31 +358,31 @@ if memory:
     )
     print(
         "wrong answers that are training configurations: "
-        + accuracy.cell(test, "wrong_trained", ".1%")
+        + tables.cell(test, "wrong_trained", ".1%")
         + f"; of all configurations {memory['training_share']:.1%} are"
     )
     print(
         "without a curve, the nearest of all images, training or not, is a training image: "
-        + accuracy.cell(free, "nearest_trained", ".1%")
+        + tables.cell(free, "nearest_trained", ".1%")
         + f"; {free['sites']['neighbour_to_answer'][0]} of {free['n']} images have "
         f"the antidots of their neighbour, {free['sites']['neighbour_to_answer'][1]} are one site off"
     )
     print(
         "distance to the truth, median: test "
-        + accuracy.cell(test, "truth_distance", ".3f")
+        + tables.cell(test, "truth_distance", ".3f")
         + ", training "
-        + accuracy.cell(train, "truth_distance", ".3f")
+        + tables.cell(train, "truth_distance", ".3f")
     )
     print(
         "images of one configuration under two potentials differ by "
-        + accuracy.cell(test, "potential_distance", ".3f")
+        + tables.cell(test, "potential_distance", ".3f")
         + "; nearer to the truth than to the same wire under the other potentials: test "
-        + accuracy.cell(test, "own_potential", ".1%")
+        + tables.cell(test, "own_potential", ".1%")
         + ", training "
-        + accuracy.cell(train, "own_potential", ".1%")
+        + tables.cell(train, "own_potential", ".1%")
         + f", by chance {1 / memory['potentials']:.1%}; the image "
         "of the nearest training curve: "
-        + accuracy.cell(memory["rows"]["nearest"], "own_potential", ".1%")
+        + tables.cell(memory["rows"]["nearest"], "own_potential", ".1%")
     )
     print(
         f"copies (at most a third as far from the nearest image as from the next): test {accuracy.cell(test, 'copied', '.1%')}, "
@@ -414,7 +414,7 @@ if memory:
         decode.draw(
             decoder,
             [case["curve"]],
-            accuracy.noise_seeds([(case["potential"], case["configuration"])], 1, memory["seed"]),
+            frame.noise_seeds([(case["potential"], case["configuration"])], 1, memory["seed"]),
             memory["steps"],
             memory["sampler"],
             0.0 if name == "no_curve" else 1.0,

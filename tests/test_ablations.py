@@ -15,7 +15,7 @@ from qfp.config import load_preset
 from qfp.data import dataset, generate
 from qfp.decoding import decode
 from qfp.model import checkpoint, diffusion
-from qfp.studies import accuracy
+from qfp.studies import intervals
 from qfp.studies.short import ablations
 from qfp.studies.speed import race
 from qfp.tools import SettingsError, as_dict
@@ -119,7 +119,7 @@ def scored(hits):
     return row | {
         key: value
         for name, values in found.items()
-        for key, value in accuracy.share(name, values).items()
+        for key, value in intervals.share(name, values).items()
     }
 
 
@@ -277,7 +277,7 @@ def test_a_pass_costs_what_the_clock_says_and_a_step_of_sam_is_two(faked):
     assert [look["minutes"] * 60 for look in result["rows"]["plain"]["looks"]] == [2 * 2, 4 * 2]
     minutes, scores = ablations.lines(result)["sam"]
     np.testing.assert_allclose(60 * minutes, [5, 10])
-    low, high = accuracy.share("within_1", [True] * 3 + [False] * 3)["within_1_interval"]
+    low, high = intervals.share("within_1", [True] * 3 + [False] * 3)["within_1_interval"]
     np.testing.assert_allclose(scores["both antidots within 1 site"][:, 1], [0.5, low, high])
     table = ablations.as_markdown(result).splitlines()
     assert (

@@ -10,8 +10,9 @@ import pytest
 from qfp.config import load_preset
 from qfp.data import dataset
 from qfp.decoding import decode, metrics, positions
+from qfp.model import checkpoint
 from qfp.physics import geometry
-from qfp.studies import accuracy
+from qfp.studies import frame
 from qfp.studies.calibration import calibration, sbc
 from qfp.tools import SettingsError
 
@@ -258,8 +259,8 @@ def world(monkeypatch, tmp_path):
     own = dataclasses.replace(CONFIG, training=dataclasses.replace(CONFIG.training, split="config"))
     meta = {"data": pairs.sha256, "config": {"some": "settings"}}
     decoder = SimpleNamespace(config=own, meta=meta)
-    monkeypatch.setattr(accuracy, "load_decoder", lambda name: decoder)
-    monkeypatch.setattr(accuracy, "weights_hash", lambda name: "e" * 64)
+    monkeypatch.setattr(frame, "load_decoder", lambda name: decoder)
+    monkeypatch.setattr(checkpoint, "weights_hash", lambda name: "e" * 64)
     monkeypatch.setattr(dataset, "load", lambda path, images: pairs)
     monkeypatch.setattr(decode, "draw", draw)
     monkeypatch.setattr(calibration, "SAMPLES", 7)

@@ -15,7 +15,7 @@ from qfp.decoding.decode import Decoder
 from qfp.model.diffusion import Schedule
 from qfp.model.unet import Condition, UNet
 from qfp.physics import geometry, sweep
-from qfp.studies import accuracy
+from qfp.studies import frame
 from qfp.studies.networks import diagnose, readout
 from qfp.tools import SettingsError, as_dict
 
@@ -61,11 +61,11 @@ def networks(world, monkeypatch):
     """The world of test_evaluate with N configurations, images for ten of the test ones, and three
     networks by name: decoders that a test may change."""
     small, _, root = world
-    known = accuracy.load_decoder("known")
+    known = frame.load_decoder("known")
     config, constants, schedule = known.config, known.normal, known.schedule
     chosen = np.random.default_rng(0).choice(len(ANTIDOTS), N, replace=False)
     ldos = np.zeros((2, N, 60, 50), np.float16)
-    p, n = accuracy.choose(dataset.split(N, 2, "config", config.seed), "test", 10, CONFIG.seed).T
+    p, n = frame.choose_rows(dataset.split(N, 2, "config", config.seed), "test", 10, CONFIG.seed).T
     ldos[p, n] = sweep.images_of(DEVICE, ANTIDOTS[chosen[n]], 0)
     curves = np.broadcast_to(np.arange(2.0 * N).reshape(2, N, 1), (2, N, 64))
     pairs = dataclasses.replace(small, antidots=ANTIDOTS[chosen], conductance=curves, ldos=ldos)
@@ -210,7 +210,7 @@ def test_noise_levels_are_steps_of_the_schedule():
 
 
 def test_at_the_last_step_there_is_noise_alone(world):
-    pairs, own = world[0], accuracy.load_decoder("known")
+    pairs, own = world[0], frame.load_decoder("known")
     model = UNet(CONFIG.network, 64).eval()
     torch.nn.init.normal_(model.leave[-1].weight, std=0.1)
     decoder = dataclasses.replace(own, model=model)

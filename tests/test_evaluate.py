@@ -10,10 +10,11 @@ import torch
 from qfp.config import load_preset
 from qfp.data import dataset
 from qfp.decoding.decode import Decoder
+from qfp.model import checkpoint
 from qfp.model.diffusion import Schedule
 from qfp.model.unet import Condition
 from qfp.physics import geometry, sweep
-from qfp.studies import accuracy
+from qfp.studies import accuracy, frame, tables
 from qfp.tools import SettingsError, digest
 
 CONFIG = load_preset("smoke", sampling={"steps": 2, "samples": 2})
@@ -58,7 +59,7 @@ def world(monkeypatch, tmp_path):
     schedule = Schedule(1000, "cosine", "v")
     meta = {"data": pairs.sha256, "config": {"some": "settings"}}
     decoder = Decoder(Oracle(pairs, constants, schedule), CONFIG, constants, schedule, meta)
-    monkeypatch.setattr(accuracy, "load_decoder", lambda name: decoder)
+    monkeypatch.setattr(frame, "load_decoder", lambda name: decoder)
     monkeypatch.setattr(dataset, "load", lambda path, images=True: pairs)
     monkeypatch.setattr(accuracy, "project_root", lambda: tmp_path)
     (tmp_path / "models").mkdir()
@@ -100,11 +101,11 @@ def test_the_table(world, monkeypatch):
     assert result["shuffled"]["within_0"] == result["nearest"]["within_0"] == 0
     assert result["shuffled"]["r_median"] < 0.7 < result["train"]["r_median"]
     assert "consensus" in lines[-2] and "100.0% (72.2% to 100.0%)" in lines[-2]
-    assert accuracy.as_markdown(accuracy.rows_of(result)).count("\n") == 9
-    assert accuracy.read_result("known") == result and accuracy.read_result("others") == {}
+    assert tables.as_markdown(accuracy.rows_of(result)).count("\n") == 9
+    assert frame.read_result("known") == result and frame.read_result("others") == {}
     (world[2] / "models" / "known.safetensors").write_bytes(b"trained again")
     with pytest.raises(SettingsError, match="other weights"):
-        accuracy.read_result("known")
+        frame.read_result("known")
 
 
 def test_weights_in_shards_have_one_hash(world):
@@ -114,7 +115,7 @@ def test_weights_in_shards_have_one_hash(world):
         (folder / "big.json").write_text(
             json.dumps({"shards": {"big-1.safetensors": "a", "big-2.safetensors": second}})
         )
-        hashes.append(accuracy.weights_hash("big"))
+        hashes.append(checkpoint.weights_hash("big"))
     assert hashes[0] != hashes[1] and {len(text) for text in hashes} == {64}
 
 
@@ -155,16 +156,16 @@ def test_groups_of_hard_pairs():
 def test_test_rows_are_of_unseen_configurations_one_potential_each(world):
     for kind in ("config", "pair"):
         parts = dataset.split(40, 5, kind, seed=3)
-        rows = accuracy.choose(parts, "test", 500, seed=0)
+        rows = frame.choose_rows(parts, "test", 500, seed=0)
         assert len(np.unique(rows[:, 1])) == len(rows) and len(np.unique(rows[:, 0])) > 1
         assert {tuple(row) for row in rows} <= {tuple(row) for row in parts["test"]}
-    assert accuracy.choose(parts, "test", 5, seed=0).tolist() == rows[:5].tolist(), (
+    assert frame.choose_rows(parts, "test", 5, seed=0).tolist() == rows[:5].tolist(), (
         "fewer curves are the first ones"
     )
 
 
 def test_an_interrupted_run_resumes(world, monkeypatch):
-    monkeypatch.setattr(accuracy, "BLOCK", 3)
+    monkeypatch.setattr(frame, "BLOCK", 3)
     whole, drawn, draw = run(world), [], accuracy.decode.draw
 
     def interrupted(*arguments, **options):

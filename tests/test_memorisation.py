@@ -10,7 +10,7 @@ from test_evaluate import CONFIG, world  # noqa: F401  (a fixture)
 
 from qfp.decoding import metrics
 from qfp.physics import geometry
-from qfp.studies import accuracy, memorisation
+from qfp.studies import accuracy, frame, memorisation
 from qfp.tools import SettingsError
 
 RNG = np.random.default_rng(0)
@@ -149,7 +149,7 @@ def test_the_result(known):
     for name, part in {"test": "test", "train": "train", "no_curve": "test"}.items():
         between = [
             memorisation.rms(pairs.ldos[:, train[train != n]], pairs.ldos[p, n]).min()
-            for p, n in accuracy.choose(parts, part, 8, CONFIG.seed)
+            for p, n in frame.choose_rows(parts, part, 8, CONFIG.seed)
         ]
         np.testing.assert_allclose(
             result["values"][name]["between"], np.array(between) / result["ldos_std"], atol=1e-5

@@ -8,6 +8,7 @@ import pytest
 from qfp.config import load_preset
 from qfp.decoding import metrics
 from qfp.physics import geometry
+from qfp.studies import intervals
 
 DEVICE = load_preset("smoke").device
 ORBITS, ANTIDOTS = geometry.configurations(DEVICE)
@@ -83,23 +84,23 @@ def test_pearson():
     [(0, 10, 0.0, 0.2775), (10, 10, 0.7225, 1.0), (95, 100, 0.8882, 0.9785)],
 )
 def test_wilson_textbook_values(successes, n, low, high):
-    assert metrics.wilson(successes, n) == pytest.approx((low, high), abs=5e-5)
+    assert intervals.wilson(successes, n) == pytest.approx((low, high), abs=5e-5)
 
 
 def test_wilson_covers_at_95_percent():
     drawn = np.random.default_rng(3).binomial(200, 0.9, size=4000)
-    covered = [low <= 0.9 <= high for low, high in (metrics.wilson(k, 200) for k in drawn)]
+    covered = [low <= 0.9 <= high for low, high in (intervals.wilson(k, 200) for k in drawn)]
     assert 0.93 < np.mean(covered) < 0.97
 
 
 def test_bootstrap_of_a_mean():
     values = np.random.default_rng(4).normal(size=400)
-    low, high = metrics.bootstrap(values, np.mean, seed=0)
+    low, high = intervals.bootstrap(values, np.mean, seed=0)
     assert high - low == pytest.approx(2 * 1.96 * values.std() / 20, rel=0.1)
     assert (
         (low, high)
-        == metrics.bootstrap(values, np.mean, seed=0)
-        != metrics.bootstrap(values, np.mean, seed=1)
+        == intervals.bootstrap(values, np.mean, seed=0)
+        != intervals.bootstrap(values, np.mean, seed=1)
     )
 
 
@@ -129,24 +130,24 @@ def trials(gained, lost, n):
     ],
 )
 def test_paired_difference_is_that_of_published_examples(gained, lost, n, share, low, high):
-    got = metrics.paired_difference(*trials(gained, lost, n))
+    got = intervals.paired_difference(*trials(gained, lost, n))
     digits = len(str(high).split(".")[1])
     assert (round(got[0], digits), *(round(end, digits) for end in got[1])) == (share, low, high)
 
 
 def test_paired_difference_at_its_ends():
     z2 = 1.959964**2
-    share, (low, high) = metrics.paired_difference(*trials(0, 0, 200))
+    share, (low, high) = intervals.paired_difference(*trials(0, 0, 200))
     assert share == 0 and high == -low == pytest.approx(z2 / (200 + z2)), (
         "no discordant pair is no certainty"
     )
     assert (
-        metrics.paired_difference(*trials(10, 0, 10))[1][1] == 1
-        and metrics.paired_difference(*trials(0, 10, 10))[1][0] == -1
+        intervals.paired_difference(*trials(10, 0, 10))[1][1] == 1
+        and intervals.paired_difference(*trials(0, 10, 10))[1][0] == -1
     )
     one, other = (
-        metrics.paired_difference(*trials(5, 2, 30)),
-        metrics.paired_difference(*trials(2, 5, 30)),
+        intervals.paired_difference(*trials(5, 2, 30)),
+        intervals.paired_difference(*trials(2, 5, 30)),
     )
     assert one[0] == -other[0] and one[1] == pytest.approx((-other[1][1], -other[1][0]))
 
@@ -157,5 +158,5 @@ def test_paired_difference_covers():
     u, v = np.random.default_rng(0).random((2, 1000, 100))
     second = u < 0.6
     first = np.where(second, v < 0.9, v < 0.4)  # 0.54 + 0.16
-    intervals = [metrics.paired_difference(a, b)[1] for a, b in zip(first, second, strict=True)]
+    intervals = [intervals.paired_difference(a, b)[1] for a, b in zip(first, second, strict=True)]
     assert 930 <= sum(low <= 0.1 <= high for low, high in intervals) <= 970

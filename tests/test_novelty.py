@@ -17,7 +17,7 @@ from qfp.figures import trust as trust_figures
 from qfp.model import checkpoint
 from qfp.model.diffusion import Schedule
 from qfp.physics import geometry, green, sweep
-from qfp.studies import accuracy
+from qfp.studies import accuracy, frame
 from qfp.studies.novelty import rates as novelty_rates
 from qfp.tools import SettingsError
 
@@ -191,7 +191,7 @@ def world(monkeypatch, tmp_path):
     )
     meta = {"data": pairs.sha256, "config": {"some": "settings"}}
     decoder = Decoder(model, CONFIG, constants, Schedule(1000, "cosine", "v"), meta)
-    monkeypatch.setattr(accuracy, "load_decoder", lambda name: decoder)
+    monkeypatch.setattr(frame, "load_decoder", lambda name: decoder)
     monkeypatch.setattr(dataset, "load", lambda path, images=True: pairs)
     for module in (accuracy, novelty, novelty_rates):
         monkeypatch.setattr(module, "project_root", lambda: tmp_path)
@@ -298,7 +298,7 @@ def test_the_shipped_reference():
 
 
 def test_the_figure_of_the_measured_rates():
-    result = accuracy.read_result("laptop", "novelty")
+    result = frame.read_result("laptop", "novelty")
     rows = trust_figures.novelty_rows(result)
     assert len(rows) == 1 + len(result["families"]) and {row[0] for row in rows.values()} == set(
         trust_figures.COLORS

@@ -14,7 +14,7 @@ from qfp.decoding.decode import Decoder
 from qfp.model.diffusion import Schedule
 from qfp.model.unet import UNet
 from qfp.physics import geometry, green
-from qfp.studies import accuracy
+from qfp.studies import accuracy, frame
 from qfp.studies.attention import probe as probe_attention
 from qfp.studies.attention import probes
 from qfp.studies.attention import rows as attention_rows
@@ -204,7 +204,7 @@ def networks(world, monkeypatch):
     """The world of test_evaluate with random networks by name: with attention, of another seed, and
     without attention."""
     pairs, _, root = world
-    constants, schedule = accuracy.load_decoder("known").normal, Schedule(40, "cosine", "v")
+    constants, schedule = frame.load_decoder("known").normal, Schedule(40, "cosine", "v")
     pairs = dataclasses.replace(
         pairs, conductance=np.random.default_rng(0).normal(size=(2, 40, 64))
     )
@@ -221,7 +221,7 @@ def networks(world, monkeypatch):
         meta = {"data": pairs.sha256, "config": as_dict(config)}
         decoders[name] = Decoder(network(config, seed), config, constants, schedule, meta)
         (root / "models" / f"{name}.safetensors").write_bytes(name.encode())
-    monkeypatch.setattr(accuracy, "load_decoder", decoders.__getitem__)
+    monkeypatch.setattr(frame, "load_decoder", decoders.__getitem__)
     monkeypatch.setattr(probe_attention, "load_decoder", decoders.__getitem__)
     monkeypatch.setattr(accuracy.dataset, "load", lambda path, images=True: pairs)
     monkeypatch.setattr(probe_attention, "project_root", lambda: root)
@@ -270,7 +270,7 @@ def test_a_run_resumes_and_says_what_it_measured(networks, monkeypatch):
     text = path.read_text()
     assert resumed == json.loads(text) and list((networks[2] / "runs").iterdir()) == []
     run(networks, **options)
-    assert path.read_text() == text and accuracy.read_result("first", "probe_attention") == resumed
+    assert path.read_text() == text and frame.read_result("first", "probe_attention") == resumed
     result = resumed
     assert np.isfinite(list(numbers(result))).all()
     assert (

@@ -9,7 +9,7 @@ import torch
 from test_evaluate import CONFIG, world  # noqa: F401  (a fixture)
 
 from qfp.model.unet import Condition
-from qfp.studies import accuracy
+from qfp.studies import frame
 from qfp.studies.score import forcefield, profiles
 from qfp.studies.score import probe as probe_score
 from qfp.tools import SettingsError
@@ -21,7 +21,7 @@ def known(world, monkeypatch):
     everything."""
     nothing = Condition(torch.zeros(1, 1, 1).long(), ())
     monkeypatch.setattr(
-        type(accuracy.load_decoder("known").model),
+        type(frame.load_decoder("known").model),
         "null",
         lambda self, batch: nothing.repeat(batch),
         raising=False,
@@ -106,9 +106,7 @@ def test_what_is_measured(known):
         for name in result["summary"]
         if not name.endswith("_interval")
     )
-    assert (
-        "softest_clean_weak" in lines[-2] and accuracy.read_result("known", "probe_score") == result
-    )
+    assert "softest_clean_weak" in lines[-2] and frame.read_result("known", "probe_score") == result
 
 
 def test_an_interrupted_probe_resumes(known, monkeypatch):
@@ -131,7 +129,7 @@ def test_an_interrupted_probe_resumes(known, monkeypatch):
 
 def test_neighbours_are_exact_images_of_the_dataset(known):
     pairs, rows = known[0], np.array([[1, n] for n in range(12)])
-    subject = profiles.Subject(accuracy.load_decoder("known"), pairs, {}, rows, None, 0, known[2])
+    subject = profiles.Subject(frame.load_decoder("known"), pairs, {}, rows, None, 0, known[2])
     for row in rows:
         images = subject.neighbours(row)
         change = (images - subject.images(row[None])).square().mean((1, 2, 3)).sqrt()

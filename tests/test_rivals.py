@@ -14,7 +14,7 @@ from qfp.config import load_preset
 from qfp.data import dataset
 from qfp.decoding import metrics
 from qfp.physics import geometry, sweep
-from qfp.studies import accuracy
+from qfp.studies import accuracy, frame
 from qfp.studies.rivals import readers, rivals
 from qfp.tools import SettingsError
 
@@ -53,7 +53,7 @@ def other(pairs, folder):
 
 
 def choose(parts, name, number=60):
-    return accuracy.choose(parts, name, number, seed=0)
+    return frame.choose_rows(parts, name, number, seed=0)
 
 
 def share(pairs, configurations, rows, k):
@@ -245,7 +245,7 @@ def world(pairs, parts, other, folder, monkeypatch, tmp_path):
     own = dataclasses.replace(CONFIG, training=dataclasses.replace(CONFIG.training, split="config"))
     meta = {"data": pairs.sha256, "config": {"some": "settings"}}
     decoder = SimpleNamespace(config=own, meta=meta)
-    monkeypatch.setattr(accuracy, "load_decoder", lambda name: decoder)
+    monkeypatch.setattr(frame, "load_decoder", lambda name: decoder)
     monkeypatch.setattr(dataset, "load", lambda path, images: pairs)
     monkeypatch.setattr(accuracy.decode, "draw", draw)
     monkeypatch.setattr(
@@ -305,7 +305,7 @@ def test_the_table(world, monkeypatch):
                 low, high = row["difference"]["within_1_interval"]
                 assert -1 <= low <= row["within_1"] - 1 <= high <= 1
     assert lines[-2] == rivals.as_markdown(result) and lines[-2].count("| kriged mean |") == 3
-    assert accuracy.read_result("known", "rivals") == result
+    assert frame.read_result("known", "rivals") == result
 
 
 def test_images_are_of_the_potential_found(pairs):

@@ -8,7 +8,7 @@ import pytest
 from test_evaluate import CONFIG, world  # noqa: F401  (a fixture)
 
 from qfp.model.diffusion import Schedule
-from qfp.studies import accuracy, samplers
+from qfp.studies import accuracy, frame, samplers
 from qfp.tools import SettingsError, digest
 
 
@@ -16,12 +16,12 @@ from qfp.tools import SettingsError, digest
 def known(world, monkeypatch):
     """The world of test_evaluate, weights that know the answer, with a schedule of 30 steps; three
     short runs."""
-    known = accuracy.load_decoder("known")
+    known = frame.load_decoder("known")
     known.model.schedule = Schedule(30, "cosine", "v")
     diffusion = dataclasses.replace(known.config.diffusion, steps=30)
     config = dataclasses.replace(known.config, diffusion=diffusion)
     known = dataclasses.replace(known, config=config, schedule=known.model.schedule)
-    monkeypatch.setattr(accuracy, "load_decoder", lambda name: known)
+    monkeypatch.setattr(frame, "load_decoder", lambda name: known)
     monkeypatch.setattr(samplers, "project_root", lambda: world[2])
     monkeypatch.setattr(samplers, "RUNS", (("ancestral", 3), ("ddim", 3), ("dpm2m", 2)))
     return world
@@ -81,7 +81,7 @@ def test_the_comparison(known, monkeypatch):
     assert rows["ddim 3"]["difference"]["within_0"] == rows["ddim 3"]["difference"]["r_high"] == -1
     assert rows["ddim 3"]["n"] == 6 and rows["ddim 3"]["within_0_interval"][0] == 0
     assert len(lines[1].splitlines()) == 6 and "(-100.0%, -100.0% to " in lines[1]
-    assert accuracy.read_result("known", "samplers") == result
+    assert frame.read_result("known", "samplers") == result
 
 
 def test_an_interrupted_comparison_resumes(known, monkeypatch):

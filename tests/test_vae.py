@@ -15,7 +15,7 @@ from qfp.data import dataset
 from qfp.decoding import decode, positions
 from qfp.model import checkpoint
 from qfp.physics import geometry, sweep
-from qfp.studies import accuracy
+from qfp.studies import accuracy, frame, scoring
 from qfp.studies.two_stage import baseline, network, train_vae
 from qfp.studies.two_stage.settings import load_baseline
 from qfp.tools import SettingsError, as_dict
@@ -240,7 +240,7 @@ def test_the_whole_table(trained, pairs, tmp_path, monkeypatch):
     names = [str(folder / f"{name}.safetensors") for name in ("general", "restricted")]
     parts = dataset.split(len(pairs.antidots), 2, "config", CONFIG.seed)
     about = {"weights": "known", "weights_sha256": "0", "config_sha256": "0"}
-    monkeypatch.setattr(accuracy, "opened", lambda *_: (None, pairs, parts, about))
+    monkeypatch.setattr(frame, "opened", lambda *_: (None, pairs, parts, about))
     monkeypatch.setattr(
         accuracy,
         "sampled",
@@ -278,9 +278,9 @@ def test_the_whole_table(trained, pairs, tmp_path, monkeypatch):
     )
     assert baseline.best_share(general["r"]["single"], 0.6) == 1
     model, _, normal, _ = network.load_vae(names[0])
-    p, n = accuracy.choose(parts, "test", 6, CONFIG.seed).T
+    p, n = frame.choose_rows(parts, "test", 6, CONFIG.seed).T
     truth = pairs.ldos[p, n]
-    again = accuracy.scores(
+    again = scoring.scores(
         pairs.device,
         positions.recover(train_vae.decoded(model, normal, pairs.conductance[p, n]), pairs.device),
         pairs.antidots[n],

@@ -122,7 +122,7 @@ class Config:
 SCALARS = ("preset", "seed", "weights", "notebook_configurations", "notebook_training_steps")
 
 
-def _build(cls, values, where):
+def build(cls, values, where):
     """Instance of a settings dataclass from a mapping; every key must be known and have the field's
     type."""
     if not isinstance(values, dict):
@@ -182,13 +182,13 @@ def load_preset(preset="laptop", **overrides):
             values[key] = change
     for name, cls in SECTIONS.items():
         if name in values:
-            values[name] = _build(cls, values[name], f"{path.name}, {name}")
-    config = _build(Config, values, path.name)
-    _check(config, path.name)
+            values[name] = build(cls, values[name], f"{path.name}, {name}")
+    config = build(Config, values, path.name)
+    check(config, path.name)
     return config
 
 
-def _check(config, where):
+def check(config, where):
     """Relations between settings that a type cannot express."""
     network, diffusion, training, sampling = (
         config.network,

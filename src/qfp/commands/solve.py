@@ -8,8 +8,47 @@ from pathlib import Path
 
 import numpy as np
 
-from qfp.physics import geometry, green, kwant_model, wire
+from qfp.commands.settings import add_settings, config_of
 from qfp.tools import SettingsError, write_atomic
+
+HELP = "exact conductance curve of a device"
+
+
+def add(sub):
+    """Its arguments."""
+    add_settings(sub)
+    holes = sub.add_mutually_exclusive_group(required=True)
+    holes.add_argument(
+        "--antidots", nargs="+", metavar="X,Y", help="centres, in sites; they may touch or overlap"
+    )
+    holes.add_argument(
+        "--mask",
+        metavar="FILE.npy",
+        help="removed sites instead, (length, width) of 0 and 1, indexed [y, x]",
+    )
+    sub.add_argument(
+        "--radius",
+        nargs="+",
+        type=float,
+        metavar="R",
+        help="one, or one for each antidot (default: the preset's)",
+    )
+    sub.add_argument(
+        "--width", type=int, metavar="W", help="sites across the wire (default: the preset's)"
+    )
+    sub.add_argument("--length", type=int, metavar="L", help="sites along it")
+    sub.add_argument("--energy", type=float, metavar="E", help="[t], the band begins at 0")
+    potential = sub.add_mutually_exclusive_group()
+    potential.add_argument(
+        "--potential-seed", type=int, metavar="S", help="0 to 4 are the dataset's; default V = 0"
+    )
+    potential.add_argument(
+        "--potential", metavar="FILE.npy", help="(length, width) in t, indexed [y, x]"
+    )
+    sub.add_argument("--fields", metavar="A:B:N", help="numpy.linspace(A, B, N) [rad/plaquette]")
+    sub.add_argument("--method", choices=("fast", "kwant"), default="fast")
+    sub.add_argument("--ldos", metavar="OUT.npy", help="write the LDOS at b = 0 there")
+    sub.add_argument("--json", action="store_true")
 
 
 def parse_antidots(texts):
@@ -61,6 +100,8 @@ def load_array(path, device, option, what):
 def wire_of(arguments, device):
     """Removed sites, bool (length, width), and potential (length, width) [t] or None, of `qfp
     solve`'s arguments."""
+    from qfp.physics import geometry, wire
+
     if arguments.mask is not None:
         if arguments.radius is not None:
             raise SettingsError(
@@ -97,9 +138,18 @@ def wire_of(arguments, device):
     return mask, None
 
 
-def run_solve(arguments, device):
-    """Solve what the arguments of `qfp solve` say for this device, and print it. Raises
-    SettingsError for bad ones."""
+def device_of(arguments):
+    """Device of the settings and of --width, --length and --energy."""
+    shape = {name: getattr(arguments, name) for name in ("width", "length", "energy")}
+    given = (f"device.{name}={value}" for name, value in shape.items() if value is not None)
+    return config_of({**vars(arguments), "set": [*(arguments.set or ()), *given]}).device
+
+
+def run(arguments):
+    """Solve what the arguments say, and print it. Raises SettingsError for bad ones."""
+    device = device_of(arguments)
+    from qfp.physics import green, kwant_model
+
     fields = device.fields if arguments.fields is None else parse_fields(arguments.fields)
     mask, potential = wire_of(arguments, device)
     if arguments.ldos is not None and Path(arguments.ldos).exists():

@@ -14,7 +14,7 @@ import torch
 from qfp.config import Config
 from qfp.data.dataset import Normalisation
 from qfp.decoding import metrics
-from qfp.decoding.positions import positions
+from qfp.decoding.positions import positions, read_head
 from qfp.model import checkpoint
 from qfp.model.diffusion import Schedule, guided, sample
 from qfp.model.precision import for_samples
@@ -201,3 +201,12 @@ def conclude(ldos, device):
         np.stack(image),
         tuple(candidates),
     )
+
+
+def head_positions(decoder, curves):
+    """Antidots (B, 2, 2) from the curve head's maps, canonical placement; None where the weights
+    have no such head."""
+    model, config, constants = decoder.model, decoder.config, decoder.normal
+    if config.training.curve_target != "positions":
+        return None
+    return read_head(model, constants.curve(curves), config.device)

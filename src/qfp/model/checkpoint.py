@@ -167,9 +167,20 @@ def export(folder, out, bf16=None):
     return meta
 
 
-def weights_hash(path):
-    """sha256 of a .safetensors file; of weights in shards, which have no such file, a hash of all
-    theirs."""
+def weights_path(weights):
+    """Path of exported weights: of a name in models/, or a .safetensors file as it is."""
+    path = Path(weights)
+    return (
+        path
+        if path.suffix == ".safetensors"
+        else project_root() / "models" / f"{weights}.safetensors"
+    )
+
+
+def weights_hash(weights):
+    """sha256 of exported weights, named as in `weights_path`; of weights in shards, which have no
+    such file, a hash of all theirs."""
+    path = weights_path(weights)
     if path.is_file():
         return sha256(path)
     return digest(json.loads(path.with_suffix(".json").read_text())["shards"])
@@ -215,9 +226,7 @@ def filled(model, path, files):
 def described(name_or_path):
     """Path of exported weights and what their JSON says: meta, Config, Normalisation, shards {path:
     sha256}."""
-    path = Path(name_or_path)
-    if path.suffix != ".safetensors":
-        path = project_root() / "models" / f"{name_or_path}.safetensors"
+    path = weights_path(name_or_path)
     about = path.with_suffix(".json")
     if not about.is_file():
         if path.is_file():

@@ -46,6 +46,12 @@ class Schedule:
         self.alpha_bar = torch.cumprod(1 - self.beta, 0)
         self.lam = (self.alpha_bar / (1 - self.alpha_bar)).log() / 2
 
+    @property
+    def ratio(self):
+        """σ/α = sqrt((1 - alpha_bar)/alpha_bar), the noise beside an image of unit variance: float64
+        tensor (T,)."""
+        return ((1 - self.alpha_bar) / self.alpha_bar).sqrt()
+
     def coefficients(self, t, x):
         """sqrt(alpha_bar_t), sqrt(1 - alpha_bar_t), each (B, 1, ..) in the dtype of x; t = -1 is
         the clean image."""
@@ -219,7 +225,7 @@ def langevin(
     to the smallest; x/sqrt(alpha_bar) is carried from one to the next. The result is x0_hat at the
     last level. Steps of finite size inflate the noise's variance at each level by 1/(1 -
     step_size/2)."""
-    sigma = ((1 - schedule.alpha_bar) / schedule.alpha_bar).sqrt()
+    sigma = schedule.ratio
     wanted = torch.logspace(
         math.log10(min(sigma_max, float(sigma[-1]))),
         math.log10(float(sigma[0])),

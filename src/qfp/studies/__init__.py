@@ -1,0 +1,42 @@
+"""What the book quotes: one module a study, all of one shape (qfp.studies.frame).
+
+Nothing is imported before it is asked for: a study takes torch and more.
+"""
+
+import ast
+import importlib
+from pathlib import Path
+
+from qfp.tools import SettingsError
+
+MODULES = {  # `qfp study NAME`: where its STUDY stands
+    "accuracy": "accuracy",
+    "rivals": "rivals.rivals",
+    "samplers": "samplers",
+    "networks": "networks.diagnose",
+    "vae": "two_stage.baseline",
+    "calibration": "calibration.calibration",
+    "novelty": "novelty.rates",
+    "robustness": "robustness",
+    "memorisation": "memorisation",
+    "attention": "attention.probe",
+    "score": "score.probe",
+    "learning": "short.learning",
+    "ablations": "short.ablations",
+    "solver-speed": "speed.solver",
+    "training-speed": "speed.race",
+    "sampling-speed": "speed.race_sample",
+}
+
+
+def find(name):
+    """Study of a name. Raises SettingsError where there is none."""
+    if name not in MODULES:
+        raise SettingsError(f"no study {name!r}: choose {', '.join(MODULES)}")
+    return importlib.import_module(f"qfp.studies.{MODULES[name]}").STUDY
+
+
+def question(name):
+    """What a study asks: the first line of its module's docstring, read without importing it."""
+    path = Path(__file__).parent / f"{MODULES[name].replace('.', '/')}.py"
+    return ast.get_docstring(ast.parse(path.read_text())).splitlines()[0]

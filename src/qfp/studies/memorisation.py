@@ -17,7 +17,7 @@ import torch
 from qfp.data import dataset
 from qfp.decoding import metrics, positions
 from qfp.physics import geometry
-from qfp.studies import accuracy
+from qfp.studies import accuracy, frame, intervals, tables
 from qfp.tools import SettingsError, as_dict, digest, progress_bar, project_root
 
 TRAIN_CURVES = 200
@@ -143,7 +143,7 @@ def middle(name, values, seed):
     """The median and its bootstrap interval, as two entries."""
     return {
         name: float(np.median(values)),
-        f"{name}_interval": list(metrics.bootstrap(values, np.median, seed)),
+        f"{name}_interval": list(intervals.bootstrap(values, np.median, seed)),
     }
 
 
@@ -185,16 +185,16 @@ def compared(pairs, rows, known, images, near, truth_near, scale, seed=0):
     r = metrics.pearson(images, truth)
     row = {
         "n": len(rows),
-        **accuracy.share("closer", closer),
-        **accuracy.share("closer_r", r > near.r),
+        **intervals.share("closer", closer),
+        **intervals.share("closer_r", r > near.r),
     }
     for name, part in (
         ("closer_exact", closer[exact]),
         ("closer_wrong", closer[~exact]),
         ("wrong_trained", trained[~exact]),
     ):
-        row |= accuracy.share(name, part) if len(part) else {}
-    row |= accuracy.share("ahead", to_truth < between) | accuracy.share(
+        row |= intervals.share(name, part) if len(part) else {}
+    row |= intervals.share("ahead", to_truth < between) | intervals.share(
         "own_potential", own.argmin(axis=1) == p
     )
     row |= middle("truth_distance", to_truth, seed) | middle("neighbour_distance", to_near, seed)
@@ -204,7 +204,7 @@ def compared(pairs, rows, known, images, near, truth_near, scale, seed=0):
     row |= (
         middle("copy_ratio", copy, seed)
         | {"copy_ratio_smallest": float(copy.min())}
-        | accuracy.share("copied", copy < COPIED)
+        | intervals.share("copied", copy < COPIED)
     )
     row["sites"] = {
         name: np.bincount(np.minimum(k, 3), minlength=4).tolist() for name, k in sites.items()
@@ -261,8 +261,8 @@ def run_memorisation(
             f"sampling.gamma {sampling.gamma:g}: must be 1, the images without a curve are drawn "
             "besides"
         )
-    accuracy.check_use(out, curves=curves)
-    decoder, pairs, parts, about = accuracy.opened(weights, data, seed)
+    frame.check_use(out, curves=curves)
+    decoder, pairs, parts, about = frame.opened(weights, data, seed)
     if about["split"] != "config":
         raise SettingsError(
             f"the weights {weights} were trained on split {about['split']!r}, not 'config': they "
@@ -270,7 +270,7 @@ def run_memorisation(
             "test configurations"
         )
     rows = {
-        name: accuracy.choose(parts, name, number, seed)
+        name: frame.choose_rows(parts, name, number, seed)
         for name, number in (("test", curves), ("train", min(curves, TRAIN_CURVES)))
     }
     known = np.unique(parts["train"][:, 1])
@@ -297,7 +297,7 @@ def run_memorisation(
         )
     ]
     images = {
-        name: accuracy.sampled(decoder, settings, G[part], rows[part], 1, folder, name, seed)[:, 0]
+        name: frame.sampled(decoder, settings, G[part], rows[part], 1, folder, name, seed)[:, 0]
         for name, part, settings in (
             ("test", "test", sampling),
             ("train", "train", sampling),
@@ -333,7 +333,7 @@ def run_memorisation(
         table[name], values[name] = compared(
             pairs, rows[name], known, images[name], near[name], own, scale, seed
         )
-    table["no_curve"] |= accuracy.share("nearest_trained", np.isin(drawn.rows[:, 0, 1], known))
+    table["no_curve"] |= intervals.share("nearest_trained", np.isin(drawn.rows[:, 0, 1], known))
     with np.errstate(divide="ignore"):  # of a copy, infinite
         ratio = {
             name: values[name]["truth"] / values[name]["neighbour"] for name in ("test", "train")
@@ -371,7 +371,7 @@ def run_memorisation(
         },
         "notes": NOTES,
     }
-    return accuracy.finished(out, result, [folder], as_markdown(result), report)
+    return frame.finished(out, result, [folder], as_markdown(result), report)
 
 
 def as_markdown(result):
@@ -391,7 +391,7 @@ def as_markdown(result):
     for name, row in result["rows"].items():
         lines.append(
             f"| {name.replace('_', ' ')} | "
-            + " | ".join(accuracy.cell(row, key, form) for key, (_, form) in shown.items())
+            + " | ".join(tables.cell(row, key, form) for key, (_, form) in shown.items())
             + " |"
         )
     return "\n".join(lines)

@@ -16,7 +16,7 @@ from qfp import tools
 from qfp.config import Sampling
 from qfp.data import foreign
 from qfp.decoding import positions
-from qfp.studies import accuracy, samplers
+from qfp.studies import accuracy, frame, intervals, samplers, scoring
 from qfp.studies.calibration import calibration
 from qfp.studies.rivals import readers, rivals
 from qfp.tools import as_dict, digest, project_root, stream
@@ -50,7 +50,7 @@ NOTES = {
     "the preset's sampling of the "
     "clean curves under the dataset's potentials",
     "factors": FACTORS,
-    "columns": accuracy.COLUMNS,
+    "columns": scoring.COLUMNS,
     "network_evaluations": samplers.NOTES["network_evaluations"],
     "curve_change": "root mean square of the change of the curves [e^2/h], over curves and fields",
     "difference": "share minus that of the reference on the same curves and x_T; 95 % score "
@@ -162,11 +162,11 @@ def agreement(device, antidots, truth):
         agreed = share == 1
         row = {
             "n": len(right),
-            **accuracy.share("unanimous", agreed),
-            **accuracy.share("right", right),
+            **intervals.share("unanimous", agreed),
+            **intervals.share("right", right),
         }
         for key, part in (("right_unanimous", right[agreed]), ("wrong_flagged", ~agreed[~right])):
-            row |= accuracy.share(key, part) if len(part) else {}
+            row |= intervals.share(key, part) if len(part) else {}
         found[name] = row
     return found
 
@@ -181,10 +181,10 @@ def run_robustness(
     costs 493 network evaluations a curve, and for the first AGREE_CURVES of a row whose answers
     suffer 10 x SAMPLES. Raises SettingsError where the weights were trained on other data, so that
     a test configuration could be one that they have seen."""
-    accuracy.check_use(out, curves=curves)
-    decoder, pairs, parts, about = accuracy.opened(weights, data, config.seed)
+    frame.check_use(out, curves=curves)
+    decoder, pairs, parts, about = frame.opened(weights, data, config.seed)
     test, device, seed = (
-        accuracy.choose(parts, "test", curves, config.seed),
+        frame.choose_rows(parts, "test", curves, config.seed),
         pairs.device,
         config.seed,
     )
@@ -228,7 +228,7 @@ def run_robustness(
             and rows[name]["difference"]["within_1_interval"][1] < 0
         ):
             own = values_of(case, values, test, device, seed, folder)[0][first]
-            antidots = accuracy.sampled(
+            antidots = frame.sampled(
                 decoder,
                 case.sampling,
                 own,
@@ -241,7 +241,7 @@ def run_robustness(
             )
             rows[name]["agreement"] = agreement(device, antidots, values[1][first])
     result = {**about, "reference": "reference", "rows": rows, "notes": NOTES}
-    return accuracy.finished(out, result, [folder], samplers.as_markdown(result), report)
+    return frame.finished(out, result, [folder], samplers.as_markdown(result), report)
 
 
 def series(result, factor, sampler=None):

@@ -14,11 +14,12 @@ import torch
 
 from qfp.decoding import positions
 from qfp.decoding.decode import load_decoder
+from qfp.model import checkpoint
 from qfp.model.checkpoint import network_of
 from qfp.model.precision import for_samples
 from qfp.model.unet import GRID
 from qfp.physics import geometry, green
-from qfp.studies import accuracy
+from qfp.studies import frame
 from qfp.studies.attention import probes
 from qfp.studies.attention.rows import (
     MARGIN,
@@ -319,19 +320,19 @@ def run_probe_attention(
     others: further weights, looked at in short. config: for the seed. About 115 network evaluations
     a curve, and all T on 16 of them. Raises SettingsError where weights were trained on other data
     or another split, so that a test configuration could be one that they have seen."""
-    accuracy.check_use(out, curves=curves)
+    frame.check_use(out, curves=curves)
     if curves < 2:
         raise SettingsError("--curves 1: must be 2 or more, as curves are compared with each other")
-    decoder, pairs, parts, about = accuracy.opened(weights, data, config.seed, images=False)
+    decoder, pairs, parts, about = frame.opened(weights, data, config.seed, images=False)
     decoders = {Path(name).stem: load_decoder(name) for name in others}
     diagnose.check({about["weights"]: decoder, **decoders}, pairs, data)
     device, seed = pairs.device, config.seed
     model, own, schedule = decoder.model, decoder.config, decoder.schedule
-    test = accuracy.choose(parts, "test", curves, seed)
+    test = frame.choose_rows(parts, "test", curves, seed)
     G, antidots = pairs.conductance[test[:, 0], test[:, 1]], pairs.antidots[test[:, 1]]
-    seeds = [s for (s,) in accuracy.noise_seeds(test, 1, seed)]
+    seeds = [s for (s,) in frame.noise_seeds(test, 1, seed)]
     about |= {"curves": len(test), "steps": min(STEPS, schedule.steps), "sampler": "ddim"}
-    hashes = {Path(name).stem: accuracy.weights_hash(name) for name in others}
+    hashes = {Path(name).stem: checkpoint.weights_hash(name) for name in others}
     folder = project_root() / "runs" / f"probe-attention-{digest(about, BLOCK, LEVELS, WAVES)[:12]}"
     folders = {
         name: project_root() / "runs" / f"probe-attention-{digest(about, BLOCK, LEVELS, sha)[:12]}"
@@ -430,4 +431,4 @@ def run_probe_attention(
         }
     differences |= {name: difference for name, (_, difference) in images.items()}
     result |= {"summary": summary(result, differences, free, seed), "notes": NOTES}
-    return accuracy.finished(out, result, [folder, *folders.values()], as_text(result), report)
+    return frame.finished(out, result, [folder, *folders.values()], as_text(result), report)

@@ -9,7 +9,7 @@ probe_attention.NOTES.
 import numpy as np
 from scipy import stats
 
-from qfp.decoding import metrics
+from qfp.studies import intervals
 from qfp.studies.attention import probes
 
 MARGIN = 0.05  # AUC above the other curves' by which a map tells its own curve
@@ -24,7 +24,7 @@ def interval(values, seed):
     """95 % bootstrap interval of the mean over the last axis of values (..., B): (..., 2)."""
     values = np.asarray(values)
     return np.array(
-        [metrics.bootstrap(v, np.mean, seed) for v in values.reshape(-1, values.shape[-1])]
+        [intervals.bootstrap(v, np.mean, seed) for v in values.reshape(-1, values.shape[-1])]
     ).reshape(*values.shape[:-1], 2)
 
 
@@ -110,7 +110,7 @@ def preferences(arrays, layers, places, antidots, device, seed, ratio):
             "mean_interval": rounded(bounds[name]),
             "absolute": rounded(abs(values).mean(axis=-1)),
             "same_sign": rounded(same.mean(axis=-1)),
-            "same_sign_interval": rounded([metrics.wilson(s.sum(), len(s)) for s in same]),
+            "same_sign_interval": rounded([intervals.wilson(s.sum(), len(s)) for s in same]),
         }
     for end, ranges in (("", bounds), ("_adjusted", sure)):
         ranges = np.stack(list(ranges.values()))  # (heads, levels, 2)
@@ -177,7 +177,7 @@ def summary(result, differences, free, seed):
             "ahead": int((lead[:, 0] > 0).sum()),
             "absolute": rounded(abs(values.mean(axis=1)).mean()),
             "absolute_interval": rounded(
-                metrics.bootstrap(
+                intervals.bootstrap(
                     values.T, lambda chosen, axis: abs(chosen.mean(axis)).mean(-1), seed
                 )
             ),

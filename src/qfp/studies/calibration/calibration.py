@@ -12,7 +12,7 @@ from scipy.optimize import minimize
 
 from qfp.decoding import decode, metrics, positions
 from qfp.physics import geometry
-from qfp.studies import accuracy
+from qfp.studies import accuracy, frame, intervals
 from qfp.studies.calibration import sbc
 from qfp.tools import SettingsError, as_dict, digest, project_root
 
@@ -129,7 +129,7 @@ def binned(forecast, right, bins):
         if part.any():
             rows[-1] |= {
                 "forecast": float(forecast[part].mean()),
-                **accuracy.share("right", right[part]),
+                **intervals.share("right", right[part]),
             }
     return rows
 
@@ -145,9 +145,9 @@ def reliability(forecast, right, seed=0, bins=None, curve=None):
         np.arange(len(forecast)) if curve is None else curve,
     )
     table = _sums(forecast, right, bins, curve)
-    row = {"n": len(forecast), "forecast": float(forecast.mean())} | accuracy.share("right", right)
+    row = {"n": len(forecast), "forecast": float(forecast.mean())} | intervals.share("right", right)
     for name, value in _ratios(table.sum(axis=0)).items():
-        interval = metrics.bootstrap(
+        interval = intervals.bootstrap(
             table, lambda sums, axis: _ratios(sums.sum(axis=axis))[name], seed
         )
         row |= {name: float(value), f"{name}_interval": list(interval)}
@@ -164,13 +164,13 @@ def further(share, sample, truth):
     """The same forecasts, shares (n,) of all samples but the last, against that sample and the
     truth, bool (n,): see NOTES."""
     bins = bin_of(share)
-    value, interval = metrics.paired_difference(sample, truth)
+    value, interval = intervals.paired_difference(sample, truth)
     scores = _ratios(_sums(share, sample, bins, np.arange(len(share))).sum(axis=0))
     return {
         "n": len(share),
         "forecast": float(np.mean(share)),
-        **accuracy.share("sample", sample),
-        **accuracy.share("truth", truth),
+        **intervals.share("sample", sample),
+        **intervals.share("truth", truth),
         "excess": value,
         "excess_interval": list(interval),
         "ece": float(scores["ece"]),
@@ -219,7 +219,7 @@ def recalibration(share, right, samples, a, b, seed=0):
 
         row |= {
             f"{name}_gain": float(gain(tables, 0)),
-            f"{name}_gain_interval": list(metrics.bootstrap(tables, gain, seed)),
+            f"{name}_gain_interval": list(intervals.bootstrap(tables, gain, seed)),
         }
     return row
 
@@ -294,11 +294,11 @@ def run_calibration(
             f"sampling.gamma {sampling.gamma:g}: must be 1, only then are samples meant to follow "
             "the posterior"
         )
-    accuracy.check_use(out, curves=curves)
-    decoder, pairs, parts, about = accuracy.opened(weights, data, seed, images=False)
+    frame.check_use(out, curves=curves)
+    decoder, pairs, parts, about = frame.opened(weights, data, seed, images=False)
     rows = {
-        "dev": accuracy.choose(parts, "dev", DEV_CURVES, seed),
-        "test": accuracy.choose(parts, "test", curves, seed),
+        "dev": frame.choose_rows(parts, "dev", DEV_CURVES, seed),
+        "test": frame.choose_rows(parts, "test", curves, seed),
     }
     about |= {
         "curves": len(rows["test"]),
@@ -315,7 +315,7 @@ def run_calibration(
     keep = functools.partial(positions.positions, device=pairs.device)
     antidots, truth, agreed = {}, {}, {}
     for name, (p, n) in ((name, part.T) for name, part in rows.items()):
-        antidots[name] = accuracy.sampled(
+        antidots[name] = frame.sampled(
             decoder,
             sampling,
             pairs.conductance[p, n],
@@ -333,7 +333,7 @@ def run_calibration(
     result = about | {
         "reliability": {name: reliability(*part, seed) for name, part in agreed["test"].items()}
         | {"candidates": reliability(share, right, seed, curve=curve)},
-        "named": accuracy.share("share", np.bincount(curve[right], minlength=len(true)) > 0),
+        "named": intervals.share("share", np.bincount(curve[right], minlength=len(true)) > 0),
         "further_sample": {
             name: further(share, sample, agreement(pairs.device, samples[:, :-1], true)[name][1])
             for name, (share, sample) in agreement(
@@ -354,7 +354,7 @@ def run_calibration(
         ),
         "notes": NOTES,
     }
-    return accuracy.finished(out, result, [folder], "\n".join(verdicts(result)), report)
+    return frame.finished(out, result, [folder], "\n".join(verdicts(result)), report)
 
 
 def confidence(low, high):

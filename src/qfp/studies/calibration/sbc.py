@@ -12,7 +12,7 @@ import functools
 import numpy as np
 from scipy.stats import binom
 
-from qfp.decoding.metrics import wilson
+from qfp.studies.intervals import wilson
 from qfp.tools import stream
 
 SIMULATIONS = 9999  # histograms of uniform ranks; no p value is below 1 / (SIMULATIONS + 1)

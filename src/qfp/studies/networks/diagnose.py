@@ -15,13 +15,14 @@ import numpy as np
 import torch
 
 from qfp.data import dataset
-from qfp.decoding import metrics, positions
+from qfp.decoding import decode, positions
 from qfp.decoding.decode import load_decoder
+from qfp.model import checkpoint
 from qfp.model.checkpoint import network_of
 from qfp.model.diffusion import initial_noise
 from qfp.model.precision import for_samples
 from qfp.physics import geometry
-from qfp.studies import accuracy
+from qfp.studies import accuracy, frame, intervals, scoring, tables
 from qfp.studies.networks import readout
 from qfp.tools import SettingsError, as_dict, digest, progress_bar, project_root
 
@@ -52,7 +53,7 @@ NOTES = {
     "differs": "settings that are not those of the network 'reference'",
     "difference": "share minus that of the network 'reference' on the same curves and noise; "
     "paired 95 % interval",
-    "columns": accuracy.COLUMNS,
+    "columns": scoring.COLUMNS,
 }
 
 
@@ -121,14 +122,14 @@ def examine(decoder, pairs, train, test, sampling, folder, seed):
     with torch.random.fork_rng(devices=()):
         torch.manual_seed(seed)
         fresh = network_of(config).eval()
-    seeds, steps = [s for (s,) in accuracy.noise_seeds(test, 1, seed)], times(schedule)
-    ldos = accuracy.sampled(decoder, sampling, G, test, 1, folder, "single", seed)[:, 0]
+    seeds, steps = [s for (s,) in frame.noise_seeds(test, 1, seed)], times(schedule)
+    ldos = frame.sampled(decoder, sampling, G, test, 1, folder, "single", seed)[:, 0]
     images = predicted(decoder, G, truth, seeds, steps)
     read = {
         "readout": readout.read_out(model.condition, constants, pairs, train, G, seed),
         "readout_untrained": readout.read_out(fresh.condition, constants, pairs, train, G, seed),
     }
-    head = accuracy.head_positions(decoder, G)
+    head = decode.head_positions(decoder, G)
     if head is not None:
         read["curve_head"] = geometry.canonical(head, device)
 
@@ -140,7 +141,7 @@ def examine(decoder, pairs, train, test, sampling, folder, seed):
             pictures,
             truth,
         )
-        return accuracy.scores(*answer, seed), accuracy.hits(*answer)
+        return scoring.scores(*answer, seed), scoring.hits(*answer)
 
     single, single_hits = scored(ldos)
     noise = {name: [scored(pictures) for pictures in levels] for name, levels in images.items()}
@@ -148,7 +149,7 @@ def examine(decoder, pairs, train, test, sampling, folder, seed):
     rows = {
         "single": single,
         "one_step": one_step,
-        **{name: accuracy.scores(device, found, antidots) for name, found in read.items()},
+        **{name: scoring.scores(device, found, antidots) for name, found in read.items()},
     }
     columns = {
         name: {key: [row[key] for row, _ in levels] for key in one_step if key != "n"}
@@ -158,7 +159,7 @@ def examine(decoder, pairs, train, test, sampling, folder, seed):
         "single": single_hits,
         "one_step": one_step_hits,
         **{
-            name: accuracy.hits(device, read[name], antidots)
+            name: scoring.hits(device, read[name], antidots)
             for name in ("readout", "readout_untrained")
         },
     }
@@ -174,13 +175,13 @@ def losses(found):
     found: hits {'readout', 'readout_untrained', 'one_step', 'single'}, each {name: bool (B,)}."""
     lost = {
         "condition_path": {},
-        "entry": metrics.differences(found["readout"], found["one_step"]),
-        "sampling": metrics.differences(found["one_step"], found["single"]),
+        "entry": intervals.differences(found["readout"], found["one_step"]),
+        "sampling": intervals.differences(found["one_step"], found["single"]),
     }
     for name, hit in found["readout"].items():
-        lost["condition_path"] |= accuracy.share(name, ~hit)
+        lost["condition_path"] |= intervals.share(name, ~hit)
     learned, verdict, texts = (
-        metrics.differences(found["readout"], found["readout_untrained"]),
+        intervals.differences(found["readout"], found["readout_untrained"]),
         {},
         [],
     )
@@ -208,7 +209,7 @@ def check(decoders, pairs, data):
     `pairs`."""
     first = next(iter(decoders))
     for name, (_, config, _, _, meta) in decoders.items():
-        accuracy.check_data(meta, pairs, data, name)
+        frame.check_data(meta, pairs, data, name)
         ours, theirs = ((c.training.split, c.seed) for c in (config, decoders[first].config))
         if ours != theirs:
             raise SettingsError(
@@ -234,7 +235,7 @@ def run_diagnose(
     sampling settings and its seed. About three minutes of one core a network. Raises SettingsError
     where the networks do not share data and split, so that a test configuration could be one that
     they have seen."""
-    accuracy.check_use(out, curves=curves)
+    frame.check_use(out, curves=curves)
     names = [Path(name).stem for name in weights]
     reference = names[0] if reference is None else reference
     if len(set(names)) < len(names) or reference not in names:
@@ -248,7 +249,7 @@ def run_diagnose(
     own, seed = decoders[reference].config, config.seed
     sampling = dataclasses.replace(config.sampling, samples=1)
     parts = dataset.split(len(pairs.antidots), len(pairs.potentials), own.training.split, own.seed)
-    test = accuracy.choose(parts, "test", curves, seed)
+    test = frame.choose_rows(parts, "test", curves, seed)
     about = {
         "data_sha256": pairs.sha256,
         "split": own.training.split,
@@ -268,7 +269,7 @@ def run_diagnose(
             if value != theirs[section][key]
         }
         described = {
-            "weights_sha256": accuracy.weights_hash(path),
+            "weights_sha256": checkpoint.weights_hash(path),
             "config_sha256": digest(meta["config"]),
             "differs": differs,
             **{key: meta[key] for key in ("parameters", "step", "images", "minutes")},
@@ -284,16 +285,16 @@ def run_diagnose(
             decoder, pairs, parts["train"], test, sampling, folders[-1], seed
         )
         networks[name] = described | rows
-        report(accuracy.as_table({key: row for key, row in rows.items() if "n" in row}))
+        report(tables.as_table({key: row for key, row in rows.items() if "n" in row}))
     for name in names:
         if name != reference:
             networks[name]["difference"] = {
-                row: metrics.differences(found[name][row], found[reference][row])
+                row: intervals.differences(found[name][row], found[reference][row])
                 for row in ("single", "one_step", "readout")
             }
     result = {**about, "reference": reference, "networks": networks, "notes": NOTES}
     texts = "\n".join(f"{name}: {row['verdict']['text']}" for name, row in networks.items())
-    return accuracy.finished(out, result, folders, texts, report)
+    return frame.finished(out, result, folders, texts, report)
 
 
 def read_networks():
@@ -304,7 +305,7 @@ def read_networks():
         return {}
     result = json.loads(path.read_text())
     for name, row in result["networks"].items():
-        if (project_root() / "models" / f"{name}.json").is_file() and accuracy.weights_hash(
+        if (project_root() / "models" / f"{name}.json").is_file() and checkpoint.weights_hash(
             name
         ) != row["weights_sha256"]:
             raise SettingsError(

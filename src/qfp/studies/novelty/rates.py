@@ -15,18 +15,11 @@ import numpy as np
 from qfp import tools
 from qfp.data import foreign
 from qfp.decoding import decode, metrics, novelty
+from qfp.decoding.decode import head_positions
 from qfp.physics import geometry
-from qfp.studies import accuracy
-from qfp.studies.accuracy import (
-    BLOCK,
-    check_use,
-    choose,
-    finished,
-    head_positions,
-    noise_seeds,
-    opened,
-    share,
-)
+from qfp.studies import accuracy, tables
+from qfp.studies.frame import BLOCK, check_use, choose_rows, finished, noise_seeds, opened
+from qfp.studies.intervals import share
 from qfp.studies.rivals import readers
 from qfp.tools import as_dict, digest, progress_bar, project_root
 
@@ -313,8 +306,8 @@ def run_novelty(
     decoder, pairs, parts, about = opened(weights, data, config.seed, images=False)
     sampling, device, G = config.sampling, pairs.device, pairs.conductance
     test, dev = (
-        choose(parts, "test", curves, config.seed),
-        choose(parts, "dev", DEV_CURVES, config.seed),
+        choose_rows(parts, "test", curves, config.seed),
+        choose_rows(parts, "dev", DEV_CURVES, config.seed),
     )
     root, few = project_root(), min(FEW, sampling.samples)
     # more curves go on behind the first
@@ -349,7 +342,7 @@ def run_novelty(
     reference = novelty.load(weights)  # as `qfp decode` will have it
 
     drawn = {}  # foreign curves first: test curves take longest
-    altered = choose(parts, "test", FAMILY_CURVES + TRIAL_CURVES, config.seed)
+    altered = choose_rows(parts, "test", FAMILY_CURVES + TRIAL_CURVES, config.seed)
     for k, name in enumerate(foreign.FAMILIES):
         values = study.family(name, altered)[0]
         rows = [(k, i) for i in range(len(values))]
@@ -377,7 +370,7 @@ def run_novelty(
         found = study.quick(f"quick-{name}", values, rows)
         return found, study.judged(reference, values, found)[0] > 1
 
-    more = choose(parts, "test", HEAD_CURVES, config.seed)
+    more = choose_rows(parts, "test", HEAD_CURVES, config.seed)
     read, flagged = head("test", study.values(more), more)
     result = {
         **about,
@@ -449,7 +442,7 @@ def as_markdown(result):
         for title, row in ((name, family), (f"{name}, declared", family.get("declared"))):
             if row:
                 shares = " | ".join(
-                    accuracy.cell(row, key, ".1%") for key in ("flagged", "flagged_strict")
+                    tables.cell(row, key, ".1%") for key in ("flagged", "flagged_strict")
                 )
                 lines.append(f"| {title} | {row['n']} | {shares} | {row['auc']:.3f} |")
     lines += [

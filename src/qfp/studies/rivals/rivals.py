@@ -15,7 +15,7 @@ from qfp import tools
 from qfp.data import interpolate
 from qfp.decoding import decode, metrics
 from qfp.physics import geometry, sweep
-from qfp.studies import accuracy
+from qfp.studies import accuracy, frame, intervals, scoring, tables
 from qfp.studies.rivals import readers
 from qfp.tools import SettingsError, as_dict, digest, project_root
 
@@ -51,7 +51,7 @@ ROWS = {name: accuracy.ROWS[name] for name in ("single", "consensus", "curve_hea
 NOTES = {
     "rows": ROWS,
     "sets": SETS,
-    "columns": accuracy.COLUMNS,
+    "columns": scoring.COLUMNS,
     "images": "of nearest, library, library_whitened and kriged: the exact LDOS of the "
     "configuration found, under the "
     "potential of the curve found",
@@ -145,13 +145,13 @@ def plain_networks(completed, orbits, train, seed, curves, folder):
 def network(decoder, sampling, curves, rows, folder, name, seed):
     """The network's own answers to curves (B, F): {name of ROWS: Answer}."""
     device = decoder.config.device
-    ldos = accuracy.sampled(decoder, sampling, curves, rows, sampling.samples, folder, name, seed)
+    ldos = frame.sampled(decoder, sampling, curves, rows, sampling.samples, folder, name, seed)
     many = decode.conclude(ldos, device)
     found = {
         "single": Answer(many.antidots[:, 0], many.ldos[:, 0]),
         "consensus": Answer(many.consensus, many.image),
     }
-    head = accuracy.head_positions(decoder, curves)
+    head = decode.head_positions(decoder, curves)
     return (
         found if head is None else found | {"curve_head": Answer(geometry.canonical(head, device))}
     )
@@ -160,13 +160,13 @@ def network(decoder, sampling, curves, rows, folder, name, seed):
 def table(device, answers, antidots, ldos, seed):
     """Scores {name: row} of {name: Answer} against antidots (B, 2, 2) and ldos (B, L, W), each with
     its difference to the row 'single'."""
-    rows, reference = {}, accuracy.hits(device, answers["single"].antidots, antidots)
+    rows, reference = {}, scoring.hits(device, answers["single"].antidots, antidots)
     for name, answer in answers.items():
         images = {} if answer.ldos is None else {"images": answer.ldos, "true_images": ldos}
-        rows[name] = accuracy.scores(device, answer.antidots, antidots, **images, seed=seed)
+        rows[name] = scoring.scores(device, answer.antidots, antidots, **images, seed=seed)
         if name != "single":
-            rows[name]["difference"] = metrics.differences(
-                accuracy.hits(device, answer.antidots, antidots), reference
+            rows[name]["difference"] = intervals.differences(
+                scoring.hits(device, answer.antidots, antidots), reference
             )
     return rows
 
@@ -181,8 +181,8 @@ def run_rivals(
     takes about seven minutes of one core; simulated curves stay in runs/curves. Raises
     SettingsError where the weights were trained on other data, or with a split that shares
     configurations between its parts."""
-    accuracy.check_use(out, curves=curves)
-    decoder, pairs, parts, about = accuracy.opened(weights, data, config.seed, images=False)
+    frame.check_use(out, curves=curves)
+    decoder, pairs, parts, about = frame.opened(weights, data, config.seed, images=False)
     if about["split"] != "config":
         raise SettingsError(
             f"the weights {weights} were trained on split {about['split']!r}, not 'config': they "
@@ -191,8 +191,8 @@ def run_rivals(
         )
     sampling, seed, device, P = config.sampling, config.seed, pairs.device, len(pairs.potentials)
     test, dev = (
-        accuracy.choose(parts, "test", curves, seed),
-        accuracy.choose(parts, "dev", DEV_CURVES, seed),
+        frame.choose_rows(parts, "test", curves, seed),
+        frame.choose_rows(parts, "dev", DEV_CURVES, seed),
     )
     about |= {
         "curves": len(test),
@@ -244,7 +244,7 @@ def run_rivals(
         for name, part in answers.items()
     }
     result = {**about, **rows, "metrics": metric, "plain_network_curves": sizes, "notes": NOTES}
-    return accuracy.finished(out, result, [folder], as_markdown(result), report)
+    return frame.finished(out, result, [folder], as_markdown(result), report)
 
 
 def as_markdown(result):
@@ -266,9 +266,7 @@ def as_markdown(result):
             "|" + " --- |" * (len(shown) + 3),
         ]
         for name, row in ((name, result[kind][name]) for name in ROWS if name in result[kind]):
-            cells = [accuracy.cell(row, *column) for column in shown.values()]
-            cells += [
-                accuracy.cell(row.get("difference", {}), f"within_{k}", "+.1%") for k in (0, 1)
-            ]
+            cells = [tables.cell(row, *column) for column in shown.values()]
+            cells += [tables.cell(row.get("difference", {}), f"within_{k}", "+.1%") for k in (0, 1)]
             lines.append(f"| {name.replace('_', ' ')} | {' | '.join(cells)} |")
     return "\n".join(lines[1:])

@@ -9,10 +9,10 @@ import json
 import numpy as np
 import torch
 
-from qfp.decoding import decode, metrics
+from qfp.decoding import decode
 from qfp.model.diffusion import Schedule, guided, langevin
 from qfp.model.precision import for_samples
-from qfp.studies import accuracy
+from qfp.studies import frame, intervals, scoring
 from qfp.studies.score import forcefield, profiles
 from qfp.studies.score.empirical import Empirical
 from qfp.studies.score.profiles import Subject, gathered
@@ -83,7 +83,7 @@ NOTES = {
 def pointing(subject):
     """Part (a): does the score point to the true data, and what else points there?"""
     pairs, schedule, test = subject.pairs, subject.schedule, subject.test
-    rows = accuracy.choose(subject.parts, "train", TRAINING_IMAGES, subject.seed)
+    rows = frame.choose_rows(subject.parts, "train", TRAINING_IMAGES, subject.seed)
     gaussian = forcefield.Gaussian.of(subject.images(rows))
     own, x0 = subject.condition(test), subject.images(test)
     reference = Schedule(1000, "linear").alpha_bar[forcefield.NOISE_STEPS - 1]
@@ -170,7 +170,7 @@ def against_memory(subject):
         return torch.from_numpy(subject.pairs.conductance[rows[:, 0], rows[:, 1]]).double()
 
     number = min(EMPIRICAL_CURVES, len(subject.test))
-    dev = accuracy.choose(subject.parts, "dev", number, seed)
+    dev = frame.choose_rows(subject.parts, "dev", number, seed)
     truth, widths = wire(subject.images(dev)), {}
     near = {s: known.curve_logits(curves(dev), s) for s in WIDTHS}
     for t in progress_bar(times, desc="width of a curve", unit="level"):
@@ -182,7 +182,7 @@ def against_memory(subject):
     width = min(WIDTHS, key=lambda s: np.mean(widths[f"{s:g}"]))
     found = {}
     for part in ("test", "train"):
-        rows = accuracy.choose(subject.parts, part, number, seed)
+        rows = frame.choose_rows(subject.parts, part, number, seed)
         conditions = {"curve": subject.condition(rows), "no curve": subject.model.null(len(rows))}
         truth, near = wire(subject.images(rows)), known.curve_logits(curves(rows), width)
         levels = {label: [] for label in conditions}
@@ -234,13 +234,13 @@ def dynamics(subject):
     images = {}
     for name, (sampler, steps) in runs.items():
         sampling = dataclasses.replace(subject.sampling, sampler=sampler, steps=steps, gamma=1.0)
-        images[name] = accuracy.sampled(
+        images[name] = frame.sampled(
             decoder, sampling, G, rows, 1, subject.folder, name, subject.seed
         )
     blocks = []
-    for start in progress_bar(range(0, len(rows), accuracy.BLOCK), desc="langevin", unit="block"):
+    for start in progress_bar(range(0, len(rows), frame.BLOCK), desc="langevin", unit="block"):
         part, path = (
-            rows[start : start + accuracy.BLOCK],
+            rows[start : start + frame.BLOCK],
             subject.folder / f"langevin_{start:05d}.npy",
         )
         if not path.exists():
@@ -248,7 +248,7 @@ def dynamics(subject):
                 x = langevin(
                     guided(model, schedule, subject.condition(part)),
                     schedule,
-                    [seed for (seed,) in accuracy.noise_seeds(part, 1, subject.seed)],
+                    [seed for (seed,) in frame.noise_seeds(part, 1, subject.seed)],
                     (1, *2 * [pairs.device.length]),
                 )
             write_atomic(path, lambda handle, x=x: np.save(handle, constants.ldos(x)[:, None]))
@@ -258,11 +258,11 @@ def dynamics(subject):
     for name, ldos in images.items():
         answer = decode.conclude(ldos, pairs.device)
         values = pairs.device, answer.antidots[:, 0], antidots, answer.ldos[:, 0], truth
-        table[name], found[name] = accuracy.scores(*values, subject.seed), accuracy.hits(*values)
+        table[name], found[name] = scoring.scores(*values, subject.seed), scoring.hits(*values)
         if name in runs:
             table[name]["steps"] = runs[name][1]
     for name in ("ancestral", "langevin"):
-        table[name]["difference"] = metrics.differences(found[name], found["ddim"])
+        table[name]["difference"] = intervals.differences(found[name], found["ddim"])
     return table
 
 
@@ -338,10 +338,10 @@ def run_probe_score(
 
     config: for its sampling settings and its seed. The dear parts take fewer images, see the
     constants. Raises SettingsError where the weights were trained on other data."""
-    accuracy.check_use(out, curves=curves)
-    decoder, pairs, parts, about = accuracy.opened(weights, data, config.seed)
+    frame.check_use(out, curves=curves)
+    decoder, pairs, parts, about = frame.opened(weights, data, config.seed)
     decoder.model.requires_grad_(False)
-    test = accuracy.choose(parts, "test", curves, config.seed)
+    test = frame.choose_rows(parts, "test", curves, config.seed)
     about |= {"curves": len(test), "steps": config.sampling.steps}
     folder = project_root() / "runs" / f"probe-score-{digest(about)[:12]}"
     report(f"{len(test)} test configurations; parts in {folder.relative_to(project_root())}")
@@ -355,7 +355,7 @@ def run_probe_score(
         found[name] = json.loads(path.read_text())
         report(f"{name}: done")
     result = {**about, "summary": summary(found), **found, "notes": NOTES}
-    return accuracy.finished(out, result, [folder], as_text(result), report)
+    return frame.finished(out, result, [folder], as_text(result), report)
 
 
 def as_text(result):

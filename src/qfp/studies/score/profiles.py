@@ -9,11 +9,11 @@ from types import SimpleNamespace
 import numpy as np
 import torch
 
-from qfp.decoding import metrics
 from qfp.model.checkpoint import network_of
 from qfp.model.diffusion import guided, sample, step_noise
 from qfp.physics import geometry
 from qfp.physics.sweep import images_of
+from qfp.studies import intervals
 from qfp.studies.score import energy, forcefield
 from qfp.tools import progress_bar, stream
 
@@ -37,7 +37,7 @@ def spread(values, seed):
     """Mean over the images (B, ...) with its 95 % bootstrap interval; lists for JSON."""
     values = np.asarray(values, float)
     flat = values.reshape(len(values), -1)
-    bounds = np.array([metrics.bootstrap(column, np.mean, seed) for column in flat.T])
+    bounds = np.array([intervals.bootstrap(column, np.mean, seed) for column in flat.T])
     low, high = (bounds[:, k].reshape(values.shape[1:]).tolist() for k in (0, 1))
     return {"mean": values.mean(axis=0).tolist(), "low": low, "high": high}
 
@@ -357,7 +357,7 @@ def soft_directions(subject):
             name: spread([level[name] for level in levels], subject.seed) for name in levels[0]
         }
         hits = sum(level["saddle"] for level in levels)
-        entry["saddle"] |= {"interval": list(metrics.wilson(int(hits), len(levels)))}
+        entry["saddle"] |= {"interval": list(intervals.wilson(int(hits), len(levels)))}
         found.setdefault(place, []).append(entry)
     return {
         "noise": subject.ratio[times].tolist(),

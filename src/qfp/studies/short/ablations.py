@@ -19,10 +19,10 @@ import yaml
 from qfp import tools
 from qfp.config import SECTIONS, check
 from qfp.data import dataset, generate
-from qfp.decoding import decode, metrics
+from qfp.decoding import decode
 from qfp.model import checkpoint
 from qfp.model.precision import arithmetic
-from qfp.studies import accuracy
+from qfp.studies import accuracy, frame, intervals, scoring
 from qfp.studies.networks import diagnose
 from qfp.studies.short import learning
 from qfp.studies.speed import race
@@ -59,7 +59,7 @@ NOTES = {
     "`clock` ('processor': time on the processor, where one thread computes; 'wall' otherwise)",
     "minutes": "passes times pass_s: what training costs, without data, looks, and whatever else "
     "the machine had to do",
-    "columns": accuracy.COLUMNS,
+    "columns": scoring.COLUMNS,
 }
 
 
@@ -108,7 +108,7 @@ def x0_error(decoder, pairs, rows, seed):
     p, n = rows.T
     truth, seeds = (
         pairs.ldos[p, n].astype(np.float32),
-        [s for (s,) in accuracy.noise_seeds(rows, 1, seed)],
+        [s for (s,) in frame.noise_seeds(rows, 1, seed)],
     )
     steps = [int(abs(np.log(diagnose.ratio(schedule) / level)).argmin()) for level in LEVELS]
     found = diagnose.predicted(decoder, pairs.conductance[p, n], truth, seeds, steps)
@@ -130,7 +130,7 @@ def mean_image_error(pairs, train, rows, seed):
     errors = np.square((mean / len(train) - pairs.ldos[q, m]) / unit).mean((1, 2))
     return {
         "error": float(errors.mean()),
-        "error_interval": list(metrics.bootstrap(errors, np.mean, seed)),
+        "error_interval": list(intervals.bootstrap(errors, np.mean, seed)),
     }
 
 
@@ -145,7 +145,7 @@ def last_weights(run, decoder):
 
 def differences(ours, others):
     """Paired differences of shares, from lists of hits by score: see `metrics.differences`."""
-    return metrics.differences(
+    return intervals.differences(
         *({key: np.array(hit) for key, hit in hits.items()} for hits in (ours, others))
     )
 
@@ -164,7 +164,7 @@ def closer_look(config, noise, folder, pairs, rows, first, hits):
     found = {
         "x0_error": {name: float(values.mean()) for name, values in errors.items()}
         | {
-            f"{name}_interval": list(metrics.bootstrap(values, np.mean, seed))
+            f"{name}_interval": list(intervals.bootstrap(values, np.mean, seed))
             for name, values in errors.items()
         }
     }
@@ -237,7 +237,7 @@ def run_ablations(
     curves: development configurations of a look. The length of a training is the plan's, whatever
     the preset says. Returns the result, or None while rows are missing. Raises SettingsError for a
     row that the plan does not have, and for data that are not those of the preset."""
-    accuracy.check_use(out, curves=curves)
+    frame.check_use(out, curves=curves)
     plan, table = load_plan(config, plan)
     for name in rows or ():
         if name not in table:
@@ -298,7 +298,7 @@ def run_ablations(
         "rows": found,
         "notes": NOTES,
     }
-    return accuracy.finished(out, result, folders.values(), as_markdown(result), report)
+    return frame.finished(out, result, folders.values(), as_markdown(result), report)
 
 
 def as_markdown(result):

@@ -19,7 +19,7 @@ from qfp.decoding import decode, positions
 from qfp.decoding.decode import load_decoder
 from qfp.model.checkpoint import CHECKPOINT, export
 from qfp.model.precision import arithmetic
-from qfp.studies import accuracy
+from qfp.studies import accuracy, frame, scoring
 from qfp.tools import SettingsError, as_dict, digest, project_root, write_text
 from qfp.training.train import Batches, train
 
@@ -35,7 +35,7 @@ NOTES = {
     "setup_s": "seconds to load the dataset and to interpolate curves, once",
     "reached": f"first look whose share within one site is {SHARE:.0%} or more, and first whose "
     "lower bound is; None: none",
-    "columns": accuracy.COLUMNS,
+    "columns": scoring.COLUMNS,
 }
 
 
@@ -57,7 +57,7 @@ def decoded(decoder, sampling, pairs, rows, seed, curves=None):
     ldos = decode.draw(
         decoder,
         pairs.conductance[p, n] if curves is None else curves,
-        accuracy.noise_seeds(rows, 1, seed),
+        frame.noise_seeds(rows, 1, seed),
         sampling.steps,
         sampling.sampler,
         sampling.gamma,
@@ -70,15 +70,15 @@ def decoded(decoder, sampling, pairs, rows, seed, curves=None):
         pairs.ldos[p, n],
     )
     return {
-        **accuracy.scores(*answer, seed),
-        "hits": {name: hit.tolist() for name, hit in accuracy.hits(*answer).items()},
+        **scoring.scores(*answer, seed),
+        "hits": {name: hit.tolist() for name, hit in scoring.hits(*answer).items()},
     }
 
 
 def looked_at(parts, number, seed):
     """Development rows (B, 2) that a look decodes. Raises SettingsError where the split of a small
     file leaves none."""
-    rows = accuracy.choose(parts, "dev", number, seed)
+    rows = frame.choose_rows(parts, "dev", number, seed)
     if len(rows) == 0:
         raise SettingsError(
             "the dataset is too small for development configurations: give one with more "
@@ -156,7 +156,7 @@ def run_learn(
     curves: development configurations of a look. The plan by the clock, training.minutes, is left
     out: with it the network would depend on the machine. Raises SettingsError for less than a step
     a look."""
-    accuracy.check_use(out, curves=curves)
+    frame.check_use(out, curves=curves)
     plan = config.training.max_steps or STEPS
     if plan < LOOKS:
         raise SettingsError(f"training.max_steps {plan}: must be {LOOKS} or more, one step a look")
@@ -214,7 +214,7 @@ def run_learn(
         if first
         else f"{SHARE:.0%} within one site was not reached for certain"
     )
-    return accuracy.finished(
+    return frame.finished(
         Path(out),
         result,
         [folder],

@@ -19,11 +19,10 @@ import torch
 
 from qfp.data import dataset
 from qfp.data.workers import processes
-from qfp.decoding import metrics
 from qfp.model.checkpoint import network_of
 from qfp.model.diffusion import Schedule
 from qfp.model.precision import fast_bf16, keep_memory
-from qfp.studies import accuracy
+from qfp.studies import accuracy, frame, intervals
 from qfp.studies.speed import peer
 from qfp.tools import as_dict, digest, progress_bar, stream
 from qfp.training.train import Batches, average, closure_of, optimiser, supplied
@@ -123,7 +122,7 @@ def ratio(slow, fast, seed):
     """How many times as long `slow` takes, from seconds (rounds,) of the same rounds."""
     return {
         "ratio": float(np.median(slow / fast)),
-        "ratio_interval": list(metrics.bootstrap(slow / fast, np.median, seed)),
+        "ratio_interval": list(intervals.bootstrap(slow / fast, np.median, seed)),
     }
 
 
@@ -272,7 +271,7 @@ def sizes(config):
 def run_train(config, out="results/bench_train.json", rounds=9, report=print):
     """Race training steps of our network and of its peers; writes `out` and returns what it holds."""
     peer.library()
-    accuracy.check_use(out)
+    frame.check_use(out)
     device, (ours, widths) = best_device(), sizes(config)
     report(f"on {device}, {' and '.join(raced(device))}")
     rows, steps = {}, {}
@@ -321,7 +320,7 @@ def run_train(config, out="results/bench_train.json", rounds=9, report=print):
         for name in PEERS
     }
     result = about(config, device, batch=batch, rounds=rounds, contestants=rows, ratios=ratios)
-    return accuracy.finished(Path(out), result, [], train_markdown(result), report)
+    return frame.finished(Path(out), result, [], train_markdown(result), report)
 
 
 def train_markdown(result):

@@ -7,13 +7,14 @@ import numpy as np
 import torch
 
 from qfp.data import dataset
-from qfp.decoding import metrics, positions
+from qfp.decoding import positions
 from qfp.decoding.decode import load_decoder
+from qfp.model import checkpoint
 from qfp.model.diffusion import Schedule, guided, sample
 from qfp.model.precision import autocast, keep_memory
 from qfp.model.unet import SIZE
 from qfp.physics.sweep import simulate
-from qfp.studies import accuracy
+from qfp.studies import accuracy, frame, intervals, scoring
 from qfp.studies.speed import peer, race
 from qfp.tools import digest
 
@@ -58,11 +59,11 @@ def agreement(config, curves, precisions=race.PRECISIONS):
         trained.training.split,
         trained.seed,
     )
-    rows = accuracy.choose(
+    rows = frame.choose_rows(
         {"test": parts["test"][parts["test"][:, 0] == 0]}, "test", curves, config.seed
     )
     pairs = simulate(trained, rows[:, 1])
-    seeds = [row[0] for row in accuracy.noise_seeds(rows, 1, config.seed)]
+    seeds = [row[0] for row in frame.noise_seeds(rows, 1, config.seed)]
     sampling, truth, images = config.sampling, pairs.antidots, {}
     for precision in precisions:
         parts = [
@@ -85,7 +86,7 @@ def agreement(config, curves, precisions=race.PRECISIONS):
         lambda: positions.positions(images["fp32"][:, None], trained.device), "cpu"
     ) / len(rows)
     hits = {
-        p: accuracy.hits(trained.device, found[p], truth, images[p], pairs.ldos[0])
+        p: scoring.hits(trained.device, found[p], truth, images[p], pairs.ldos[0])
         for p in precisions
     }
     alike = {
@@ -98,11 +99,11 @@ def agreement(config, curves, precisions=race.PRECISIONS):
             "same_antidots": int((found["bf16"] == found["fp32"]).all((1, 2)).sum()),
             "largest_difference": float(gap.max()),
             "rms_difference": float(np.sqrt(np.square(gap).mean())),
-            "difference": metrics.differences(hits["bf16"], hits["fp32"]),
+            "difference": intervals.differences(hits["bf16"], hits["fp32"]),
         }
     return {
         "weights": Path(config.weights).stem,
-        "weights_sha256": accuracy.weights_hash(config.weights),
+        "weights_sha256": checkpoint.weights_hash(config.weights),
         "config_sha256": digest(meta["config"]),
         "read_s": read,
         "precisions": alike,
@@ -117,8 +118,8 @@ def run_sample(config, out="results/bench_sample.json", curves=100, rounds=5, re
     accuracy, is missing or was measured on other weights. Writes `out` and returns what it holds.
     """
     peer.library()
-    accuracy.check_use(out, curves=curves)
-    quoted = accuracy.read_result(config.weights, "samplers")
+    frame.check_use(out, curves=curves)
+    quoted = frame.read_result(config.weights, "samplers")
     device, widths, sampling = race.best_device(), race.sizes(config)[1], config.sampling
     precisions = race.raced(device)
     report(f"on {device}, {' and '.join(precisions)}")
@@ -227,7 +228,7 @@ def run_sample(config, out="results/bench_sample.json", curves=100, rounds=5, re
             title: quoted["rows"][title] for title in samplers if title in quoted.get("rows", {})
         },
     }
-    return accuracy.finished(Path(out), result, [], sample_markdown(result), report)
+    return frame.finished(Path(out), result, [], sample_markdown(result), report)
 
 
 def sample_markdown(result):

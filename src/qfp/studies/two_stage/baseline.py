@@ -14,7 +14,8 @@ import numpy as np
 
 from qfp.data import dataset
 from qfp.decoding import metrics, positions
-from qfp.studies import accuracy
+from qfp.model import checkpoint
+from qfp.studies import accuracy, frame, intervals, scoring, tables
 from qfp.studies.two_stage.network import load_vae
 from qfp.studies.two_stage.settings import load_baseline
 from qfp.studies.two_stage.train_vae import decoded, drawn, reconstructed, restricted_pairs
@@ -43,7 +44,7 @@ PAIRS = {  # what is compared with what, on the same curves
 }
 NOTES = {
     "rows": ROWS,
-    "columns": accuracy.COLUMNS,
+    "columns": scoring.COLUMNS,
     "differences": {
         name: f"{a} - {b}: {text}; paired 95 % interval" for name, (a, b, text) in PAIRS.items()
     },
@@ -82,8 +83,8 @@ class Table:
             self.truth,
         )
         self.scores[name], self.hits[name] = (
-            accuracy.scores(*answer, self.seed),
-            accuracy.hits(*answer),
+            scoring.scores(*answer, self.seed),
+            scoring.hits(*answer),
         )
         self.r[name] = np.quantile(metrics.pearson(images, self.truth), QUANTILES).round(4).tolist()
 
@@ -100,7 +101,7 @@ class Table:
     def as_dict(self):
         """What the result says of it."""
         differences = {
-            name: metrics.differences(self.hits[a], self.hits[b])
+            name: intervals.differences(self.hits[a], self.hits[b])
             for name, (a, b, _) in PAIRS.items()
             if a in self.hits and b in self.hits
         }
@@ -111,7 +112,7 @@ def opened(path, pairs, name):
     """Baseline weights that belong to `pairs`: model, Normalisation, meta. Raises SettingsError
     where they do not."""
     model, _, normal, meta = load_vae(path)
-    accuracy.check_data(meta, pairs, name, path)
+    frame.check_data(meta, pairs, name, path)
     return model, normal, meta
 
 
@@ -132,8 +133,8 @@ def run_vae(
 
     Raises SettingsError where one of them was trained on other data, or the folder lacks what is
     not shipped."""
-    accuracy.check_use(out, curves=curves)
-    decoder, pairs, parts, about = accuracy.opened(weights, data, config.seed)
+    frame.check_use(out, curves=curves)
+    decoder, pairs, parts, about = frame.opened(weights, data, config.seed)
     baseline = load_baseline() if baseline is None else baseline
     folder, seed, sampling = (
         Path(folder),
@@ -152,7 +153,7 @@ def run_vae(
     }
     other = {name: opened(folder / f"{name}.safetensors", pairs, data) for name in ("few", "joint")}
 
-    test = accuracy.choose(parts, "test", curves, seed)
+    test = frame.choose_rows(parts, "test", curves, seed)
     about |= {"curves": len(test), **as_dict(sampling)}
     blocks = project_root() / "runs" / f"evaluate-vae-{digest(about, accuracy.BLOCK)[:12]}"
     table = Table(pairs, test, seed)
@@ -168,24 +169,23 @@ def run_vae(
         ("one_step", dataclasses.replace(sampling, steps=1)),
     ):
         table.add(
-            name,
-            accuracy.sampled(decoder, settings, table.curves, test, 1, blocks, name, seed)[:, 0],
+            name, frame.sampled(decoder, settings, table.curves, test, 1, blocks, name, seed)[:, 0]
         )
     known = Table(
-        pairs, accuracy.choose(parts, "train", min(curves, accuracy.TRAIN_CURVES), seed), seed
+        pairs, frame.choose_rows(parts, "train", min(curves, accuracy.TRAIN_CURVES), seed), seed
     )
     known.add("train", decoded(*vaes[names[0]][:2], known.curves))
 
-    small = Table(restricted, accuracy.choose(own, "test", curves, seed), seed)
+    small = Table(restricted, frame.choose_rows(own, "test", curves, seed), seed)
     small.add_vae(*vaes[names[1]][:2], "restricted")
     seen = Table(
-        restricted, accuracy.choose(own, "train", min(curves, accuracy.TRAIN_CURVES), seed), seed
+        restricted, frame.choose_rows(own, "train", min(curves, accuracy.TRAIN_CURVES), seed), seed
     )
     seen.add("train", decoded(*vaes[names[1]][:2], seen.curves))
 
     networks = {
         name: {
-            "weights_sha256": accuracy.weights_hash(name),
+            "weights_sha256": checkpoint.weights_hash(name),
             "config_sha256": digest(meta["config"]),
             **{
                 key: meta[key]
@@ -215,7 +215,7 @@ def run_vae(
         f"{name}\n{accuracy.as_table(part.scores)}"
         for name, part in (("general", table), ("restricted", small))
     )
-    return accuracy.finished(out, result, [blocks], text, report)
+    return frame.finished(out, result, [blocks], text, report)
 
 
 def best_share(quantiles, share):
@@ -233,7 +233,7 @@ def sweep_table(rows, best):
     for row in rows:
         change = ", ".join(f"{key} {value:g}" for key, value in row["changes"].items()) or "none"
         reconstruction = (
-            accuracy.cell(row["reconstruction"], "r_median", ".3f")
+            tables.cell(row["reconstruction"], "r_median", ".3f")
             if "reconstruction" in row
             else "as above"
         )

@@ -22,7 +22,7 @@ from qfp.model import checkpoint
 from qfp.model.precision import autocast, keep_memory
 from qfp.physics import geometry, sweep
 from qfp.physics.wire import random_potential
-from qfp.studies import accuracy
+from qfp.studies import frame, scoring
 from qfp.studies.rivals import readers
 from qfp.studies.two_stage.network import Vae, curve_loss, image_loss
 from qfp.tools import SettingsError, as_dict, digest, progress_bar, stream
@@ -325,7 +325,7 @@ def scored(model, part, reconstruct=False):
         if reconstruct
         else decoded(model, part.normal, pairs.conductance[p, n])
     )
-    return accuracy.scores(
+    return scoring.scores(
         pairs.device, positions.recover(images, pairs.device), pairs.antidots[n], images, truth
     )
 
@@ -384,7 +384,7 @@ def run_train_vae(config, baseline, data="data/laptop.h5", out="runs/vae", repor
     normal = dataset.normalisation(pairs, parts["train"])
     general, dev = (
         Part(pairs, rows, normal)
-        for rows in (parts["train"], accuracy.choose(parts, "dev", DEV, seed))
+        for rows in (parts["train"], frame.choose_rows(parts, "dev", DEV, seed))
     )
     rows = run_sweep(baseline, config, general, dev, out / "sweep", report)
     best = max(rows, key=lambda row: row["curve"]["r_median"])["changes"]

@@ -1,0 +1,20 @@
+"""`qfp run`: execute the notebooks."""
+
+HELP = "execute the notebooks in order through papermill"
+
+
+def add(sub):
+    """Its arguments."""
+    sub.add_argument("--preset", default="laptop")
+    sub.add_argument("--only", metavar="04,05", help="numbers of notebooks")
+    sub.add_argument("-p", "--parameter", action="append", metavar="KEY=VALUE")
+    sub.add_argument("--out", metavar="DIR", help="default runs/PRESET")
+
+
+def run(arguments):
+    """Execute them."""
+    from qfp.book import run as runner
+
+    parameters = runner.parse_parameters(arguments.parameter or [])
+    only = arguments.only.split(",") if arguments.only else None
+    runner.run(arguments.preset, only=only, parameters=parameters, out=arguments.out)

@@ -1,0 +1,44 @@
+"""Settings on the command line: --preset, --set and --dry-run, and the Config that they give."""
+
+import yaml
+
+from qfp.config import PRESETS, load_preset
+from qfp.tools import SettingsError, as_dict
+
+
+def add_settings(parser):
+    """--preset, --set and --dry-run."""
+    choices = f"{', '.join(PRESETS)} or a .yaml file (default laptop)"
+    parser.add_argument("--preset", default="laptop", help=choices)
+    change = {"action": "append", "metavar": "KEY=VALUE"}
+    parser.add_argument("--set", help="change a setting: training.minutes=5", **change)
+    parser.add_argument("--dry-run", action="store_true", help="print the settings and exit")
+
+
+def parse_changes(pairs):
+    """Mapping for load_preset from texts such as 'training.minutes=5' or 'seed=1'; values are YAML."""
+    changes = {}
+    for pair in pairs or ():
+        key, equals, value = pair.partition("=")
+        if not equals:
+            raise SettingsError(f"--set {pair}: expected KEY=VALUE, such as training.minutes=5")
+        try:
+            value = yaml.safe_load(value)
+        except yaml.YAMLError:
+            raise SettingsError(f"--set {pair}: the value is not valid YAML") from None
+        section, dot, name = key.partition(".")
+        if dot:
+            changes.setdefault(section, {})[name] = value
+        else:
+            changes[section] = value
+    return changes
+
+
+def config_of(given):
+    """Config of --preset and --set, from {name: value}; with --dry-run it is printed, and the program
+    ends."""
+    config = load_preset(given["preset"], **parse_changes(given["set"]))
+    if given["dry_run"]:
+        print(yaml.safe_dump(as_dict(config), sort_keys=False), end="")
+        raise SystemExit(0)
+    return config

@@ -1,0 +1,76 @@
+"""What a decoded curve is worth: one row of the accuracy tables, and what counts as a success."""
+
+from typing import NamedTuple
+
+import numpy as np
+
+from qfp.decoding import metrics
+from qfp.physics import geometry
+from qfp.studies.intervals import bootstrap, share
+
+HIGH = 0.95  # Pearson r above which a pattern counts as reproduced
+COLUMNS = {
+    "n": "curves, one potential per configuration",
+    "within_k": "share with both antidots within k sites (Chebyshev) of the truth, as a set, "
+    "modulo translation along y and "
+    "the two inversions; 95 % Wilson interval",
+    "r_median": "median Pearson r of generated and true LDOS over the 60 x 50 sites; 95 % "
+    "bootstrap interval",
+    "r_high": f"share with r >= {HIGH}; 95 % Wilson interval",
+    "r_outside_median, r_outside_high": "the same over the sites outside the true antidots",
+}
+
+
+def scores(device, antidots, true_antidots, images=None, true_images=None, seed=0):
+    """One row of the table: dict of COLUMNS; without images only the positions."""
+    errors = metrics.within(antidots, true_antidots, device)
+    row = {"n": len(errors)}
+    for k in (0, 1, 2):
+        row |= share(f"within_{k}", errors <= k)
+    if images is None:
+        return row
+    for name, sites in (("r", None), ("r_outside", ~geometry.removed_masks(true_antidots, device))):
+        r = metrics.pearson(images, true_images, sites)
+        row |= {
+            f"{name}_median": float(np.median(r)),
+            f"{name}_median_interval": list(bootstrap(r, np.median, seed)),
+        }
+        row |= share(f"{name}_high", r >= HIGH)
+    return row
+
+
+def hits(device, antidots, true_antidots, images=None, true_images=None):
+    """What counts as a success, by curve: {name: bool (B,)}; without images only the positions."""
+    errors = metrics.within(antidots, true_antidots, device)
+    found = {f"within_{k}": errors <= k for k in (0, 1)}
+    return (
+        found
+        if images is None
+        else found | {"r_high": metrics.pearson(images, true_images) >= HIGH}
+    )
+
+
+class Answers(NamedTuple):
+    """Antidots and images that B curves were given as answers, beside the truth."""
+
+    antidots: np.ndarray  # (B, 2, 2)
+    images: np.ndarray  # (B, L, W) [1/t]
+    true_antidots: np.ndarray  # (B, 2, 2)
+    truth: np.ndarray  # (B, L, W) [1/t]
+
+    def part(self, kind):
+        """Those of some curves: an index, a slice or bool (B,)."""
+        return Answers(*(values[kind] for values in self))
+
+    def shuffled(self):
+        """Each curve with the answer of the one before: what ignoring the curve would get."""
+        antidots, images = (np.roll(values, 1, axis=0) for values in self[:2])
+        return self._replace(antidots=antidots, images=images)
+
+    def scores(self, device, seed):
+        """One row of the table, see `scores`."""
+        return scores(device, self.antidots, self.true_antidots, self.images, self.truth, seed)
+
+    def hits(self, device):
+        """What counts as a success, by curve, see `hits`."""
+        return hits(device, self.antidots, self.true_antidots, self.images, self.truth)
