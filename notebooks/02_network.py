@@ -41,18 +41,20 @@ from IPython.display import Markdown
 
 from qfp.book.pages import result_file
 from qfp.config import load_preset
-from qfp.data.dataset import normalisation, split
+from qfp.data.dataset import split
+from qfp.data.normalise import normalisation
+from qfp.data.simulate import simulate
 from qfp.decoding.decode import load_decoder
 from qfp.figures import network as network_figures
-from qfp.model.checkpoint import network_of
+from qfp.model import anatomy
 from qfp.model.diffusion import Schedule, step_noise
-from qfp.physics.sweep import simulate
+from qfp.model.exported import network_of
 from qfp.studies import accuracy
 from qfp.studies.attention import probes
 from qfp.studies.networks import diagnose
 from qfp.studies.short import ablations, learning
 from qfp.tools import project_root
-from qfp.training import train
+from qfp.training import batches, loss
 
 config = load_preset(
     preset,
@@ -124,8 +126,8 @@ for kind in ("linear", "cosine"):
 # map of that level is concatenated with the image's channels before attention acts on the pixels.
 
 # %% mystnb={"figure": {"caption": "The shipped network, read off its modules. Blue: convolution blocks. Red: transformer blocks with self-attention over the pixels. Green: the path of the curve, whose maps are concatenated with the input of both transformer blocks of a level. The full attention at 15 x 15 is the one that the page on attention looks into.", "name": "network-unet"}, "image": {"alt": "Diagram of a U-shaped network: on the left blocks lead down from 60 by 60 pixels to 15 by 15, on the right up again; between them green boxes bring maps of the curve to the attention blocks on both sides."}}
-stages = probes.architecture(model)
-network_figures.network(stages, probes.condition_path(model), model.unshuffle)
+stages = anatomy.architecture(model)
+network_figures.network(stages, anatomy.condition_path(model), model.unshuffle)
 
 # %%
 with torch.device("meta"):  # shapes without memory
@@ -142,14 +144,14 @@ for name, net in networks.items():
     lines += [
         f"| {s['name']} | {s['size']} × {s['size']} | {s['channels']} | {s['attention']} | {s['heads']} × "
         f"{s['head_dim']} | {s['condition']} | {s['parameters']:,} |"
-        for s in probes.architecture(net)
+        for s in anatomy.architecture(net)
     ]
     lines.append("")
 Markdown("\n".join(lines))
 
 # %% tags=["nbval-check-output"]
 for name, net in networks.items():
-    found = probes.architecture(net)
+    found = anatomy.architecture(net)
     print(f"{name}: " + ", ".join(f"{s['name']} {s['attention']}" for s in found))
     print(
         f"  heads {sorted({s['heads'] for s in found})}, curve of {probes.condition_path(net)['fields']} fields"
@@ -175,13 +177,13 @@ rows = np.stack(
 )  # (potential, configuration)
 fresh, own = network_of(config), normalisation(pairs, rows)
 forward = Schedule(config.diffusion.steps, config.diffusion.schedule, config.diffusion.prediction)
-batches = train.Batches(config, pairs, rows, own, "cpu")
+batches = batches.Batches(config, pairs, rows, own, "cpu")
 optimizer = torch.optim.AdamW(fresh.parameters(), lr=config.training.learning_rate)
 seen, error, head = [], [], []
 for step in range(config.notebook_training_steps):
     batch = batches(step)
     optimizer.zero_grad()
-    loss, squared, curve_loss = train.losses(fresh, forward, batch, config.training)
+    loss, squared, curve_loss = loss.losses(fresh, forward, batch, config.training)
     loss.backward()
     optimizer.step()
     alpha_bar = forward.alpha_bar[batch["t"]]

@@ -43,16 +43,17 @@ from IPython.display import Markdown
 from qfp.book.pages import result_file
 from qfp.config import load_preset
 from qfp.data.dataset import choose, split
+from qfp.data.simulate import simulate
 from qfp.decoding import decode, metrics, positions
 from qfp.decoding.decode import load_decoder
 from qfp.figures import wire as wire_figures
 from qfp.model.diffusion import guided
 from qfp.model.diffusion import sample as generate
 from qfp.physics import geometry, green
-from qfp.physics.sweep import images_of, simulate
+from qfp.physics.sweep import images_of
 from qfp.studies import accuracy, frame, intervals, tables
+from qfp.studies.limits.samplers import as_markdown as as_samplers
 from qfp.studies.rivals.rivals import as_markdown as as_rivals
-from qfp.studies.samplers import as_markdown as as_samplers
 from qfp.studies.speed import race, race_sample
 
 config = load_preset(

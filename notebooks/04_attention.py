@@ -46,11 +46,11 @@ from IPython.display import display
 from qfp.book import explore
 from qfp.config import load_preset
 from qfp.data.dataset import split
+from qfp.data.simulate import simulate
 from qfp.decoding.decode import load_decoder
 from qfp.figures import attention as attention_figures
 from qfp.model.diffusion import initial_noise
 from qfp.physics.geometry import configurations
-from qfp.physics.sweep import simulate
 from qfp.studies import frame, intervals
 from qfp.studies.attention import probes
 

@@ -43,11 +43,12 @@ from IPython.display import display
 from qfp.book import explore
 from qfp.config import load_preset
 from qfp.data.dataset import choose, split
+from qfp.data.simulate import simulate
 from qfp.decoding.decode import load_decoder
 from qfp.figures import score as score_figures
 from qfp.model.diffusion import Schedule, guided
 from qfp.physics import geometry
-from qfp.physics.sweep import images_of, simulate
+from qfp.physics.sweep import images_of
 from qfp.studies import accuracy, frame, intervals
 from qfp.studies.score import forcefield
 

@@ -38,14 +38,15 @@ import numpy as np
 from IPython.display import Markdown
 
 from qfp.config import load_preset
+from qfp.data import simulate
 from qfp.data.dataset import split
+from qfp.data.simulate import simulate
 from qfp.decoding import decode, metrics, novelty, positions
 from qfp.decoding.decode import load_decoder
 from qfp.figures import limits as limits_figures
 from qfp.figures import wire as wire_figures
-from qfp.physics.sweep import simulate
-from qfp.studies import accuracy, frame, memorisation, robustness, samplers, tables
-from qfp.studies.rivals import rivals
+from qfp.studies import accuracy, frame, tables
+from qfp.studies.limits import memorisation, robustness, samplers
 from qfp.tools import SettingsError
 
 config = load_preset(
@@ -409,7 +410,7 @@ if memory:
         for part in ("", "neighbour_")
         for case in cases
     ]
-    exact_images = rivals.pictures(trained.device, *map(np.array, zip(*both)))
+    exact_images = simulate.pictures(trained.device, *map(np.array, zip(*both)))
     again = [
         decode.draw(
             decoder,

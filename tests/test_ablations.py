@@ -12,13 +12,14 @@ import yaml
 from test_train import tiny, toy_pairs
 
 from qfp.config import load_preset
-from qfp.data import dataset, generate
+from qfp.data import dataset, generate, normalise
 from qfp.decoding import decode
-from qfp.model import checkpoint, diffusion
+from qfp.model import checkpoint, diffusion, exported
 from qfp.studies import intervals
 from qfp.studies.short import ablations
 from qfp.studies.speed import race
 from qfp.tools import SettingsError, as_dict
+from qfp.training import checkpoint
 
 PLAN = {
     "passes": 4,
@@ -76,7 +77,7 @@ def test_every_row_of_the_table_changes_what_it_says_and_no_more():
         )
         assert passes == plan["passes"]
         with torch.device("meta"):
-            checkpoint.network_of(row.config)
+            exported.network_of(row.config)
     assert next(iter(rows.values())).changes == {}
 
 
@@ -379,8 +380,8 @@ def test_errors_are_in_units_of_the_spread_over_the_sites(pairs):
         np.array([(p, n) for p in (0, 1) for n in range(20)]),
         np.array([(0, n) for n in range(20, 28)]),
     )
-    normal = dataset.normalisation(pairs, train)
-    model = checkpoint.network_of(config).eval()  # its last layer starts at 0
+    normal = normalise.normalisation(pairs, train)
+    model = exported.network_of(config).eval()  # its last layer starts at 0
     schedule = diffusion.Schedule(config.diffusion.steps, "cosine", "v")
     errors = ablations.x0_error((model, config, normal, schedule, {}), pairs, rows, 0)
     known, images = pairs.ldos[:, :20].astype(float), pairs.ldos[0, 20:28].astype(float)
@@ -403,7 +404,7 @@ def test_the_last_weights_are_not_the_averaged_ones(pairs, tmp_path):
     checkpoint.export(tmp_path / "run", tmp_path / "look", bf16=False)
     decoder = decode.load_decoder(tmp_path / "look.safetensors")
     last = ablations.last_weights(tmp_path / "run", decoder)
-    state = checkpoint.part(checkpoint.read(tmp_path / "run" / checkpoint.CHECKPOINT)[0], "model")
+    state = exported.part(exported.read(tmp_path / "run" / checkpoint.CHECKPOINT)[0], "model")
     assert all(torch.equal(value, state[key]) for key, value in last.model.state_dict().items())
     assert any(
         not torch.equal(value, state[key]) for key, value in decoder.model.state_dict().items()

@@ -10,9 +10,9 @@ import pytest
 from qfp.config import load_preset
 from qfp.data import dataset
 from qfp.decoding import decode, metrics, positions
-from qfp.model import checkpoint
+from qfp.model import exported
 from qfp.physics import geometry
-from qfp.studies import frame
+from qfp.studies import frame, scoring
 from qfp.studies.calibration import calibration, sbc
 from qfp.tools import SettingsError
 
@@ -260,7 +260,7 @@ def world(monkeypatch, tmp_path):
     meta = {"data": pairs.sha256, "config": {"some": "settings"}}
     decoder = SimpleNamespace(config=own, meta=meta)
     monkeypatch.setattr(frame, "load_decoder", lambda name: decoder)
-    monkeypatch.setattr(checkpoint, "weights_hash", lambda name: "e" * 64)
+    monkeypatch.setattr(exported, "weights_hash", lambda name: "e" * 64)
     monkeypatch.setattr(dataset, "load", lambda path, images: pairs)
     monkeypatch.setattr(decode, "draw", draw)
     monkeypatch.setattr(calibration, "SAMPLES", 7)
@@ -351,7 +351,7 @@ def test_agreement_is_what_decode_says(world):
     )
     decoded = decode.conclude(images, DEVICE)
     np.testing.assert_array_equal(positions.positions(images, DEVICE), antidots)
-    found = calibration.agreement(DEVICE, antidots, truth)
+    found = scoring.agreement(DEVICE, antidots, truth)
     np.testing.assert_array_equal(found["within_1"][0], decoded.probability)
     np.testing.assert_array_equal(
         found["exact"][1], metrics.within(decoded.consensus, truth, DEVICE) == 0

@@ -7,8 +7,7 @@ import numpy as np
 import pytest
 
 from qfp.config import load_preset
-from qfp.data import dataset, generate, workers
-from qfp.physics import sweep
+from qfp.data import damage, dataset, generate, normalise, simulate, workers
 from qfp.tools import SettingsError
 
 CONFIG = load_preset(
@@ -28,7 +27,7 @@ def file(tmp_path_factory):
 
 
 def test_the_file_keeps_the_contract(file):
-    assert dataset.validate(file) == []
+    assert damage.validate(file) == []
     with h5py.File(file) as content:
         assert (
             content["conductance"].shape == (2, 12, 3)
@@ -44,7 +43,7 @@ def test_the_file_keeps_the_contract(file):
 
 
 def test_file_equals_simulation_in_memory(file):
-    pairs, again = dataset.load(file), sweep.simulate(CONFIG, [3, 7], potentials=(1,))
+    pairs, again = dataset.load(file), simulate.simulate(CONFIG, [3, 7], potentials=(1,))
     assert np.allclose(pairs.conductance[1, [3, 7]], again.conductance[0], atol=1e-6)
     assert np.array_equal(pairs.ldos[1, [3, 7]], again.ldos[0])
     assert np.array_equal(pairs.antidots[[3, 7]], again.antidots)
@@ -85,12 +84,12 @@ def test_validate_names_damage(file, tmp_path):
         chunk = content["ldos"].id.get_chunk_info(1)
     data[chunk.byte_offset + 1000] ^= 1
     flipped.write_bytes(data)
-    (problem,) = dataset.validate(flipped)
+    (problem,) = damage.validate(flipped)
     assert "/ldos[1, 0:12]" in problem.text and "checksum" in problem.text and not problem.fatal
     with pytest.raises(SettingsError, match="damaged"):
         dataset.load(flipped)
     truncated.write_bytes(file.read_bytes()[:-5000])
-    (problem,) = dataset.validate(truncated)
+    (problem,) = damage.validate(truncated)
     assert "not a readable HDF5" in problem.text and problem.fatal
     with pytest.raises(SettingsError, match="generate it again"):
         dataset.load(truncated)
@@ -100,7 +99,7 @@ def test_validate_names_damage(file, tmp_path):
         values[0, 2] += 0.01  # finite and plausible, but wrong: Kwant finds it if it looks there
         values[1, 3, 0] = np.nan
         content["conductance"][()] = values
-    assert any("/conductance[1" in problem.text for problem in dataset.validate(changed))
+    assert any("/conductance[1" in problem.text for problem in damage.validate(changed))
 
 
 def test_missing_or_foreign_files_are_one_line_errors(tmp_path):
@@ -128,7 +127,7 @@ def test_splits_have_the_paper_s_counts():
 def test_normalisation_uses_training_pairs_only_and_inverts(file):
     pairs = dataset.load(file)
     train = dataset.split(12, 2, "config", 0)["train"]
-    constants = dataset.normalisation(pairs, train)
+    constants = normalise.normalisation(pairs, train)
     p, n = train.T
     curves, images = constants.curve(pairs.conductance[p, n]), constants.image(pairs.ldos[p, n])
     assert (
@@ -138,6 +137,6 @@ def test_normalisation_uses_training_pairs_only_and_inverts(file):
     assert abs(images.mean()) < 1e-4 and abs(images.std() - 1) < 1e-3
     assert np.allclose(constants.ldos(images), pairs.ldos[p, n], atol=1e-5)
     assert (images[..., :5] == images[..., -5:]).all()  # padding is LDOS 0
-    assert dataset.contract(pairs.device, constants) != dataset.contract(
-        pairs.device, dataset.normalisation(pairs, train[:4])
+    assert normalise.contract(pairs.device, constants) != normalise.contract(
+        pairs.device, normalise.normalisation(pairs, train[:4])
     )

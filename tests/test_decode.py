@@ -10,7 +10,7 @@ import torch
 
 from qfp import cli
 from qfp.config import load_preset
-from qfp.data import dataset
+from qfp.data import normalise
 from qfp.data.measured import SIEMENS, Curve, per_tesla
 from qfp.decoding import answer, decode, novelty, positions
 from qfp.model.diffusion import Schedule
@@ -89,7 +89,7 @@ class Oracle(torch.nn.Module):
 
 @pytest.fixture
 def decoder(images):
-    constants = dataset.Normalisation((0.0,) * 64, (1.0,) * 64, 0.3, 0.2, DEVICE.width)
+    constants = normalise.Normalisation((0.0,) * 64, (1.0,) * 64, 0.3, 0.2, DEVICE.width)
     schedule = Schedule(1000, "cosine", "v")
     oracle = Oracle(constants.image(images[1]), schedule)
     return decode.Decoder(oracle, CONFIG, constants, schedule, {})

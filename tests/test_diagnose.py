@@ -9,8 +9,8 @@ import pytest
 import torch
 from test_evaluate import CONFIG, DEVICE, Oracle, world  # noqa: F401  (a fixture)
 
-from qfp.data import dataset
-from qfp.decoding import decode, metrics
+from qfp.data import dataset, normalise
+from qfp.decoding import decode, metrics, one_step
 from qfp.decoding.decode import Decoder
 from qfp.model.diffusion import Schedule
 from qfp.model.unet import Condition, UNet
@@ -215,8 +215,8 @@ def test_at_the_last_step_there_is_noise_alone(world):
     torch.nn.init.normal_(model.leave[-1].weight, std=0.1)
     decoder = dataclasses.replace(own, model=model)
     seeds, curves = [3, 5], pairs.conductance[0, :2] / 40 - 1
-    images = diagnose.predicted(decoder, curves, pairs.ldos[0, :2], seeds, [0, 500, 999])
-    others = diagnose.predicted(decoder, curves, pairs.ldos[0, 2:4], seeds, [0, 500, 999])
+    images = one_step.predicted(decoder, curves, pairs.ldos[0, :2], seeds, [0, 500, 999])
+    others = one_step.predicted(decoder, curves, pairs.ldos[0, 2:4], seeds, [0, 500, 999])
     start = decode.draw(decoder, curves, np.array(seeds)[:, None], 1, "ddim", 1.0)[:, 0]
     np.testing.assert_allclose(images["given"][-1], start, atol=1e-5)
     for kind in ("given", "null"):
@@ -268,7 +268,7 @@ def test_labels_and_curves_of_test_configurations_do_not_reach_the_probe(network
 def test_features_are_means_over_rows_and_columns_of_what_the_unet_sees():
     for target in ("none", "positions"):
         model = UNet(CONFIG.network, 64, target).eval()
-        constants = dataset.Normalisation((0.0,) * 64, (1.0,) * 64, 0.1, 0.05, DEVICE.width)
+        constants = normalise.Normalisation((0.0,) * 64, (1.0,) * 64, 0.1, 0.05, DEVICE.width)
         curves = np.random.default_rng(0).normal(size=(3, 64))
         seen = model.encode(constants.curve(curves)).features
         found = readout.features(model.condition, constants, curves)

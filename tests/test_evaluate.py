@@ -8,9 +8,9 @@ import pytest
 import torch
 
 from qfp.config import load_preset
-from qfp.data import dataset
+from qfp.data import dataset, normalise
 from qfp.decoding.decode import Decoder
-from qfp.model import checkpoint
+from qfp.model import exported
 from qfp.model.diffusion import Schedule
 from qfp.model.unet import Condition
 from qfp.physics import geometry, sweep
@@ -55,7 +55,7 @@ def world(monkeypatch, tmp_path):
     pairs = dataset.Pairs(
         antidots, orbits, np.zeros((2, 60, 50)), DEVICE.fields, curves, ldos, DEVICE, "d" * 64
     )
-    constants = dataset.Normalisation((0.0,) * 64, (1.0,) * 64, 0.1, 0.05, DEVICE.width)
+    constants = normalise.Normalisation((0.0,) * 64, (1.0,) * 64, 0.1, 0.05, DEVICE.width)
     schedule = Schedule(1000, "cosine", "v")
     meta = {"data": pairs.sha256, "config": {"some": "settings"}}
     decoder = Decoder(Oracle(pairs, constants, schedule), CONFIG, constants, schedule, meta)
@@ -115,7 +115,7 @@ def test_weights_in_shards_have_one_hash(world):
         (folder / "big.json").write_text(
             json.dumps({"shards": {"big-1.safetensors": "a", "big-2.safetensors": second}})
         )
-        hashes.append(checkpoint.weights_hash("big"))
+        hashes.append(exported.weights_hash("big"))
     assert hashes[0] != hashes[1] and {len(text) for text in hashes} == {64}
 
 

@@ -8,7 +8,7 @@ import torch
 
 from qfp.book import explore
 from qfp.config import load_preset
-from qfp.data.dataset import Normalisation
+from qfp.data.normalise import Normalisation
 from qfp.decoding import decode
 from qfp.decoding.decode import Decoder
 from qfp.model.diffusion import Schedule

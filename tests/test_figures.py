@@ -18,9 +18,9 @@ from qfp.figures import limits as limits_figures
 from qfp.figures import network as network_figures
 from qfp.figures import score as score_figures
 from qfp.figures import wire as wire_figures
+from qfp.model import anatomy
 from qfp.model.unet import UNet
 from qfp.physics import geometry
-from qfp.studies.attention import probes
 from qfp.studies.score import forcefield
 
 DEVICE = load_preset("smoke").device
@@ -109,7 +109,7 @@ def network_of(preset):
     settings = load_preset(preset).network
     with torch.device("meta"):
         model = UNet(settings, DEVICE.field_points)
-    return probes.architecture(model), probes.condition_path(model), model.unshuffle
+    return anatomy.architecture(model), anatomy.condition_path(model), model.unshuffle
 
 
 AUC = [(f"head {k}", *RNG.random((4, 5))) for k in range(4)]

@@ -14,12 +14,16 @@ import torch
 
 from qfp.cli import main, parse_changes
 from qfp.config import Diffusion, load_preset
-from qfp.data import dataset
+from qfp.data import dataset, normalise
 from qfp.decoding import decode
-from qfp.model import checkpoint
+from qfp.model import exported
 from qfp.model.precision import autocast
 from qfp.tools import SettingsError
-from qfp.training.train import Batches, ahead, learning_rate, losses, radius, share_done, train
+from qfp.training import checkpoint
+from qfp.training.batches import Batches, ahead
+from qfp.training.loss import losses
+from qfp.training.optimise import learning_rate, radius, share_done
+from qfp.training.train import train
 
 ROOT = Path(__file__).parents[1]
 DATA = ["dataset.configurations=20", "dataset.potentials=2", "device.field_points=6"]
@@ -137,7 +141,7 @@ def test_the_recipe_needs_what_computing_needs_alone(bare):
 
 def test_slices_equal_an_uninterrupted_run(bare):
     run, straight = (
-        checkpoint.read(bare[0] / name / checkpoint.CHECKPOINT) for name in ("run", "straight")
+        exported.read(bare[0] / name / checkpoint.CHECKPOINT) for name in ("run", "straight")
     )
     assert run[1]["step"] == straight[1]["step"] == 3
     assert run[0].keys() == straight[0].keys()
@@ -155,7 +159,7 @@ def test_shards_are_small_and_described(bare):
     assert {f.name for f in models.iterdir()} == {*meta["shards"], "tiny.json", "tiny.jsonl"}
     last = len(meta["shards"])
     assert list(meta["shards"])[-1] == f"tiny-{last:05d}-of-{last:05d}.safetensors"
-    weights = [checkpoint.read(models / name)[0] for name in meta["shards"]]
+    weights = [exported.read(models / name)[0] for name in meta["shards"]]
     assert max(sum(v.nbytes for v in part.values()) for part in weights) <= 20000
     assert sum(v.numel() for part in weights for v in part.values()) == meta["parameters"]
 
@@ -226,7 +230,7 @@ def batches(config, pairs):
     rows = dataset.split(
         len(pairs.antidots), len(pairs.potentials), config.training.split, config.seed
     )["train"]
-    return Batches(config, pairs, rows, dataset.normalisation(pairs, rows), "cpu")
+    return Batches(config, pairs, rows, normalise.normalisation(pairs, rows), "cpu")
 
 
 def test_the_preset_is_the_papers():
@@ -238,7 +242,7 @@ def test_the_preset_is_the_papers():
         and config.dataset == load_preset("laptop").dataset
     )
     assert config.network.attention == ("linear", "linear", "full")
-    assert checkpoint.network_of(config).sizes == (60, 30, 15)
+    assert exported.network_of(config).sizes == (60, 30, 15)
     t, s = config.training, config.sampling
     assert (t.optimizer, t.time_sampling, t.curve_target, t.curve_batch) == (
         "sam",
@@ -248,7 +252,7 @@ def test_the_preset_is_the_papers():
     )
     assert config.diffusion == Diffusion(steps=1000, schedule="linear", prediction="epsilon")
     assert (s.sampler, s.steps) == ("ancestral", 1000)
-    size = 2 * sum(p.numel() for p in checkpoint.network_of(config).parameters())
+    size = 2 * sum(p.numel() for p in exported.network_of(config).parameters())
     assert size < min(15e6, checkpoint.FILE_LIMIT), "the shipped models have 40 MiB in all"
 
 
@@ -259,7 +263,7 @@ def test_the_curve_learns_from_the_image_alone(bare, pairs):
     config, schedule = decoder.config, decoder.schedule
     assert torch.allclose(schedule.beta, torch.linspace(1e-4, 0.02, 1000, dtype=torch.float64))
     torch.manual_seed(1)
-    model, make = checkpoint.network_of(config), batches(config, pairs)
+    model, make = exported.network_of(config), batches(config, pairs)
     for p in model.parameters():  # branches that start at 0 would hide the path
         torch.nn.init.normal_(p, std=0.1)
     assert model.pooled is None and model.condition.across is None
@@ -294,9 +298,7 @@ def test_a_step_is_sams(bare, pairs, tmp_path):
     here."""
     config = paper("training.max_steps=1", "training.warmup=1", "training.sam_radius=2.0")
     train(config, bare[0] / "small.h5", tmp_path / "run", report=str)
-    state = checkpoint.part(
-        checkpoint.read(tmp_path / "run" / checkpoint.CHECKPOINT)[0], "optimizer"
-    )
+    state = exported.part(exported.read(tmp_path / "run" / checkpoint.CHECKPOINT)[0], "optimizer")
     mean = torch.cat([state[f"{i}.exp_avg"].flatten() for i in range(len(state) // 3)])
     seen = mean / (1 - 0.9)  # after one step
     batch, schedule = (
@@ -304,7 +306,7 @@ def test_a_step_is_sams(bare, pairs, tmp_path):
         decode.load_decoder(bare[0] / "models" / "tiny.safetensors").schedule,
     )
     torch.manual_seed(config.training.seed)
-    model = checkpoint.network_of(config)
+    model = exported.network_of(config)
 
     def gradient():
         with autocast(config.training.precision, "cpu"):
@@ -345,5 +347,5 @@ def test_pairs_can_be_split_at_random(bare, pairs, tmp_path):
     assert {n for _, n in rows["train"]} & {n for _, n in rows["test"]}
     curves = torch.cat([batches(config, pairs)(step)["curves"] for step in range(100)])
     p, n = np.array(sorted(rows["test"])).T
-    normal = checkpoint.normalisation_of(meta)
+    normal = exported.normalisation_of(meta)
     assert torch.cdist(curves, normal.curve(pairs.conductance[p, n])).min() > 1e-3

@@ -10,7 +10,8 @@ from test_evaluate import CONFIG, world  # noqa: F401  (a fixture)
 
 from qfp.decoding import metrics
 from qfp.physics import geometry
-from qfp.studies import accuracy, frame, memorisation
+from qfp.studies import accuracy, frame
+from qfp.studies.limits import memorisation
 from qfp.tools import SettingsError
 
 RNG = np.random.default_rng(0)

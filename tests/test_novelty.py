@@ -10,11 +10,11 @@ import torch
 
 from qfp import tools
 from qfp.config import load_preset
-from qfp.data import dataset, foreign
+from qfp.data import dataset, foreign, normalise, simulate
 from qfp.decoding import decode, novelty
 from qfp.decoding.decode import Decoder
 from qfp.figures import trust as trust_figures
-from qfp.model import checkpoint
+from qfp.model import exported
 from qfp.model.diffusion import Schedule
 from qfp.physics import geometry, green, sweep
 from qfp.studies import accuracy, frame
@@ -182,11 +182,11 @@ def test_foreign_curves(monkeypatch, tmp_path):
 @pytest.fixture
 def world(monkeypatch, tmp_path):
     """48 configurations under two potentials, a network without training, few families."""
-    pairs = sweep.simulate(CONFIG, potentials=(0, 1), images=False)
+    pairs = simulate.simulate(CONFIG, potentials=(0, 1), images=False)
     torch.manual_seed(0)
-    model = checkpoint.network_of(CONFIG).eval()
+    model = exported.network_of(CONFIG).eval()
     G = pairs.conductance.reshape(-1, CONFIG.device.field_points)
-    constants = dataset.Normalisation(
+    constants = normalise.Normalisation(
         tuple(G.mean(axis=0)), tuple(G.std(axis=0)), 0.1, 0.05, CONFIG.device.width
     )
     meta = {"data": pairs.sha256, "config": {"some": "settings"}}

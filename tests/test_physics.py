@@ -8,7 +8,8 @@ import pytest
 import torch
 
 from qfp.config import load_preset
-from qfp.physics import geometry, green, kwant_model, leads, sweep, wire
+from qfp.data import simulate
+from qfp.physics import geometry, green, kwant_model, leads, wire
 from qfp.tools import SettingsError, stream
 
 CONFIG = load_preset("laptop")
@@ -442,7 +443,7 @@ def test_energy_on_a_threshold_is_refused():
 
 def test_simulated_slice_equals_single_curves():
     small = load_preset("smoke", device={"field_points": 3})
-    pairs = sweep.simulate(small, [0, 5], potentials=(1,))
+    pairs = simulate.simulate(small, [0, 5], potentials=(1,))
     V = wire.random_potential(1, small.device)
     for n in range(2):
         G, _, image = green.solve(small.device, pairs.antidots[n], V, image=True)

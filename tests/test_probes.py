@@ -5,6 +5,7 @@ import pytest
 import torch
 
 from qfp.config import load_preset
+from qfp.model import anatomy
 from qfp.model.diffusion import Schedule, guided, sample
 from qfp.model.unet import UNet
 from qfp.physics import geometry
@@ -39,7 +40,7 @@ def test_architecture_is_read_off_the_modules(preset, names):
     target = load_preset(preset).training.curve_target
     with torch.device("meta"):
         model = UNet(network, DEVICE.field_points, target)
-    stages = probes.architecture(model)
+    stages = anatomy.architecture(model)
     assert " ".join(stage["name"] for stage in stages) == names
     levels = len(network.channels)
     for stage, level in zip(stages, [*range(levels), *reversed(range(levels))]):
@@ -48,7 +49,7 @@ def test_architecture_is_read_off_the_modules(preset, names):
         assert stage["condition"] == network.condition_channels[level]
         assert stage["convolutions"] == 2 * network.blocks
         assert stage["heads"] == (network.heads if network.attention[level] != "none" else 0)
-    path = probes.condition_path(model)
+    path = anatomy.condition_path(model)
     assert path["tokens"] == 30 and path["positions"] == (target == "positions")
     assert (path["hidden"], path["blocks"]) == (network.condition_hidden, network.condition_blocks)
 

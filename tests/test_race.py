@@ -13,11 +13,12 @@ from torch.optim.swa_utils import AveragedModel
 
 from qfp.cli import main
 from qfp.config import load_preset
-from qfp.model.checkpoint import network_of
 from qfp.model.diffusion import Schedule
+from qfp.model.exported import network_of
 from qfp.studies.speed import peer, race, race_sample
 from qfp.tools import SettingsError
-from qfp.training.train import Batches, closure_of
+from qfp.training.batches import Batches
+from qfp.training.loss import closure_of
 
 SMOKE = load_preset("smoke", training={"batch": 2, "curve_batch": 4})
 

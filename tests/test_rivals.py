@@ -11,7 +11,7 @@ import pytest
 import torch
 
 from qfp.config import load_preset
-from qfp.data import dataset
+from qfp.data import dataset, simulate
 from qfp.decoding import metrics
 from qfp.physics import geometry, sweep
 from qfp.studies import accuracy, frame
@@ -32,7 +32,7 @@ SHORT = {**readers.PLAIN, "steps": 20, "batch": 32, "width": 32}
 @pytest.fixture(scope="module")
 def pairs():
     """Every configuration of a narrow wire under two potentials, without images."""
-    return sweep.simulate(CONFIG, potentials=(0, 1), images=False)
+    return simulate.simulate(CONFIG, potentials=(0, 1), images=False)
 
 
 @pytest.fixture(scope="module")
@@ -49,7 +49,7 @@ def folder(tmp_path_factory):
 @pytest.fixture(scope="module")
 def other(pairs, folder):
     """Every configuration's curve under a potential that `pairs` does not hold."""
-    return readers.simulated(DEVICE, pairs.antidots, 3, folder)
+    return simulate.simulated(DEVICE, pairs.antidots, 3, folder)
 
 
 def choose(parts, name, number=60):
@@ -228,7 +228,7 @@ def world(pairs, parts, other, folder, monkeypatch, tmp_path):
     seeds, rows = (0, 1, 2, None), choose(parts, "test", 12)
     antidots = pairs.antidots[rows[:, 1]]
     curves = [pairs.conductance[p, rows[:, 1]] for p in (0, 1)]
-    curves += [readers.simulated(DEVICE, antidots, seed, folder) for seed in seeds[2:]]
+    curves += [simulate.simulated(DEVICE, antidots, seed, folder) for seed in seeds[2:]]
     curves, images = (
         np.concatenate(curves),
         np.concatenate([sweep.images_of(DEVICE, antidots, seed) for seed in seeds]),
@@ -310,25 +310,25 @@ def test_the_table(world, monkeypatch):
 
 def test_images_are_of_the_potential_found(pairs):
     antidots, seeds = pairs.antidots[[5, 100, 300, 400]], np.array([1, 0, -1, 1])
-    images = rivals.pictures(DEVICE, antidots, seeds)
+    images = simulate.pictures(DEVICE, antidots, seeds)
     for i, seed in enumerate((1, 0, None, 1)):
         np.testing.assert_allclose(
             images[i], sweep.images_of(DEVICE, antidots[[i]], seed)[0], atol=1e-6
         )
-    assert np.abs(images[0] - rivals.pictures(DEVICE, antidots[:1], [0])[0]).max() > 1e-3
+    assert np.abs(images[0] - simulate.pictures(DEVICE, antidots[:1], [0])[0]).max() > 1e-3
 
 
 def test_an_interrupted_run_resumes(world, monkeypatch):
-    whole, pictures = run(world), rivals.pictures
+    whole, pictures = run(world), simulate.pictures
     assert world[2] == [12, 12, 12]
 
     def interrupted(*arguments):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(rivals, "pictures", interrupted)
+    monkeypatch.setattr(simulate, "pictures", interrupted)
     with pytest.raises(KeyboardInterrupt):
         run(world)
-    monkeypatch.setattr(rivals, "pictures", pictures)
+    monkeypatch.setattr(simulate, "pictures", pictures)
     for module, name in ((readers, "Mlp"), (sweep, "curves_at")):
         monkeypatch.setattr(module, name, interrupted)
     assert run(world) == whole and len(world[2]) == 6, (

@@ -11,7 +11,8 @@ from qfp.config import load_preset
 from qfp.decoding import decode
 from qfp.decoding.decode import load_decoder
 from qfp.physics import geometry, green, wire
-from qfp.studies import accuracy, robustness, samplers
+from qfp.studies import accuracy
+from qfp.studies.limits import robustness, samplers
 from qfp.tools import SettingsError
 
 FEW = dataclasses.replace(DEVICE, field_points=3)  # the same wires at b = 0, 0.025 and 0.05

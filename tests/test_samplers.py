@@ -8,7 +8,8 @@ import pytest
 from test_evaluate import CONFIG, world  # noqa: F401  (a fixture)
 
 from qfp.model.diffusion import Schedule
-from qfp.studies import accuracy, frame, samplers
+from qfp.studies import accuracy, frame
+from qfp.studies.limits import samplers
 from qfp.tools import SettingsError, digest
 
 

@@ -10,24 +10,19 @@ import pytest
 import torch
 
 from qfp.config import load_preset
-from qfp.data import dataset
+from qfp.data import dataset, normalise
 from qfp.decoding import decode
-from qfp.model import checkpoint
+from qfp.model import exported
 from qfp.model.diffusion import Schedule, guided, sample
 from qfp.studies.short import learning
 from qfp.tools import SettingsError, stream
+from qfp.training import checkpoint
+from qfp.training.batches import Batches
+from qfp.training.log import Log
+from qfp.training.loss import losses, position_loss
+from qfp.training.optimise import Plain, Sam, average, learning_rate
 from qfp.training.preview import preview
-from qfp.training.sam import Plain, Sam
-from qfp.training.train import (
-    Batches,
-    Log,
-    autocast,
-    average,
-    learning_rate,
-    losses,
-    position_loss,
-    train,
-)
+from qfp.training.train import autocast, train
 
 DEVICE = load_preset("smoke").device
 TINY = {
@@ -81,12 +76,12 @@ def pairs(monkeypatch):
 
 
 def tensors(folder):
-    return checkpoint.read(folder / checkpoint.CHECKPOINT)[0]
+    return exported.read(folder / checkpoint.CHECKPOINT)[0]
 
 
 def batches(config, pairs):
     rows = dataset.split(len(pairs.antidots), len(pairs.potentials), "config", 0)["train"]
-    return Batches(config, pairs, rows, dataset.normalisation(pairs, rows), "cpu")
+    return Batches(config, pairs, rows, normalise.normalisation(pairs, rows), "cpu")
 
 
 @pytest.mark.parametrize("optimizer", ["adamw", "sam"])
@@ -94,7 +89,7 @@ def test_resume_equals_an_uninterrupted_run(pairs, tmp_path, optimizer):
     config = tiny({**TINY, "dropout": 0.1}, max_steps=6, optimizer=optimizer)
     train(config, "data.h5", tmp_path / "straight", report=str)
     train(config, "data.h5", tmp_path / "parts", report=str, stop=3)
-    assert checkpoint.read(tmp_path / "parts" / checkpoint.CHECKPOINT)[1]["step"] == 3
+    assert exported.read(tmp_path / "parts" / checkpoint.CHECKPOINT)[1]["step"] == 3
     train(config, "data.h5", tmp_path / "parts", resume=True, report=str)
     one, two = tensors(tmp_path / "straight"), tensors(tmp_path / "parts")
     assert one.keys() == two.keys() and {k.split(".")[0] for k in one} == {
@@ -129,7 +124,7 @@ def test_an_interrupt_loses_no_step_and_a_kill_before_the_first_checkpoint_leave
     with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt if kept else SystemExit):
         patch.setattr(Log, "add", stopping)
         train(config, "data.h5", tmp_path / "run", report=lines.append)
-    assert checkpoint.read(tmp_path / "run" / checkpoint.CHECKPOINT)[1]["step"] == kept
+    assert exported.read(tmp_path / "run" / checkpoint.CHECKPOINT)[1]["step"] == kept
     assert ("--resume goes on" in lines[-1]) == (kept > 0) and signal.getsignal(
         signal.SIGINT
     ) is signal.default_int_handler
@@ -165,8 +160,8 @@ def test_exported_weights_reproduce_their_samples(pairs, tmp_path, bf16):
     )
     assert loaded_config == config and not model.training
 
-    trained = checkpoint.network_of(config).eval()
-    ema = checkpoint.part(checkpoint.part(tensors(tmp_path / "run"), "ema"), "module")
+    trained = exported.network_of(config).eval()
+    ema = exported.part(exported.part(tensors(tmp_path / "run"), "ema"), "module")
     trained.load_state_dict(ema)
     curve = normal.curve(pairs.conductance[0, :2])
     one, two = (
@@ -191,7 +186,7 @@ def test_it_overfits_four_samples(pairs, tmp_path):
     config = tiny(network, batch=8, curve_batch=8, learning_rate=4e-3, condition_dropout=0.0)
     normal = batches(config, pairs).normal
     rows = np.stack([np.zeros(4, np.int64), np.arange(4)], 1)
-    make, model = Batches(config, pairs, rows, normal, "cpu"), checkpoint.network_of(config)
+    make, model = Batches(config, pairs, rows, normal, "cpu"), exported.network_of(config)
     schedule = Schedule(1000, "cosine", "v")
     optimizer, ema = torch.optim.AdamW(model.parameters()), average(model, 0.95)
     for step in range(200):
@@ -259,7 +254,7 @@ def test_position_loss_is_the_soft_cross_entropy():
 @pytest.mark.parametrize("target", ["none", "pooled", "positions"])
 def test_every_curve_target_trains(pairs, target):
     config = tiny(curve_target=target, curve_weight=1.0)
-    model = checkpoint.network_of(config)
+    model = exported.network_of(config)
     total, mse, curve = losses(
         model, Schedule(1000, "cosine", "v"), batches(config, pairs)(0), config.training
     )
@@ -359,7 +354,7 @@ def test_errors_are_one_line_and_lose_nothing(pairs, tmp_path):
             "another device",
         ),
         (lambda: decode.load_decoder(tmp_path / "x.safetensors"), "no weights"),
-        (lambda: checkpoint.read(kept / "notes.txt"), "safetensors"),
+        (lambda: exported.read(kept / "notes.txt"), "safetensors"),
     ]
     for call, message in cases:
         with pytest.raises(SettingsError, match=message) as error:
@@ -407,8 +402,8 @@ def test_a_run_can_start_from_exported_weights(pairs, tmp_path):
         report=str,
         stop=0,
     )
-    next_model = checkpoint.part(tensors(tmp_path / "next"), "model")
-    old = checkpoint.read(tmp_path / "tiny.safetensors")[0]
+    next_model = exported.part(tensors(tmp_path / "next"), "model")
+    old = exported.read(tmp_path / "tiny.safetensors")[0]
     assert all(torch.equal(next_model[k], old[k]) for k in old)
 
 

@@ -11,14 +11,14 @@ from torch.distributions import Normal, kl_divergence
 
 from qfp import cli
 from qfp.config import load_preset
-from qfp.data import dataset
+from qfp.data import dataset, normalise, simulate
 from qfp.decoding import decode, positions
-from qfp.model import checkpoint
-from qfp.physics import geometry, sweep
+from qfp.physics import geometry
 from qfp.studies import accuracy, frame, scoring
 from qfp.studies.two_stage import baseline, network, train_vae
 from qfp.studies.two_stage.settings import load_baseline
 from qfp.tools import SettingsError, as_dict
+from qfp.training import checkpoint
 
 SMOKE = load_preset("smoke")
 CONFIG = dataclasses.replace(SMOKE, device=dataclasses.replace(SMOKE.device, field_points=4))
@@ -48,13 +48,13 @@ TINY = load_baseline(
 @pytest.fixture(scope="module")
 def pairs():
     """48 configurations under two potentials."""
-    return sweep.simulate(CONFIG, potentials=(0, 1))
+    return simulate.simulate(CONFIG, potentials=(0, 1))
 
 
 @pytest.fixture(scope="module")
 def part(pairs):
     rows = dataset.split(len(pairs.antidots), 2, "config", 0)["train"]
-    return train_vae.Part(pairs, rows, dataset.normalisation(pairs, rows))
+    return train_vae.Part(pairs, rows, normalise.normalisation(pairs, rows))
 
 
 def fresh(settings=TINY.vae):

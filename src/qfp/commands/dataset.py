@@ -30,7 +30,7 @@ def add(sub):
 
 def run(arguments):
     """Generate, or check with --validate, or mend with --validate --repair."""
-    from qfp.data import dataset, generate
+    from qfp.data import damage, generate
 
     if arguments.workers is not None and arguments.workers < 1:
         raise SettingsError(f"--workers {arguments.workers}: must be 1 or more")
@@ -46,11 +46,11 @@ def run(arguments):
             "--repair mends the file of --validate: qfp dataset --validate FILE --repair"
         )
     if file:
-        problems = dataset.validate(file)
+        problems = damage.validate(file)
         print("".join(f"{problem.text}\n" for problem in problems), end="", flush=True)
         if problems and arguments.repair and not any(problem.fatal for problem in problems):
             generate.repair(file, problems, **where)
-            problems = dataset.validate(file)
+            problems = damage.validate(file)
             print("".join(f"still: {problem.text}\n" for problem in problems), end="")
         print(f"{file}: {len(problems)} problems" if problems else f"{file}: whole")
         return 1 if problems else 0

@@ -23,7 +23,7 @@ def add(sub):
 
 def run(arguments):
     """Export, and say what was written."""
-    from qfp.model import checkpoint
+    from qfp.training import checkpoint
 
     out = arguments.out.removesuffix(".safetensors")
     taken = [name for name in (f"{out}.json", f"{out}.safetensors") if Path(name).exists()]

@@ -27,6 +27,7 @@ def add(sub):
 
 def run(arguments):
     """Train; the exit code is 3 where a slice ended before the run was finished."""
+    from qfp.training import optimise
     from qfp.training import train as training
 
     config = config_of(vars(arguments))
@@ -39,7 +40,7 @@ def run(arguments):
         init=arguments.init,
         slice_minutes=arguments.slice_minutes,
     )
-    done = training.share_done(config.training, meta["step"], meta["minutes"])
+    done = optimise.share_done(config.training, meta["step"], meta["minutes"])
     so_far = f"step {meta['step']}, {meta['minutes']:.1f} minutes trained, checkpoint in {out}"
     print(
         f"finished: {so_far}"

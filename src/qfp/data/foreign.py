@@ -12,9 +12,9 @@ import numpy as np
 import torch
 
 from qfp import tools
+from qfp.data import simulate
 from qfp.physics import geometry, green
 from qfp.physics.wire import random_potential
-from qfp.studies.rivals import readers
 from qfp.tools import as_dict, digest, stream
 
 POTENTIALS = (0, 1)  # seeds, of the dataset's own, under which simulated families are computed
@@ -110,7 +110,7 @@ def _two(device, number, rng, seeds, folder):
     antidots = antidots[rng.permutation(len(antidots))[:number]]
     found = np.empty((number, device.field_points))
     for k, seed in enumerate(seeds):
-        found[k :: len(seeds)] = readers.simulated(device, antidots[k :: len(seeds)], seed, folder)
+        found[k :: len(seeds)] = simulate.simulated(device, antidots[k :: len(seeds)], seed, folder)
     return found
 
 

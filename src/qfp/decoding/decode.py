@@ -12,10 +12,10 @@ import numpy as np
 import torch
 
 from qfp.config import Config
-from qfp.data.dataset import Normalisation
+from qfp.data.normalise import Normalisation
 from qfp.decoding import metrics
 from qfp.decoding.positions import positions, read_head
-from qfp.model import checkpoint
+from qfp.model import exported
 from qfp.model.diffusion import Schedule, guided, sample
 from qfp.model.precision import for_samples
 from qfp.tools import SettingsError, progress_bar, stream
@@ -87,7 +87,7 @@ def load_decoder(name_or_path="laptop", device="cpu"):
 
     A name stands for models/NAME.safetensors; where NAME.json lists shards, for these.
     SettingsError where files are missing or do not fit."""
-    path, meta, config, normal, files = checkpoint.described(name_or_path)
+    path, meta, config, normal, files = exported.described(name_or_path)
     if "vae" in meta:
         raise SettingsError(
             f"{path.name} holds the two-stage baseline, which has no diffusion model"
@@ -95,7 +95,7 @@ def load_decoder(name_or_path="laptop", device="cpu"):
     schedule = Schedule(
         config.diffusion.steps, config.diffusion.schedule, config.diffusion.prediction
     )
-    model = checkpoint.filled(checkpoint.network_of(config), path, files).to(device)
+    model = exported.filled(exported.network_of(config), path, files).to(device)
     return Decoder(model, config, normal, schedule, meta)
 
 

@@ -27,7 +27,7 @@ import numpy as np
 import torch
 
 from qfp.data.workers import one_torch_thread
-from qfp.model.checkpoint import weights_hash
+from qfp.model.exported import weights_hash
 from qfp.physics import geometry, green
 from qfp.physics.wire import Device
 from qfp.tools import SettingsError, as_dict, project_root, write_json

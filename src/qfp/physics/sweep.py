@@ -18,11 +18,9 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
-from qfp.data import dataset
 from qfp.physics import geometry, green
 from qfp.physics.leads import COMPLEX, lead_modes
 from qfp.physics.wire import random_potential
-from qfp.tools import digest, progress_bar
 
 # Measured on one core: batches that stay in its cache; first antidots in bins, so that those of a
 # bin meet much the same second ones; a ring eliminated in two halves, which LAPACK does faster in
@@ -314,26 +312,3 @@ def images_of(device, antidots, seed, dtype=torch.float32, to="cpu"):
             torch.index_select(P, 0, ring, out=basis[n:])
             torch.sum((weights[k] @ basis).square_(), dim=0, out=images[start + k])
     return (images.view(masks.shape) / (2 * torch.pi)).masked_fill_(masks, 0.0).cpu().numpy()
-
-
-def simulate(config, indices=None, potentials=(0,), images=True, progress=False):
-    """Pairs in memory for some configurations (indices into `dataset.choose(config)`) and potential
-    seeds."""
-    device = config.device
-    orbits, antidots = dataset.choose(config)
-    if indices is not None:
-        orbits, antidots = orbits[indices], antidots[indices]
-    G = np.empty((len(potentials), len(antidots), device.field_points), np.float32)
-    for f, b in enumerate(
-        progress_bar(device.fields, desc="fields", unit="field", disable=not progress)
-    ):
-        for p, seed in enumerate(potentials):
-            G[p, :, f] = curves_at(device, antidots, seed, b)
-    shape = (len(potentials), len(antidots) if images else 0, device.length, device.width)
-    pictures = np.empty(shape, np.float16)
-    if images:
-        for p, seed in enumerate(potentials):
-            pictures[p] = images_of(device, antidots, seed)
-    V = np.stack([random_potential(seed, device) for seed in potentials])
-    sha = digest(device, antidots.tolist(), list(potentials))
-    return dataset.Pairs(antidots, orbits, V, device.fields, G, pictures, device, sha)

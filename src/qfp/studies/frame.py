@@ -20,7 +20,7 @@ from qfp import tools
 from qfp.data import dataset
 from qfp.decoding import decode
 from qfp.decoding.decode import load_decoder
-from qfp.model.checkpoint import weights_hash
+from qfp.model.exported import weights_hash
 from qfp.studies.scoring import Answers
 from qfp.tools import SettingsError, digest, kept, progress_bar, project_root, stream, write_json
 
@@ -246,6 +246,23 @@ def check_data(meta, pairs, data, weights):
             f"{data} is not what the weights {weights} were trained on ({pairs.sha256[:12]}, not "
             f"{meta['data'][:12]}): their test configurations are unknown"
         )
+
+
+def check_split(decoders, pairs, data):
+    """SettingsError where networks {name: decoder} do not all have the same unseen configurations of
+    `pairs`."""
+    first = next(iter(decoders))
+    for name, decoder in decoders.items():
+        check_data(decoder.meta, pairs, data, name)
+        ours, theirs = (
+            (c.training.split, c.seed) for c in (decoder.config, decoders[first].config)
+        )
+        if ours != theirs:
+            raise SettingsError(
+                f"{name} was trained on split {ours[0]!r} of seed {ours[1]}, {first} on "
+                f"{theirs[0]!r}, "
+                f"{theirs[1]}: one may have seen the other's test configurations"
+            )
 
 
 def choose_rows(parts, name, number, seed):

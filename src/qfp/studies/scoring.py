@@ -4,10 +4,11 @@ from typing import NamedTuple
 
 import numpy as np
 
-from qfp.decoding import metrics
+from qfp.decoding import decode, metrics
 from qfp.physics import geometry
 from qfp.studies.intervals import bootstrap, share
 
+WITHIN = {"exact": 0, "within_1": 1}  # sites
 HIGH = 0.95  # Pearson r above which a pattern counts as reproduced
 COLUMNS = {
     "n": "curves, one potential per configuration",
@@ -74,3 +75,14 @@ class Answers(NamedTuple):
     def hits(self, device):
         """What counts as a success, by curve, see `hits`."""
         return hits(device, self.antidots, self.true_antidots, self.images, self.truth)
+
+
+def agreement(device, antidots, truth):
+    """{name of WITHIN: (share of the samples that agree with the consensus (B,), whether it is
+    right, bool (B,))} of samples (B, S, 2, 2) and true antidots (B, 2, 2)."""
+    found = [decode.agree(pairs, device) for pairs in antidots]
+    off = np.stack([k for _, k in found])  # (B, S) sites
+    errors = metrics.within(
+        np.stack([pairs[best] for pairs, (best, _) in zip(antidots, found)]), truth, device
+    )
+    return {name: ((off <= k).mean(axis=1), errors <= k) for name, k in WITHIN.items()}

@@ -14,8 +14,8 @@ import torch
 
 from qfp.decoding import positions
 from qfp.decoding.decode import load_decoder
-from qfp.model import checkpoint
-from qfp.model.checkpoint import network_of
+from qfp.model import exported
+from qfp.model.exported import network_of
 from qfp.model.precision import for_samples
 from qfp.model.unet import GRID
 from qfp.physics import geometry, green
@@ -325,14 +325,14 @@ def run_probe_attention(
         raise SettingsError("--curves 1: must be 2 or more, as curves are compared with each other")
     decoder, pairs, parts, about = frame.opened(weights, data, config.seed, images=False)
     decoders = {Path(name).stem: load_decoder(name) for name in others}
-    diagnose.check({about["weights"]: decoder, **decoders}, pairs, data)
+    frame.check_split({about["weights"]: decoder, **decoders}, pairs, data)
     device, seed = pairs.device, config.seed
     model, own, schedule = decoder.model, decoder.config, decoder.schedule
     test = frame.choose_rows(parts, "test", curves, seed)
     G, antidots = pairs.conductance[test[:, 0], test[:, 1]], pairs.antidots[test[:, 1]]
     seeds = [s for (s,) in frame.noise_seeds(test, 1, seed)]
     about |= {"curves": len(test), "steps": min(STEPS, schedule.steps), "sampler": "ddim"}
-    hashes = {Path(name).stem: checkpoint.weights_hash(name) for name in others}
+    hashes = {Path(name).stem: exported.weights_hash(name) for name in others}
     folder = project_root() / "runs" / f"probe-attention-{digest(about, BLOCK, LEVELS, WAVES)[:12]}"
     folders = {
         name: project_root() / "runs" / f"probe-attention-{digest(about, BLOCK, LEVELS, sha)[:12]}"

@@ -10,17 +10,17 @@ import functools
 import numpy as np
 from scipy.optimize import minimize
 
-from qfp.decoding import decode, metrics, positions
+from qfp.decoding import positions
 from qfp.physics import geometry
 from qfp.studies import accuracy, frame, intervals
 from qfp.studies.calibration import sbc
+from qfp.studies.scoring import WITHIN, agreement
 from qfp.tools import SettingsError, as_dict, digest, project_root
 
 SAMPLES = 31  # a curve, whatever the preset says: ranks then have 32 values
 DEV_CURVES = 200  # development curves on which the recalibration is fixed
 EDGES = (0.2, 0.4, 0.6, 0.8, 1.0)  # of the bins of shares; in the last one all samples agree
 COORDINATES = ("x1", "x2", "dy")
-WITHIN = {"exact": 0, "within_1": 1}  # sites
 NOTES = {
     "reliability": {
         "exact": "forecast: share of the samples that say exactly what the consensus says; "
@@ -59,17 +59,6 @@ NOTES = {
 
 
 # --- forecasts and outcomes
-
-
-def agreement(device, antidots, truth):
-    """{name of WITHIN: (share of the samples that agree with the consensus (B,), whether it is
-    right, bool (B,))} of samples (B, S, 2, 2) and true antidots (B, 2, 2)."""
-    found = [decode.agree(pairs, device) for pairs in antidots]
-    off = np.stack([k for _, k in found])  # (B, S) sites
-    errors = metrics.within(
-        np.stack([pairs[best] for pairs, (best, _) in zip(antidots, found)]), truth, device
-    )
-    return {name: ((off <= k).mean(axis=1), errors <= k) for name, k in WITHIN.items()}
 
 
 def candidates(samples, truth):

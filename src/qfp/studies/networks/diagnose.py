@@ -17,14 +17,14 @@ import torch
 from qfp.data import dataset
 from qfp.decoding import decode, positions
 from qfp.decoding.decode import load_decoder
-from qfp.model import checkpoint
-from qfp.model.checkpoint import network_of
-from qfp.model.diffusion import initial_noise
-from qfp.model.precision import for_samples
+from qfp.decoding.one_step import predicted
+from qfp.model import exported
+from qfp.model.exported import network_of
 from qfp.physics import geometry
 from qfp.studies import accuracy, frame, intervals, scoring, tables
+from qfp.studies.frame import check_split
 from qfp.studies.networks import readout
-from qfp.tools import SettingsError, as_dict, digest, progress_bar, project_root
+from qfp.tools import SettingsError, as_dict, digest, project_root
 
 LEVELS = np.geomspace(0.2, 100.0, 9)  # σ/α at which the image is predicted; pure noise comes on top
 BATCH = 32  # images in memory at a time
@@ -60,46 +60,10 @@ NOTES = {
 # --- the image against the noise
 
 
-def ratio(schedule):
-    """σ/α = sqrt((1 - alpha_bar)/alpha_bar) of every step, numpy (T,)."""
-    return ((1 - schedule.alpha_bar) / schedule.alpha_bar).sqrt().numpy()
-
-
 def times(schedule):
     """Steps t nearest to LEVELS, rising, and the last one."""
-    nearest = abs(np.log(ratio(schedule)) - np.log(LEVELS)[:, None]).argmin(axis=1)
+    nearest = abs(np.log(schedule.ratio.numpy()) - np.log(LEVELS)[:, None]).argmin(axis=1)
     return sorted({*nearest.tolist(), schedule.steps - 1})
-
-
-@torch.no_grad()
-def predicted(decoder, curves, ldos, seeds, steps):
-    """Images [1/t] predicted in one evaluation from true ones (B, L, W), noised to each of `steps`
-    (K,).
-
-    {'given': with the curves (B, F), 'null': without}, each (K, B, L, W). Noise from seeds (B,),
-    the same at all steps; the schedule's last step has noise alone, the x_T from which a generation
-    of that seed starts."""
-    model, constants, schedule = decoder.model, decoder.normal, decoder.schedule
-    found = {"given": [], "null": []}
-    for start in progress_bar(range(0, len(curves), BATCH), desc="noise levels", unit="batch"):
-        part = slice(start, start + BATCH)
-        x0 = constants.image(ldos[part]).double()
-        noise = initial_noise(x0.shape[1:], seeds[part])
-        blocks = {name: [] for name in found}
-        with for_samples(schedule):
-            conditions = {
-                "given": model.encode(constants.curve(curves[part])),
-                "null": model.null(len(x0)),
-            }
-            for step in steps:
-                t = torch.full((len(x0),), step)
-                x = noise if step == schedule.steps - 1 else schedule.q_sample(x0, t, noise)
-                for name, condition in conditions.items():
-                    output = model(x.float(), t, condition).double()
-                    blocks[name].append(constants.ldos(schedule.x0(output, x, t)))
-        for name, block in blocks.items():
-            found[name].append(np.stack(block))
-    return {name: np.concatenate(images, axis=1) for name, images in found.items()}
 
 
 # --- one network, and all of them
@@ -164,7 +128,7 @@ def examine(decoder, pairs, train, test, sampling, folder, seed):
         },
     }
     return rows | {
-        "noise": {"t": steps, "ratio": ratio(schedule)[steps].tolist(), **columns}
+        "noise": {"t": steps, "ratio": schedule.ratio.numpy()[steps].tolist(), **columns}
     } | losses(found), found
 
 
@@ -204,21 +168,6 @@ def losses(found):
     return {"lost": lost, "learned": learned, "verdict": verdict | {"text": " ".join(texts)}}
 
 
-def check(decoders, pairs, data):
-    """SettingsError where networks {name: decoder} do not all have the same unseen configurations of
-    `pairs`."""
-    first = next(iter(decoders))
-    for name, (_, config, _, _, meta) in decoders.items():
-        frame.check_data(meta, pairs, data, name)
-        ours, theirs = ((c.training.split, c.seed) for c in (config, decoders[first].config))
-        if ours != theirs:
-            raise SettingsError(
-                f"{name} was trained on split {ours[0]!r} of seed {ours[1]}, {first} on "
-                f"{theirs[0]!r}, "
-                f"{theirs[1]}: one may have seen the other's test configurations"
-            )
-
-
 def run_diagnose(
     config,
     weights,
@@ -245,7 +194,7 @@ def run_diagnose(
         )
     decoders = {name: load_decoder(path) for name, path in zip(names, weights)}
     pairs = dataset.load(data)
-    check(decoders, pairs, data)
+    check_split(decoders, pairs, data)
     own, seed = decoders[reference].config, config.seed
     sampling = dataclasses.replace(config.sampling, samples=1)
     parts = dataset.split(len(pairs.antidots), len(pairs.potentials), own.training.split, own.seed)
@@ -269,7 +218,7 @@ def run_diagnose(
             if value != theirs[section][key]
         }
         described = {
-            "weights_sha256": checkpoint.weights_hash(path),
+            "weights_sha256": exported.weights_hash(path),
             "config_sha256": digest(meta["config"]),
             "differs": differs,
             **{key: meta[key] for key in ("parameters", "step", "images", "minutes")},
@@ -305,7 +254,7 @@ def read_networks():
         return {}
     result = json.loads(path.read_text())
     for name, row in result["networks"].items():
-        if (project_root() / "models" / f"{name}.json").is_file() and checkpoint.weights_hash(
+        if (project_root() / "models" / f"{name}.json").is_file() and exported.weights_hash(
             name
         ) != row["weights_sha256"]:
             raise SettingsError(

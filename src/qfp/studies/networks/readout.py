@@ -9,7 +9,7 @@ from qfp.model.precision import autocast
 from qfp.model.unet import GRID, SIZE
 from qfp.physics import geometry
 from qfp.tools import progress_bar, stream
-from qfp.training.train import position_loss
+from qfp.training.loss import position_loss
 
 # Chosen on dev curves. A layer over the whole grid, or two layers, read no more curves within one
 # site from trained features, and far more from untrained ones (57 and 84 %, not 24 %): that is the

@@ -13,14 +13,13 @@ from pathlib import Path
 import numpy as np
 
 from qfp import tools
-from qfp.data import foreign
+from qfp.data import foreign, simulate
 from qfp.decoding import decode, metrics, novelty
 from qfp.decoding.decode import head_positions
 from qfp.physics import geometry
 from qfp.studies import accuracy, tables
 from qfp.studies.frame import BLOCK, check_use, choose_rows, finished, noise_seeds, opened
 from qfp.studies.intervals import share
-from qfp.studies.rivals import readers
 from qfp.tools import as_dict, digest, progress_bar, project_root
 
 DEV_CURVES, DEV_SAMPLES = 600, 4  # genuine curves that set the threshold, and the samples of each
@@ -75,7 +74,7 @@ class Clean:
     def __init__(self, device, folder):
         orbits, antidots = geometry.configurations(device)
         # (N, F) [e^2/h]
-        self.device, self.curves = device, readers.simulated(device, antidots, None, folder)
+        self.device, self.curves = device, simulate.simulated(device, antidots, None, folder)
         self.place = {tuple(orbit): n for n, orbit in enumerate(orbits.tolist())}
 
     def of(self, antidots):

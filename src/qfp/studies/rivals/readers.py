@@ -13,9 +13,8 @@ from torch import nn
 
 from qfp.data import interpolate
 from qfp.decoding import metrics
-from qfp.physics import sweep
-from qfp.tools import digest, kept, progress_bar, stream
-from qfp.training.train import position_loss
+from qfp.tools import progress_bar, stream
+from qfp.training.loss import position_loss
 
 NEIGHBOURS = 60  # curves that an interpolated one is made from, as in the network's training
 # what whitening may add to every direction, in units of the mean variance
@@ -23,21 +22,6 @@ FLOORS = (0.01, 0.1, 1.0)
 HELD = 10  # every tenth known configuration tells the error of interpolation
 # sigma [sites]: soft labels
 PLAIN = {"steps": 4000, "batch": 512, "width": 512, "learning_rate": 4e-3, "sigma": 1.0}
-
-
-def simulated(device, antidots, seed, folder):
-    """Exact curves (N, F) float32 [e^2/h] of antidots (N, 2, 2) under one potential (seed, or None:
-    V = 0), kept in `folder`. All 16,170 at 64 fields take about a minute of one core."""
-
-    def compute():
-        fields = progress_bar(
-            device.fields, desc="V = 0" if seed is None else f"potential {seed}", unit="field"
-        )
-        return np.stack(
-            [sweep.curves_at(device, antidots, seed, b) for b in fields], axis=-1
-        ).astype(np.float32)
-
-    return kept(folder / f"curves-{digest(device, antidots.tolist(), seed)[:16]}.npy", compute)
 
 
 # --- libraries: the nearest curve

@@ -12,9 +12,10 @@ from typing import NamedTuple
 import numpy as np
 
 from qfp import tools
-from qfp.data import interpolate
+from qfp.data import interpolate, simulate
+from qfp.data.simulate import pictures
 from qfp.decoding import decode, metrics
-from qfp.physics import geometry, sweep
+from qfp.physics import geometry
 from qfp.studies import accuracy, frame, intervals, scoring, tables
 from qfp.studies.rivals import readers
 from qfp.tools import SettingsError, as_dict, digest, project_root
@@ -66,18 +67,6 @@ class Answer(NamedTuple):
 
     antidots: np.ndarray  # (B, 2, 2)
     ldos: np.ndarray | None = None  # (B, L, W) [1/t]
-
-
-def pictures(device, antidots, seeds):
-    """Exact LDOS (B, L, W) [1/t] of antidots (B, 2, 2), each under the potential of its own seed
-    (B,); -1: V = 0."""
-    seeds = np.asarray(seeds)
-    images = np.empty((len(antidots), device.length, device.width), np.float32)
-    for seed in np.unique(seeds):
-        images[seeds == seed] = sweep.images_of(
-            device, antidots[seeds == seed], None if seed < 0 else int(seed)
-        )
-    return images
 
 
 def libraries(pairs, train, dev, other, other_seed):
@@ -213,7 +202,7 @@ def run_rivals(
         f"{sampling.steps} {sampling.sampler} steps; blocks in {folder.relative_to(project_root())}"
     )
     p, n = test.T
-    antidots, simulated = pairs.antidots[n], readers.simulated
+    antidots, simulated = pairs.antidots[n], simulate.simulated
     seeds = {"known": p, "unseen": np.full(len(n), P), "zero": np.full(len(n), -1)}
     G = {
         "known": pairs.conductance[p, n],

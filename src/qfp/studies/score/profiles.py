@@ -9,8 +9,8 @@ from types import SimpleNamespace
 import numpy as np
 import torch
 
-from qfp.model.checkpoint import network_of
 from qfp.model.diffusion import guided, sample, step_noise
+from qfp.model.exported import network_of
 from qfp.physics import geometry
 from qfp.physics.sweep import images_of
 from qfp.studies import intervals

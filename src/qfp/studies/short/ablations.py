@@ -18,15 +18,16 @@ import yaml
 
 from qfp import tools
 from qfp.config import SECTIONS, check
-from qfp.data import dataset, generate
-from qfp.decoding import decode
-from qfp.model import checkpoint
+from qfp.data import dataset, generate, normalise
+from qfp.decoding import decode, one_step
+from qfp.model import exported
 from qfp.model.precision import arithmetic
 from qfp.studies import accuracy, frame, intervals, scoring
 from qfp.studies.networks import diagnose
 from qfp.studies.short import learning
 from qfp.studies.speed import race
 from qfp.tools import SettingsError, as_dict, digest, project_root, stream
+from qfp.training import checkpoint
 
 ROUNDS = 9  # of timing
 LEVELS = np.geomspace(5.0, 40.0, 4)  # σ/α where the noisy image says little, and the curve has to
@@ -92,7 +93,7 @@ def load_plan(config, path=None):
                     f"{where}: {section} is no section; a row changes {', '.join(SECTIONS)}"
                 )
             values[section] |= change
-        own = checkpoint.config_of(values, where)
+        own = exported.config_of(values, where)
         check(own, where)
         training = dataclasses.replace(
             own.training, minutes=0.0, max_steps=plan["passes"] // passes(own)
@@ -111,7 +112,7 @@ def x0_error(decoder, pairs, rows, seed):
         [s for (s,) in frame.noise_seeds(rows, 1, seed)],
     )
     steps = [int(abs(np.log(diagnose.ratio(schedule) / level)).argmin()) for level in LEVELS]
-    found = diagnose.predicted(decoder, pairs.conductance[p, n], truth, seeds, steps)
+    found = one_step.predicted(decoder, pairs.conductance[p, n], truth, seeds, steps)
     unit = constants.spread(truth.shape[1])
     return {
         name: (((images - truth) / unit) ** 2).mean((0, 2, 3)) for name, images in found.items()
@@ -126,7 +127,7 @@ def mean_image_error(pairs, train, rows, seed):
         pairs.ldos[p[part], n[part]].sum(axis=0, dtype=float)
         for part in np.array_split(np.arange(len(train)), 64)
     )
-    unit = dataset.normalisation(pairs, train).spread(mean.shape[0])
+    unit = normalise.normalisation(pairs, train).spread(mean.shape[0])
     errors = np.square((mean / len(train) - pairs.ldos[q, m]) / unit).mean((1, 2))
     return {
         "error": float(errors.mean()),
@@ -136,9 +137,9 @@ def mean_image_error(pairs, train, rows, seed):
 
 def last_weights(run, decoder):
     """`decoder` with the weights of the last step of a run in place of the averaged ones."""
-    model = checkpoint.network_of(decoder.config)
-    checkpoint.strict_load(
-        model, checkpoint.part(checkpoint.read(run / checkpoint.CHECKPOINT)[0], "model"), run
+    model = exported.network_of(decoder.config)
+    exported.strict_load(
+        model, exported.part(exported.read(run / checkpoint.CHECKPOINT)[0], "model"), run
     )
     return dataclasses.replace(decoder, model=model.eval())
 

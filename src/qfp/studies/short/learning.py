@@ -14,14 +14,15 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from qfp.data import dataset
+from qfp.data import dataset, normalise
 from qfp.decoding import decode, positions
 from qfp.decoding.decode import load_decoder
-from qfp.model.checkpoint import CHECKPOINT, export
 from qfp.model.precision import arithmetic
 from qfp.studies import accuracy, frame, scoring
 from qfp.tools import SettingsError, as_dict, digest, project_root, write_text
-from qfp.training.train import Batches, train
+from qfp.training.batches import Batches
+from qfp.training.checkpoint import CHECKPOINT, export
+from qfp.training.train import train
 
 SHARE = 0.95  # of curves with both antidots within one site, the paper's figure of merit
 # of a run, where the preset plans by the clock: another machine would train another network
@@ -46,7 +47,7 @@ def setup_seconds(config, data):
     parts = dataset.split(
         len(pairs.antidots), len(pairs.potentials), config.training.split, config.seed
     )
-    Batches(config, pairs, parts["train"], dataset.normalisation(pairs, parts["train"]), "cpu")(0)
+    Batches(config, pairs, parts["train"], normalise.normalisation(pairs, parts["train"]), "cpu")(0)
     return time.perf_counter() - start
 
 

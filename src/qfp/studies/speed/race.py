@@ -17,15 +17,17 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from qfp.data import dataset
+from qfp.data import dataset, normalise
 from qfp.data.workers import processes
-from qfp.model.checkpoint import network_of
 from qfp.model.diffusion import Schedule
+from qfp.model.exported import network_of
 from qfp.model.precision import fast_bf16, keep_memory
 from qfp.studies import accuracy, frame, intervals
 from qfp.studies.speed import peer
 from qfp.tools import as_dict, digest, progress_bar, stream
-from qfp.training.train import Batches, average, closure_of, optimiser, supplied
+from qfp.training.batches import Batches, supplied
+from qfp.training.loss import closure_of
+from qfp.training.optimise import average, optimiser
 
 PRECISIONS = ("fp32", "bf16")
 OURS = {
@@ -196,7 +198,7 @@ def trainee(name, config, widths, precision, plain, device):
             dataclasses.replace(config, training=training),
             pairs,
             rows,
-            dataset.normalisation(pairs, rows),
+            normalise.normalisation(pairs, rows),
             device,
         ),
         0,

@@ -7,13 +7,13 @@ import numpy as np
 import torch
 
 from qfp.data import dataset
+from qfp.data.simulate import simulate
 from qfp.decoding import positions
 from qfp.decoding.decode import load_decoder
-from qfp.model import checkpoint
+from qfp.model import exported
 from qfp.model.diffusion import Schedule, guided, sample
 from qfp.model.precision import autocast, keep_memory
 from qfp.model.unet import SIZE
-from qfp.physics.sweep import simulate
 from qfp.studies import accuracy, frame, intervals, scoring
 from qfp.studies.speed import peer, race
 from qfp.tools import digest
@@ -103,7 +103,7 @@ def agreement(config, curves, precisions=race.PRECISIONS):
         }
     return {
         "weights": Path(config.weights).stem,
-        "weights_sha256": checkpoint.weights_hash(config.weights),
+        "weights_sha256": exported.weights_hash(config.weights),
         "config_sha256": digest(meta["config"]),
         "read_s": read,
         "precisions": alike,

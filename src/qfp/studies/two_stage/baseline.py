@@ -14,7 +14,7 @@ import numpy as np
 
 from qfp.data import dataset
 from qfp.decoding import metrics, positions
-from qfp.model import checkpoint
+from qfp.model import exported
 from qfp.studies import accuracy, frame, intervals, scoring, tables
 from qfp.studies.two_stage.network import load_vae
 from qfp.studies.two_stage.settings import load_baseline
@@ -185,7 +185,7 @@ def run_vae(
 
     networks = {
         name: {
-            "weights_sha256": checkpoint.weights_hash(name),
+            "weights_sha256": exported.weights_hash(name),
             "config_sha256": digest(meta["config"]),
             **{
                 key: meta[key]

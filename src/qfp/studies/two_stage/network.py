@@ -12,7 +12,7 @@ from torch import nn
 from torch.nn import functional as F
 
 from qfp.config import build
-from qfp.model import checkpoint
+from qfp.model import exported
 from qfp.model.unet import GRID, SIZE, Mlp, norm, zero
 from qfp.studies.two_stage import settings
 from qfp.tools import SettingsError
@@ -156,8 +156,8 @@ def load_vae(name_or_path):
 
     Named as for `load_decoder`; raises SettingsError as it does, and where the weights are a
     diffusion model's."""
-    path, meta, config, normal, files = checkpoint.described(name_or_path)
+    path, meta, config, normal, files = exported.described(name_or_path)
     if "vae" not in meta:
         raise SettingsError(f"{path.name} holds a diffusion model, not the two-stage baseline")
     model = Vae(build(settings.Vae, meta["vae"], f"{path.name}, vae"), config.device.field_points)
-    return checkpoint.filled(model, path, files), config, normal, meta
+    return exported.filled(model, path, files), config, normal, meta

@@ -16,17 +16,16 @@ from torch import nn
 from torch.nn import functional as F
 
 from qfp import tools
-from qfp.data import dataset
+from qfp.data import dataset, normalise, simulate
 from qfp.decoding import positions
-from qfp.model import checkpoint
 from qfp.model.precision import autocast, keep_memory
 from qfp.physics import geometry, sweep
 from qfp.physics.wire import random_potential
 from qfp.studies import frame, scoring
-from qfp.studies.rivals import readers
 from qfp.studies.two_stage.network import Vae, curve_loss, image_loss
 from qfp.tools import SettingsError, as_dict, digest, progress_bar, stream
-from qfp.training.train import GRADIENT_NORM, average
+from qfp.training import checkpoint
+from qfp.training.optimise import GRADIENT_NORM, average
 
 KEEP = 300  # steps between checkpoints
 EMA, WARMUP = 0.999, 100
@@ -56,7 +55,7 @@ def restricted_antidots(device, upper):
 def restricted_pairs(device, settings, folder):
     """Pairs of the restricted configurations, from the exact solver; curves are kept in `folder`."""
     antidots, seeds = restricted_antidots(device, settings.upper), range(settings.potentials)
-    G = np.stack([readers.simulated(device, antidots, seed, folder) for seed in seeds])
+    G = np.stack([simulate.simulated(device, antidots, seed, folder) for seed in seeds])
     images = np.stack(
         [sweep.images_of(device, antidots, seed).astype(np.float16) for seed in seeds]
     )
@@ -79,7 +78,7 @@ class Part:
 
     pairs: dataset.Pairs
     rows: np.ndarray
-    normal: dataset.Normalisation
+    normal: normalise.Normalisation
 
     def images(self, i):
         """(B, 1, 60, 60) of rows i."""
@@ -381,7 +380,7 @@ def run_train_vae(config, baseline, data="data/laptop.h5", out="runs/vae", repor
             f"{data} holds another device than preset {config.preset!r}: {pairs.device}"
         )
     parts = dataset.split(len(pairs.antidots), len(pairs.potentials), "config", seed)
-    normal = dataset.normalisation(pairs, parts["train"])
+    normal = normalise.normalisation(pairs, parts["train"])
     general, dev = (
         Part(pairs, rows, normal)
         for rows in (parts["train"], frame.choose_rows(parts, "dev", DEV, seed))
@@ -423,7 +422,7 @@ def run_train_vae(config, baseline, data="data/laptop.h5", out="runs/vae", repor
     train_vae(
         small,
         config,
-        Part(restricted, own, dataset.normalisation(restricted, own)),
+        Part(restricted, own, normalise.normalisation(restricted, own)),
         seed,
         out / "restricted",
     )

@@ -14,7 +14,7 @@ from typing import NamedTuple
 import numpy as np
 import torch
 
-from qfp.data import dataset
+from qfp.data import normalise
 from qfp.decoding import metrics, positions
 from qfp.physics import geometry
 from qfp.studies import accuracy, frame, intervals, tables
@@ -326,7 +326,7 @@ def run_memorisation(
     table, values, scale = (
         {},
         {},
-        dataset.normalisation(pairs, parts["train"]).spread(pairs.device.length),
+        normalise.normalisation(pairs, parts["train"]).spread(pairs.device.length),
     )
     for name in ROWS:
         own = near["train truth" if name == "train" else "truth"]

@@ -14,11 +14,10 @@ import numpy as np
 
 from qfp import tools
 from qfp.config import Sampling
-from qfp.data import foreign
+from qfp.data import foreign, simulate
 from qfp.decoding import positions
-from qfp.studies import accuracy, frame, intervals, samplers, scoring
-from qfp.studies.calibration import calibration
-from qfp.studies.rivals import readers, rivals
+from qfp.studies import accuracy, frame, intervals, scoring
+from qfp.studies.limits import samplers
 from qfp.tools import as_dict, digest, project_root, stream
 
 NOISE = (0.01, 0.02, 0.05, 0.1, 0.2)  # standard deviation of white noise [e^2/h]
@@ -130,7 +129,7 @@ def solved(device, antidots, seeds, folder):
     (B,), kept in `folder`."""
     curves = np.empty((len(antidots), device.field_points), np.float32)
     for seed in np.unique(seeds):
-        curves[seeds == seed] = readers.simulated(
+        curves[seeds == seed] = simulate.simulated(
             device, antidots[seeds == seed], int(seed), folder
         )
     return curves
@@ -150,7 +149,7 @@ def values_of(case, values, rows, device, seed, folder):
         curves = solved(other, antidots, seeds, folder)
         ldos = tools.kept(
             folder / f"ldos-{digest(other, antidots.tolist(), seeds.tolist())[:16]}.npy",
-            lambda: rivals.pictures(other, antidots, seeds),
+            lambda: simulate.pictures(other, antidots, seeds),
         )
     return curves, antidots, ldos
 
@@ -158,7 +157,7 @@ def values_of(case, values, rows, device, seed, folder):
 def agreement(device, antidots, truth):
     """Whether disagreement of samples (B, S, 2, 2) says that the answer is wrong: see NOTES."""
     found = {}
-    for name, (share, right) in calibration.agreement(device, antidots, truth).items():
+    for name, (share, right) in scoring.agreement(device, antidots, truth).items():
         agreed = share == 1
         row = {
             "n": len(right),

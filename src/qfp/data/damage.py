@@ -1,0 +1,105 @@
+"""What is wrong with a dataset file, and which chunks of it to compute again."""
+
+from typing import NamedTuple
+
+import h5py
+import numpy as np
+
+from qfp.data.dataset import (
+    LAYOUT,
+    LDOS_BLOCK,
+    ORIENTATION,
+    ROWS,
+    UNREADABLE,
+    DamagedError,
+    read_settings,
+    small_arrays,
+)
+from qfp.physics import geometry
+from qfp.physics.kwant_model import spot_check
+from qfp.tools import SettingsError
+
+
+class Problem(NamedTuple):
+    """One thing that is wrong with a dataset file, and what mends it."""
+
+    text: str  # a sentence
+    # beginning of the names of the chunks to compute again (see generate.chunks)
+    lost: str | None = None
+    fatal: bool = False  # nothing does: the file must be generated again
+
+
+def validate(path):
+    """Problems of a dataset file, a list of Problem; empty where it is whole. Reads every byte
+    (checksums).
+
+    Raises SettingsError where there is no such file, or it is none of ours."""
+    try:
+        settings = read_settings(path)
+    except DamagedError as error:
+        return [Problem(str(error), fatal=True)]
+    problems, small = [], small_arrays(settings)
+    masks = geometry.removed_masks(small["antidots"], settings.device)  # (N, L, W)
+    P, N, F = len(small["potentials"]), len(masks), len(small["fields"])
+    shapes = {
+        **{name: small[name].shape for name in small},
+        "conductance": (P, N, F),
+        "ldos": (P, *masks.shape),
+    }
+    with h5py.File(path) as file:
+        if file.attrs.get("orientation") != ORIENTATION:
+            problems.append(Problem("the attribute orientation is missing or garbled"))
+        for name, (dtype, units, description) in LAYOUT.items():
+            lost = None if name in small else f"{name}_"
+            expected = f"{np.dtype(dtype)} {shapes[name]} [{units}], {description}"
+            try:
+                data = file[name]
+                found = (
+                    f"{data.dtype} {data.shape} [{data.attrs['units']}], "
+                    f"{data.attrs['description']}"
+                )
+                if found != expected:
+                    problems.append(Problem(f"/{name} is {found}; expected {expected}", lost))
+                elif lost:
+                    problems += damaged_rows(name, data, masks)
+                elif not np.allclose(data[()], small[name], rtol=1e-12, atol=0):
+                    problems.append(Problem(f"/{name} is not what the settings give"))
+            except UNREADABLE:
+                problems.append(Problem(f"/{name}: missing, checksum wrong or unreadable", lost))
+        if not problems:
+            try:
+                spot_check(settings.device, small["antidots"], file["conductance"], file["ldos"])
+            # the checksums hold, so nothing says which other values are wrong, too
+            except SettingsError as error:
+                problems.append(
+                    Problem(f"{error}: remove the file and generate it again", fatal=True)
+                )
+    return problems
+
+
+def damaged_rows(name, data, masks):
+    """Problems of /conductance or /ldos, one for each HDF5 chunk: there checksums lie. masks:
+    removed sites (N, L, W)."""
+    for p in range(len(data)):
+        for n in range(0, len(masks), ROWS[name]):
+            end = min(n + ROWS[name], len(masks))
+            try:
+                values, fault = data[p, n:end], None
+            except UNREADABLE:
+                fault = "checksum wrong or unreadable"
+            else:
+                if not np.isfinite(values).all() or (values < -1e-6).any():
+                    fault = "not finite, or negative"
+                elif name == "ldos" and values[masks[n:end]].any():
+                    fault = "not 0 on removed sites"
+            if fault:
+                lost = (
+                    f"conductance_p{p}_"
+                    if name == "conductance"
+                    else f"ldos_p{p}_n{n // LDOS_BLOCK * LDOS_BLOCK:05d}"
+                )
+                yield Problem(
+                    f"/{name}[{p}, {n}:{end}] (potential {p}, configurations {n} to {end - 1}): "
+                    f"{fault}",
+                    lost,
+                )

@@ -1,0 +1,106 @@
+"""Batches of training pairs and of further curves: pure functions of a seed and a step."""
+
+import itertools
+from concurrent.futures import ThreadPoolExecutor
+
+import numpy as np
+import torch
+from torch.nn import functional as F
+
+from qfp.data import interpolate
+from qfp.tools import stream
+
+
+class Batches:
+    """Training data in memory; batch `step` is a pure function of (seed, step)."""
+
+    def __init__(self, config, pairs, rows, normal, device):
+        self.config, self.pairs, self.rows, self.normal, self.device = (
+            config,
+            pairs,
+            rows,
+            normal,
+            device,
+        )
+        self.margin = (pairs.device.length - pairs.device.width) // 2
+        training = config.training
+        self.extra = training.curve_batch if training.curve_target != "none" else 0
+        self.curves = pairs.conductance
+        # positions need no image, so the configurations in between are learned too
+        if training.curve_neighbours:
+            self.curves = interpolate.complete(
+                pairs.conductance,
+                pairs.orbit,
+                rows[:, 1],
+                pairs.device.width,
+                training.curve_neighbours,
+            )
+
+    def __call__(self, step):
+        """Dict of tensors: x0 (B, 1, 60, 60), t, noise, keep (B,), curves (B + E, F), centres or
+        pooled images."""
+        training, steps = self.config.training, self.config.diffusion.steps
+        B, E = training.batch, self.extra
+        rng = stream("train", training.seed, step)
+        p, n = self.rows[rng.integers(len(self.rows), size=B + E)].T.copy()
+        u = rng.random((2, B))
+        t = np.minimum(
+            (u.max(0) if training.time_sampling == "max2" else u[0]) * steps, steps - 1
+        ).astype(np.int64)
+        out = {
+            "x0": self.normal.image(self.pairs.ldos[p[:B], n[:B]]),
+            "t": torch.from_numpy(t),
+            "noise": torch.from_numpy(rng.standard_normal((B, 1, 60, 60), np.float32)),
+            "keep": torch.from_numpy(rng.random(B) >= training.condition_dropout),
+            "dropout_seed": int(rng.integers(2**31)),
+        }
+        if training.curve_neighbours:
+            n[B:] = rng.integers(len(self.pairs.antidots), size=E)
+        curves = self.curves[p, n]  # no simulated curve of a configuration outside `rows`
+        curves[B:] = self.mixed(p[B:], n[B:], rng)
+        if training.curve_noise > 0:
+            curves = curves + training.curve_noise * rng.standard_normal(curves.shape, np.float32)
+        out["curves"] = self.normal.curve(curves)
+        if training.curve_target == "positions":
+            out["centres"] = torch.from_numpy(
+                self.pairs.antidots[n].astype(np.float32)
+            ) + torch.tensor([self.margin, 0.0])
+        elif training.curve_target == "pooled":
+            out["pooled"] = F.avg_pool2d(self.normal.image(self.pairs.ldos[p, n]), 4)
+        return {k: v.to(self.device) if isinstance(v, torch.Tensor) else v for k, v in out.items()}
+
+    def mixed(self, p, n, rng):
+        """Curves (E, F) of configurations n under potentials p, changed as by yet another
+        potential.
+
+        A weak potential acts nearly linearly, so random combinations of the differences between
+        potentials are added: of the configuration's own, and of another configuration's, which no
+        potential of the file has here."""
+        curves, size = self.curves[p, n], self.config.training.curve_mixing
+        for source in (n, rng.permutation(n)) if size else ():
+            c = rng.standard_normal((len(n), len(self.curves)), np.float32) / np.sqrt(
+                len(self.curves)
+            )
+            c -= c.mean(1, keepdims=True)  # differences alone
+            curves = curves + size * np.einsum("ep,pef->ef", c, self.curves[:, source])
+        return curves
+
+
+def supplied(batches, step, device):
+    """Iterator over batches(step), batches(step + 1), ...; on a GPU a thread makes them ahead."""
+    return (
+        ahead(batches, step)
+        if torch.device(device).type == "cuda"
+        else map(batches, itertools.count(step))
+    )
+
+
+def ahead(batches, step):
+    """As `supplied`; a thread makes the next one while a GPU works on this one: 128 images cost a
+    core about 7 ms."""
+    with ThreadPoolExecutor(1) as thread:
+        coming = thread.submit(batches, step)
+        while True:
+            step += 1
+            batch, coming = coming.result(), thread.submit(batches, step)
+            yield batch
