@@ -61,20 +61,22 @@ def world(monkeypatch, tmp_path):
     decoder = Decoder(Oracle(pairs, constants, schedule), CONFIG, constants, schedule, meta)
     monkeypatch.setattr(frame, "load_decoder", lambda name: decoder)
     monkeypatch.setattr(dataset, "load", lambda path, images=True: pairs)
-    monkeypatch.setattr(accuracy, "project_root", lambda: tmp_path)
+    for module in (frame, exported):
+        monkeypatch.setattr(module, "project_root", lambda: tmp_path)
     (tmp_path / "models").mkdir()
     (tmp_path / "models" / "known.safetensors").write_bytes(b"weights")
     return pairs, meta, tmp_path
 
 
+def study(chosen, world, **options):
+    """Result of a study on weights that know the answer, in silence."""
+    options = {"weights": "known", "data": "data.h5", "report": lambda line: None, **options}
+    out = world[2] / "results" / f"{chosen.result}.json"
+    return frame.run_study(chosen, CONFIG, out, **options)
+
+
 def run(world, **options):
-    return accuracy.run_evaluate(
-        CONFIG,
-        "known",
-        "data.h5",
-        world[2] / "results" / "evaluate.json",
-        **{"curves": 500, "report": lambda line: None, **options},
-    )
+    return study(accuracy.STUDY, world, **{"curves": 500, **options})
 
 
 def test_the_table(world, monkeypatch):
@@ -101,11 +103,12 @@ def test_the_table(world, monkeypatch):
     assert result["shuffled"]["within_0"] == result["nearest"]["within_0"] == 0
     assert result["shuffled"]["r_median"] < 0.7 < result["train"]["r_median"]
     assert "consensus" in lines[-2] and "100.0% (72.2% to 100.0%)" in lines[-2]
-    assert tables.as_markdown(accuracy.rows_of(result)).count("\n") == 9
-    assert frame.read_result("known") == result and frame.read_result("others") == {}
+    assert tables.markdown(tables.scores_table(accuracy.rows_of(result))).count("\n") == 9
+    assert frame.read_result("known", accuracy.STUDY) == result
+    assert frame.read_result("others", accuracy.STUDY) == {}
     (world[2] / "models" / "known.safetensors").write_bytes(b"trained again")
     with pytest.raises(SettingsError, match="other weights"):
-        frame.read_result("known")
+        frame.read_result("known", accuracy.STUDY)
 
 
 def test_weights_in_shards_have_one_hash(world):

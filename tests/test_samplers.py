@@ -5,7 +5,7 @@ import json
 
 import numpy as np
 import pytest
-from test_evaluate import CONFIG, world  # noqa: F401  (a fixture)
+from test_evaluate import study, world  # noqa: F401  (a fixture)
 
 from qfp.model.diffusion import Schedule
 from qfp.studies import accuracy, frame
@@ -23,19 +23,12 @@ def known(world, monkeypatch):
     config = dataclasses.replace(known.config, diffusion=diffusion)
     known = dataclasses.replace(known, config=config, schedule=known.model.schedule)
     monkeypatch.setattr(frame, "load_decoder", lambda name: known)
-    monkeypatch.setattr(samplers, "project_root", lambda: world[2])
     monkeypatch.setattr(samplers, "RUNS", (("ancestral", 3), ("ddim", 3), ("dpm2m", 2)))
     return world
 
 
 def run(known, **options):
-    return samplers.run_samplers(
-        CONFIG,
-        "known",
-        "data.h5",
-        known[2] / "results" / "samplers.json",
-        **{"curves": 6, "report": lambda line: None, **options},
-    )
+    return study(samplers.STUDY, known, **{"curves": 6, **options})
 
 
 def test_the_comparison(known, monkeypatch):
@@ -82,7 +75,7 @@ def test_the_comparison(known, monkeypatch):
     assert rows["ddim 3"]["difference"]["within_0"] == rows["ddim 3"]["difference"]["r_high"] == -1
     assert rows["ddim 3"]["n"] == 6 and rows["ddim 3"]["within_0_interval"][0] == 0
     assert len(lines[1].splitlines()) == 6 and "(-100.0%, -100.0% to " in lines[1]
-    assert frame.read_result("known", "samplers") == result
+    assert frame.read_result("known", samplers.STUDY) == result
 
 
 def test_an_interrupted_comparison_resumes(known, monkeypatch):

@@ -147,10 +147,10 @@ class Run:
         """Array of `compute()`, or of an earlier run that got so far."""
         return kept(self.folder / f"{name}.npy", compute)
 
-    def in_blocks(self, name, number, compute, size=BLOCK):
+    def in_blocks(self, name, number, compute):
         """Arrays `compute(slice)` of blocks of `number` curves, concatenated; each is kept."""
-        starts = progress_bar(range(0, number, size), desc=name, unit="block")
-        parts = (slice(start, min(start + size, number)) for start in starts)
+        starts = progress_bar(range(0, number, BLOCK), desc=name, unit="block")
+        parts = (slice(start, min(start + BLOCK, number)) for start in starts)
         return np.concatenate(
             [
                 self.keep(f"{name}_{part.start:05d}", lambda part=part: compute(part))
