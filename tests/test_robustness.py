@@ -5,13 +5,12 @@ import json
 
 import numpy as np
 import pytest
-from test_evaluate import CONFIG, DEVICE, world  # noqa: F401  (a fixture)
+from test_evaluate import CONFIG, DEVICE, study, world  # noqa: F401  (a fixture)
 
 from qfp.config import load_preset
 from qfp.decoding import decode
 from qfp.decoding.decode import load_decoder
 from qfp.physics import geometry, green, wire
-from qfp.studies import accuracy
 from qfp.studies.limits import robustness, samplers
 from qfp.tools import SettingsError
 
@@ -120,7 +119,6 @@ def test_agreement():
 def known(world, monkeypatch):
     """The world of test_evaluate, weights that know the answer; shifted curves there belong to
     other wires."""
-    monkeypatch.setattr(robustness, "project_root", lambda: world[2])
     monkeypatch.setattr(robustness, "NOISE", (1e-3,))
     monkeypatch.setattr(robustness, "POTENTIAL", ())
     monkeypatch.setattr(robustness, "SHIFT", (-1.0,))
@@ -141,19 +139,13 @@ def known(world, monkeypatch):
 
 
 def run(known, **options):
-    return robustness.run_robustness(
-        CONFIG,
-        "known",
-        "data.h5",
-        known[2] / "results" / "robustness.json",
-        **{"curves": 6, "report": lambda line: None, **options},
-    )
+    return study(robustness.STUDY, known, **{"curves": 6, **options})
 
 
 def test_the_result(known, monkeypatch):
-    seen, draw = [], accuracy.decode.draw
+    seen, draw = [], decode.draw
     monkeypatch.setattr(
-        accuracy.decode, "draw", lambda *a: seen.append((a[4], a[3], np.array(a[2]))) or draw(*a)
+        decode, "draw", lambda *a: seen.append((a[4], a[3], np.array(a[2]))) or draw(*a)
     )
     lines = []
     result = run(known, report=lines.append)
@@ -164,7 +156,7 @@ def test_the_result(known, monkeypatch):
     assert all((entry[2][:, :1] == seen[0][2][: len(entry[2])]).all() for entry in seen), (
         "all from the same noise"
     )
-    assert [entry[:2] for entry in seen] == [("ddim", 2)] * 3 + [("dpm2m", 3)] + [("ddim", 2)] * 2
+    assert [entry[:2] for entry in seen] == [("ddim", 2)] * 5 + [("dpm2m", 3)]
     for name in ("reference", "noise 0.001", "dpm2m 3"):
         assert rows[name]["within_0"] == rows[name]["r_high"] == 1
     assert rows["shift -1"]["within_0"] == 0 and rows["shift -1"]["difference"]["within_0"] == -1
@@ -195,7 +187,7 @@ def test_the_result(known, monkeypatch):
 
 
 def test_rows_do_not_depend_on_each_other_and_an_interrupted_run_resumes(known, monkeypatch):
-    whole, draw, drawn = run(known), accuracy.decode.draw, []
+    whole, draw, drawn = run(known), decode.draw, []
 
     def interrupted(*arguments):
         if len(drawn) == 2:
@@ -204,10 +196,10 @@ def test_rows_do_not_depend_on_each_other_and_an_interrupted_run_resumes(known, 
         return draw(*arguments)
 
     with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
-        patch.setattr(accuracy.decode, "draw", interrupted)
+        patch.setattr(decode, "draw", interrupted)
         run(known)
     again = []
-    monkeypatch.setattr(accuracy.decode, "draw", lambda *a: again.append(1) or draw(*a))
+    monkeypatch.setattr(decode, "draw", lambda *a: again.append(1) or draw(*a))
     assert run(known) == whole and len(again) == 6 - 2, (
         "blocks of the first attempt are not drawn twice"
     )

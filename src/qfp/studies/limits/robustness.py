@@ -15,10 +15,11 @@ import numpy as np
 from qfp import tools
 from qfp.config import Sampling
 from qfp.data import foreign, simulate
-from qfp.decoding import positions
-from qfp.studies import accuracy, frame, intervals, scoring
+from qfp.decoding import decode, positions
+from qfp.studies import intervals, scoring
+from qfp.studies.frame import Option, Study
 from qfp.studies.limits import samplers
-from qfp.tools import as_dict, digest, project_root, stream
+from qfp.tools import as_dict, digest, stream
 
 NOISE = (0.01, 0.02, 0.05, 0.1, 0.2)  # standard deviation of white noise [e^2/h]
 # strength of unseen random potentials, in units of the trained one
@@ -170,77 +171,53 @@ def agreement(device, antidots, truth):
     return found
 
 
-def run_robustness(
-    config, weights, data="data/laptop.h5", out="results/robustness.json", curves=300, report=print
-):
-    """Measure all of `cases` on `curves` test configurations of a dataset file; writes `out` and
-    returns what it holds.
+def decoded(run, case, name, rows, values, reference=None):
+    """Row of a case for Answers to `values` (curves, antidots, LDOS), and its Answers."""
+    samples = run.samples(name, values[0], rows, 1, case.sampling)
+    answer = decode.conclude(samples, run.pairs.device)
+    answers = scoring.Answers(answer.antidots[:, 0], answer.ldos[:, 0], *values[1:])
+    row = samplers.row_of(answers, case.sampling, run.pairs.device, run.seed, reference)
+    made = {"factor": case.factor, "value": case.value, "gamma": case.sampling.gamma}
+    return made | row, answers
 
-    config: for its sampling settings, the reference, and its seed. With the preset's 10 steps it
-    costs 493 network evaluations a curve, and for the first AGREE_CURVES of a row whose answers
-    suffer 10 x SAMPLES. Raises SettingsError where the weights were trained on other data, so that
-    a test configuration could be one that they have seen."""
-    frame.check_use(out, curves=curves)
-    decoder, pairs, parts, about = frame.opened(weights, data, config.seed)
-    test, device, seed = (
-        frame.choose_rows(parts, "test", curves, config.seed),
-        pairs.device,
-        config.seed,
+
+def suffers(row):
+    """Whether a row's share within one site is lower than the reference's beyond its interval."""
+    return row["difference"]["within_1_interval"][1] < 0
+
+
+def consensus(run, case, name, rows, values):
+    """What SAMPLES samples for each of `values` say, see NOTES."""
+    device = run.pairs.device
+    keep = functools.partial(positions.positions, device=device)
+    antidots = run.samples(f"{name} x{SAMPLES}", values[0], rows, SAMPLES, case.sampling, keep)
+    return agreement(device, antidots, values[1])
+
+
+def measure(run):
+    """All of `cases` on test configurations.
+
+    With the preset's 10 steps it costs 493 network evaluations a curve, and for the first
+    AGREE_CURVES of a row whose answers suffer 10 x SAMPLES."""
+    test, todo = run.rows("test", run.options.curves), cases(run.sampling)
+    run.start(
+        f"{len(test)} test configurations, {len(todo)} rows",
+        curves=len(test),
+        **as_dict(run.sampling),
     )
-    p, n = test.T
-    values = pairs.conductance[p, n], pairs.antidots[n], pairs.ldos[p, n]
-    about |= {"curves": len(test), **as_dict(config.sampling)}
-    folder = project_root() / "runs" / f"robustness-{digest(about, accuracy.BLOCK)[:12]}"
-    about |= {
-        "samples": SAMPLES,
-        "agreement_curves": min(AGREE_CURVES, len(test)),
-        "unseen": list(foreign.UNSEEN),
-    }
-    todo = cases(config.sampling)
-    report(
-        f"{len(test)} test configurations, {len(todo)} rows; blocks in "
-        f"{folder.relative_to(project_root())}"
-    )
-    rows, reference = {}, None
+    few = min(AGREE_CURVES, len(test))
+    run.about.update(samples=SAMPLES, agreement_curves=few, unseen=list(foreign.UNSEEN))
+    clean, rows, hits = run.values(test), {}, None
     for name, case in todo.items():
-        own = values_of(case, values, test, device, seed, folder)
-        row, successes = samplers.measured(
-            decoder, case.sampling, own, test, folder, name, seed, reference
-        )
-        reference = reference or successes
-        rows[name] = {
-            "factor": case.factor,
-            "value": case.value,
-            "gamma": case.sampling.gamma,
-            **row,
-        }
+        own = values_of(case, clean, test, run.pairs.device, run.seed, run.folder)
+        rows[name], answers = decoded(run, case, name, test, own, hits)
+        hits = hits or answers.hits(run.pairs.device)
         if changes_curve(case):
-            rows[name]["curve_change"] = float(np.sqrt(np.square(own[0] - values[0]).mean()))
-    first, keep = (
-        slice(about["agreement_curves"]),
-        functools.partial(positions.positions, device=device),
-    )
-    for name, case in todo.items():
-        if (
-            name == "reference"
-            or changes_curve(case)
-            and rows[name]["difference"]["within_1_interval"][1] < 0
-        ):
-            own = values_of(case, values, test, device, seed, folder)[0][first]
-            antidots = frame.sampled(
-                decoder,
-                case.sampling,
-                own,
-                test[first],
-                SAMPLES,
-                folder,
-                f"{name} x{SAMPLES}",
-                seed,
-                keep,
-            )
-            rows[name]["agreement"] = agreement(device, antidots, values[1][first])
-    result = {**about, "reference": "reference", "rows": rows, "notes": NOTES}
-    return frame.finished(out, result, [folder], samplers.as_markdown(result), report)
+            rows[name]["curve_change"] = float(np.sqrt(np.square(own[0] - clean[0]).mean()))
+        if name == "reference" or changes_curve(case) and suffers(rows[name]):
+            first = [values[:few] for values in own]
+            rows[name]["agreement"] = consensus(run, case, name, test[:few], first)
+    return {"reference": "reference", "rows": rows}
 
 
 def series(result, factor, sampler=None):
@@ -275,7 +252,7 @@ def verdicts(result):
         for key, title in (
             ("within_0", "exact"),
             ("within_1", "within one site"),
-            ("r_high", f"r >= {accuracy.HIGH}"),
+            ("r_high", f"r >= {scoring.HIGH}"),
         ):
             found = {"lower": [], "higher": [], "no difference seen": []}
             for name, row in rows.items():
@@ -293,3 +270,13 @@ def verdicts(result):
                 )
             )
     return lines
+
+
+STUDY = Study(
+    name="robustness",
+    measure=measure,
+    show=samplers.show,
+    notes=NOTES,
+    result="robustness",
+    options={"curves": Option(300, "test configurations")},
+)
