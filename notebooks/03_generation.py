@@ -490,7 +490,7 @@ medians = [float(np.median(values)) for values in scale.values()]
 assert 1 > medians[0] > medians[1] > medians[2] > 0.4, (
     "another potential changes less than one site does"
 )
-for row in (table[name] for name in accuracy.ROWS if name in table):
+for row in (table[name] for name in scoring.ROWS if name in table):
     assert row["within_0"] <= row["within_1"] <= row["within_2"]
     for k in (0, 1, 2):
         low, high = row[f"within_{k}_interval"]

@@ -68,11 +68,11 @@ def world(monkeypatch, tmp_path):
     return pairs, meta, tmp_path
 
 
-def study(chosen, world, **options):
+def study(chosen, world, config=CONFIG, **options):
     """Result of a study on weights that know the answer, in silence."""
     options = {"weights": "known", "data": "data.h5", "report": lambda line: None, **options}
     out = world[2] / "results" / f"{chosen.result}.json"
-    return frame.run_study(chosen, CONFIG, out, **options)
+    return frame.run_study(chosen, config, out, **options)
 
 
 def run(world, **options):

@@ -6,12 +6,13 @@ import json
 
 import numpy as np
 import pytest
-from test_evaluate import CONFIG, world  # noqa: F401  (a fixture)
+from test_evaluate import CONFIG, study, world  # noqa: F401  (a fixture)
 
-from qfp.decoding import metrics
+from qfp.data import dataset
+from qfp.decoding import decode, metrics
 from qfp.physics import geometry
-from qfp.studies import accuracy, frame
-from qfp.studies.limits import memorisation
+from qfp.studies import frame
+from qfp.studies.limits import memorisation, nearest
 from qfp.tools import SettingsError
 
 RNG = np.random.default_rng(0)
@@ -26,7 +27,7 @@ IMAGES = (0.03 * RNG.random((3, 50, 12, 10)) + 0.1 * RNG.random((50, 1, 1))).ast
 def test_the_search_is_brute_force(block):
     known, queries = np.arange(3, 50, 2), RNG.random((9, 12, 10)) / 10
     without = np.array([-1, 3, 5, 4, 7, 9, 11, -1, 13])
-    near = memorisation.nearest_images(IMAGES, known, queries, without, block)
+    near = nearest.nearest_images(IMAGES, known, queries, without, block)
     assert near.rows.shape == (9, 4, 2)
     for q, query in enumerate(queries):
         rows = [(p, n) for p in range(3) for n in known if n != without[q]]
@@ -42,12 +43,12 @@ def test_the_search_is_brute_force(block):
 def test_a_planted_copy_is_found():
     known = np.arange(10, 40)
     queries = np.stack([IMAGES[1, 20], IMAGES[2, 20], IMAGES[0, 5]]).astype(np.float32)
-    near = memorisation.nearest_images(IMAGES, known, queries)
+    near = nearest.nearest_images(IMAGES, known, queries)
     assert near.rows[:2, 0].tolist() == [[1, 20], [2, 20]] and (near.distance[:2, 0] == 0).all()
     assert near.distance[2, 0] > 0, "of no known configuration"
-    ratio = memorisation.copy_ratio(near)
+    ratio = nearest.copy_ratio(near)
     assert (ratio[:2] == 0).all() and ratio[2] > memorisation.COPIED
-    hidden = memorisation.nearest_images(IMAGES, known, queries, np.array([20, 20, -1]))
+    hidden = nearest.nearest_images(IMAGES, known, queries, np.array([20, 20, -1]))
     assert (hidden.distance > 0).all() and not (hidden.rows[:2, :, 1] == 20).any()
 
 
@@ -55,14 +56,12 @@ def test_the_next_image_is_of_another_configuration():
     alike = IMAGES.copy()
     # its potentials
     alike[:, 20] = alike[0, 20] + np.linspace(0, 1e-3, 3)[:, None, None].astype(np.float16)
-    near = memorisation.nearest_images(
-        alike, np.arange(50), alike[:1, 20].astype(np.float32) + 1e-3
-    )
+    near = nearest.nearest_images(alike, np.arange(50), alike[:1, 20].astype(np.float32) + 1e-3)
     assert (
         near.rows[0, :3, 1].tolist() == [20] * 3
         and near.distance[0, 1] < 4 * near.distance[0, 0] + 1e-3
     )
-    assert memorisation.copy_ratio(near)[0] == near.distance[0, 0] / near.distance[0, 3]
+    assert nearest.copy_ratio(near)[0] == near.distance[0, 0] / near.distance[0, 3]
 
 
 # --- the command
@@ -72,9 +71,9 @@ def test_the_next_image_is_of_another_configuration():
 def known(world, monkeypatch):
     """The world of test_evaluate: weights that know the truth, and without a curve give a training
     image, too noisy by a bit."""
-    pairs, _, root = world
+    pairs = world[0]
     train = dataset_train(pairs)
-    draw, mode = accuracy.decode.draw, {"remembers": False}
+    draw, mode = decode.draw, {"remembers": False}
 
     def drawn(decoder, curves, seeds, steps, sampler, gamma):
         images = draw(decoder, curves, seeds, steps, sampler, 1.0)
@@ -82,34 +81,23 @@ def known(world, monkeypatch):
             images[:, 0] = pairs.ldos[0, train[: len(images)]]
         return images
 
-    monkeypatch.setattr(accuracy.decode, "draw", drawn)
-    monkeypatch.setattr(memorisation, "project_root", lambda: root)
+    monkeypatch.setattr(decode, "draw", drawn)
     return *world, mode
 
 
 def dataset_train(pairs):
-    return np.unique(
-        accuracy.dataset.split(len(pairs.antidots), 2, "config", CONFIG.seed)["train"][:, 1]
-    )
+    return np.unique(dataset.split(len(pairs.antidots), 2, "config", CONFIG.seed)["train"][:, 1])
 
 
 def run(known, config=CONFIG, **options):
-    return memorisation.run_memorisation(
-        config,
-        "known",
-        "data.h5",
-        known[2] / "results" / "memorisation.json",
-        **{"curves": 8, "report": lambda line: None, **options},
-    )
+    return study(memorisation.STUDY, known, config, **{"curves": 8, **options})
 
 
 def test_the_result(known):
     lines = []
     result = run(known, report=lines.append)
     assert result == json.loads((known[2] / "results" / "memorisation.json").read_text())
-    assert list((known[2] / "runs").iterdir()) == [] and lines[-2] == memorisation.as_markdown(
-        result
-    )
+    assert list((known[2] / "runs").iterdir()) == [] and lines[-2] == memorisation.show(result)
     assert result["ldos_std"] == pytest.approx(
         known[0].ldos[:, dataset_train(known[0])].astype(float).std(), rel=1e-6
     )
@@ -145,11 +133,11 @@ def test_the_result(known):
         "its images are training images, in a file that holds others, too"
     )
     pairs, train = known[0], dataset_train(known[0])
-    parts = accuracy.dataset.split(len(pairs.antidots), 2, "config", CONFIG.seed)
+    parts = dataset.split(len(pairs.antidots), 2, "config", CONFIG.seed)
     # each beside its own truths' neighbours
     for name, part in {"test": "test", "train": "train", "no_curve": "test"}.items():
         between = [
-            memorisation.rms(pairs.ldos[:, train[train != n]], pairs.ldos[p, n]).min()
+            nearest.rms(pairs.ldos[:, train[train != n]], pairs.ldos[p, n]).min()
             for p, n in frame.choose_rows(parts, part, 8, CONFIG.seed)
         ]
         np.testing.assert_allclose(
@@ -185,8 +173,10 @@ def test_wrong_answers_and_the_training_set(known):
     train, device = dataset_train(pairs), pairs.device
     rows = np.array([[0, n] for n in np.setdiff1d(np.arange(40), train)[:4]])
     images = pairs.ldos[1, np.concatenate([train[:3], rows[:1, 1]])].astype(np.float32)
-    near = memorisation.nearest_images(pairs.ldos, train, images)
-    row, values = memorisation.compared(pairs, rows, train, images, near, near, 0.03)
+    near = nearest.nearest_images(pairs.ldos, train, images)
+    row, values = memorisation.compared(
+        pairs, memorisation.Case(rows, images, near, near), train, 0.03
+    )
     wrong = (
         metrics.within(
             geometry.canonical(pairs.antidots[[*train[:3], rows[0, 1]]], device),
@@ -209,9 +199,12 @@ def test_other_potentials_are_those_of_the_truth_without_itself(known):
     rows = np.array([(p, n) for p in range(3) for n in train[:4]])
     truth = ldos[rows[:, 0], rows[:, 1]].astype(float)
     images = 0.8 * truth + 0.2 * ldos[(rows[:, 0] + 1) % 3, rows[:, 1]]
-    near = memorisation.nearest_images(ldos, train, images)
+    near = nearest.nearest_images(ldos, train, images)
     row, _ = memorisation.compared(
-        dataclasses.replace(pairs, ldos=ldos), rows, train, images, near, near, 0.03
+        dataclasses.replace(pairs, ldos=ldos),
+        memorisation.Case(rows, images, near, near),
+        train,
+        0.03,
     )
     means = [
         np.mean([np.sqrt(np.square(ldos[q, n] - image).mean()) for q in range(3) if q != p]) / 0.03

@@ -9,12 +9,14 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 import torch
+from test_evaluate import study
 
 from qfp.config import load_preset
 from qfp.data import dataset, simulate
-from qfp.decoding import metrics
+from qfp.decoding import decode, metrics
+from qfp.model import exported
 from qfp.physics import geometry, sweep
-from qfp.studies import accuracy, frame
+from qfp.studies import frame
 from qfp.studies.rivals import readers, rivals
 from qfp.tools import SettingsError
 
@@ -247,33 +249,27 @@ def world(pairs, parts, other, folder, monkeypatch, tmp_path):
     decoder = SimpleNamespace(config=own, meta=meta)
     monkeypatch.setattr(frame, "load_decoder", lambda name: decoder)
     monkeypatch.setattr(dataset, "load", lambda path, images: pairs)
-    monkeypatch.setattr(accuracy.decode, "draw", draw)
+    monkeypatch.setattr(decode, "draw", draw)
     monkeypatch.setattr(
-        accuracy, "head_positions", lambda decoder, G: np.tile(antidots[:1], (len(G), 1, 1))
+        decode, "head_positions", lambda decoder, G: np.tile(antidots[:1], (len(G), 1, 1))
     )
     monkeypatch.setattr(readers, "PLAIN", SHORT)
-    for module in (rivals, accuracy):
+    for module in (frame, exported):
         monkeypatch.setattr(module, "project_root", lambda: tmp_path)
     (tmp_path / "models").mkdir()
     (tmp_path / "models" / "known.safetensors").write_bytes(b"weights")
-    return decoder, tmp_path, drawn
+    return pairs, decoder, tmp_path, drawn
 
 
 def run(world, **options):
-    return rivals.run_rivals(
-        CONFIG,
-        "known",
-        "data.h5",
-        world[1] / "results" / "rivals.json",
-        **{"curves": 12, "report": lambda line: None, **options},
-    )
+    return study(rivals.STUDY, world, CONFIG, **{"curves": 12, **options})
 
 
 def test_the_table(world, monkeypatch):
     lines = []
     result = run(world, report=lines.append)
-    assert result == json.loads((world[1] / "results" / "rivals.json").read_text())
-    assert [path.name for path in (world[1] / "runs").iterdir()] == ["curves"], (
+    assert result == json.loads((world[2] / "results" / "rivals.json").read_text())
+    assert [path.name for path in (world[2] / "runs").iterdir()] == ["curves"], (
         "simulated curves stay, samples do not"
     )
     assert (result["unseen_potential"], result["library_potential"], result["split"]) == (
@@ -304,8 +300,8 @@ def test_the_table(world, monkeypatch):
                 assert row["difference"]["within_0"] == pytest.approx(row["within_0"] - 1)
                 low, high = row["difference"]["within_1_interval"]
                 assert -1 <= low <= row["within_1"] - 1 <= high <= 1
-    assert lines[-2] == rivals.as_markdown(result) and lines[-2].count("| kriged mean |") == 3
-    assert frame.read_result("known", "rivals") == result
+    assert lines[-2] == rivals.STUDY.show(result) and lines[-2].count("| kriged mean |") == 3
+    assert frame.read_result("known", rivals.STUDY) == result
 
 
 def test_images_are_of_the_potential_found(pairs):
@@ -320,7 +316,7 @@ def test_images_are_of_the_potential_found(pairs):
 
 def test_an_interrupted_run_resumes(world, monkeypatch):
     whole, pictures = run(world), simulate.pictures
-    assert world[2] == [12, 12, 12]
+    assert world[3] == [12, 12, 12]
 
     def interrupted(*arguments):
         raise KeyboardInterrupt
@@ -331,14 +327,14 @@ def test_an_interrupted_run_resumes(world, monkeypatch):
     monkeypatch.setattr(simulate, "pictures", pictures)
     for module, name in ((readers, "Mlp"), (sweep, "curves_at")):
         monkeypatch.setattr(module, name, interrupted)
-    assert run(world) == whole and len(world[2]) == 6, (
+    assert run(world) == whole and len(world[3]) == 6, (
         "nothing is drawn, trained or simulated again"
     )
 
 
 @pytest.mark.parametrize("what", ["data", "split", "curves"])
 def test_what_would_not_be_honest_is_refused(world, what):
-    decoder = world[0]
+    decoder = world[1]
     if what == "data":
         decoder.meta["data"] = "e" * 64
     elif what == "split":
@@ -352,4 +348,4 @@ def test_what_would_not_be_honest_is_refused(world, what):
     }
     with pytest.raises(SettingsError, match=messages[what]):
         run(world, **({"curves": 0} if what == "curves" else {}))
-    assert not (world[1] / "results").exists()
+    assert not (world[2] / "results").exists()

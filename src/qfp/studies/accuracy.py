@@ -15,20 +15,6 @@ from qfp.tools import as_dict
 
 TRAIN_CURVES = 200  # training configurations, for comparison
 WORST = 24  # decodings that are kept one by one
-ROWS = {
-    "single": "one sample a curve",
-    "consensus": "consensus of all samples of a curve; its image is the mean of the samples within "
-    "one site of it",
-    "one_step": "the image predicted from noise in a single step, near the mean of all images that "
-    "fit the curve",
-    "shuffled": "one sample a curve, scored against another configuration: what a decoder that "
-    "ignores the curve would get",
-    "nearest": "configuration and image of the training curve nearest to the curve (Euclidean, all "
-    "potentials)",
-    "train": "one sample a curve, on configurations of the training set",
-    "curve_head": "positions from the read-out of the curve alone that trains the condition path: "
-    "no image, no diffusion",
-}
 GROUPS = {
     "symmetric": "a symmetry nearly maps the pair to itself (|x1 - x2| <= 1, |x1 + x2 - 49| <= 1 "
     "or dy <= 1): the curve does "
@@ -96,7 +82,7 @@ def worst(single, rows, curves, kinds, device):
 
 
 def measure(run):
-    """Scores of all ROWS on test configurations, by group, and the worst decodings."""
+    """Scores of all of scoring.ROWS on test configurations, by group, and the worst decodings."""
     pairs, device, seed = run.pairs, run.pairs.device, run.seed
     test = run.rows("test", run.options.curves)
     train = run.rows("train", min(run.options.curves, TRAIN_CURVES))
@@ -139,14 +125,14 @@ def measure(run):
 
 
 def rows_of(result):
-    """The rows of the table: {name of ROWS: scores}."""
-    return {name: result[name] for name in ROWS if name in result}
+    """The rows of the table: {name of scoring.ROWS: scores}."""
+    return {name: result[name] for name in scoring.ROWS if name in result}
 
 
 def notes(result):
     """What the names in the file mean."""
     return {
-        "rows": {name: ROWS[name] for name in rows_of(result)},
+        "rows": {name: scoring.ROWS[name] for name in rows_of(result)},
         "columns": scoring.COLUMNS,
         "groups": GROUPS,
         "worst": "the single samples with the largest position error, then the smallest r",

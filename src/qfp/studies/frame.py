@@ -8,11 +8,12 @@ starts anew, and the result is written with what it says of its making.
 
 import json
 import shutil
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any, Callable, Mapping
+from typing import Any
 
 import numpy as np
 
@@ -114,6 +115,15 @@ class Run:
             "split": own.training.split,
             "seed": self.seed,
         }
+
+    def require_unseen(self):
+        """SettingsError where the split shares configurations between its parts."""
+        split = self.decoder.config.training.split
+        if split != "config":
+            raise SettingsError(
+                f"the weights {self.weights[0]} were trained on split {split!r}, not 'config': "
+                "they have seen the test configurations"
+            )
 
     @property
     def curves_folder(self):

@@ -10,6 +10,20 @@ from qfp.studies.intervals import bootstrap, share
 
 WITHIN = {"exact": 0, "within_1": 1}  # sites
 HIGH = 0.95  # Pearson r above which a pattern counts as reproduced
+ROWS = {  # who answers
+    "single": "one sample a curve",
+    "consensus": "consensus of all samples of a curve; its image is the mean of the samples within "
+    "one site of it",
+    "one_step": "the image predicted from noise in a single step, near the mean of all images that "
+    "fit the curve",
+    "shuffled": "one sample a curve, scored against another configuration: what a decoder that "
+    "ignores the curve would get",
+    "nearest": "configuration and image of the training curve nearest to the curve (Euclidean, all "
+    "potentials)",
+    "train": "one sample a curve, on configurations of the training set",
+    "curve_head": "positions from the read-out of the curve alone that trains the condition path: "
+    "no image, no diffusion",
+}
 COLUMNS = {
     "n": "curves, one potential per configuration",
     "within_k": "share with both antidots within k sites (Chebyshev) of the truth, as a set, "

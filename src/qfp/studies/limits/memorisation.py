@@ -12,13 +12,14 @@ import dataclasses
 from typing import NamedTuple
 
 import numpy as np
-import torch
 
 from qfp.data import normalise
 from qfp.decoding import metrics, positions
 from qfp.physics import geometry
-from qfp.studies import accuracy, frame, intervals, tables
-from qfp.tools import SettingsError, as_dict, digest, progress_bar, project_root
+from qfp.studies import intervals, tables
+from qfp.studies.frame import Option, Study
+from qfp.studies.limits.nearest import Near, copy_ratio, nearest_images, rms
+from qfp.tools import SettingsError, as_dict
 
 TRAIN_CURVES = 200
 # ratio of the distances to the nearest image and to the next one below which an image counts as a
@@ -79,66 +80,6 @@ NOTES = {
 }
 
 
-class Near(NamedTuple):
-    """What training images lie nearest to Q queries."""
-
-    distance: np.ndarray  # (Q, K) root mean square difference over sites [1/t], rising
-    rows: np.ndarray  # (Q, K, 2) potential and configuration
-    r: np.ndarray  # (Q,) largest Pearson r with any of them, which need not be the nearest
-
-
-def rms(images, others):
-    """Root mean square difference over the sites of images (..., L, W), float64 (...)."""
-    return np.sqrt(np.square(np.asarray(images, float) - others).mean(axis=(-2, -1)))
-
-
-@torch.inference_mode()
-def nearest_images(ldos, known, queries, without=None, block=2048):
-    """Near: the P + 1 nearest of images (P, N, L, W) of configurations `known` (M,) to queries (Q,
-    L, W), so that one of another configuration is among them. without (Q,): a configuration whose
-    images do not count for the query."""
-    keep, known = min(len(ldos) + 1, len(ldos) * len(known)), np.asarray(known)
-    q = torch.as_tensor(np.asarray(queries, np.float32)).flatten(1)
-    q_mean, sites = q.mean(1, keepdim=True), q.shape[1]
-    q = q - q_mean
-    q_square = q.square().sum(1, keepdim=True)
-    best, index = torch.full((len(q), keep), torch.inf), torch.zeros(len(q), keep, dtype=torch.long)
-    r = torch.full((len(q),), -torch.inf)
-    blocks = [
-        (p, part)
-        for p in range(len(ldos))
-        for part in np.array_split(known, -(-len(known) // block))
-    ]
-    for p, part in progress_bar(blocks, desc="training images", unit="block"):
-        x = torch.from_numpy(ldos[p, part].astype(np.float32)).flatten(1)
-        x_mean = x.mean(1, keepdim=True)
-        x -= x_mean
-        x_square, product = x.square().sum(1), q @ x.T  # (Q, M)
-        square = (q_square + x_square - 2 * product) / sites + (q_mean - x_mean.T).square()
-        alike = product / (q_square * x_square).sqrt()
-        if without is not None:
-            own = torch.from_numpy(np.asarray(without)[:, None] == part)
-            square[own], alike[own] = torch.inf, -torch.inf
-        r = torch.maximum(r, alike.max(1).values)
-        both = (
-            torch.cat([best, square], 1),
-            torch.cat([index, torch.from_numpy(p * ldos.shape[1] + part).expand(len(q), -1)], 1),
-        )
-        best, place = both[0].topk(keep, largest=False)
-        index = both[1].gather(1, place)
-    rows = np.stack(np.divmod(index.numpy(), ldos.shape[1]), axis=-1)
-    # exact for copies, too
-    distance = np.stack(
-        [rms(ldos[near.T[0], near.T[1]], query) for near, query in zip(rows, queries)]
-    )
-    order = distance.argsort(axis=1, kind="stable")
-    return Near(
-        np.take_along_axis(distance, order, 1),
-        np.take_along_axis(rows, order[..., None], 1),
-        r.numpy(),
-    )
-
-
 def middle(name, values, seed):
     """The median and its bootstrap interval, as two entries."""
     return {
@@ -147,82 +88,95 @@ def middle(name, values, seed):
     }
 
 
-def copy_ratio(near):
-    """Distance to the nearest image over that to the nearest one of another configuration, (Q,)."""
-    other = near.rows[:, :, 1] != near.rows[:, :1, 1]
-    return near.distance[:, 0] / near.distance[np.arange(len(other)), other.argmax(axis=1)]
+class Case(NamedTuple):
+    """Images (B, L, W) that answer curves `rows` (B, 2), and what lies near them."""
+
+    rows: np.ndarray
+    images: np.ndarray
+    near: Near
+    truth_near: Near  # near the true images
 
 
-def compared(pairs, rows, known, images, near, truth_near, scale, seed=0):
-    """One row of the table and its values by curve, {name: (B,)}: images (B, L, W) that answer
-    curves `rows` (B, 2) and their neighbours, and those of the true images, both Near. known (M,):
-    configurations in training; scale: the unit of distances [1/t]."""
-    p, n = rows.T
-    device, truth, antidots = pairs.device, pairs.ldos[p, n].astype(float), pairs.antidots[n]
-    answer = positions.positions(images[:, None], device)[:, 0]
-    neighbour = pairs.antidots[near.rows[:, 0, 1]]
-    sites = {
-        name: metrics.within(a, b, device)
-        for name, (a, b) in {
-            "error": (answer, antidots),
-            "neighbour_error": (neighbour, antidots),
-            "neighbour_to_answer": (neighbour, answer),
-        }.items()
+def sites_off(pairs, case, answer):
+    """Distances [sites] between true antidots, those of the answer and of its neighbour,
+    {name: (B,)}."""
+    truth, neighbour = pairs.antidots[case.rows[:, 1]], pairs.antidots[case.near.rows[:, 0, 1]]
+    return {
+        "error": metrics.within(answer, truth, pairs.device),
+        "neighbour_error": metrics.within(neighbour, truth, pairs.device),
+        "neighbour_to_answer": metrics.within(neighbour, answer, pairs.device),
     }
-    to_truth, to_near, between = (
-        d / scale for d in (rms(images, truth), near.distance[:, 0], truth_near.distance[:, 0])
-    )
-    own = np.stack([rms(images, image) for image in pairs.ldos[:, n]], axis=1)  # (B, P)
-    # 0: itself
-    others = np.sort(
-        np.stack([rms(truth, image) / scale for image in pairs.ldos[:, n]], axis=1), axis=1
-    )[:, 1:]
-    closer, exact, copy = to_truth < to_near, sites["error"] == 0, copy_ratio(near)
-    training = set(map(tuple, pairs.orbit[known].tolist()))
-    trained = np.array(
-        [tuple(orbit) in training for orbit in geometry.orbit(answer, device).tolist()]
-    )
-    r = metrics.pearson(images, truth)
-    row = {
-        "n": len(rows),
-        **intervals.share("closer", closer),
-        **intervals.share("closer_r", r > near.r),
+
+
+def by_potential(images, pairs, n):
+    """Distances (B, P) [1/t] of images (B, L, W) to those of configurations n (B,) under all
+    potentials."""
+    return np.stack([rms(images, image) for image in pairs.ldos[:, n]], axis=1)
+
+
+def by_curve(pairs, case, scale):
+    """What is known of each curve, {name: (B,)}; scale: the unit of distances [1/t]."""
+    p, n = case.rows.T
+    truth = pairs.ldos[p, n].astype(float)
+    answer = positions.positions(case.images[:, None], pairs.device)[:, 0]
+    return answer, {
+        "truth": rms(case.images, truth) / scale,
+        "neighbour": case.near.distance[:, 0] / scale,
+        "between": case.truth_near.distance[:, 0] / scale,
+        "copy": copy_ratio(case.near),
+        "r": metrics.pearson(case.images, truth),
+        "neighbour_r": case.near.r,
+        **sites_off(pairs, case, answer),
     }
+
+
+def nearer(values, trained):
+    """Shares of images that lie nearer to the truth; trained (B,): whether the answer is a
+    configuration of the training set."""
+    closer, exact = values["truth"] < values["neighbour"], values["error"] == 0
+    row = intervals.share("closer", closer)
+    row |= intervals.share("closer_r", values["r"] > values["neighbour_r"])
     for name, part in (
         ("closer_exact", closer[exact]),
         ("closer_wrong", closer[~exact]),
         ("wrong_trained", trained[~exact]),
     ):
         row |= intervals.share(name, part) if len(part) else {}
-    row |= intervals.share("ahead", to_truth < between) | intervals.share(
-        "own_potential", own.argmin(axis=1) == p
-    )
-    row |= middle("truth_distance", to_truth, seed) | middle("neighbour_distance", to_near, seed)
+    return row | intervals.share("ahead", values["truth"] < values["between"])
+
+
+def compared(pairs, case, known, scale, seed=0):
+    """One row of the table and its values by curve, {name: (B,)}; known (M,): configurations in
+    training."""
+    p, n = case.rows.T
+    answer, values = by_curve(pairs, case, scale)
+    training = set(map(tuple, pairs.orbit[known].tolist()))
+    orbits = geometry.orbit(answer, pairs.device).tolist()
+    row = {"n": len(p), **nearer(values, np.array([tuple(orbit) in training for orbit in orbits]))}
+    own = by_potential(case.images, pairs, n)
+    row |= intervals.share("own_potential", own.argmin(axis=1) == p)
+    row |= middle("truth_distance", values["truth"], seed)
+    row |= middle("neighbour_distance", values["neighbour"], seed)
+    # 0: itself
+    others = np.sort(by_potential(pairs.ldos[p, n].astype(float), pairs, n) / scale, axis=1)[:, 1:]
     row |= middle("potential_distance", others.mean(axis=1), seed) if others.size else {}
-    row |= middle("r_median", r, seed) | middle("neighbour_r_median", near.r, seed)
-    row |= middle("ratio", to_truth / to_near, seed) if to_near.all() else {}
-    row |= (
-        middle("copy_ratio", copy, seed)
-        | {"copy_ratio_smallest": float(copy.min())}
-        | intervals.share("copied", copy < COPIED)
-    )
+    row |= middle("r_median", values["r"], seed)
+    row |= middle("neighbour_r_median", values["neighbour_r"], seed)
+    if values["neighbour"].all():
+        row |= middle("ratio", values["truth"] / values["neighbour"], seed)
+    row |= middle("copy_ratio", values["copy"], seed)
+    row |= {"copy_ratio_smallest": float(values["copy"].min())}
+    row |= intervals.share("copied", values["copy"] < COPIED)
     row["sites"] = {
-        name: np.bincount(np.minimum(k, 3), minlength=4).tolist() for name, k in sites.items()
+        name: np.bincount(np.minimum(values[name], 3), minlength=4).tolist()
+        for name in ("error", "neighbour_error", "neighbour_to_answer")
     }
-    return row, {
-        "truth": to_truth,
-        "neighbour": to_near,
-        "between": between,
-        "copy": copy,
-        "r": r,
-        "neighbour_r": near.r,
-        **sites,
-    }
+    return row, values
 
 
-def described(pairs, rows, near, values, i):
+def described(pairs, case, values, i):
     """What is kept of one curve: which it is, its neighbour, and how far apart they are."""
-    (p, n), (q, m) = rows[i].tolist(), near.rows[i, 0].tolist()
+    (p, n), (q, m) = case.rows[i].tolist(), case.near.rows[i, 0].tolist()
     return {
         "potential": p,
         "configuration": n,
@@ -241,103 +195,55 @@ def described(pairs, rows, near, values, i):
     }
 
 
-def run_memorisation(
-    config,
-    weights,
-    data="data/laptop.h5",
-    out="results/memorisation.json",
-    curves=300,
-    report=print,
-):
-    """Compare the images of `curves` test curves and TRAIN_CURVES training ones with all training
-    images of a dataset file; writes `out` and returns what it holds.
-
-    config: for its sampling settings and its seed. Costs about 10,000 network evaluations for 300
-    curves, and a search of a minute. Raises SettingsError where gamma is not 1, or the weights were
-    trained on other data or on another split."""
-    sampling, seed = config.sampling, config.seed
-    if sampling.gamma != 1:
-        raise SettingsError(
-            f"sampling.gamma {sampling.gamma:g}: must be 1, the images without a curve are drawn "
-            "besides"
-        )
-    frame.check_use(out, curves=curves)
-    decoder, pairs, parts, about = frame.opened(weights, data, seed)
-    if about["split"] != "config":
-        raise SettingsError(
-            f"the weights {weights} were trained on split {about['split']!r}, not 'config': they "
-            "have seen the "
-            "test configurations"
-        )
-    rows = {
-        name: frame.choose_rows(parts, name, number, seed)
-        for name, number in (("test", curves), ("train", min(curves, TRAIN_CURVES)))
-    }
-    known = np.unique(parts["train"][:, 1])
-    about |= {
-        "curves": len(rows["test"]),
-        "train_curves": len(rows["train"]),
-        "potentials": len(pairs.potentials),
-        "training_images": len(parts["train"]),
-        "training_share": len(known) / len(pairs.antidots),
-        **as_dict(dataclasses.replace(sampling, samples=1)),
-    }
-    folder = project_root() / "runs" / f"memorisation-{digest(about, accuracy.BLOCK)[:12]}"
-    report(
+def start(run, rows, known):
+    """Say what the result is of, before the work."""
+    train = run.parts["train"]
+    run.start(
         f"{len(rows['test'])} test and {len(rows['train'])} training configurations against "
-        f"{len(parts['train'])} training "
-        f"images; blocks in {folder.relative_to(project_root())}"
+        f"{len(train)} training images",
+        curves=len(rows["test"]),
+        train_curves=len(rows["train"]),
+        potentials=len(run.pairs.potentials),
+        training_images=len(train),
+        training_share=len(known) / len(run.pairs.antidots),
+        **as_dict(dataclasses.replace(run.sampling, samples=1)),
     )
-    rows |= dict.fromkeys(("truth", "nearest", "no_curve"), rows["test"])
-    G = {name: pairs.conductance[rows[name].T[0], rows[name].T[1]] for name in ("test", "train")}
-    free = dataclasses.replace(sampling, gamma=0.0)
-    chosen = parts["train"][
-        metrics.nearest_curve(
-            pairs.conductance[parts["train"].T[0], parts["train"].T[1]], G["test"]
-        )
+
+
+def images_of(run, rows):
+    """Images {name of ROWS, or 'train truth': (B, L, W)}: generated ones and the controls'."""
+    pairs, train = run.pairs, run.parts["train"]
+    free = dataclasses.replace(run.sampling, gamma=0.0)
+    curves = {name: run.values(rows[name])[0] for name in ("test", "train")}
+    nearest = train[metrics.nearest_curve(pairs.conductance[tuple(train.T)], curves["test"])]
+    return {
+        "test": run.samples("test", curves["test"], rows["test"])[:, 0],
+        "train": run.samples("train", curves["train"], rows["train"])[:, 0],
+        "no_curve": run.samples("no_curve", curves["test"], rows["test"], 1, free)[:, 0],
+        "truth": pairs.ldos[tuple(rows["test"].T)],
+        "nearest": pairs.ldos[tuple(nearest.T)],
+        "train truth": pairs.ldos[tuple(rows["train"].T)],
+    }
+
+
+def neighbours(pairs, images, rows, known):
+    """Near of all images {name: (B, L, W)}, in one search; those of training configurations without
+    their own."""
+    without = [
+        rows["train"][:, 1] if name.startswith("train") else np.full(len(part), -1)
+        for name, part in images.items()
     ]
-    images = {
-        name: frame.sampled(decoder, settings, G[part], rows[part], 1, folder, name, seed)[:, 0]
-        for name, part, settings in (
-            ("test", "test", sampling),
-            ("train", "train", sampling),
-            ("no_curve", "test", free),
-        )
-    }
-    images |= {
-        name: pairs.ldos[part.T[0], part.T[1]]
-        for name, part in (("truth", rows["test"]), ("nearest", chosen))
-    }
-    images |= {"train truth": pairs.ldos[rows["train"].T[0], rows["train"].T[1]]}
-    sizes = {name: len(part) for name, part in images.items()}
-    without = np.concatenate(
-        [
-            rows["train"][:, 1] if name.startswith("train") else np.full(size, -1)
-            for name, size in sizes.items()
-        ]
-    )
-    found = nearest_images(pairs.ldos, known, np.concatenate(list(images.values())), without)
-    ends = np.cumsum(list(sizes.values()))
-    near = {
-        name: Near(*(part[end - sizes[name] : end] for part in found))
-        for name, end in zip(sizes, ends)
-    }
-    drawn = nearest_images(pairs.ldos, np.arange(len(pairs.antidots)), images["no_curve"])
-    table, values, scale = (
-        {},
-        {},
-        normalise.normalisation(pairs, parts["train"]).spread(pairs.device.length),
-    )
-    for name in ROWS:
-        own = near["train truth" if name == "train" else "truth"]
-        table[name], values[name] = compared(
-            pairs, rows[name], known, images[name], near[name], own, scale, seed
-        )
-    table["no_curve"] |= intervals.share("nearest_trained", np.isin(drawn.rows[:, 0, 1], known))
+    every = np.concatenate(list(images.values()))
+    found = nearest_images(pairs.ldos, known, every, np.concatenate(without))
+    ends = np.cumsum([len(part) for part in images.values()])[:-1]
+    parts = zip(*(np.split(values, ends) for values in found))
+    return {name: Near(*part) for name, part in zip(images, parts)}
+
+
+def told(pairs, cases, values):
+    """The curves that are told one by one: 'exceptions' and 'examples', see NOTES."""
     with np.errstate(divide="ignore"):  # of a copy, infinite
-        ratio = {
-            name: values[name]["truth"] / values[name]["neighbour"] for name in ("test", "train")
-        }
+        ratio = {n: values[n]["truth"] / values[n]["neighbour"] for n in ("test", "train")}
     order = ratio["test"].argsort(kind="stable")
     examples = {
         "median": ("test", order[(len(order) - 1) // 2]),
@@ -345,37 +251,59 @@ def run_memorisation(
         "train": ("train", ratio["train"].argmax()),
         "no_curve": ("no_curve", values["no_curve"]["copy"].argmin()),
     }
-    result = about | {
-        "ldos_std": scale,
-        "rows": table,
+    found = {
         "exceptions": [
-            described(pairs, rows["test"], near["test"], values["test"], i)
+            described(pairs, cases["test"], values["test"], i)
             for i in order[::-1]
             if ratio["test"][i] >= 1
         ],
-        "examples": {
-            name: described(pairs, rows[part], near[part], values[part], i)
-            | {
-                "curve": np.round(
-                    G["train" if part == "train" else "test"][i].astype(float), 6
-                ).tolist()
-            }
-            for name, (part, i) in examples.items()
-        },
-        "values": {
-            name: {
-                key: np.round(values[name][key], 5).tolist()
-                for key in ("truth", "neighbour", "between", "error")
-            }
-            for name in ROWS
-        },
-        "notes": NOTES,
+        "examples": {},
     }
-    return frame.finished(out, result, [folder], as_markdown(result), report)
+    for name, (part, i) in examples.items():
+        p, n = cases[part].rows[i]
+        curve = np.round(pairs.conductance[p, n].astype(float), 6).tolist()
+        found["examples"][name] = described(pairs, cases[part], values[part], i) | {"curve": curve}
+    return found
 
 
-def as_markdown(result):
-    """The table of a memorisation.json in Markdown, a line for each of ROWS."""
+def measure(run):
+    """The images of test curves, and of TRAIN_CURVES training ones, beside all training images.
+
+    Costs about 10,000 network evaluations for 300 curves, and a search of a minute. Raises
+    SettingsError where gamma is not 1, or the weights were trained on another split."""
+    if run.sampling.gamma != 1:
+        raise SettingsError(
+            f"sampling.gamma {run.sampling.gamma:g}: must be 1, the images without a curve are "
+            "drawn besides"
+        )
+    run.require_unseen()
+    pairs, number, train = run.pairs, run.options.curves, run.parts["train"]
+    rows = {"test": run.rows("test", number), "train": run.rows("train", min(number, TRAIN_CURVES))}
+    known = np.unique(train[:, 1])
+    start(run, rows, known)
+    rows |= dict.fromkeys(("truth", "nearest", "no_curve"), rows["test"])
+    images = images_of(run, rows)
+    near = neighbours(pairs, images, rows, known)
+    drawn = nearest_images(pairs.ldos, np.arange(len(pairs.antidots)), images["no_curve"])
+    scale = normalise.normalisation(pairs, train).spread(pairs.device.length)
+    cases, table, values = {}, {}, {}
+    for name in ROWS:
+        truth = near["train truth" if name == "train" else "truth"]
+        cases[name] = Case(rows[name], images[name], near[name], truth)
+        table[name], values[name] = compared(pairs, cases[name], known, scale, run.seed)
+    table["no_curve"] |= intervals.share("nearest_trained", np.isin(drawn.rows[:, 0, 1], known))
+    kept = {
+        name: {
+            key: np.round(values[name][key], 5).tolist()
+            for key in ("truth", "neighbour", "between", "error")
+        }
+        for name in ROWS
+    }
+    return {"ldos_std": scale, "rows": table, **told(pairs, cases, values), "values": kept}
+
+
+def show(result):
+    """A table with a line for each of ROWS."""
     shown = {
         "n": ("images", ""),
         "closer": ("nearer to the truth than to any training image", ".1%"),
@@ -384,14 +312,18 @@ def as_markdown(result):
         "ahead": ("nearer to the truth than any training image is", ".1%"),
         "copied": ("copies", ".1%"),
     }
-    lines = [
-        "| | " + " | ".join(title for title, _ in shown.values()) + " |",
-        "|" + " --- |" * (len(shown) + 1),
-    ]
+    table = [["", *(title for title, _ in shown.values())]]
     for name, row in result["rows"].items():
-        lines.append(
-            f"| {name.replace('_', ' ')} | "
-            + " | ".join(tables.cell(row, key, form) for key, (_, form) in shown.items())
-            + " |"
-        )
-    return "\n".join(lines)
+        cells = (tables.cell(row, key, form) for key, (_, form) in shown.items())
+        table.append([name.replace("_", " "), *cells])
+    return tables.markdown(table)
+
+
+STUDY = Study(
+    name="memorisation",
+    measure=measure,
+    show=show,
+    notes=NOTES,
+    result="memorisation",
+    options={"curves": Option(300, "test configurations")},
+)

@@ -34,14 +34,14 @@ STAGES = {
     "sampling": "in sampling",
 }
 NOTES = {
-    "single": accuracy.ROWS["single"],
-    "one_step": accuracy.ROWS["one_step"] + "; the last entry of 'noise'",
+    "single": scoring.ROWS["single"],
+    "one_step": scoring.ROWS["one_step"] + "; the last entry of 'noise'",
     "readout": "positions from the features of the condition path alone, by a linear probe with "
     "the same weights at "
     "every grid position, trained on the curves of the training pairs; another probe may read more",
     "readout_untrained": "the same from a fresh network of these settings: what the probe learns "
     "by itself",
-    "curve_head": accuracy.ROWS["curve_head"],
+    "curve_head": scoring.ROWS["curve_head"],
     "noise": "scores of the image predicted in one evaluation from the true one, noised to step t "
     "with σ/α = ratio: "
     "with the curve ('given'), from the noisy image alone ('null'). At the last step there is "

@@ -13,12 +13,12 @@ import numpy as np
 
 from qfp import tools
 from qfp.data import interpolate, simulate
-from qfp.data.simulate import pictures
 from qfp.decoding import decode, metrics
 from qfp.physics import geometry
-from qfp.studies import accuracy, frame, intervals, scoring, tables
+from qfp.studies import intervals, scoring, tables
+from qfp.studies.frame import Option, Study
 from qfp.studies.rivals import readers
-from qfp.tools import SettingsError, as_dict, digest, project_root
+from qfp.tools import as_dict
 
 DEV_CURVES = 1000  # dev configurations on which metrics are chosen
 SETS = {
@@ -26,7 +26,7 @@ SETS = {
     "unseen": "a potential that no training file holds",
     "zero": "V = 0: no random potential at all",
 }
-ROWS = {name: accuracy.ROWS[name] for name in ("single", "consensus", "curve_head", "shuffled")} | {
+ROWS = {name: scoring.ROWS[name] for name in ("single", "consensus", "curve_head", "shuffled")} | {
     "nearest": "the training curve nearest to the curve (Euclidean, all potentials)",
     "library": "the nearest of the curves of all configurations, test ones too, simulated under "
     "yet another potential: "
@@ -131,16 +131,15 @@ def plain_networks(completed, orbits, train, seed, curves, folder):
     return found, {name: len(part) for name, part in rows.items()}
 
 
-def network(decoder, sampling, curves, rows, folder, name, seed):
+def network(run, name, curves, rows):
     """The network's own answers to curves (B, F): {name of ROWS: Answer}."""
-    device = decoder.config.device
-    ldos = frame.sampled(decoder, sampling, curves, rows, sampling.samples, folder, name, seed)
-    many = decode.conclude(ldos, device)
+    device = run.decoder.config.device
+    many = decode.conclude(run.samples(name, curves, rows, run.sampling.samples), device)
     found = {
         "single": Answer(many.antidots[:, 0], many.ldos[:, 0]),
         "consensus": Answer(many.consensus, many.image),
     }
-    head = decode.head_positions(decoder, curves)
+    head = decode.head_positions(run.decoder, curves)
     return (
         found if head is None else found | {"curve_head": Answer(geometry.canonical(head, device))}
     )
@@ -160,102 +159,107 @@ def table(device, answers, antidots, ldos, seed):
     return rows
 
 
-def run_rivals(
-    config, weights, data="data/laptop.h5", out="results/rivals.json", curves=300, report=print
-):
-    """Score weights and their rivals on `curves` test configurations of a dataset file; writes
-    `out`, returns it.
-
-    config: for its sampling settings and its seed. Besides the samples (3 x `samples` a curve) it
-    takes about seven minutes of one core; simulated curves stay in runs/curves. Raises
-    SettingsError where the weights were trained on other data, or with a split that shares
-    configurations between its parts."""
-    frame.check_use(out, curves=curves)
-    decoder, pairs, parts, about = frame.opened(weights, data, config.seed, images=False)
-    if about["split"] != "config":
-        raise SettingsError(
-            f"the weights {weights} were trained on split {about['split']!r}, not 'config': they "
-            "have seen the "
-            "test configurations"
-        )
-    sampling, seed, device, P = config.sampling, config.seed, pairs.device, len(pairs.potentials)
-    test, dev = (
-        frame.choose_rows(parts, "test", curves, seed),
-        frame.choose_rows(parts, "dev", DEV_CURVES, seed),
-    )
-    about |= {
-        "curves": len(test),
-        "dev_curves": len(dev),
-        "unseen_potential": P,
-        "library_potential": P + 1,
-        "plain_network": {
+def start(run, test, dev):
+    """Say what the result is of, before the work."""
+    P = len(run.pairs.potentials)
+    run.start(
+        f"{len(test)} test configurations, {run.sampling.samples} samples each under {len(SETS)} "
+        f"kinds of potential; {run.sampling.steps} {run.sampling.sampler} steps",
+        curves=len(test),
+        dev_curves=len(dev),
+        unseen_potential=P,
+        library_potential=P + 1,
+        plain_network={
             **readers.PLAIN,
             "curves_seen": readers.PLAIN["steps"] * readers.PLAIN["batch"],
         },
-        **as_dict(sampling),
-    }
-    runs = project_root() / "runs"
-    folder = runs / f"rivals-{digest(about, accuracy.BLOCK)[:12]}"
-    report(
-        f"{len(test)} test configurations, {sampling.samples} samples each under {len(SETS)} kinds "
-        "of potential; "
-        f"{sampling.steps} {sampling.sampler} steps; blocks in {folder.relative_to(project_root())}"
+        **as_dict(run.sampling),
     )
-    p, n = test.T
-    antidots, simulated = pairs.antidots[n], simulate.simulated
+
+
+def read_by_rivals(run, dev, curves):
+    """What libraries and plain networks read from curves (B, F): {name of ROWS: (configurations
+    (B,), potentials (B,) or None)}, the metrics chosen on dev, and the plain networks' numbers of
+    curves."""
+    pairs, train, folder = run.pairs, run.parts["train"], run.curves_folder
+    seed = len(pairs.potentials) + 1
+    other = simulate.simulated(pairs.device, pairs.antidots, seed, folder)
+    found, metric = libraries(pairs, train, dev, other, seed)
+    read = {name: library.read(curves) for name, library in found.items()}
+    completed = found["kriged"].curves.reshape(*pairs.conductance.shape)
+    plain, sizes = plain_networks(completed, pairs.orbit, train, run.seed, curves, run.folder)
+    return read | {name: (found, None) for name, found in plain.items()}, metric, sizes
+
+
+def with_rivals(answers, read, pairs, place):
+    """The network's answers {name of ROWS: Answer} to one of SETS, and beside them what rivals
+    read, of which the slice `place` belongs to it."""
+    # rows are in random order
+    shuffled = Answer(*(np.roll(values, 1, axis=0) for values in answers["single"]))
+    answers = answers | {"shuffled": shuffled}
+    for name, (configurations, potentials) in read.items():
+        pair = pairs.antidots[configurations[place]]
+        images = (
+            None if potentials is None else simulate.pictures(pairs.device, pair, potentials[place])
+        )
+        answers[name] = Answer(pair, images)
+    return answers
+
+
+def measure(run):
+    """Weights and their rivals on test configurations.
+
+    Besides the samples (3 x `samples` a curve) it takes about seven minutes of one core; simulated
+    curves stay in runs/curves."""
+    run.require_unseen()
+    pairs, device, P = run.pairs, run.pairs.device, len(run.pairs.potentials)
+    test, dev = run.rows("test", run.options.curves), run.rows("dev", DEV_CURVES)
+    start(run, test, dev)
+    (p, n), folder = test.T, run.curves_folder
+    antidots = pairs.antidots[n]
     seeds = {"known": p, "unseen": np.full(len(n), P), "zero": np.full(len(n), -1)}
     G = {
         "known": pairs.conductance[p, n],
-        "unseen": simulated(device, antidots, P, runs / "curves"),
-        "zero": simulated(device, antidots, None, runs / "curves"),
+        "unseen": simulate.simulated(device, antidots, P, folder),
+        "zero": simulate.simulated(device, antidots, None, folder),
     }
-    # the same noise
-    answers = {name: network(decoder, sampling, G[name], test, folder, name, seed) for name in SETS}
-
-    every = np.concatenate([G[name] for name in SETS])  # (sets x B, F)
-    other = simulated(device, pairs.antidots, P + 1, runs / "curves")
-    found, metric = libraries(pairs, parts["train"], dev, other, P + 1)
-    read = {name: library.read(every) for name, library in found.items()}
-    completed = found["kriged"].curves.reshape(P, len(pairs.antidots), -1)
-    plain, sizes = plain_networks(completed, pairs.orbit, parts["train"], seed, every, folder)
-    read |= {name: (configurations, None) for name, configurations in plain.items()}
-    for k, part in enumerate(answers.values()):
-        place, single = slice(k * len(n), (k + 1) * len(n)), part["single"]
-        # rows are in random order
-        part["shuffled"] = Answer(*(np.roll(values, 1, axis=0) for values in single))
-        for name, (configurations, potentials) in read.items():
-            pair = pairs.antidots[configurations[place]]
-            part[name] = Answer(
-                pair, None if potentials is None else pictures(device, pair, potentials[place])
-            )
-    rows = {
-        name: table(device, part, antidots, pictures(device, antidots, seeds[name]), seed)
-        for name, part in answers.items()
-    }
-    result = {**about, **rows, "metrics": metric, "plain_network_curves": sizes, "notes": NOTES}
-    return frame.finished(out, result, [folder], as_markdown(result), report)
+    answers = {name: network(run, name, G[name], test) for name in SETS}  # from the same noise
+    read, metric, sizes = read_by_rivals(run, dev, np.concatenate([G[name] for name in SETS]))
+    rows = {}
+    for k, name in enumerate(SETS):
+        part = with_rivals(answers[name], read, pairs, slice(k * len(n), (k + 1) * len(n)))
+        truth = simulate.pictures(device, antidots, seeds[name])
+        rows[name] = table(device, part, antidots, truth, run.seed)
+    return {**rows, "metrics": metric, "plain_network_curves": sizes}
 
 
-def as_markdown(result):
-    """The tables of a rivals.json in Markdown: one for each of SETS, a line for each of ROWS."""
+def show(result):
+    """Tables: one for each of SETS, a line for each of ROWS."""
     shown = {
         "exact": ("within_0", ".1%"),
         "within 1 site": ("within_1", ".1%"),
         "within 2 sites": ("within_2", ".1%"),
         "Pearson r, median": ("r_median", ".3f"),
-        f"r >= {accuracy.HIGH}": ("r_high", ".1%"),
+        f"r >= {scoring.HIGH}": ("r_high", ".1%"),
     }
-    lines = []
+    texts = []
     for kind, title in SETS.items():
-        lines += [
-            "",
-            f"{kind}: {title}",
-            "",
-            f"| | {' | '.join(shown)} | exact, less single | within 1, less single |",
-            "|" + " --- |" * (len(shown) + 3),
-        ]
+        lines = [["", *shown, "exact, less single", "within 1, less single"]]
         for name, row in ((name, result[kind][name]) for name in ROWS if name in result[kind]):
             cells = [tables.cell(row, *column) for column in shown.values()]
-            cells += [tables.cell(row.get("difference", {}), f"within_{k}", "+.1%") for k in (0, 1)]
-            lines.append(f"| {name.replace('_', ' ')} | {' | '.join(cells)} |")
-    return "\n".join(lines[1:])
+            less = row.get("difference", {})
+            cells += [tables.cell(less, f"within_{k}", "+.1%") for k in (0, 1)]
+            lines.append([name.replace("_", " "), *cells])
+        texts.append(f"{kind}: {title}\n\n{tables.markdown(lines)}")
+    return "\n\n".join(texts)
+
+
+STUDY = Study(
+    name="rivals",
+    measure=measure,
+    show=show,
+    notes=NOTES,
+    result="rivals",
+    needs=("weights", "pairs"),
+    options={"curves": Option(300, "test configurations")},
+)

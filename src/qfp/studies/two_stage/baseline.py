@@ -32,8 +32,8 @@ ROWS = {
     "few": "two_stage of a network that trained on as few of the general configurations as the "
     "restricted set has, as long as "
     "the restricted one did",
-    "single": "the diffusion model, " + accuracy.ROWS["single"],
-    "one_step": "the diffusion model, " + accuracy.ROWS["one_step"],
+    "single": "the diffusion model, " + scoring.ROWS["single"],
+    "one_step": "the diffusion model, " + scoring.ROWS["one_step"],
 }
 PAIRS = {  # what is compared with what, on the same curves
     "reading": ("reconstruction", "two_stage", "lost on the way from the curve to the latent"),
