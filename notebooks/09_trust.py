@@ -40,8 +40,8 @@ from IPython.display import Markdown
 from qfp.config import load_preset
 from qfp.figures import calibration as calibration_figures
 from qfp.figures import trust as trust_figures
-from qfp.studies import accuracy, frame, tables
-from qfp.studies.calibration import calibration, sbc
+from qfp.studies import accuracy, frame, scoring, tables
+from qfp.studies.calibration import calibration, recalibrate, sbc
 from qfp.tools import SettingsError
 
 config = load_preset(
@@ -173,11 +173,11 @@ Markdown("\n".join(rows) if table else "")
 # %%
 rows = ["| samples that agree | exactly right | within one site |", "| --- " * 3 + "|"]
 S = table["samples"] if table else 0
-maps = [table["recalibration"][name] for name in calibration.WITHIN] if table else []
+maps = [table["recalibration"][name] for name in scoring.WITHIN] if table else []
 for share in (1, 0.9, 0.7, 0.5) if table else ():
     rows.append(
         f"| {share:.0%} | "
-        + " | ".join(f"{calibration.shrunk(share, S, m['a'], m['b']):.1%}" for m in maps)
+        + " | ".join(f"{recalibrate.shrunk(share, S, m['a'], m['b']):.1%}" for m in maps)
         + " |"
     )
 Markdown("\n".join(rows) if table else "")

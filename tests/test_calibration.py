@@ -1,4 +1,4 @@
-"""Calibration on a posterior that is known: exact samples pass, and each fault shows as it should."""
+"""Calibration on a known posterior: exact samples pass, and each fault shows as it should."""
 
 import dataclasses
 import json
@@ -6,14 +6,14 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
+from test_evaluate import study
 
 from qfp.config import load_preset
 from qfp.data import dataset
 from qfp.decoding import decode, metrics, positions
-from qfp.model import exported
 from qfp.physics import geometry
 from qfp.studies import frame, scoring
-from qfp.studies.calibration import calibration, sbc
+from qfp.studies.calibration import calibration, forecasts, recalibrate, sbc
 from qfp.tools import SettingsError
 
 N, S = 800, 31
@@ -146,7 +146,7 @@ def test_coverage_is_an_exact_test():
 def test_reliability_of_forecasts_that_are_right():
     random = np.random.default_rng(0)
     forecast = np.append(random.random(900), np.ones(50))
-    row = calibration.reliability(forecast, random.random(950) < forecast)
+    row = forecasts.reliability(forecast, random.random(950) < forecast)
     assert row["overconfidence_interval"][0] < 0 < row["overconfidence_interval"][1]
     assert (
         row["ece"] < 0.06
@@ -163,7 +163,7 @@ def test_reliability_of_forecasts_that_are_right():
 
 
 def test_scores_by_hand():
-    row = calibration.reliability(np.array([1, 1, 0.5, 0.5]), np.array([True, False, True, True]))
+    row = forecasts.reliability(np.array([1, 1, 0.5, 0.5]), np.array([True, False, True, True]))
     assert row["overconfidence"] == pytest.approx(0) and row["ece"] == pytest.approx((1 + 1) / 4)
     assert row["brier"] == pytest.approx((0 + 1 + 0.25 + 0.25) / 4)
     assert row["certain_and_wrong"] == 1 and row["log_score"] is None
@@ -173,12 +173,12 @@ def test_scores_by_hand():
 
 def test_candidates_are_all_answers():
     samples = np.array([[3, 3, 4], [1, 2, 1]])
-    share, right, curve = calibration.candidates(samples, np.array([4, 5]))
+    share, right, curve = forecasts.candidates(samples, np.array([4, 5]))
     np.testing.assert_allclose(share, [2 / 3, 1 / 3, 2 / 3, 1 / 3])
     assert right.tolist() == [False, True, False, False] and curve.tolist() == [0, 0, 1, 1]
     pairs = np.stack([np.stack([samples, samples], -1)] * 2, -1)  # (2, 3, 2, 2)
     np.testing.assert_array_equal(
-        calibration.candidates(pairs, pairs[:, 2])[1], [False, True, True, False]
+        forecasts.candidates(pairs, pairs[:, 2])[1], [False, True, True, False]
     )
 
 
@@ -195,7 +195,7 @@ def test_a_further_sample_tells_faults_from_few_samples(name, word):
     assert calibration.confidence(*calibration.toy_case(name, N, 1)["excess_interval"]) == word
     if name == "calibrated":
         samples, _ = toy(name, 4000)
-        share, further = calibration.most_frequent(samples[:, :-1], samples[:, -1])
+        share, further = forecasts.most_frequent(samples[:, :-1], samples[:, -1])
         assert share.mean() - further.mean() > 0.015, (
             "the largest of a few shares is too large, even of exact samples"
         )
@@ -204,9 +204,9 @@ def test_a_further_sample_tells_faults_from_few_samples(name, word):
 def test_recalibration_mends_what_is_overconfident_and_leaves_the_rest():
     for name in ("overconfident", "calibrated"):
         samples, truth = toy(name, 2 * N)
-        share, right = calibration.most_frequent(samples, truth)
-        a, b = calibration.fit(share[:N], right[:N], S)
-        row = calibration.recalibration(share[N:], right[N:], S, a, b)
+        share, right = forecasts.most_frequent(samples, truth)
+        a, b = recalibrate.fit(share[:N], right[:N], S)
+        row = recalibrate.recalibration(share[N:], right[N:], S, a, b)
         low, high = row["brier_gain_interval"]
         assert (
             low > 0.01 and row["ece_gain_interval"][0] > 0.05
@@ -214,18 +214,18 @@ def test_recalibration_mends_what_is_overconfident_and_leaves_the_rest():
             else -0.005 < low < high < 0.005
         )
         assert row["after"]["log_score"] is not None and row["after"]["ece"] < 0.08
-    assert calibration.shrunk(1.0, 31, 0.0, 1.0) == pytest.approx(31 / 32)
+    assert recalibrate.shrunk(1.0, 31, 0.0, 1.0) == pytest.approx(31 / 32)
 
 
 def test_fit_finds_the_map():
     random = np.random.default_rng(1)
     share = random.integers(0, 32, 20000) / 31
-    a, b = calibration.fit(
-        share, random.random(20000) < calibration.shrunk(share, 31, 2.0, 5.0), 31
+    a, b = recalibrate.fit(
+        share, random.random(20000) < recalibrate.shrunk(share, 31, 2.0, 5.0), 31
     )
     assert a == pytest.approx(2, rel=0.2) and b == pytest.approx(5, rel=0.2)
-    a, b = calibration.fit(np.ones(50), np.ones(50, bool), 31)  # never wrong
-    assert calibration.shrunk(1.0, 31, a, b) > 0.99
+    a, b = recalibrate.fit(np.ones(50), np.ones(50, bool), 31)  # never wrong
+    assert recalibrate.shrunk(1.0, 31, a, b) > 0.99
 
 
 # --- the command
@@ -260,30 +260,24 @@ def world(monkeypatch, tmp_path):
     meta = {"data": pairs.sha256, "config": {"some": "settings"}}
     decoder = SimpleNamespace(config=own, meta=meta)
     monkeypatch.setattr(frame, "load_decoder", lambda name: decoder)
-    monkeypatch.setattr(exported, "weights_hash", lambda name: "e" * 64)
+    monkeypatch.setattr(frame, "weights_hash", lambda name: "e" * 64)
     monkeypatch.setattr(dataset, "load", lambda path, images: pairs)
     monkeypatch.setattr(decode, "draw", draw)
     monkeypatch.setattr(calibration, "SAMPLES", 7)
     monkeypatch.setattr(calibration, "DEV_CURVES", 12)
-    monkeypatch.setattr(calibration, "project_root", lambda: tmp_path)
-    return tmp_path, drawn
+    monkeypatch.setattr(frame, "project_root", lambda: tmp_path)
+    return pairs, drawn, tmp_path
 
 
 def run(world, config=CONFIG, **options):
-    return calibration.run_calibration(
-        config,
-        "known",
-        "data.h5",
-        world[0] / "results" / "calibration.json",
-        **{"curves": 30, "report": lambda line: None, **options},
-    )
+    return study(calibration.STUDY, world, config, **{"curves": 30, **options})
 
 
 def test_the_result(world):
     lines = []
     result = run(world, report=lines.append)
-    assert result == json.loads((world[0] / "results" / "calibration.json").read_text())
-    assert list((world[0] / "runs").iterdir()) == [], "blocks are removed in the end"
+    assert result == json.loads((world[2] / "results" / "calibration.json").read_text())
+    assert list((world[2] / "runs").iterdir()) == [], "blocks are removed in the end"
     assert (result["curves"], result["dev_curves"], result["samples"]) == (30, 12, 7) and result[
         "config_sha256"
     ]
@@ -324,7 +318,7 @@ def test_an_interrupted_run_resumes_and_keeps_no_images(world, monkeypatch):
     with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
         patch.setattr(calibration, "rank_statistics", interrupted)
         run(world)
-    kept = sorted(path for path in (world[0] / "runs").rglob("*.npy"))
+    kept = sorted(path for path in (world[2] / "runs").rglob("*.npy"))
     assert {np.load(path).shape[1:] for path in kept} == {(7, 2, 2)}
     kept[-1].unlink()
     world[1].clear()
@@ -339,7 +333,7 @@ def test_what_has_no_meaning_is_refused(world):
         run(world, stretched)
     with pytest.raises(SettingsError, match="--curves 0: must be 1 or more"):
         run(world, curves=0)
-    assert world[1] == [] and not (world[0] / "results").exists()
+    assert world[1] == [] and not (world[2] / "results").exists()
 
 
 def test_agreement_is_what_decode_says(world):

@@ -1,5 +1,6 @@
-"""`qfp evaluate calibration`: can the share of samples that agree be read as a probability, and is
-the truth like one more sample? On configurations never seen in training.
+"""Can the share of samples that agree be read as a probability?
+
+And is the truth like one more sample? On configurations never seen in training.
 
 Of each curve many samples are drawn; only the antidots found in them are kept, block by block, so a
 killed run resumes.
@@ -8,18 +9,18 @@ killed run resumes.
 import functools
 
 import numpy as np
-from scipy.optimize import minimize
 
 from qfp.decoding import positions
 from qfp.physics import geometry
-from qfp.studies import accuracy, frame, intervals
-from qfp.studies.calibration import sbc
+from qfp.studies import intervals
+from qfp.studies.calibration import forecasts, sbc
+from qfp.studies.calibration.recalibrate import fit, recalibration
+from qfp.studies.frame import Option, Study
 from qfp.studies.scoring import WITHIN, agreement
-from qfp.tools import SettingsError, as_dict, digest, project_root
+from qfp.tools import SettingsError, as_dict
 
 SAMPLES = 31  # a curve, whatever the preset says: ranks then have 32 values
 DEV_CURVES = 200  # development curves on which the recalibration is fixed
-EDGES = (0.2, 0.4, 0.6, 0.8, 1.0)  # of the bins of shares; in the last one all samples agree
 COORDINATES = ("x1", "x2", "dy")
 NOTES = {
     "reliability": {
@@ -58,161 +59,6 @@ NOTES = {
 }
 
 
-# --- forecasts and outcomes
-
-
-def candidates(samples, truth):
-    """Every distinct answer of samples (B, S, ...), most frequent of a curve first: its share (M,),
-    whether it is the truth (B, ...), bool (M,), and its curve (M,)."""
-    rows = []
-    for b, (answers, true) in enumerate(
-        zip(samples.reshape(*samples.shape[:2], -1), truth.reshape(len(truth), -1))
-    ):
-        values, counts = np.unique(answers, axis=0, return_counts=True)
-        order = np.argsort(-counts, kind="stable")
-        rows += [(counts[i] / len(answers), (values[i] == true).all(), b) for i in order]
-    share, right, curve = map(np.array, zip(*rows))
-    return share, right, curve
-
-
-def most_frequent(samples, truth):
-    """The share of the most frequent answer among samples (B, S, ...), (B,), and whether it is the
-    truth (B, ...), bool (B,)."""
-    share, right, curve = candidates(samples, truth)
-    first = np.unique(curve, return_index=True)[1]
-    return share[first], right[first]
-
-
-def bin_of(share):
-    """Bin 0..len(EDGES) of shares."""
-    return np.digitize(share, EDGES)
-
-
-def _sums(forecast, right, bins, curve):
-    """What scores are ratios of, summed by curve (C, bins + 2): forecast less outcome in each bin;
-    its square; the number."""
-    table = np.zeros((curve.max() + 1, len(EDGES) + 3))
-    np.add.at(table, (curve, bins), forecast - right)
-    np.add.at(table, (curve, -2), (forecast - right) ** 2)
-    np.add.at(table, (curve, -1), 1)
-    return table
-
-
-def _ratios(sums):
-    """{name: score (...)} of sums (..., bins + 2) over curves."""
-    n = sums[..., -1]
-    return {
-        "overconfidence": sums[..., :-2].sum(axis=-1) / n,
-        "ece": np.abs(sums[..., :-2]).sum(axis=-1) / n,
-        "brier": sums[..., -2] / n,
-    }
-
-
-def binned(forecast, right, bins):
-    """The bins of a reliability diagram: dicts of from, to, n and, where any forecast is in it, its
-    mean and the share right."""
-    rows = []
-    for k, edges in enumerate(zip((0.0, *EDGES), (*EDGES, 1.0))):
-        part = bins == k
-        rows.append(dict(zip(("from", "to"), edges)) | {"n": int(part.sum())})
-        if part.any():
-            rows[-1] |= {
-                "forecast": float(forecast[part].mean()),
-                **intervals.share("right", right[part]),
-            }
-    return rows
-
-
-def reliability(forecast, right, seed=0, bins=None, curve=None):
-    """How far forecasts (n,) are from the outcomes, bool (n,): see NOTES.
-
-    bins (n,): those of the forecasts unless given. curve (n,): what the bootstrap draws together;
-    each its own unless given."""
-    forecast, right = np.asarray(forecast, float), np.asarray(right, bool)
-    bins, curve = (
-        bin_of(forecast) if bins is None else bins,
-        np.arange(len(forecast)) if curve is None else curve,
-    )
-    table = _sums(forecast, right, bins, curve)
-    row = {"n": len(forecast), "forecast": float(forecast.mean())} | intervals.share("right", right)
-    for name, value in _ratios(table.sum(axis=0)).items():
-        interval = intervals.bootstrap(
-            table, lambda sums, axis: _ratios(sums.sum(axis=axis))[name], seed
-        )
-        row |= {name: float(value), f"{name}_interval": list(interval)}
-    row["brier_reference"] = row["right"] * (1 - row["right"])
-    given = np.where(right, forecast, 1 - forecast)
-    row |= {
-        "certain_and_wrong": int((given <= 0).sum()),
-        "log_score": float(-np.log(given).mean()) if (given > 0).all() else None,
-    }
-    return row | {"bins": binned(forecast, right, bins)}
-
-
-def further(share, sample, truth):
-    """The same forecasts, shares (n,) of all samples but the last, against that sample and the
-    truth, bool (n,): see NOTES."""
-    bins = bin_of(share)
-    value, interval = intervals.paired_difference(sample, truth)
-    scores = _ratios(_sums(share, sample, bins, np.arange(len(share))).sum(axis=0))
-    return {
-        "n": len(share),
-        "forecast": float(np.mean(share)),
-        **intervals.share("sample", sample),
-        **intervals.share("truth", truth),
-        "excess": value,
-        "excess_interval": list(interval),
-        "ece": float(scores["ece"]),
-        "overconfidence": float(scores["overconfidence"]),
-        "bins": binned(share, sample, bins),
-    }
-
-
-# --- a better probability
-
-
-def shrunk(share, samples, a, b):
-    """Probability (n + a) / (S + a + b) for a share n / S of S samples."""
-    return (np.asarray(share) * samples + a) / (samples + a + b)
-
-
-def fit(share, right, samples):
-    """(a, b) of `shrunk` with the largest likelihood of the outcomes, bool (n,), each between 0.001
-    and 1000."""
-
-    def loss(logarithms):
-        p = shrunk(share, samples, *np.exp(np.clip(logarithms, *np.log([1e-3, 1e3]))))
-        return -np.where(right, np.log(p), np.log1p(-p)).sum()
-
-    found = minimize(
-        loss,
-        [0.0, 0.0],
-        method="Nelder-Mead",
-        options={"xatol": 1e-3, "fatol": 1e-6, "maxiter": 2000},
-    )
-    return tuple(np.exp(np.clip(found.x, *np.log([1e-3, 1e3]))).tolist())
-
-
-def recalibration(share, right, samples, a, b, seed=0):
-    """What `shrunk` changes: {a, b, after: reliability in the bins of the shares, gain in each
-    score with its interval}."""
-    bins, curve, better = bin_of(share), np.arange(len(share)), shrunk(share, samples, a, b)
-    # (n, 2, bins + 2)
-    tables = np.stack([_sums(forecast, right, bins, curve) for forecast in (share, better)], axis=1)
-    row = {"a": a, "b": b, "after": reliability(better, right, seed, bins)}
-    for name in ("ece", "brier"):
-
-        def gain(sums, axis, name=name):
-            before, after = np.moveaxis(_ratios(sums.sum(axis=axis))[name], -1, 0)
-            return before - after
-
-        row |= {
-            f"{name}_gain": float(gain(tables, 0)),
-            f"{name}_gain_interval": list(intervals.bootstrap(tables, gain, seed)),
-        }
-    return row
-
-
 # --- ranks
 
 
@@ -243,15 +89,17 @@ def toy_case(name, number=1000, seed=0):
     """What reliability and ranks say of one of sbc.TOYS: {bins, histogram, differing, outside,
     excess, excess_interval}."""
     samples, truth = sbc.toy(number, SAMPLES, seed, *sbc.TOYS[name])
-    less, (share, right) = samples[:, :-1], most_frequent(samples, truth)
-    more = further(*most_frequent(less, samples[:, -1]), most_frequent(less, truth)[1])
+    less, (share, right) = samples[:, :-1], forecasts.most_frequent(samples, truth)
+    more = forecasts.further(
+        *forecasts.most_frequent(less, samples[:, -1]), forecasts.most_frequent(less, truth)[1]
+    )
     samples, truth = samples[..., None], truth[:, None]  # one coordinate
     uniform = sbc.tie_breakers(
         np.stack([np.zeros(number, int), np.arange(number)], axis=1), 1, seed
     )
     found, some = sbc.ranks(samples, truth, uniform)[:, 0], sbc.differing(samples, truth)[:, 0]
     return {
-        "bins": binned(share, right, bin_of(share)),
+        "bins": forecasts.binned(share, right, forecasts.bin_of(share)),
         "excess": more["excess"],
         "excess_interval": more["excess_interval"],
         "histogram": np.bincount(found, minlength=SAMPLES + 1),
@@ -260,90 +108,69 @@ def toy_case(name, number=1000, seed=0):
     }
 
 
-# --- the command
+# --- the study
 
 
-def run_calibration(
-    config,
-    weights,
-    data="data/laptop.h5",
-    out="results/calibration.json",
-    curves=1000,
-    report=print,
-):
-    """Calibration of the samples for `curves` test configurations of a dataset file; writes `out`,
-    returns what it holds.
-
-    config: for its sampler, its steps and its seed. Draws SAMPLES samples for each of `curves` and
-    DEV_CURVES curves. Raises SettingsError where gamma is not 1, or the weights were trained on
-    other data."""
-    sampling, seed = config.sampling, config.seed
-    if sampling.gamma != 1:
-        raise SettingsError(
-            f"sampling.gamma {sampling.gamma:g}: must be 1, only then are samples meant to follow "
-            "the posterior"
-        )
-    frame.check_use(out, curves=curves)
-    decoder, pairs, parts, about = frame.opened(weights, data, seed, images=False)
-    rows = {
-        "dev": frame.choose_rows(parts, "dev", DEV_CURVES, seed),
-        "test": frame.choose_rows(parts, "test", curves, seed),
-    }
-    about |= {
-        "curves": len(rows["test"]),
-        "dev_curves": len(rows["dev"]),
-        **as_dict(sampling),
-        "samples": SAMPLES,
-    }
-    folder = project_root() / "runs" / f"calibration-{digest(about, accuracy.BLOCK)[:12]}"
-    report(
+def start(run, rows):
+    """Say what the result is of, before the work."""
+    sampling = run.sampling
+    run.start(
         f"{len(rows['test'])} test configurations, {len(rows['dev'])} of the development part, "
-        f"{SAMPLES} samples each; "
-        f"{sampling.steps} {sampling.sampler} steps; blocks in {folder.relative_to(project_root())}"
+        f"{SAMPLES} samples each; {sampling.steps} {sampling.sampler} steps",
+        curves=len(rows["test"]),
+        dev_curves=len(rows["dev"]),
+        **as_dict(sampling) | {"samples": SAMPLES},
     )
-    keep = functools.partial(positions.positions, device=pairs.device)
-    antidots, truth, agreed = {}, {}, {}
-    for name, (p, n) in ((name, part.T) for name, part in rows.items()):
-        antidots[name] = frame.sampled(
-            decoder,
-            sampling,
-            pairs.conductance[p, n],
-            rows[name],
-            SAMPLES,
-            folder,
-            name,
-            seed,
-            keep,
+
+
+def found_antidots(run, rows, name):
+    """Antidots (B, SAMPLES, 2, 2) in samples of a part's curves, and the true ones (B, 2, 2)."""
+    p, n = rows.T
+    keep = functools.partial(positions.positions, device=run.pairs.device)
+    curves = run.pairs.conductance[p, n]
+    antidots = run.samples(name, curves, rows, SAMPLES, keep=keep)
+    return antidots, geometry.canonical(run.pairs.antidots[n], run.pairs.device)
+
+
+def further_samples(device, samples, truth):
+    """forecasts.further for each of WITHIN."""
+    less, last = samples[:, :-1], samples[:, -1]
+    right = agreement(device, less, truth)
+    return {
+        name: forecasts.further(share, sample, right[name][1])
+        for name, (share, sample) in agreement(device, less, last).items()
+    }
+
+
+def measure(run):
+    """Reliability, recalibration and ranks of SAMPLES samples of each of the test curves and of
+    DEV_CURVES development curves. Raises SettingsError where gamma is not 1."""
+    if run.sampling.gamma != 1:
+        raise SettingsError(
+            f"sampling.gamma {run.sampling.gamma:g}: must be 1, only then are samples meant to "
+            "follow the posterior"
         )
-        truth[name] = geometry.canonical(pairs.antidots[n], pairs.device)
-        agreed[name] = agreement(pairs.device, antidots[name], truth[name])
-    samples, true = antidots["test"], truth["test"]
-    share, right, curve = candidates(samples, true)
-    result = about | {
-        "reliability": {name: reliability(*part, seed) for name, part in agreed["test"].items()}
-        | {"candidates": reliability(share, right, seed, curve=curve)},
+    device, seed = run.pairs.device, run.seed
+    rows = {"dev": run.rows("dev", DEV_CURVES), "test": run.rows("test", run.options.curves)}
+    start(run, rows)
+    dev = agreement(device, *found_antidots(run, rows["dev"], "dev"))
+    samples, true = found_antidots(run, rows["test"], "test")
+    test = agreement(device, samples, true)
+    share, right, curve = forecasts.candidates(samples, true)
+    uniform = sbc.tie_breakers(rows["test"], len(COORDINATES), seed)
+    return {
+        "reliability": {name: forecasts.reliability(*test[name], seed) for name in WITHIN}
+        | {"candidates": forecasts.reliability(share, right, seed, curve=curve)},
         "named": intervals.share("share", np.bincount(curve[right], minlength=len(true)) > 0),
-        "further_sample": {
-            name: further(share, sample, agreement(pairs.device, samples[:, :-1], true)[name][1])
-            for name, (share, sample) in agreement(
-                pairs.device, samples[:, :-1], samples[:, -1]
-            ).items()
-        },
+        "further_sample": further_samples(device, samples, true),
         "recalibration": {
-            name: recalibration(
-                *agreed["test"][name], SAMPLES, *fit(*agreed["dev"][name], SAMPLES), seed
-            )
+            name: recalibration(*test[name], SAMPLES, *fit(*dev[name], SAMPLES), seed)
             for name in WITHIN
         },
         "sbc": rank_statistics(
-            geometry.orbit(samples, pairs.device),
-            geometry.orbit(true, pairs.device),
-            sbc.tie_breakers(rows["test"], len(COORDINATES), seed),
-            seed,
+            geometry.orbit(samples, device), geometry.orbit(true, device), uniform, seed
         ),
-        "notes": NOTES,
     }
-    return frame.finished(out, result, [folder], "\n".join(verdicts(result)), report)
 
 
 def confidence(low, high):
@@ -357,63 +184,68 @@ def confidence(low, high):
     )
 
 
+def agreement_verdict(title, samples, row, more, mended):
+    """What shares of agreement are worth, in sentences."""
+    low, high = more["excess_interval"]
+    gain, gained = mended["brier_gain"], mended["brier_gain_interval"]
+    worth = (
+        "better" if gained[0] > 0 else "worse" if gained[1] < 0 else "no gain beyond its interval"
+    )
+    return [
+        f"{title}: on average {row['forecast']:.1%} of {samples} samples agree with their "
+        f"consensus, which is right on {row['right']:.1%} "
+        "({:.1%} to {:.1%}) of {} curves".format(*row["right_interval"], row["n"]),
+        f"  a further sample agrees with it on {more['sample']:.1%}, the truth on "
+        f"{more['truth']:.1%}: excess {more['excess']:+.1%} "
+        f"({low:+.1%} to {high:+.1%}), {confidence(low, high)}",
+        "  expected calibration error {:.1%} ({:.1%} to {:.1%}), with a further sample for the "
+        "truth {:.1%}; Brier score {:.4f} ({:.4f} to {:.4f})".format(
+            row["ece"], *row["ece_interval"], more["ece"], row["brier"], *row["brier_interval"]
+        ),
+        f"  with (n + {mended['a']:.2g}) / ({samples} + {mended['a'] + mended['b']:.2g}) for n / "
+        f"{samples}: error {mended['after']['ece']:.1%}, "
+        f"Brier score lower by {gain:.4f} ({gained[0]:.4f} to {gained[1]:.4f}), {worth}",
+    ]
+
+
+def rank_verdict(name, row):
+    """What the ranks of one coordinate say, in a sentence."""
+    parts = [(part, test) for part in ("all", "differing") for test in ("chi_square", "ecdf")]
+    p = [row[part][f"{test}_p"] for part, test in parts]
+    return (
+        "{}: ranks of all curves p = {:.2g} (chi-square), {:.2g} (ECDF); of the {} that differ "
+        "{:.2g}, {:.2g}; truth outside the samples on {:.1%}, expected {:.1%} (p = {:.2g})"
+    ).format(
+        name,
+        *p[:2],
+        row["differing"]["n"],
+        *p[2:],
+        *(row["outside"][key] for key in ("share", "expected", "p")),
+    )
+
+
 def verdicts(result):
     """What a calibration.json says, in sentences."""
-    S, lines = result["samples"], []
+    lines = []
     for name, title in (("exact", "exactly"), ("within_1", "within one site")):
-        row, more, mended = (
-            result[part][name] for part in ("reliability", "further_sample", "recalibration")
-        )
-        low, high = more["excess_interval"]
-        gain, gained = mended["brier_gain"], mended["brier_gain_interval"]
-        lines += [
-            f"{title}: on average {row['forecast']:.1%} of {S} samples agree with their consensus, "
-            f"which is right on {row['right']:.1%} "
-            "({:.1%} to {:.1%}) of {} curves".format(*row["right_interval"], row["n"]),
-            f"  a further sample agrees with it on {more['sample']:.1%}, the truth on "
-            f"{more['truth']:.1%}: excess {more['excess']:+.1%} "
-            f"({low:+.1%} to {high:+.1%}), {confidence(low, high)}",
-            "  expected calibration error {:.1%} ({:.1%} to {:.1%}), with a further sample for the "
-            "truth {:.1%}; Brier score {:.4f} "
-            "({:.4f} to {:.4f})".format(
-                row["ece"], *row["ece_interval"], more["ece"], row["brier"], *row["brier_interval"]
-            ),
-            f"  with (n + {mended['a']:.2g}) / ({S} + {mended['a'] + mended['b']:.2g}) for n / "
-            f"{S}: error {mended['after']['ece']:.1%}, "
-            f"Brier score lower by {gain:.4f} ({gained[0]:.4f} to {gained[1]:.4f}), "
-            + (
-                "better"
-                if gained[0] > 0
-                else "worse"
-                if gained[1] < 0
-                else "no gain beyond its interval"
-            ),
-        ]
-    for name, row in ((name, result["sbc"][name]) for name in COORDINATES):
-        p = [
-            row[part][f"{test}_p"]
-            for part in ("all", "differing")
-            for test in ("chi_square", "ecdf")
-        ]
-        lines.append(
-            "{}: ranks of all curves p = {:.2g} (chi-square), {:.2g} (ECDF); of the {} that differ "
-            "{:.2g}, {:.2g}; truth outside the "
-            "samples on {:.1%}, expected {:.1%} (p = {:.2g})".format(
-                name,
-                *p[:2],
-                row["differing"]["n"],
-                *p[2:],
-                row["outside"]["share"],
-                row["outside"]["expected"],
-                row["outside"]["p"],
-            )
-        )
+        parts = (result[part][name] for part in ("reliability", "further_sample", "recalibration"))
+        lines += agreement_verdict(title, result["samples"], *parts)
+    lines += [rank_verdict(name, result["sbc"][name]) for name in COORDINATES]
     p, tests = result["sbc"]["smallest_p_bonferroni"], result["sbc"]["tests"]
-    return lines + [
-        f"smallest of {tests} p values, times {tests}: {p:.2g}, "
-        + (
-            "the samples are not the posterior"
-            if p < 0.05
-            else "no deviation from the posterior is seen"
-        )
-    ]
+    seen = (
+        "the samples are not the posterior"
+        if p < 0.05
+        else "no deviation from the posterior is seen"
+    )
+    return [*lines, f"smallest of {tests} p values, times {tests}: {p:.2g}, {seen}"]
+
+
+STUDY = Study(
+    name="calibration",
+    measure=measure,
+    show=lambda result: "\n".join(verdicts(result)),
+    notes=NOTES,
+    result="calibration",
+    needs=("weights", "pairs"),
+    options={"curves": Option(1000, "test configurations")},
+)
