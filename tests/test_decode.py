@@ -217,8 +217,7 @@ def test_decode_command(command, images, tmp_path, capsys):
         assert found["candidates"] == [{"antidots": images[0][i].tolist(), "share": 1.0}]
         assert found["novelty"] is None and found["flagged"] is None
         assert (
-            len(found["notes"]) == 1
-            and "qfp evaluate novelty --weights laptop" in found["notes"][0]
+            len(found["notes"]) == 1 and "qfp study novelty --weights laptop" in found["notes"][0]
         )
     assert command(files[0], "--samples", 1, "--steps", 2) == 0
     text = capsys.readouterr().out

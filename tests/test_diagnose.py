@@ -7,7 +7,7 @@ import json
 import numpy as np
 import pytest
 import torch
-from test_evaluate import CONFIG, DEVICE, Oracle, world  # noqa: F401  (a fixture)
+from test_evaluate import CONFIG, DEVICE, Oracle, study, world  # noqa: F401
 
 from qfp.data import dataset, normalise
 from qfp.decoding import decode, metrics, one_step
@@ -16,7 +16,7 @@ from qfp.model.diffusion import Schedule
 from qfp.model.unet import Condition, UNet
 from qfp.physics import geometry, sweep
 from qfp.studies import frame
-from qfp.studies.networks import diagnose, readout
+from qfp.studies.networks import diagnose, losses, readout
 from qfp.tools import SettingsError, as_dict
 
 ANTIDOTS = geometry.configurations(DEVICE)[1]
@@ -69,7 +69,7 @@ def networks(world, monkeypatch):
     ldos[p, n] = sweep.images_of(DEVICE, ANTIDOTS[chosen[n]], 0)
     curves = np.broadcast_to(np.arange(2.0 * N).reshape(2, N, 1), (2, N, 64))
     pairs = dataclasses.replace(small, antidots=ANTIDOTS[chosen], conductance=curves, ldos=ldos)
-    monkeypatch.setattr(dataset, "load", lambda path: pairs)
+    monkeypatch.setattr(dataset, "load", lambda path, images: pairs)
     plain = dataclasses.replace(
         config, training=dataclasses.replace(config.training, curve_target="none")
     )
@@ -91,20 +91,14 @@ def networks(world, monkeypatch):
         network = Knowing(pairs, constants, schedule, **faults)
         decoders[name] = Decoder(network, own, constants, schedule, meta)
         (root / "models" / f"{name}.safetensors").write_bytes(name.encode())
-    monkeypatch.setattr(diagnose, "load_decoder", decoders.__getitem__)
+    monkeypatch.setattr(frame, "load_decoder", decoders.__getitem__)
     monkeypatch.setattr(diagnose, "project_root", lambda: root)
     monkeypatch.setattr(readout, "PROBE", SETTINGS)
     return pairs, decoders, root
 
 
 def run(networks, names=("known", "blind", "deaf"), **options):
-    return diagnose.run_diagnose(
-        CONFIG,
-        names,
-        "data.h5",
-        networks[2] / "results" / "networks.json",
-        **{"curves": 10, "report": lambda line: None, **options},
-    )
+    return study(diagnose.STUDY, networks, **{"weights": names, "curves": 10, **options})
 
 
 def test_what_each_network_loses_is_lost_where_it_fails(networks):
@@ -137,7 +131,7 @@ def test_what_each_network_loses_is_lost_where_it_fails(networks):
         and f"deaf: {deaf['verdict']['text']}" in lines[-2]
     )
     for row in (known, blind, deaf):
-        lost = sum(row["lost"][stage]["within_1"] for stage in diagnose.STAGES)
+        lost = sum(row["lost"][stage]["within_1"] for stage in losses.STAGES)
         assert lost == pytest.approx(1 - row["single"]["within_1"])
     assert (
         "curve_head" not in blind
@@ -163,7 +157,7 @@ def test_the_table_and_the_curves_of_a_page_are_those_of_the_result(networks):
     assert diagnose.read_networks() == {}
     result = run(networks)
     assert diagnose.read_networks() == result
-    header, _, known, blind, deaf = diagnose.as_markdown(result).splitlines()
+    header, _, known, blind, deaf = diagnose.compared(result).splitlines()
     assert header.count("|") == known.count("|") == 8 and known.startswith(
         "| known | 7 | 0.0 M | 100.0% | 100.0% |"
     )
@@ -205,7 +199,7 @@ def test_noise_levels_are_steps_of_the_schedule():
         schedule = Schedule(1000, kind)
         steps = diagnose.times(schedule)
         assert len(steps) == 10 and steps[-1] == 999
-        np.testing.assert_allclose(diagnose.ratio(schedule)[steps[:-1]], diagnose.LEVELS, rtol=0.1)
+        np.testing.assert_allclose(schedule.ratio[steps[:-1]], diagnose.LEVELS, rtol=0.1)
     assert diagnose.times(Schedule(4, "cosine"))[-1] == 3, "few steps: some levels are one step"
 
 

@@ -7,6 +7,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 import torch
+from test_evaluate import study
 
 from qfp import tools
 from qfp.config import load_preset
@@ -17,7 +18,8 @@ from qfp.figures import trust as trust_figures
 from qfp.model import exported
 from qfp.model.diffusion import Schedule
 from qfp.physics import geometry, green, sweep
-from qfp.studies import accuracy, frame
+from qfp.studies import frame
+from qfp.studies.novelty import bench, choice
 from qfp.studies.novelty import rates as novelty_rates
 from qfp.tools import SettingsError
 
@@ -145,7 +147,7 @@ def test_the_file(reference, measured, tmp_path, monkeypatch):
     (tmp_path / "some.novelty.json").write_text("{}")
     with pytest.raises(SettingsError, match="no reference of novelty"):
         novelty.load(weights)
-    monkeypatch.setattr(novelty, "project_root", lambda: tmp_path)
+    monkeypatch.setattr(exported, "project_root", lambda: tmp_path)
     assert novelty.load("others") is None
 
 
@@ -193,40 +195,28 @@ def world(monkeypatch, tmp_path):
     decoder = Decoder(model, CONFIG, constants, Schedule(1000, "cosine", "v"), meta)
     monkeypatch.setattr(frame, "load_decoder", lambda name: decoder)
     monkeypatch.setattr(dataset, "load", lambda path, images=True: pairs)
-    for module in (accuracy, novelty, novelty_rates):
+    for module in (frame, exported):
         monkeypatch.setattr(module, "project_root", lambda: tmp_path)
     few = ("unseen", "line", "shuffled", "noise_0.02", novelty_rates.CHECKED)
     monkeypatch.setattr(foreign, "FAMILIES", {name: foreign.FAMILIES[name] for name in few})
-    sizes = {
-        "FAMILY_CURVES": 4,
-        "TRIAL_CURVES": 3,
-        "DEV_CURVES": 3,
-        "DEV_SAMPLES": 2,
-        "HEAD_CURVES": 5,
-        "MORE": 2,
-    }
-    for name, value in sizes.items():
-        monkeypatch.setattr(novelty_rates, name, value)
+    sizes = {"FAMILY_CURVES": 4, "TRIAL_CURVES": 3, "DEV_CURVES": 3, "DEV_SAMPLES": 2}
+    for name, value in (sizes | {"HEAD_CURVES": 5, "MORE": 2}).items():
+        for module in (bench, choice, novelty_rates):
+            monkeypatch.setattr(module, name, value, raising=hasattr(module, name))
     (tmp_path / "models").mkdir()
     (tmp_path / "models" / "tiny.safetensors").write_bytes(b"weights")
-    return tmp_path
+    return pairs, meta, tmp_path
 
 
 def run(world, **options):
-    return novelty_rates.run_novelty(
-        CONFIG,
-        "tiny",
-        "data.h5",
-        world / "results" / "novelty.json",
-        **{"curves": 5, "report": lambda line: None, **options},
-    )
+    return study(novelty_rates.STUDY, world, CONFIG, **{"weights": "tiny", "curves": 5, **options})
 
 
 def test_the_evaluation(world, monkeypatch):
     lines = []
     result = run(world, report=lines.append)
-    assert result == json.loads((world / "results" / "novelty.json").read_text())
-    assert [path.name for path in (world / "runs").iterdir()] == ["curves"], (
+    assert result == json.loads((world[2] / "results" / "novelty.json").read_text())
+    assert [path.name for path in (world[2] / "runs").iterdir()] == ["curves"], (
         "blocks are removed in the end"
     )
     reference = novelty.load("tiny")
@@ -254,8 +244,8 @@ def test_the_evaluation(world, monkeypatch):
 
 
 def test_an_interrupted_run_resumes(world, monkeypatch):
-    monkeypatch.setattr(novelty_rates, "BLOCK", 2)
-    whole, drawn, draw = run(world), [], novelty_rates.decode.draw
+    monkeypatch.setattr(frame, "BLOCK", 2)
+    whole, drawn, draw = run(world), [], decode.draw
 
     def interrupted(*arguments):
         if len(drawn) == 6:
@@ -263,16 +253,16 @@ def test_an_interrupted_run_resumes(world, monkeypatch):
         drawn.append(1)
         return draw(*arguments)
 
-    monkeypatch.setattr(novelty_rates.decode, "draw", interrupted)
+    monkeypatch.setattr(decode, "draw", interrupted)
     with pytest.raises(KeyboardInterrupt):
         run(world)
     again = []
-    monkeypatch.setattr(novelty_rates.decode, "draw", lambda *a: again.append(1) or draw(*a))
+    monkeypatch.setattr(decode, "draw", lambda *a: again.append(1) or draw(*a))
     assert run(world) == whole and len(again) == 2 + 5 * 2 + 3 - 6, "no block is drawn twice"
 
 
 def test_library_and_solver_agree(tmp_path):
-    clean = novelty_rates.Clean(CONFIG.device, tmp_path)
+    clean = bench.Clean(CONFIG.device, tmp_path)
     for own, other in zip(
         clean.explained(ANTIDOTS), novelty.explained(CONFIG.device, ANTIDOTS), strict=True
     ):
@@ -298,7 +288,7 @@ def test_the_shipped_reference():
 
 
 def test_the_figure_of_the_measured_rates():
-    result = frame.read_result("laptop", "novelty")
+    result = frame.read_result("laptop", novelty_rates.STUDY)
     rows = trust_figures.novelty_rows(result)
     assert len(rows) == 1 + len(result["families"]) and {row[0] for row in rows.values()} == set(
         trust_figures.COLORS

@@ -67,8 +67,7 @@ def answer(
         ()
         if reference
         else (
-            "novelty is not judged: make a reference with `qfp evaluate novelty --weights "
-            f"{weights}`",
+            f"novelty is not judged: make a reference with `qfp study novelty --weights {weights}`",
         )
     )
     start = time.perf_counter()

@@ -20,17 +20,16 @@ though neighbours' curves differ by more than what potentials change.
 import itertools
 import json
 from dataclasses import dataclass
-from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 import torch
 
 from qfp.data.workers import one_torch_thread
-from qfp.model.exported import weights_hash
+from qfp.model.exported import weights_hash, weights_path
 from qfp.physics import geometry, green
 from qfp.physics.wire import Device
-from qfp.tools import SettingsError, as_dict, project_root, write_json
+from qfp.tools import SettingsError, as_dict, write_json
 
 DIGITS = 8  # decimals of what the file keeps, in e^2/h and its square: the floor is far above
 
@@ -60,13 +59,9 @@ class Judgement(NamedTuple):
 # --- the file beside the weights
 
 
-def path_of(weights):
-    """Path of the reference of weights (a name in models/ or a .safetensors file) and of the
-    weights themselves."""
-    path = Path(weights)
-    if path.suffix != ".safetensors":
-        path = project_root() / "models" / f"{weights}.safetensors"
-    return path.with_suffix(".novelty.json"), path
+def file_of(weights):
+    """Path of the reference of weights, a name in models/ or a .safetensors file."""
+    return weights_path(weights).with_suffix(".novelty.json")
 
 
 def save(reference, weights):
@@ -83,8 +78,8 @@ def save(reference, weights):
         "mean": np.round(reference.mean, DIGITS).tolist(),
         "covariance": np.round(reference.covariance[place], DIGITS).tolist(),
     }
-    write_json(path_of(weights)[0], values)
-    return path_of(weights)[0]
+    write_json(file_of(weights), values)
+    return file_of(weights)
 
 
 def load(weights):
@@ -93,10 +88,10 @@ def load(weights):
 
     Raises SettingsError where the file is not readable, or was made for other weights of that name.
     """
-    file, path = path_of(weights)
+    file = file_of(weights)
     if not file.is_file():
         return None
-    again = f"make it again with `qfp evaluate novelty --weights {weights}`"
+    again = f"make it again with `qfp study novelty --weights {weights}`"
     try:
         values = json.loads(file.read_text())
         device, mean = Device(**values["device"]), np.array(values["mean"], float)
@@ -114,8 +109,9 @@ def load(weights):
         raise SettingsError(
             f"{file} is no reference of novelty ({type(error).__name__} {error}): {again}"
         ) from None
-    if reference.weights_sha256 != weights_hash(path):
-        raise SettingsError(f"{file} belongs to other weights than {path.name}: {again}")
+    if reference.weights_sha256 != weights_hash(weights):
+        name = weights_path(weights).name
+        raise SettingsError(f"{file} belongs to other weights than {name}: {again}")
     return reference
 
 

@@ -76,16 +76,24 @@ class Run:
         self.seed, self.sampling, self.folders = config.seed, config.sampling, []
 
     @cached_property
+    def decoders(self):
+        """{name: Decoder} of all weights."""
+        names = [Path(weights).stem for weights in self.weights]
+        if len(set(names)) < len(names):
+            raise SettingsError(f"--weights {' '.join(names)}: names must differ")
+        return {name: load_decoder(path) for name, path in zip(names, self.weights)}
+
+    @property
     def decoder(self):
-        """Decoder of the (first) weights."""
-        return load_decoder(self.weights[0])
+        """Decoder of the first weights."""
+        return next(iter(self.decoders.values()))
 
     @cached_property
     def pairs(self):
-        """Pairs of the dataset file, which must be what the decoder was trained on."""
+        """Pairs of the dataset file, which must be what the decoders were trained on."""
         pairs = dataset.load(self.data, "images" in self.study.needs)
-        if {"weights", "networks"} & set(self.study.needs):
-            check_data(self.decoder.meta, pairs, self.data, self.weights[0])
+        if self.needs_weights:
+            check_split(self.decoders, pairs, self.data)
         return pairs
 
     @cached_property
@@ -259,8 +267,8 @@ def check_data(meta, pairs, data, weights):
 
 
 def check_split(decoders, pairs, data):
-    """SettingsError where networks {name: decoder} do not all have the same unseen configurations of
-    `pairs`."""
+    """SettingsError where networks {name: decoder} do not all have the same unseen configurations
+    of `pairs`."""
     first = next(iter(decoders))
     for name, decoder in decoders.items():
         check_data(decoder.meta, pairs, data, name)

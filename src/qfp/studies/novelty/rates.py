@@ -1,38 +1,26 @@
-"""`qfp evaluate novelty`: how often genuine curves are flagged, and how often foreign ones
-(qfp.data.foreign) are.
+"""How often are genuine curves flagged as unlike anything in training, and how often foreign ones?
 
 The changes by potentials come from training configurations; score, floor and threshold are chosen
-on development curves; what the tables say is of test curves and of foreign curves that nothing was
-chosen on. Answers of the decoder are kept in blocks until the end, so a killed run resumes; exact
-curves at V = 0 come from a library of all configurations.
+on development curves; what the tables say is of test curves and of foreign curves
+(qfp.data.foreign) that nothing was chosen on. Exact curves at V = 0 come from a library of all
+configurations. The reference that results lies beside the weights, where `qfp decode` finds it.
 """
 
-import dataclasses
-from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 
-from qfp import tools
-from qfp.data import foreign, simulate
-from qfp.decoding import decode, metrics, novelty
-from qfp.decoding.decode import head_positions
-from qfp.physics import geometry
-from qfp.studies import accuracy, tables
-from qfp.studies.frame import BLOCK, check_use, choose_rows, finished, noise_seeds, opened
+from qfp.data import foreign
+from qfp.decoding import metrics, novelty
+from qfp.studies import tables
+from qfp.studies.frame import Option, Study
 from qfp.studies.intervals import share
-from qfp.tools import as_dict, digest, progress_bar, project_root
+from qfp.studies.novelty.bench import FAMILY_CURVES, FEW, TRIAL_CURVES, Bench, Clean, consensus
+from qfp.studies.novelty.choice import DEV_CURVES, DEV_SAMPLES, QUANTILE, development
+from qfp.tools import as_dict
 
-DEV_CURVES, DEV_SAMPLES = 600, 4  # genuine curves that set the threshold, and the samples of each
-FAMILY_CURVES, FEW = 200, 1  # foreign curves of a family that are judged, and the samples of each
-TRIAL_CURVES = 100  # foreign curves of a family, behind those, on which the score is chosen
 HEAD_CURVES = 1000  # test curves that the read-out of the curve alone answers
 CHECKED, MORE = "potential_x2", 4  # a family that is answered with more samples, too
-QUANTILE = 0.97  # of the development curves, below the threshold
-# variance added at every field, in units of the mean variance of the changes
-FLOORS = (1.0, 0.1, 0.01, 0.001)
-# [field steps] by how much resonances may move, tried beside 0 with each of
-SHIFTS = (0.3, 0.5, 1.0)
-SHIFT_FLOORS = (0.1, 0.01)
 MISSED = 12  # answers to curves that were not flagged, of each family, that are kept
 STRICT = 0.01  # the other share of false alarms at which detection is told
 NOTES = {
@@ -63,179 +51,11 @@ NOTES = {
 }
 
 
-def consensus(antidots, device):
-    """Answers (B, 2, 2) of samples (B, S, 2, 2)."""
-    return np.stack([pairs[decode.agree(pairs, device)[0]] for pairs in antidots])
-
-
-class Clean:
-    """Exact curves at V = 0 of all configurations of a device, looked up instead of solved again."""
-
-    def __init__(self, device, folder):
-        orbits, antidots = geometry.configurations(device)
-        # (N, F) [e^2/h]
-        self.device, self.curves = device, simulate.simulated(device, antidots, None, folder)
-        self.place = {tuple(orbit): n for n, orbit in enumerate(orbits.tolist())}
-
-    def of(self, antidots):
-        """Curves (N, F) of pairs; those that the rule of the dataset forbids, which a read-out may
-        name, are left out."""
-        places = [
-            self.place.get(tuple(orbit)) for orbit in geometry.orbit(antidots, self.device).tolist()
-        ]
-        return self.curves[[n for n in places if n is not None]].astype(float)
-
-    def explained(self, antidots, near=True):
-        """As novelty.explained; near=False: of the pairs alone."""
-        return [
-            self.of(novelty.neighbours(pair, self.device) if near else np.asarray(pair)[None])
-            for pair in antidots
-        ]
-
-
-@dataclasses.dataclass(frozen=True)
-class Study:
-    """What all parts of an evaluation share: the decoder, genuine curves (P, N, F), exact ones, and
-    where blocks are kept."""
-
-    decoder: tuple
-    sampling: object
-    seed: int
-    curves: np.ndarray  # [e^2/h]
-    training: np.ndarray  # (M, F) [e^2/h], those of training configurations
-    clean: Clean
-    folder: Path
-
-    def values(self, rows):
-        """Genuine curves (B, F) of rows (B, 2) of (potential, configuration)."""
-        return self.curves[rows[:, 0], rows[:, 1]].astype(float)
-
-    def family(self, name, rows):
-        """Foreign curves: FAMILY_CURVES to judge, and TRIAL_CURVES. rows: of the genuine ones that
-        some alter."""
-        given = {
-            "curves": self.values(rows),
-            "low": self.training.min(axis=0),
-            "high": self.training.max(axis=0),
-        }
-        made = foreign.curves(
-            name,
-            self.clean.device,
-            FAMILY_CURVES + TRIAL_CURVES,
-            self.seed,
-            given,
-            project_root() / "runs" / "curves",
-        )
-        return np.split(made, [FAMILY_CURVES])
-
-    def answers(self, name, curves, rows, samples):
-        """Antidots (B, S, 2, 2) that the decoder's samples show for curves (B, F), block by block
-        through files.
-
-        Noise is a pure function of (seed, row)."""
-        blocks, seeds, own = [], noise_seeds(rows, samples, self.seed), self.sampling
-        for start in progress_bar(range(0, len(curves), BLOCK), desc=name, unit="block"):
-            part = slice(start, min(start + BLOCK, len(curves)))
-
-            def compute(part=part):
-                ldos = decode.draw(
-                    self.decoder, curves[part], seeds[part], own.steps, own.sampler, own.gamma
-                )
-                return decode.conclude(ldos, self.clean.device).antidots
-
-            blocks.append(
-                tools.kept(self.folder / f"{name}-{part.start}-{part.stop}-{samples}.npy", compute)
-            )
-        return np.concatenate(blocks)
-
-    def quick(self, name, curves, rows):
-        """Antidots (B, 2, 2) that the read-out of the curve gives; of weights without one, those of
-        one sample."""
-        head = head_positions(self.decoder, curves)
-        return (
-            self.answers(name, curves, rows, 1)[:, 0]
-            if head is None
-            else geometry.canonical(head, self.clean.device)
-        )
-
-    def judged(self, reference, curves, answers, noise=None):
-        """Novelty (B,) of curves with answers (B, 2, 2), and the rms difference to what explains
-        them best [e^2/h]."""
-        exact = self.clean.explained(answers)
-        square = [
-            np.square(curve - own).mean(axis=1).min(initial=np.inf)
-            for curve, own in zip(curves, exact, strict=True)
-        ]
-        return novelty.novelties(reference, curves, exact, noise), float(np.sqrt(np.median(square)))
-
-
 def auc(genuine, other):
     """Probability that one of `other` exceeds one of `genuine`, ties half."""
     ordered = np.sort(genuine)
     below, upto = (np.searchsorted(ordered, other, side) for side in ("left", "right"))
     return float((below + upto).mean() / 2 / len(ordered))
-
-
-def options(reference):
-    """References that differ in what they add to the covariance, {name: Reference}."""
-    unit = np.trace(reference.covariance) / len(reference.mean)
-    pairs = [(floor, 0.0) for floor in FLOORS] + [
-        (floor, shift) for floor in SHIFT_FLOORS for shift in SHIFTS
-    ]
-    return {
-        f"whitened, floor {floor:g}, shift {shift:g}": dataclasses.replace(
-            reference, floor=floor * unit, shift=shift
-        )
-        for floor, shift in pairs
-    }
-
-
-def scores_of(tried, training, clean):
-    """Scores to compare, {name: function of curves (B, F) and answers (B, 2, 2) to (B,)}.
-
-    tried: what `options` gives; training (M, F): its curves."""
-
-    def distance(reference, near=True):
-        return lambda curves, answers: novelty.novelties(
-            reference, curves, clean.explained(answers, near)
-        )
-
-    some = next(iter(tried.values()))
-    centre, spread = training.mean(axis=0), np.cov(training.T)
-    whole = dataclasses.replace(
-        some, mean=centre, covariance=spread, floor=1e-3 * np.trace(spread) / len(centre)
-    )
-    zero = np.zeros((1, len(centre)))
-    return {name: distance(reference) for name, reference in tried.items()} | {
-        "rms": distance(dataclasses.replace(some, covariance=0 * spread, floor=1.0)),
-        "curve, Mahalanobis": lambda curves, answers: novelty.novelties(
-            whole, curves, [zero] * len(curves)
-        ),
-        "nearest training curve": lambda curves, answers: np.square(
-            curves - training[metrics.nearest_curve(training, curves)]
-        ).mean(axis=1),
-    }
-
-
-def compare(scores, genuine, families):
-    """Detection {score: {'families': {name: share}, 'mean': share}} of foreign curves, at equal
-    false alarms.
-
-    genuine: (curves, answers); families: {name: (curves, answers)}."""
-    table = {}
-    for name, score in scores.items():
-        threshold = np.quantile(score(*genuine), QUANTILE)
-        shares = {
-            family: float((score(*values) > threshold).mean())
-            for family, values in families.items()
-        }
-        foreigners = [
-            value
-            for family, value in shares.items()
-            if family not in foreign.GENUINE + foreign.SLIGHT
-        ]
-        table[name] = {"families": shares, "mean": float(np.mean(foreigners))}
-    return table
 
 
 def right(device, answers, truth, flagged):
@@ -251,203 +71,173 @@ def right(device, answers, truth, flagged):
     return rows
 
 
-def development(study, changes, about, dev):
-    """The Reference that detects most foreign curves at equal false alarms, its name, and the
-    comparison.
+class Judge(NamedTuple):
+    """What judges curves, and the novelty of the test curves that it is held against."""
 
-    changes (M, F): by potentials, of training curves; dev (B, 2): rows of genuine curves."""
-    plain = novelty.Reference(
-        about["weights_sha256"],
-        study.clean.device,
-        changes.mean(axis=0),
-        np.cov(changes.T),
-        0.0,
-        0.0,
-        1.0,
-        QUANTILE,
-    )
-    curves = study.values(dev)
-    genuine = curves, consensus(study.answers("dev", curves, dev, DEV_SAMPLES), study.clean.device)
-    trial = {}
-    for k, name in enumerate(foreign.FAMILIES):
-        curves = study.family(name, dev)[1]
-        if len(curves):  # a small dataset has few curves to alter
-            trial[name] = (
-                curves,
-                study.quick(
-                    f"trial-{name}", curves, [(k, FAMILY_CURVES + i) for i in range(len(curves))]
-                ),
-            )
-    tried = options(plain)
-    scores = scores_of(tried, study.training, study.clean)
-    comparison = compare(scores, genuine, trial)
-    best = max(tried, key=lambda name: comparison[name]["mean"])  # of equals the first
-    alone = {
-        f"{best}, no neighbours": lambda curves, answers: novelty.novelties(
-            tried[best], curves, study.clean.explained(answers, near=False)
-        )
-    }
-    comparison |= compare(alone, genuine, trial)
-    threshold = float(np.quantile(scores[best](*genuine), QUANTILE))
-    return dataclasses.replace(tried[best], threshold=threshold), best, comparison
+    bench: Bench
+    reference: novelty.Reference
+    genuine: np.ndarray  # (B,)
 
+    def novelty(self, curves, answers, noise=None):
+        """Novelty (B,) of curves with answers."""
+        return self.bench.judged(self.reference, curves, answers, noise)[0]
 
-def run_novelty(
-    config, weights, data="data/laptop.h5", out="results/novelty.json", curves=1000, report=print
-):
-    """Make the weights' reference (novelty.save) and measure its rates on `curves` test curves;
-    writes `out`, returns it.
-
-    config: for its sampling settings and its seed. Besides `samples` samples a test curve it takes
-    about 6,400 samples and ten minutes of exact curves on one core. Raises SettingsError as
-    evaluate.opened does."""
-    check_use(out, curves=curves)
-    decoder, pairs, parts, about = opened(weights, data, config.seed, images=False)
-    sampling, device, G = config.sampling, pairs.device, pairs.conductance
-    test, dev = (
-        choose_rows(parts, "test", curves, config.seed),
-        choose_rows(parts, "dev", DEV_CURVES, config.seed),
-    )
-    root, few = project_root(), min(FEW, sampling.samples)
-    # more curves go on behind the first
-    folder = root / "runs" / f"novelty-{digest(about, as_dict(sampling), BLOCK)[:12]}"
-    about |= {
-        "curves": len(test),
-        "dev_curves": len(dev),
-        "dev_samples": DEV_SAMPLES,
-        "few_samples": few,
-        "more_samples": MORE,
-        **as_dict(sampling),
-    }
-    report(
-        f"{len(test)} test configurations with {sampling.samples} samples, {len(dev)} development "
-        "curves with "
-        f"{DEV_SAMPLES}, {len(foreign.FAMILIES)} families of {FAMILY_CURVES} with {few}; blocks in "
-        f"{folder.relative_to(root)}"
-    )
-    known = np.unique(parts["train"][:, 1])
-    study = Study(
-        decoder,
-        sampling,
-        config.seed,
-        G,
-        G[:, known].reshape(-1, G.shape[-1]).astype(float),
-        Clean(device, root / "runs" / "curves"),
-        folder,
-    )
-    changes = (G[:, known] - study.clean.of(pairs.antidots[known])).reshape(-1, G.shape[-1])
-    reference, best, comparison = development(study, changes, about, dev)
-    novelty.save(reference, weights)
-    reference = novelty.load(weights)  # as `qfp decode` will have it
-
-    drawn = {}  # foreign curves first: test curves take longest
-    altered = choose_rows(parts, "test", FAMILY_CURVES + TRIAL_CURVES, config.seed)
-    for k, name in enumerate(foreign.FAMILIES):
-        values = study.family(name, altered)[0]
-        rows = [(k, i) for i in range(len(values))]
-        drawn[name] = (
-            values,
-            rows,
-            study.answers(name, values, rows, max(MORE, few) if name == CHECKED else few),
-        )
-    values = study.values(test)
-    samples = study.answers("test", values, test, sampling.samples)
-    answers = consensus(samples, device)
-    genuine, rms = study.judged(reference, values, answers)
-    less = study.judged(reference, values, consensus(samples[:, :few], device))[0]
-    strict = np.quantile(genuine, 1 - STRICT)
-
-    def row(values):
+    def row(self, values):
+        """Shares of novelty (B,) beyond what test curves have."""
+        strict = np.quantile(self.genuine, 1 - STRICT)
         return {
             "n": len(values),
             **share("flagged", values > 1),
             **share("flagged_strict", values > strict),
-            "auc": auc(genuine, values),
+            "auc": auc(self.genuine, values),
         }
 
-    def head(name, values, rows):
-        found = study.quick(f"quick-{name}", values, rows)
-        return found, study.judged(reference, values, found)[0] > 1
 
-    more = choose_rows(parts, "test", HEAD_CURVES, config.seed)
-    read, flagged = head("test", study.values(more), more)
-    result = {
-        **about,
+def head(bench, reference, name, curves, rows):
+    """Answers (B, 2, 2) of the read-out of the curve alone, and which of them are flagged."""
+    found = bench.quick(f"quick-{name}", curves, rows)
+    return found, bench.judged(reference, curves, found)[0] > 1
+
+
+def test_part(bench, reference, rows, few):
+    """What genuine test curves get, and their novelty (B,)."""
+    run, device = bench.run, bench.clean.device
+    values, antidots = bench.values(rows), run.pairs.antidots
+    samples = bench.answers("test", values, rows, run.sampling.samples)
+    answers = consensus(samples, device)
+    genuine, rms = bench.judged(reference, values, answers)
+    less = bench.judged(reference, values, consensus(samples[:, :few], device))[0]
+    more = run.rows("test", HEAD_CURVES)
+    read, flagged = head(bench, reference, "test", bench.values(more), more)
+    same = float(((less > 1) == (genuine > 1)).mean())
+    found = {
+        "n": len(genuine),
+        **share("flagged", genuine > 1),
+        "rms": rms,
+        "few": {**share("flagged", less > 1), "same_flag": same},
+        "curve_head": {
+            "n": len(more),
+            **share("flagged", flagged),
+            "right": right(device, read, antidots[more[:, 1]], flagged),
+        },
+        "right": right(device, answers, antidots[rows[:, 1]], genuine > 1),
+        "novelty": np.round(genuine, 3).tolist(),
+    }
+    return found, genuine
+
+
+class Foreign(NamedTuple):
+    """Foreign curves of one family, and what the decoder answers."""
+
+    curves: np.ndarray  # (B, F) [e^2/h]
+    rows: list  # of (family, curve): what the noise depends on
+    samples: np.ndarray  # antidots (B, S, 2, 2)
+
+
+def foreign_curves(bench, few):
+    """{family: Foreign} of all families."""
+    drawn, altered = {}, bench.run.rows("test", FAMILY_CURVES + TRIAL_CURVES)
+    for k, name in enumerate(foreign.FAMILIES):
+        values = bench.family(name, altered)[0]
+        rows = [(k, i) for i in range(len(values))]
+        number = max(MORE, few) if name == CHECKED else few
+        drawn[name] = Foreign(values, rows, bench.answers(name, values, rows, number))
+    return drawn
+
+
+def family(judge, name, drawn, few):
+    """What the curves of one family get."""
+    bench, device = judge.bench, judge.bench.clean.device
+    answers = consensus(drawn.samples[:, :few], device)
+    own, rms = bench.judged(judge.reference, drawn.curves, answers)
+    flagged = head(bench, judge.reference, name, drawn.curves, drawn.rows)[1]
+    found = {
+        "title": foreign.FAMILIES[name],
+        "label": foreign.LABELS[name],
+        "genuine": name in foreign.GENUINE,
+        **judge.row(own),
+        "rms": rms,
+        "curve_head": share("flagged", flagged),
+        "missed": answers[own <= 1][:MISSED].tolist(),
+        "novelty": np.round(own, 3).tolist(),
+    }
+    every = consensus(drawn.samples, device)
+    if name.startswith("noise_"):
+        noise = np.full(drawn.curves.shape, float(name.removeprefix("noise_")))
+        found["declared"] = judge.row(judge.novelty(drawn.curves, every, noise))
+    if name == CHECKED:
+        found["more"] = judge.row(judge.novelty(drawn.curves, every))
+    return found
+
+
+def start(run, rows, few):
+    """Say what the result is of, before the work."""
+    run.start(
+        f"{len(rows['test'])} test configurations with {run.sampling.samples} samples, "
+        f"{len(rows['dev'])} development curves with {DEV_SAMPLES}, {len(foreign.FAMILIES)} "
+        f"families of {FAMILY_CURVES} with {few}",
+        curves=len(rows["test"]),
+        dev_curves=len(rows["dev"]),
+        dev_samples=DEV_SAMPLES,
+        few_samples=few,
+        more_samples=MORE,
+        **as_dict(run.sampling),
+    )
+
+
+def measure(run):
+    """Make the weights' reference (novelty.save) and measure its rates.
+
+    Besides the preset's samples of each test curve it takes about 6,400 samples and ten minutes of
+    exact curves on one core."""
+    pairs, G, few = run.pairs, run.pairs.conductance, min(FEW, run.sampling.samples)
+    rows = {"test": run.rows("test", run.options.curves), "dev": run.rows("dev", DEV_CURVES)}
+    start(run, rows, few)
+    known = np.unique(run.parts["train"][:, 1])
+    training = G[:, known].reshape(-1, G.shape[-1]).astype(float)
+    bench = Bench(run, training, Clean(pairs.device, run.curves_folder))
+    changes = (G[:, known] - bench.clean.of(pairs.antidots[known])).reshape(-1, G.shape[-1])
+    reference, best, comparison = development(bench, changes, rows["dev"])
+    novelty.save(reference, run.weights[0])
+    reference = novelty.load(run.weights[0])  # as `qfp decode` will have it
+    drawn = foreign_curves(bench, few)  # before the test curves, which take longest
+    test, genuine = test_part(bench, reference, rows["test"], few)
+    judge = Judge(bench, reference, genuine)
+    return {
         "quantile": QUANTILE,
         "score": best,
         "floor": reference.floor,
         "shift": reference.shift,
         "threshold": reference.threshold,
         "change_rms": float(np.sqrt(np.square(changes).mean())),
-        "test": {
-            "n": len(genuine),
-            **share("flagged", genuine > 1),
-            "rms": rms,
-            "few": {
-                **share("flagged", less > 1),
-                "same_flag": float(((less > 1) == (genuine > 1)).mean()),
-            },
-            "curve_head": {
-                "n": len(more),
-                **share("flagged", flagged),
-                "right": right(device, read, pairs.antidots[more[:, 1]], flagged),
-            },
-            "right": right(device, answers, pairs.antidots[test[:, 1]], genuine > 1),
-            "novelty": np.round(genuine, 3).tolist(),
-        },
-    }
-    families = {}
-    for name, (values, rows, samples) in drawn.items():
-        answers = consensus(samples[:, :few], device)
-        own, rms = study.judged(reference, values, answers)
-        families[name] = {
-            "title": foreign.FAMILIES[name],
-            "label": foreign.LABELS[name],
-            "genuine": name in foreign.GENUINE,
-            **row(own),
-            "rms": rms,
-            "curve_head": share("flagged", head(name, values, rows)[1]),
-            "missed": answers[own <= 1][:MISSED].tolist(),
-            "novelty": np.round(own, 3).tolist(),
-        }
-        if name.startswith("noise_"):
-            noise = np.full(values.shape, float(name.removeprefix("noise_")))
-            families[name]["declared"] = row(
-                study.judged(reference, values, consensus(samples, device), noise)[0]
-            )
-        if name == CHECKED:
-            families[name]["more"] = row(
-                study.judged(reference, values, consensus(samples, device))[0]
-            )
-    result |= {
-        "families": families,
+        "test": test,
+        "families": {name: family(judge, name, values, few) for name, values in drawn.items()},
         "slight": list(foreign.SLIGHT),
         "comparison": comparison,
-        "notes": NOTES,
     }
-    return finished(out, result, [folder], as_markdown(result), report)
 
 
-def as_markdown(result):
-    """The tables of a novelty.json in Markdown: a line for each family, and one for each score that
-    was compared."""
-    lines = [
-        "| | curves | flagged | flagged where 1 % of test curves are | AUC |",
-        "| --- " * 5 + "|",
-        f"| test curves | {result['test']['n']} | "
-        f"{accuracy.cell(result['test'], 'flagged', '.1%')} | | |",
-    ]
-    for name, family in result["families"].items():
-        for title, row in ((name, family), (f"{name}, declared", family.get("declared"))):
+def show(result):
+    """A line for each family, and one for each score that was compared."""
+    test = result["test"]
+    table = [["", "curves", "flagged", "flagged where 1 % of test curves are", "AUC"]]
+    table.append(["test curves", str(test["n"]), tables.cell(test, "flagged", ".1%"), "", ""])
+    for name, values in result["families"].items():
+        for title, row in ((name, values), (f"{name}, declared", values.get("declared"))):
             if row:
-                shares = " | ".join(
-                    tables.cell(row, key, ".1%") for key in ("flagged", "flagged_strict")
-                )
-                lines.append(f"| {title} | {row['n']} | {shares} | {row['auc']:.3f} |")
-    lines += [
-        "",
-        "| score, on development curves | foreign curves flagged, mean of families |",
-        "| --- | --- |",
-    ]
-    lines += [f"| {name} | {row['mean']:.1%} |" for name, row in result["comparison"].items()]
-    return "\n".join(lines)
+                shares = (tables.cell(row, key, ".1%") for key in ("flagged", "flagged_strict"))
+                table.append([title, str(row["n"]), *shares, f"{row['auc']:.3f}"])
+    scores = [["score, on development curves", "foreign curves flagged, mean of families"]]
+    scores += [[name, f"{row['mean']:.1%}"] for name, row in result["comparison"].items()]
+    return f"{tables.markdown(table)}\n\n{tables.markdown(scores)}"
+
+
+STUDY = Study(
+    name="novelty",
+    measure=measure,
+    show=show,
+    notes=NOTES,
+    result="novelty",
+    needs=("weights", "pairs"),
+    options={"curves": Option(1000, "test configurations")},
+)
