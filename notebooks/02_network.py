@@ -176,7 +176,7 @@ rows = np.stack(
     [np.zeros(len(chosen), int), np.arange(len(chosen))], axis=1
 )  # (potential, configuration)
 fresh, own = network_of(config), normalisation(pairs, rows)
-forward = Schedule(config.diffusion.steps, config.diffusion.schedule, config.diffusion.prediction)
+forward = Schedule.of(config.diffusion)
 batches = batches.Batches(config, pairs, rows, own, "cpu")
 optimizer = torch.optim.AdamW(fresh.parameters(), lr=config.training.learning_rate)
 seen, error, head = [], [], []

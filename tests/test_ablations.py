@@ -14,10 +14,11 @@ from test_train import tiny, toy_pairs
 from qfp.config import load_preset
 from qfp.data import dataset, generate, normalise
 from qfp.decoding import decode
-from qfp.model import checkpoint, diffusion, exported
-from qfp.studies import intervals
-from qfp.studies.short import ablations
-from qfp.studies.speed import race
+from qfp.decoding.decode import Decoder
+from qfp.model import diffusion, exported
+from qfp.studies import frame, intervals, timing
+from qfp.studies.short import ablations, closer, course
+from qfp.studies.short.plan import load_plan
 from qfp.tools import SettingsError, as_dict
 from qfp.training import checkpoint
 
@@ -52,7 +53,9 @@ def pairs(monkeypatch):
     one = dataclasses.replace(
         pairs, **{name: getattr(pairs, name)[:1] for name in ("potentials", "conductance", "ldos")}
     )
-    monkeypatch.setattr(dataset, "load", lambda path: pairs if Path(path).name == "toy.h5" else one)
+    monkeypatch.setattr(
+        dataset, "load", lambda path, images=True: pairs if Path(path).name == "toy.h5" else one
+    )
     # a picture that nobody looks at
     monkeypatch.setattr("qfp.training.train.preview", lambda *_: {})
     return pairs
@@ -60,7 +63,7 @@ def pairs(monkeypatch):
 
 def test_every_row_of_the_table_changes_what_it_says_and_no_more():
     config = load_preset("laptop")
-    plan, rows = ablations.load_plan(config)
+    plan, rows = load_plan(config)
     whole = as_dict(config)
     for name, row in rows.items():
         differs = {
@@ -91,7 +94,7 @@ def test_every_row_of_the_table_changes_what_it_says_and_no_more():
 )
 def test_a_row_that_is_no_change_is_refused_by_name(plan, change, message):
     with pytest.raises(SettingsError, match=f"plan.yaml, {message}"):
-        ablations.load_plan(tiny(), plan(rows={"plain": {}, "off": change}))
+        load_plan(tiny(), plan(rows={"plain": {}, "off": change}))
 
 
 # --- rows that are not trained
@@ -110,7 +113,7 @@ HITS = {  # within one site, by network and curve
 
 
 def scored(hits):
-    """What `learn.decoded` says of six curves with these hits, none of them exact."""
+    """What `course.decoded` says of six curves with these hits, none of them exact."""
     found = {
         "within_0": [False] * 6,
         "within_1": [hit == "1" for hit in hits],
@@ -129,14 +132,14 @@ def faked(pairs, plan, monkeypatch, tmp_path):
     """Runs the plan without training; a network is its row's name, and what it hits stands in HITS.
     Returns the function and what it saw: {'trained': [(row, data)], 'made': [(row, potentials)],
     'asked': {(network, what): (rows, curves)}}."""
-    table, seen = ablations.load_plan(tiny(), plan())[1], {"trained": [], "made": [], "asked": {}}
+    table, seen = load_plan(tiny(), plan())[1], {"trained": [], "made": [], "asked": {}}
 
     def name_of(config):
         return next(name for name, row in table.items() if row.config == config)
 
-    def course(config, data, folder, number, *_):
+    def trained(run, config, folder, number, rows, data=None):
         name, steps = name_of(config), config.training.max_steps
-        seen["trained"].append((name, Path(data).name))
+        seen["trained"].append((name, Path(data or run.data).name))
         (folder / "run").mkdir(parents=True, exist_ok=True)
         (folder / "look.json").write_text(
             json.dumps({"name": name, "parameters": 1, "step": steps, "images": 4 * steps})
@@ -146,7 +149,7 @@ def faked(pairs, plan, monkeypatch, tmp_path):
             for k in range(1, number + 1)
         ]
 
-    def decoded(network, sampling, pairs, rows, seed, curves=None):
+    def decoded(network, config, pairs, rows, curves=None):
         what = (
             "noisy"
             if curves is not None
@@ -163,38 +166,33 @@ def faked(pairs, plan, monkeypatch, tmp_path):
         out.write_text("data")
         return out
 
-    monkeypatch.setattr(ablations, "project_root", lambda: tmp_path)
-    monkeypatch.setattr(ablations.learn, "course", course)
-    monkeypatch.setattr(ablations.learn, "decoded", decoded)
+    monkeypatch.setattr(frame, "project_root", lambda: tmp_path)
+    monkeypatch.setattr(ablations, "course", trained)
+    monkeypatch.setattr(closer, "decoded", decoded)
     monkeypatch.setattr(generate, "generate", generated)
     monkeypatch.setattr(
-        checkpoint,
+        decode,
         "load_decoder",
         lambda path: json.loads(path.with_suffix(".json").read_text())["name"],
     )
-    monkeypatch.setattr(ablations, "last_weights", lambda run, network: f"{network}, last")
+    monkeypatch.setattr(closer, "last_weights", lambda run, network: f"{network}, last")
     monkeypatch.setattr(
-        ablations, "x0_error", lambda *_: {"given": np.full(6, 0.5), "null": np.ones(6)}
+        closer, "x0_error", lambda *_: {"given": np.full(6, 0.5), "null": np.ones(6)}
     )
-    monkeypatch.setattr(race, "trainee", lambda name, config, *_: name_of(config))
+    monkeypatch.setattr(ablations, "network_of", lambda config: None)
+    monkeypatch.setattr(timing, "training_step", lambda model, config, *_: name_of(config))
     # a median of 2 s a step, with SAM of 5 s
     monkeypatch.setattr(
-        race,
+        timing,
         "take_turns",
         lambda steps, rounds, device: {
             name: np.array([90.0, 0.0, 5.0 if network == "sam" else 2.0])
             for name, network in steps.items()
         },
     )
-    return lambda **options: ablations.run_ablations(
-        tiny(),
-        **{
-            "data": "toy.h5",
-            "out": tmp_path / "ablations.json",
-            "plan": plan(),
-            "report": str,
-            **options,
-        },
+    given = {"data": "toy.h5", "plan": plan(), "report": str}
+    return lambda **options: frame.run_study(
+        ablations.STUDY, tiny(), tmp_path / "ablations.json", **given | options
     ), seen
 
 
@@ -280,7 +278,7 @@ def test_a_pass_costs_what_the_clock_says_and_a_step_of_sam_is_two(faked):
     np.testing.assert_allclose(60 * minutes, [5, 10])
     low, high = intervals.share("within_1", [True] * 3 + [False] * 3)["within_1_interval"]
     np.testing.assert_allclose(scores["both antidots within 1 site"][:, 1], [0.5, low, high])
-    table = ablations.as_markdown(result).splitlines()
+    table = ablations.show(result).splitlines()
     assert (
         len(table) == 2 + len(PLAN["rows"])
         and "| 50.0% (+16.7%, " in table[3]
@@ -301,7 +299,7 @@ def test_what_cannot_be_compared_is_refused(faked, pairs, monkeypatch):
             "too small for development configurations",
         ),
     ):
-        monkeypatch.setattr(dataset, "load", lambda path, unfit=unfit: unfit)
+        monkeypatch.setattr(dataset, "load", lambda path, images=True, unfit=unfit: unfit)
         with pytest.raises(SettingsError, match=message):
             run()
     assert not seen["trained"]
@@ -311,7 +309,7 @@ def test_what_cannot_be_compared_is_refused(faked, pairs, monkeypatch):
 
 
 def test_rows_are_trained_and_a_stopped_one_goes_on(pairs, plan, tmp_path, monkeypatch):
-    trained, looked, train, error = [], [], ablations.learn.train, ablations.x0_error
+    trained, looked, train, error = [], [], course.train, closer.x0_error
 
     def watched(config, data, run, resume, stop, **options):
         trained.append((config.dataset.potentials, Path(data).name, resume, stop))
@@ -325,9 +323,9 @@ def test_rows_are_trained_and_a_stopped_one_goes_on(pairs, plan, tmp_path, monke
             raise KeyboardInterrupt  # after the last one
         return error(*arguments)
 
-    monkeypatch.setattr(ablations, "project_root", lambda: tmp_path)
-    monkeypatch.setattr(ablations.learn, "train", watched)
-    monkeypatch.setattr(ablations, "x0_error", error_of)
+    monkeypatch.setattr(frame, "project_root", lambda: tmp_path)
+    monkeypatch.setattr(course, "train", watched)
+    monkeypatch.setattr(closer, "x0_error", error_of)
     monkeypatch.setattr(ablations, "ROUNDS", 1)
     monkeypatch.setattr(generate, "generate", lambda config, out, **_: out)
     lines, out = [], tmp_path / "ablations.json"
@@ -340,11 +338,14 @@ def test_rows_are_trained_and_a_stopped_one_goes_on(pairs, plan, tmp_path, monke
     }
     for _ in range(2):
         with pytest.raises(KeyboardInterrupt):
-            ablations.run_ablations(tiny(), rows=["sam"], **arguments)
-    assert ablations.run_ablations(tiny(), rows=["sam"], **arguments) is None and not out.exists()
+            frame.run_study(ablations.STUDY, tiny(), rows=["sam"], **arguments)
+    assert (
+        frame.run_study(ablations.STUDY, tiny(), rows=["sam"], **arguments) is None
+        and not out.exists()
+    )
     assert lines[-1] == "not trained yet: plain, one"
     kept = json.loads(next(tmp_path.glob("runs/*/row.json")).read_text())
-    result = ablations.run_ablations(tiny(), **arguments)
+    result = frame.run_study(ablations.STUDY, tiny(), **arguments)
     assert result == json.loads(out.read_text()) and not [*tmp_path.glob("runs/*")]
     assert trained == [
         (2, "toy.h5", False, 1),
@@ -383,14 +384,14 @@ def test_errors_are_in_units_of_the_spread_over_the_sites(pairs):
     normal = normalise.normalisation(pairs, train)
     model = exported.network_of(config).eval()  # its last layer starts at 0
     schedule = diffusion.Schedule(config.diffusion.steps, "cosine", "v")
-    errors = ablations.x0_error((model, config, normal, schedule, {}), pairs, rows, 0)
+    errors = closer.x0_error(Decoder(model, config, normal, schedule, {}), pairs, rows, 0)
     known, images = pairs.ldos[:, :20].astype(float), pairs.ldos[0, 20:28].astype(float)
     assert known.std() < 0.9 * normal.image_std, "the padding adds to it"
     assert (errors["given"] == errors["null"]).all()
     np.testing.assert_allclose(
         errors["given"], (((images - normal.image_mean) / known.std()) ** 2).mean((1, 2)), rtol=0.1
     )
-    mean = ablations.mean_image_error(pairs, train, rows, 0)
+    mean = closer.mean_image_error(pairs, train, rows, 0)
     each = (((images - known.mean((0, 1))) / known.std()) ** 2).mean((1, 2))
     assert (
         mean["error"] == pytest.approx(each.mean(), rel=1e-6)
@@ -400,10 +401,10 @@ def test_errors_are_in_units_of_the_spread_over_the_sites(pairs):
 
 def test_the_last_weights_are_not_the_averaged_ones(pairs, tmp_path):
     config = tiny(max_steps=3)
-    ablations.learn.train(config, "toy.h5", tmp_path / "run", report=str)
+    course.train(config, "toy.h5", tmp_path / "run", report=str)
     checkpoint.export(tmp_path / "run", tmp_path / "look", bf16=False)
     decoder = decode.load_decoder(tmp_path / "look.safetensors")
-    last = ablations.last_weights(tmp_path / "run", decoder)
+    last = closer.last_weights(tmp_path / "run", decoder)
     state = exported.part(exported.read(tmp_path / "run" / checkpoint.CHECKPOINT)[0], "model")
     assert all(torch.equal(value, state[key]) for key, value in last.model.state_dict().items())
     assert any(

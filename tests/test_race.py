@@ -1,6 +1,7 @@
 """The race with diffusers' network: as many parameters, the same work, turns, and a result that
 follows from its seconds."""
 
+import dataclasses
 import itertools
 import json
 import sys
@@ -13,9 +14,12 @@ from torch.optim.swa_utils import AveragedModel
 
 from qfp.cli import main
 from qfp.config import load_preset
+from qfp.data import normalise
 from qfp.model.diffusion import Schedule
 from qfp.model.exported import network_of
-from qfp.studies.speed import peer, race, race_sample
+from qfp.studies import timing
+from qfp.studies.frame import run_study
+from qfp.studies.speed import peer, precisions, race, race_sample
 from qfp.tools import SettingsError
 from qfp.training.batches import Batches
 from qfp.training.loss import closure_of
@@ -61,14 +65,14 @@ def test_the_peer_reads_the_curve_and_trains(kind):
     assert torch.equal(dropped[0], condition.features[0]) and torch.equal(
         dropped[1], model.condition.null
     )
-    pairs = race.toy(SMOKE)
-    training = race.dataclasses.replace(SMOKE.training, curve_target="none", curve_batch=0)
+    pairs = timing.toy(SMOKE)
+    training = dataclasses.replace(SMOKE.training, curve_target="none", curve_batch=0)
     rows = np.array([[0, 1], [1, 2]])
     batch = Batches(
-        race.dataclasses.replace(SMOKE, training=training),
+        dataclasses.replace(SMOKE, training=training),
         pairs,
         rows,
-        race.dataset.normalisation(pairs, rows),
+        normalise.normalisation(pairs, rows),
         "cpu",
     )(0)
     closure_of(model, Schedule(1000, "cosine", "v"), batch, training, [])()
@@ -77,7 +81,7 @@ def test_the_peer_reads_the_curve_and_trains(kind):
 
 def test_turns_rotate_and_the_first_is_not_counted():
     calls = []
-    seconds = race.take_turns(
+    seconds = timing.take_turns(
         {name: lambda name=name: calls.append(name) for name in "abc"}, 3, "cpu"
     )
     assert "".join(calls) == "cababcbcacab" and all(
@@ -88,8 +92,8 @@ def test_turns_rotate_and_the_first_is_not_counted():
 def test_ratio_is_taken_within_rounds():
     """Rounds in which everything was slow do not change it, whatever else happened in them."""
     fast = np.array([1.0, 5.0, 1.0, 9.0, 7.0])
-    assert race.ratio(2 * fast, fast, 0) == {"ratio": 2.0, "ratio_interval": [2.0, 2.0]}
-    row = race.ratio(fast * [2, 6, 2, 2, 3], fast, 0)
+    assert timing.ratio(2 * fast, fast, 0) == {"ratio": 2.0, "ratio_interval": [2.0, 2.0]}
+    row = timing.ratio(fast * [2, 6, 2, 2, 3], fast, 0)
     assert row["ratio"] == 2 == row["ratio_interval"][0] and row["ratio_interval"][1] > 2
 
 
@@ -126,7 +130,7 @@ def test_what_a_contestant_does_in_a_step(name, monkeypatch):
         seen.append((batch, [value.detach().clone() for value in model.parameters()]))
         return closure_of(model, schedule, batch, training, passes)
 
-    monkeypatch.setattr(race, "closure_of", watched)
+    monkeypatch.setattr(timing, "closure_of", watched)
     monkeypatch.setattr(
         AveragedModel,
         "update_parameters",
@@ -169,10 +173,10 @@ def test_the_training_race_follows_from_its_seconds(machine, monkeypatch, tmp_pa
     )
     monkeypatch.setattr(race, "shares", lambda step: {"all else": 1.0})
     monkeypatch.setattr(
-        race, "take_turns", lambda steps, rounds, device: known_seconds(steps, rounds)
+        timing, "take_turns", lambda steps, rounds, device: known_seconds(steps, rounds)
     )
     lines = []
-    result = race.run_train(SMOKE, tmp_path / "train.json", rounds=4, report=lines.append)
+    result = run_study(race.STUDY, SMOKE, tmp_path / "train.json", rounds=4, report=lines.append)
     assert json.loads(json.dumps(result)) == json.loads((tmp_path / "train.json").read_text())
     assert (
         result["raced"] == list(machine)
@@ -221,7 +225,7 @@ def test_training_race(machine, monkeypatch, tmp_path):
     """In earnest, at a size at which bf16 is bearable where the processor has to emulate it: so
     both kinds of machine are tested on either."""
     monkeypatch.setattr(race, "alone", race._alone)
-    result = race.run_train(SMOKE, tmp_path / "train.json", rounds=2, report=str)
+    result = run_study(race.STUDY, SMOKE, tmp_path / "train.json", rounds=2, report=str)
     assert result["raced"] == list(machine)
     assert result["clock"] in result["notes"]["clock"] and list(result["contestants"]) == [
         *race.OURS,
@@ -283,10 +287,10 @@ def test_the_sampling_race_follows_from_its_seconds(machine, judged, monkeypatch
         return found
 
     drawn = []
-    monkeypatch.setattr(race, "take_turns", turns)
+    monkeypatch.setattr(timing, "take_turns", turns)
     # the first one is the faster
-    monkeypatch.setattr(race, "settled", lambda call, device: (call(), len(drawn))[1])
-    monkeypatch.setattr(race, "timed", lambda call, device: (call(), 7.0)[1])
+    monkeypatch.setattr(timing, "settled", lambda call, device: (call(), len(drawn))[1])
+    monkeypatch.setattr(timing, "timed", lambda call, device: (call(), 7.0)[1])
     monkeypatch.setattr(
         race_sample,
         "evaluated",
@@ -302,8 +306,8 @@ def test_the_sampling_race_follows_from_its_seconds(machine, judged, monkeypatch
         ),
     )
     lines = []
-    result = race_sample.run_sample(
-        SMOKE, tmp_path / "sample.json", curves=3, rounds=4, report=lines.append
+    result = run_study(
+        race_sample.STUDY, SMOKE, tmp_path / "sample.json", curves=3, rounds=4, report=lines.append
     )
     assert {key: result[key] for key in judged[0]} == judged[0] and judged[1] == [machine]
     assert list(result["accuracy"]) == result["samplers"] == ["ancestral 1000", "ddim 10"]
@@ -362,14 +366,16 @@ def test_the_sampling_race_follows_from_its_seconds(machine, judged, monkeypatch
 
 def test_sampling_race(machine, judged, monkeypatch, tmp_path):
     """In earnest, on both kinds of machine."""
-    taken, sample = [], race_sample.sample
+    taken, sample = [], precisions.sample
 
     def short(model, schedule, seeds, shape, sampler, steps, device):
         taken.append((sampler, steps))
         return sample(model, schedule, seeds, shape, sampler, min(steps, 2), device=device)
 
-    monkeypatch.setattr(race_sample, "sample", short)
-    result = race_sample.run_sample(SMOKE, tmp_path / "sample.json", curves=3, rounds=1, report=str)
+    monkeypatch.setattr(precisions, "sample", short)
+    result = run_study(
+        race_sample.STUDY, SMOKE, tmp_path / "sample.json", curves=3, rounds=1, report=str
+    )
     assert json.loads(json.dumps(result)) == json.loads((tmp_path / "sample.json").read_text())
     whole = len(machine)  # generations of all steps, the last of what is timed
     assert taken[-whole:] == whole * [("ancestral", 1000)]
@@ -384,7 +390,7 @@ def test_precisions_are_compared_on_the_same_curves(monkeypatch):
     """The images are made up, in blocks: in fp32 the true ones; in bf16 brighter by a bit, and the
     first curve gets another's."""
     pairs, asked = toy_pairs(34, 1), {"fp32": [], "bf16": []}
-    constants = race_sample.load_decoder("laptop").normal
+    constants = precisions.load_decoder("laptop").normal
     brighter = pairs.ldos[0].astype(np.float32) + 0.1 * constants.spread(60)
     images = {
         "fp32": pairs.ldos[0].astype(np.float32),
@@ -396,9 +402,9 @@ def test_precisions_are_compared_on_the_same_curves(monkeypatch):
         asked[precision].append((y, seeds))
         return constants.image(images[precision][start : start + len(y)])
 
-    monkeypatch.setattr(race_sample, "simulate", lambda config, rows: pairs)
-    monkeypatch.setattr(race_sample, "evaluated", evaluated)
-    result = race_sample.agreement(load_preset("laptop"), 34)
+    monkeypatch.setattr(precisions, "simulate", lambda config, rows: pairs)
+    monkeypatch.setattr(precisions, "evaluated", evaluated)
+    result = precisions.agreement(load_preset("laptop"), 34)
     found = result["precisions"]
     for fp32, bf16 in zip(asked["fp32"], asked["bf16"], strict=True):
         assert torch.equal(fp32[0], bf16[0]) and fp32[1] == bf16[1], "the same curves and noise"
@@ -412,7 +418,7 @@ def test_precisions_are_compared_on_the_same_curves(monkeypatch):
     assert found["largest_difference"] == pytest.approx(gap.max(), rel=1e-3) and gap.max() > 1
     assert found["rms_difference"] == pytest.approx(np.sqrt((gap**2).mean()), rel=1e-3)
     asked["fp32"].clear()
-    assert race_sample.agreement(load_preset("laptop"), 34, ("fp32",))["precisions"] == {
+    assert precisions.agreement(load_preset("laptop"), 34, ("fp32",))["precisions"] == {
         "curves": 34,
         "fp32": found["fp32"],
     }
@@ -421,11 +427,9 @@ def test_precisions_are_compared_on_the_same_curves(monkeypatch):
 def test_without_diffusers_one_line_says_what_to_install(capsys, monkeypatch, tmp_path):
     monkeypatch.setitem(sys.modules, "diffusers", None)
     monkeypatch.setitem(sys.modules, "diffusers.models.attention_processor", None)
-    for what in ("train", "sample"):
-        assert (
-            main(["bench", what, "--preset", "smoke", "--out", str(tmp_path / "new" / "x.json")])
-            == 2
-        )
+    for what in ("training-speed", "sampling-speed"):
+        out = str(tmp_path / "new" / "x.json")
+        assert main(["study", what, "--preset", "smoke", "--out", out]) == 2
         out, err = capsys.readouterr()
         assert "pip install diffusers" in err and err.count("\n") == 1 and not out
     assert not list(tmp_path.iterdir())
@@ -433,7 +437,7 @@ def test_without_diffusers_one_line_says_what_to_install(capsys, monkeypatch, tm
 
 def test_results_that_could_not_be_written_or_judged_are_refused_first(tmp_path):
     with pytest.raises(SettingsError, match="--curves 0"):
-        race_sample.run_sample(SMOKE, tmp_path / "x.json", curves=0)
+        run_study(race_sample.STUDY, SMOKE, tmp_path / "x.json", curves=0)
     (tmp_path / "file").write_text("")
     with pytest.raises(SettingsError, match="not a folder"):
-        race.run_train(SMOKE, tmp_path / "file" / "x.json")
+        run_study(race.STUDY, SMOKE, tmp_path / "file" / "x.json")

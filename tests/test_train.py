@@ -14,7 +14,9 @@ from qfp.data import dataset, normalise
 from qfp.decoding import decode
 from qfp.model import exported
 from qfp.model.diffusion import Schedule, guided, sample
-from qfp.studies.short import learning
+from qfp.model.precision import autocast
+from qfp.studies import frame
+from qfp.studies.short import course, learning
 from qfp.tools import SettingsError, stream
 from qfp.training import checkpoint
 from qfp.training.batches import Batches
@@ -22,7 +24,7 @@ from qfp.training.log import Log
 from qfp.training.loss import losses, position_loss
 from qfp.training.optimise import Plain, Sam, average, learning_rate
 from qfp.training.preview import preview
-from qfp.training.train import autocast, train
+from qfp.training.train import train
 
 DEVICE = load_preset("smoke").device
 TINY = {
@@ -71,7 +73,7 @@ def toy_pairs(n=24, potentials=2):
 def pairs(monkeypatch):
     """Toy pairs, which `train` then finds in any dataset file."""
     pairs = toy_pairs()
-    monkeypatch.setattr(dataset, "load", lambda path: pairs)
+    monkeypatch.setattr(dataset, "load", lambda path, images=True: pairs)
     return pairs
 
 
@@ -155,10 +157,9 @@ def test_exported_weights_reproduce_their_samples(pairs, tmp_path, bf16):
         "tiny.jsonl",
     }
     assert meta["step"] == 8 and meta["images"] == 32 and meta["data"] == pairs.sha256
-    model, loaded_config, normal, schedule, _ = decode.load_decoder(
-        tmp_path / "out" / "tiny.safetensors"
-    )
-    assert loaded_config == config and not model.training
+    decoder = decode.load_decoder(tmp_path / "out" / "tiny.safetensors")
+    model, normal, schedule = decoder.model, decoder.normal, decoder.schedule
+    assert decoder.config == config and not model.training
 
     trained = exported.network_of(config).eval()
     ema = exported.part(exported.part(tensors(tmp_path / "run"), "ema"), "module")
@@ -410,26 +411,28 @@ def test_a_run_can_start_from_exported_weights(pairs, tmp_path):
 # --- minutes to 95 percent
 
 
+def learn(config, out, report=lambda line: None):
+    return frame.run_study(learning.STUDY, config, out, data="toy.h5", report=report, curves=5)
+
+
 def test_a_killed_learning_curve_goes_on_as_if_nothing_had_happened(pairs, tmp_path, monkeypatch):
     config, lines, fails = tiny(minutes=7, max_steps=10), [], []
 
-    def flaky(*arguments, real=learning.decoded):
+    def flaky(*arguments, real=course.decoded):
         if fails and fails.pop():
             raise KeyboardInterrupt
         return real(*arguments)
 
-    monkeypatch.setattr(learning, "decoded", flaky)
+    monkeypatch.setattr(course, "decoded", flaky)
     results = []
     # the second of them is killed at its third look
     for name, plan in (("whole", []), ("killed", [True, False, False])):
-        monkeypatch.setattr(learning, "project_root", lambda name=name: tmp_path / name)
+        monkeypatch.setattr(frame, "project_root", lambda name=name: tmp_path / name)
         fails[:] = plan
         if plan:
             with pytest.raises(KeyboardInterrupt):
-                learning.run_learn(config, "toy.h5", tmp_path / f"{name}.json", 5, lines.append)
-        results.append(
-            learning.run_learn(config, "toy.h5", tmp_path / f"{name}.json", 5, lines.append)
-        )
+                learn(config, tmp_path / f"{name}.json", lines.append)
+        results.append(learn(config, tmp_path / f"{name}.json", lines.append))
     whole, killed = results
     assert json.loads((tmp_path / "whole.json").read_text()) == whole
     assert [row["step"] for row in whole["looks"]] == [*range(1, 11)] and whole["max_steps"] == 10
@@ -442,7 +445,7 @@ def test_a_killed_learning_curve_goes_on_as_if_nothing_had_happened(pairs, tmp_p
     assert whole["curves"] == whole["looks"][0]["n"] == min(5, len(set(dev[:, 1].tolist())))
     assert not [*tmp_path.glob("*/runs/*")], "no run is left behind"
     with pytest.raises(SettingsError, match="max_steps 9: must be 10 or more"):
-        learning.run_learn(tiny(max_steps=9), "toy.h5", tmp_path / "few.json")
+        learn(tiny(max_steps=9), tmp_path / "few.json")
 
 
 def test_95_percent_are_reached_when_a_look_says_so_and_for_certain_when_its_lower_bound_does():
@@ -464,10 +467,8 @@ def test_95_percent_are_reached_when_a_look_says_so_and_for_certain_when_its_low
 
 
 def test_a_learning_curve_is_drawn_from_what_was_measured(pairs, tmp_path, monkeypatch):
-    monkeypatch.setattr(learning, "project_root", lambda: tmp_path)
-    result = learning.run_learn(
-        tiny(max_steps=10), "toy.h5", tmp_path / "learn.json", 5, lambda line: None
-    )
+    monkeypatch.setattr(frame, "project_root", lambda: tmp_path)
+    result = learn(tiny(max_steps=10), tmp_path / "learn.json")
     minutes, scores = learning.lines(result)
     assert (minutes == [row["minutes"] for row in result["looks"]]).all() and len(scores) == 3
     for value, low, high in scores.values():

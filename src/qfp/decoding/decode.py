@@ -92,9 +92,7 @@ def load_decoder(name_or_path="laptop", device="cpu"):
         raise SettingsError(
             f"{path.name} holds the two-stage baseline, which has no diffusion model"
         )
-    schedule = Schedule(
-        config.diffusion.steps, config.diffusion.schedule, config.diffusion.prediction
-    )
+    schedule = Schedule.of(config.diffusion)
     model = exported.filled(exported.network_of(config), path, files).to(device)
     return Decoder(model, config, normal, schedule, meta)
 

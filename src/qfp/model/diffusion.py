@@ -46,10 +46,15 @@ class Schedule:
         self.alpha_bar = torch.cumprod(1 - self.beta, 0)
         self.lam = (self.alpha_bar / (1 - self.alpha_bar)).log() / 2
 
+    @classmethod
+    def of(cls, diffusion):
+        """Schedule of the settings `Config.diffusion`."""
+        return cls(diffusion.steps, diffusion.schedule, diffusion.prediction)
+
     @property
     def ratio(self):
-        """σ/α = sqrt((1 - alpha_bar)/alpha_bar), the noise beside an image of unit variance: float64
-        tensor (T,)."""
+        """σ/α = sqrt((1 - alpha_bar)/alpha_bar), the noise beside an image of unit variance:
+        float64 tensor (T,)."""
         return ((1 - self.alpha_bar) / self.alpha_bar).sqrt()
 
     def coefficients(self, t, x):

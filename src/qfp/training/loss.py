@@ -1,4 +1,5 @@
-"""What training minimises (Secs. II and IV): the error of the prediction, and of the read-out from the curve."""
+"""What training minimises (Secs. II and IV): the error of the prediction, and of the read-out from
+the curve."""
 
 import torch
 from torch.nn import functional as F

@@ -1,5 +1,5 @@
-"""Steps of the optimiser: AdamW or Sharpness-Aware Minimization (Sec. IV, the paper's reference [17]), learning rates, and
-averaged weights."""
+"""Steps of the optimiser: AdamW or Sharpness-Aware Minimization (Sec. IV, the paper's reference
+[17]), learning rates, and averaged weights."""
 
 import dataclasses
 

@@ -19,20 +19,158 @@ from qfp.training.optimise import average, learning_rate, optimiser, radius, sha
 from qfp.training.preview import preview
 
 
+def check_plan(training, slice_minutes):
+    """SettingsError where a run would never end, or a slice has no length."""
+    if slice_minutes is not None and not slice_minutes > 0:
+        raise SettingsError(f"--slice-minutes {slice_minutes}: must be above 0")
+    if training.minutes <= 0 and training.max_steps <= 0:
+        raise SettingsError(
+            "training: minutes and max_steps are both 0, so the run would never end"
+        )
+
+
+def pairs_of(config, path):
+    """Pairs of a dataset file, which must be of the config's device."""
+    pairs = dataset.load(path)
+    if pairs.device != config.device:
+        raise SettingsError(
+            f"{path} holds another device than preset {config.preset!r}: {pairs.device}"
+        )
+    return pairs
+
+
 def prepare_folder(out, resume):
     """The run's folder; refuses to overwrite a run, or to resume what is not there."""
     found = (out / checkpoint.CHECKPOINT).is_file()
     if resume and not found:
         raise SettingsError(f"nothing to resume in {out}: it holds no {checkpoint.CHECKPOINT}")
-    if (
-        not resume
-        and out.exists()
-        and not (out.is_dir() and all(path.suffix == ".tmp" for path in out.iterdir()))
-    ):
+    free = not out.exists() or (
+        out.is_dir() and all(path.suffix == ".tmp" for path in out.iterdir())
+    )
+    if not resume and not free:
         raise SettingsError(
             f"{out} exists already: give --resume to go on with it, or another --out"
         )
     out.mkdir(parents=True, exist_ok=True)
+
+
+def check_resumed(meta, config, pairs, out):
+    """SettingsError where a checkpoint was made from other data, seeds or diffusion settings."""
+    if meta["data"] != pairs.sha256:
+        raise SettingsError(
+            f"{out} was trained on another dataset ({meta['data'][:12]}, not {pairs.sha256[:12]})"
+        )
+    started, training = meta["config"], config.training
+    before = started["diffusion"], started["seed"], started["training"]["seed"]
+    if before != (as_dict(config.diffusion), config.seed, training.seed):
+        raise SettingsError(
+            f"{out} was started with another seed or diffusion section; resume it with the same "
+            "preset"
+        )
+
+
+class Training:
+    """A run in memory: network, averaged weights, optimiser, and how far it is."""
+
+    def __init__(self, config, pairs, out, device):
+        training = config.training
+        self.config, self.pairs, self.out, self.device = config, pairs, out, device
+        N, P = len(pairs.antidots), len(pairs.potentials)
+        self.parts = dataset.split(N, P, training.split, config.seed)
+        self.normal = normalise.normalisation(pairs, self.parts["train"])
+        torch.manual_seed(training.seed)
+        self.model = exported.network_of(config).to(device)
+        self.step, self.minutes = 0, 0.0
+
+    def start_from(self, init):
+        """Take exported weights, with their normalisation."""
+        source = decode.load_decoder(init)
+        if source.config.device != self.config.device:
+            raise SettingsError(f"{init} was trained for another device: {source.config.device}")
+        exported.strict_load(self.model, source.model.state_dict(), init)
+        self.normal = source.normal
+
+    def prepare(self, resume):
+        """All that a step takes; resume: as the folder's checkpoint has it."""
+        config, training = self.config, self.config.training
+        self.ema = average(self.model, training.ema)
+        self.base, self.optimizer = optimiser(self.model, training)
+        if resume:
+            meta = checkpoint.restore(self.out, self.model, self.ema, self.base)
+            check_resumed(meta, config, self.pairs, self.out)
+            self.step, self.minutes = meta["step"], meta["minutes"]
+            self.normal = exported.normalisation_of(meta)
+        self.fixed = checkpoint.describe(config, self.pairs, self.normal)
+        rows = self.parts["train"]
+        self.batches = Batches(config, self.pairs, rows, self.normal, self.device)
+        self.schedule = Schedule.of(config.diffusion)
+        if not resume:
+            self.save()  # from here on there is something to resume
+        self.log = Log(self.out / checkpoint.LOG, self.step)
+
+    def save(self):
+        """Write a checkpoint; returns its meta."""
+        so_far = {"step": self.step, "minutes": self.minutes}
+        images = {"images": self.step * self.config.training.batch}
+        meta = {**self.fixed, **so_far, **images}
+        return checkpoint.save(self.out, self.model, self.ema, self.base, meta)
+
+    def keep(self):
+        """Write a checkpoint, then look at the averaged weights; returns the meta and a line."""
+        meta, path = self.save(), self.out / "preview.png"
+        given = self.config, self.pairs, self.parts["dev"], self.normal, self.schedule
+        with for_samples(self.schedule, self.device):
+            scores = preview(self.ema.module, *given, path, self.device)
+        return meta, self.log.note(self.step, self.minutes, preview=scores)
+
+    @property
+    def progress(self):
+        """Share of the plan that is done."""
+        return share_done(self.config.training, self.step, self.minutes)
+
+    def advance(self, batch):
+        """One step of the optimiser; returns the learning rate."""
+        training, passes = self.config.training, []
+        rate = learning_rate(training, self.step, self.progress)
+        for group in self.base.param_groups:
+            group["lr"] = rate
+        if training.optimizer == "sam":
+            self.optimizer.radius = radius(training, self.step, self.progress)
+        closure = closure_of(self.model, self.schedule, batch, training, passes)
+        loss = self.optimizer.step(closure)
+        self.ema.update_parameters(self.model)
+        self.step += 1
+        mse, curve = passes[0]
+        self.log.add(self.schedule, batch["t"], mse, loss, curve)
+        return rate
+
+    def run(self, bar, report, stop, ends):
+        """Steps until the plan, step `stop` or `ends()` ends them; raises KeyboardInterrupt after a
+        whole step, with a checkpoint."""
+        training, last = self.config.training, self.minutes
+        start = time.monotonic() - 60 * self.minutes
+        supply = supplied(self.batches, self.step, self.device)
+        self.model.train()
+        # within a step, weights and optimiser do not belong together
+        with checkpoint.held_interrupt() as interrupted:
+            while self.progress < 1 and (stop is None or self.step < stop):
+                rate = self.advance(next(supply))
+                self.minutes = (time.monotonic() - start) / 60
+                bar.update()
+                if interrupted():
+                    bar.close()
+                    self.save()
+                    report(f"checkpoint of step {self.step} in {self.out}; --resume goes on")
+                    raise KeyboardInterrupt
+                if self.step % LOG_STEPS == 0:
+                    line = self.log.write(self.step, self.minutes, rate, training.batch)
+                    bar.set_postfix_str(line)
+                if self.minutes - last >= training.checkpoint_minutes:
+                    last = self.minutes
+                    bar.write(self.keep()[1])
+                if ends():
+                    break
+        bar.close()
 
 
 def train(
@@ -46,138 +184,68 @@ def train(
     stop=None,
     slice_minutes=None,
 ):
-    """Train a preset on a dataset file into the folder `out`; returns the meta of the last
-    checkpoint.
+    """Train the network of a preset (Sec. IV).
 
-    resume: go on bit for bit from the folder's checkpoint. An interrupt (Ctrl-C) ends after a whole
-    step, with a checkpoint; the second one ends at once. init: start from exported weights, with
-    their normalisation. stop, slice_minutes: end with a checkpoint after this step, or after so
-    much wall time in this call (loading included; at least one step is done), without changing the
-    plan of the run. `share_done` of the meta's step and minutes tells whether the run is finished:
-    the minutes of its plan are those trained, in all slices together."""
-    called = time.monotonic()
-    training, out = config.training, Path(out)
-    if slice_minutes is not None and not slice_minutes > 0:
-        raise SettingsError(f"--slice-minutes {slice_minutes}: must be above 0")
-    if training.minutes <= 0 and training.max_steps <= 0:
-        raise SettingsError(
-            "training: minutes and max_steps are both 0, so the run would never end"
-        )
+    An interrupt (Ctrl-C) ends after a whole step, with a checkpoint; the second one ends at once.
+    `share_done` of the returned step and minutes tells whether the run is finished: the minutes of
+    its plan are those trained, in all slices together.
+
+    Parameters
+    ----------
+    config : Config
+    data_path : path
+        Dataset file of the config's device.
+    out : path
+        Folder of the run: checkpoint.safetensors, log.jsonl, preview.png.
+    resume : bool
+        Go on bit for bit from the folder's checkpoint.
+    init : str or path, optional
+        Start from exported weights, with their normalisation.
+    report : callable
+        Is given lines of text.
+    device : str
+        'cpu', 'cuda', or 'auto'.
+    stop, slice_minutes : optional
+        End with a checkpoint after this step, or after so much wall time in this call (loading
+        included; at least one step is done), without changing the plan of the run.
+
+    Returns
+    -------
+    dict
+        The meta of the last checkpoint.
+
+    Raises
+    ------
+    SettingsError
+        Before the first step, where a folder, file or setting does not fit.
+    """
+    called, out = time.monotonic(), Path(out)
+    check_plan(config.training, slice_minutes)
     if device == "auto":
         device = "cuda" if torch.cuda.is_available() else "cpu"
-    pairs = dataset.load(data_path)
-    if pairs.device != config.device:
-        raise SettingsError(
-            f"{data_path} holds another device than preset {config.preset!r}: {pairs.device}"
-        )
+    pairs = pairs_of(config, data_path)
     prepare_folder(out, resume)
     keep_memory()
-    parts = dataset.split(len(pairs.antidots), len(pairs.potentials), training.split, config.seed)
-    normal = normalise.normalisation(pairs, parts["train"])
-    torch.manual_seed(training.seed)
-    model = exported.network_of(config).to(device)
+    training = Training(config, pairs, out, device)
     if init is not None and not resume:
-        source = decode.load_decoder(init)
-        normal = source.normal
-        if source.config.device != config.device:
-            raise SettingsError(f"{init} was trained for another device: {source.config.device}")
-        exported.strict_load(model, source.model.state_dict(), init)
-    ema = average(model, training.ema)
-    base, optimizer = optimiser(model, training)
-    step, minutes = 0, 0.0
-    if resume:
-        meta = checkpoint.restore(out, model, ema, base)
-        if meta["data"] != pairs.sha256:
-            raise SettingsError(
-                f"{out} was trained on another dataset ({meta['data'][:12]}, not "
-                f"{pairs.sha256[:12]})"
-            )
-        started = meta["config"]
-        if (started["diffusion"], started["seed"], started["training"]["seed"]) != (
-            as_dict(config.diffusion),
-            config.seed,
-            training.seed,
-        ):
-            raise SettingsError(
-                f"{out} was started with another seed or diffusion section; resume it with the "
-                "same preset"
-            )
-        step, minutes, normal = meta["step"], meta["minutes"], exported.normalisation_of(meta)
-    fixed = checkpoint.describe(config, pairs, normal)
-    batches = Batches(config, pairs, parts["train"], normal, device)
-    schedule = Schedule(
-        config.diffusion.steps, config.diffusion.schedule, config.diffusion.prediction
-    )
+        training.start_from(init)
+    training.prepare(resume)
     report(
-        f"{sum(p.numel() for p in model.parameters()) / 1e6:.2f} M parameters on {device}, "
-        f"{len(parts['train'])} training pairs, into {out}"
+        f"{sum(p.numel() for p in training.model.parameters()) / 1e6:.2f} M parameters on "
+        f"{device}, {len(training.parts['train'])} training pairs, into {out}"
     )
 
-    def save():
-        return checkpoint.save(
-            out,
-            model,
-            ema,
-            base,
-            {**fixed, "step": step, "minutes": minutes, "images": step * training.batch},
-        )
+    def ends():
+        return slice_minutes is not None and time.monotonic() - called >= 60 * slice_minutes
 
-    if not resume:
-        save()  # from here on there is something to resume
-    log = Log(out / checkpoint.LOG, step)
-
-    def keep():
-        """Write a checkpoint, then look at the averaged weights; returns the meta and the log line."""
-        meta = save()
-        with for_samples(schedule, device):
-            scores = preview(
-                ema.module,
-                config,
-                pairs,
-                parts["dev"],
-                normal,
-                schedule,
-                out / "preview.png",
-                device,
-            )
-        return meta, log.note(step, minutes, preview=scores)
-
-    start, last_checkpoint = time.monotonic() - 60 * minutes, minutes
     bar = progress_bar(
-        total=training.max_steps or None, initial=step, unit="step", mininterval=2, smoothing=0.05
+        total=config.training.max_steps or None,
+        initial=training.step,
+        unit="step",
+        mininterval=2,
+        smoothing=0.05,
     )
-    supply = supplied(batches, step, device)
-    model.train()
-    # within a step, weights and optimiser do not belong together
-    with checkpoint.held_interrupt() as interrupted:
-        while (progress := share_done(training, step, minutes)) < 1 and (
-            stop is None or step < stop
-        ):
-            rate = learning_rate(training, step, progress)
-            for group in base.param_groups:
-                group["lr"] = rate
-            if training.optimizer == "sam":
-                optimizer.radius = radius(training, step, progress)
-            batch, passes = next(supply), []
-            loss = optimizer.step(closure_of(model, schedule, batch, training, passes))
-            ema.update_parameters(model)
-            step += 1
-            minutes = (time.monotonic() - start) / 60
-            log.add(schedule, batch["t"], passes[0][0], loss, passes[0][1])
-            bar.update()
-            if interrupted():
-                bar.close()
-                save()
-                report(f"checkpoint of step {step} in {out}; --resume goes on")
-                raise KeyboardInterrupt
-            if step % LOG_STEPS == 0:
-                bar.set_postfix_str(log.write(step, minutes, rate, training.batch))
-            if minutes - last_checkpoint >= training.checkpoint_minutes:
-                last_checkpoint = minutes
-                bar.write(keep()[1])
-            if slice_minutes is not None and time.monotonic() - called >= 60 * slice_minutes:
-                break
-    bar.close()
-    meta, line = keep()
+    training.run(bar, report, stop, ends)
+    meta, line = training.keep()
     report(line)
     return meta

@@ -1,9 +1,6 @@
-"""`qfp bench train`: what a training step costs, ours and the `peer`'s; and how contestants are
-timed.
+"""What does a training step cost, ours and the peer's?
 
-Contestants take turns in rounds whose order rotates, so that what else the machine does meets them
-all alike; a ratio is the median over rounds of the ratio within a round. Weights are random where
-only time counts.
+Contestants take turns in rounds (qfp.studies.timing); weights and data are random.
 """
 
 import dataclasses
@@ -11,23 +8,18 @@ import os
 import platform
 import re
 import resource
-import time
 from pathlib import Path
 
 import numpy as np
 import torch
 
-from qfp.data import dataset, normalise
 from qfp.data.workers import processes
-from qfp.model.diffusion import Schedule
 from qfp.model.exported import network_of
-from qfp.model.precision import fast_bf16, keep_memory
-from qfp.studies import accuracy, frame, intervals
+from qfp.model.precision import fast_bf16
+from qfp.studies import tables, timing
+from qfp.studies.frame import Option, Study
 from qfp.studies.speed import peer
-from qfp.tools import as_dict, digest, progress_bar, stream
-from qfp.training.batches import Batches, supplied
-from qfp.training.loss import closure_of
-from qfp.training.optimise import average, optimiser
+from qfp.tools import as_dict, digest
 
 PRECISIONS = ("fp32", "bf16")
 OURS = {
@@ -43,7 +35,6 @@ KINDS = {
     "copies and casts": "copy_",
     "normalisations": "_norm",
 }
-PAIRS = 256  # configurations of random numbers from which batches are made
 NOTES = {
     "peer": "diffusers' UNet2DConditionModel behind our own path from the curve to its tokens, "
     "narrowed until both together "
@@ -84,60 +75,21 @@ def raced(device):
     return PRECISIONS if fast_bf16(device) else PRECISIONS[:1]
 
 
-def clock(device):
-    """Which clock is read, see NOTES."""
-    return "processor" if device == "cpu" and torch.get_num_threads() == 1 else "wall"
-
-
-def timed(function, device):
-    """Seconds of a call."""
-    tick, wait = (
-        {"processor": time.process_time, "wall": time.perf_counter}[clock(device)],
-        device == "cuda",
-    )
-    for part in range(2):
-        if wait:
-            torch.cuda.synchronize()
-        if part == 0:
-            start = tick()
-            function()
-    return tick() - start
-
-
-def settled(function, device):
-    """Seconds of a call, the median of three after one in which memory is found."""
-    return float(np.median([timed(function, device) for _ in range(4)][1:]))
-
-
-def take_turns(contestants, rounds, device):
-    """Seconds (rounds,) of each of {name: function}; a first round, in which memory is found and
-    kernels are chosen, is not counted."""
-    names, seconds = list(contestants), {name: [] for name in contestants}
-    for r in progress_bar(range(-1, rounds), desc="rounds", unit="round"):
-        turn = r % len(names)
-        for name in names[turn:] + names[:turn]:
-            seconds[name].append(timed(contestants[name], device))
-    return {name: np.array(values[1:]) for name, values in seconds.items()}
-
-
-def ratio(slow, fast, seed):
-    """How many times as long `slow` takes, from seconds (rounds,) of the same rounds."""
-    return {
-        "ratio": float(np.median(slow / fast)),
-        "ratio_interval": list(intervals.bootstrap(slow / fast, np.median, seed)),
-    }
+def notes(result):
+    """What the names of both races' results mean."""
+    return {**NOTES, "contestants": {**OURS, **PEERS}}
 
 
 def about(config, device, **more):
     """What both results say of their making."""
+    cuda = device == "cuda"
+    name = torch.cuda.get_device_name() if cuda else torch.backends.cpu.get_cpu_capability()
     return {
         "config_sha256": digest(as_dict(config)),
         "preset": config.preset,
         "device": device,
-        "clock": clock(device),
-        "processor": torch.cuda.get_device_name()
-        if device == "cuda"
-        else torch.backends.cpu.get_cpu_capability(),
+        "clock": timing.clock(device),
+        "processor": name,
         "threads": torch.get_num_threads(),
         "seed": config.seed,
         "raced": list(raced(device)),
@@ -147,31 +99,7 @@ def about(config, device, **more):
             "diffusers": peer.library().__version__,
             "python": platform.python_version(),
         },
-        "notes": {**NOTES, "contestants": {**OURS, **PEERS}},
     }
-
-
-# --- training
-
-
-def toy(config):
-    """Pairs of random numbers: their values do not matter to the clock."""
-    (orbits, antidots), device = (part[:PAIRS] for part in dataset.choose(config)), config.device
-    rng, shape = stream("race", config.seed), (config.dataset.potentials, len(antidots))
-    curves, images = (
-        rng.random((*shape, *size), np.float32)
-        for size in ((device.field_points,), (device.length, device.width))
-    )
-    return dataset.Pairs(
-        antidots,
-        orbits,
-        np.zeros((shape[0], *images.shape[2:])),
-        device.fields,
-        curves,
-        images.astype(np.float16),
-        device,
-        "random",
-    )
 
 
 def network(name, config, widths, plain):
@@ -180,40 +108,14 @@ def network(name, config, widths, plain):
 
 
 def trainee(name, config, widths, precision, plain, device):
-    """A function that takes a training step of a contestant, as `train.train` does."""
-    keep_memory()
-    # a preparation, no step
-    training = dataclasses.replace(config.training, precision=precision, curve_neighbours=0)
+    """A function that takes a training step of a contestant, as `qfp train` does."""
+    training = dataclasses.replace(config.training, precision=precision)
     if name != "ours":
-        training = dataclasses.replace(
-            training, curve_target="none", curve_batch=0, curve_mixing=0.0
-        )
-    model = network(name, config, widths, plain).to(device).train()
-    ema = average(model, training.ema) if widths is None else None
-    _, optimizer = optimiser(model, training)
-    pairs = toy(config)
-    rows = np.stack(np.divmod(np.arange(pairs.conductance[..., 0].size), len(pairs.antidots)), -1)
-    supply = supplied(
-        Batches(
-            dataclasses.replace(config, training=training),
-            pairs,
-            rows,
-            normalise.normalisation(pairs, rows),
-            device,
-        ),
-        0,
-        device,
-    )
-    schedule = Schedule(
-        config.diffusion.steps, config.diffusion.schedule, config.diffusion.prediction
-    )
-
-    def step():
-        optimizer.step(closure_of(model, schedule, next(supply), training, []))
-        if ema is not None:
-            ema.update_parameters(model)
-
-    return step
+        alone = {"curve_target": "none", "curve_batch": 0, "curve_mixing": 0.0}
+        training = dataclasses.replace(training, **alone)
+    model = network(name, config, widths, plain)
+    config = dataclasses.replace(config, training=training)
+    return timing.training_step(model, config, widths is None, device)
 
 
 def shares(step):
@@ -255,7 +157,7 @@ def _alone(name, config, widths, precision, plain, device):
         _ = None if widths is None else peer.library().UNet2DConditionModel
         return 0.0, _peak(device)
     step = trainee(name, config, widths, precision, plain, device)
-    return settled(step, device), _peak(device)
+    return timing.settled(step, device), _peak(device)
 
 
 def alone(*arguments):
@@ -270,86 +172,87 @@ def sizes(config):
     return ours, {name: peer.widths(config, name, ours) for name in PEERS}
 
 
-def run_train(config, out="results/bench_train.json", rounds=9, report=print):
-    """Race training steps of our network and of its peers; writes `out` and returns what it holds."""
-    peer.library()
-    frame.check_use(out)
-    device, (ours, widths) = best_device(), sizes(config)
-    report(f"on {device}, {' and '.join(raced(device))}")
-    rows, steps = {}, {}
-    imports = {
-        mine: alone(None, None, None if mine else (), None, False, device)[1]
-        for mine in (True, False)
+def implementations(widths):
+    """Values of `plain` that a contestant can have: a peer has two kinds of attention."""
+    return (False,) if widths is None else (False, True)
+
+
+def attention(widths, plain):
+    """What a result says of a peer's attention; nothing of ours."""
+    return {} if widths is None else {"attention": "plain" if plain else "fused"}
+
+
+def enter(name, config, widths, precision, device, imports):
+    """What a contestant in one precision needs and is made of, and the function that takes its
+    step. imports: GiB of a process that does nothing else, {whether it is ours: GiB}."""
+    tried = {
+        plain: alone(name, config, widths, precision, plain, device)
+        for plain in implementations(widths)
     }
-    for name in (*OURS, *PEERS):
-        own = widths.get(name)
-        rows[name] = {
-            "parameters": ours
-            if own is None
-            else peer.parameters(network(name, config, own, False)),
-            "widths": own,
-        }
-        for precision in raced(device):
-            tried = {
-                plain: alone(name, config, own, precision, plain, device)
-                for plain in (False, True)[: 1 + (own is not None)]
-            }
-            plain = min(tried, key=lambda plain: tried[plain][0])
-            peak = min(peak for _, peak in tried.values())
-            rows[name][precision] = {"peak_gib": peak, "net_gib": peak - imports[own is None]}
-            rows[name][precision] |= (
-                {} if own is None else {"attention": "plain" if plain else "fused"}
-            )
-            steps[name, precision] = trainee(name, config, own, precision, plain, device)
-            if own is None:
-                steps[name, precision]()
-                rows[name][precision]["shares"] = shares(steps[name, precision])
-        report(f"{name}: {rows[name]['parameters']:,} parameters, memory measured")
-    seconds, batch = take_turns(steps, rounds, device), config.training.batch
-    for (name, precision), values in seconds.items():
-        rows[name][precision] |= {
-            "images_per_s": float(np.median(batch / values)),
-            "seconds": values.tolist(),
-        }
-    ratios = {
+    plain = min(tried, key=lambda plain: tried[plain][0])
+    peak = min(peak for _, peak in tried.values())
+    row = {"peak_gib": peak, "net_gib": peak - imports[widths is None]} | attention(widths, plain)
+    step = trainee(name, config, widths, precision, plain, device)
+    if widths is None:
+        step()
+        row["shares"] = shares(step)
+    return row, step
+
+
+def ratios(seconds, device, seed):
+    """Each peer's seconds over ours, {peer: {ours: {precision: ratio}}}."""
+    return {
         name: {
-            own: {
-                precision: ratio(seconds[name, precision], seconds[own, precision], config.seed)
-                for precision in raced(device)
-            }
+            own: {p: timing.ratio(seconds[name, p], seconds[own, p], seed) for p in raced(device)}
             for own in OURS
         }
         for name in PEERS
     }
-    result = about(config, device, batch=batch, rounds=rounds, contestants=rows, ratios=ratios)
-    return frame.finished(Path(out), result, [], train_markdown(result), report)
 
 
-def train_markdown(result):
-    """The tables of a bench_train.json in Markdown: each contestant, then ours against each peer."""
+def measure(run):
+    """Race training steps of our network and of its peers."""
+    peer.library()
+    config, rounds, device = run.config, run.options.rounds, best_device()
+    ours, widths = sizes(config)
+    run.report(f"on {device}, {' and '.join(raced(device))}")
+    imported = {True: None, False: ()}  # widths
+    imports = {mine: alone(None, None, imported[mine], None, False, device)[1] for mine in imported}
+    rows, steps = {}, {}
+    for name in (*OURS, *PEERS):
+        own = widths.get(name)
+        count = ours if own is None else peer.parameters(network(name, config, own, False))
+        rows[name] = {"parameters": count, "widths": own}
+        for precision in raced(device):
+            row, step = enter(name, config, own, precision, device, imports)
+            rows[name][precision], steps[name, precision] = row, step
+        run.report(f"{name}: {count:,} parameters, memory measured")
+    seconds, batch = timing.take_turns(steps, rounds, device), config.training.batch
+    for (name, precision), values in seconds.items():
+        rate = float(np.median(batch / values))
+        rows[name][precision] |= {"images_per_s": rate, "seconds": values.tolist()}
+    raceway = {"batch": batch, "rounds": rounds, "contestants": rows}
+    return about(config, device, **raceway, ratios=ratios(seconds, device, config.seed))
+
+
+def show(result):
+    """Each contestant, then ours against each peer."""
     precisions = result["raced"]
-    lines = [
-        "| network | parameters | "
-        f"{' | '.join(f'images/s, {p} | net GiB, {p}' for p in precisions)} |",
-        "| --- " * (2 + 2 * len(precisions)) + "|",
-    ]
+    heads = [text for p in precisions for text in (f"images/s, {p}", f"net GiB, {p}")]
+    table = [["network", "parameters", *heads]]
     for name, row in result["contestants"].items():
-        cells = [f"{row[p]['images_per_s']:.1f} | {row[p]['net_gib']:.2f}" for p in precisions]
-        lines.append(f"| {name} | {row['parameters']:,} | {' | '.join(cells)} |")
-    lines += [
-        "",
-        "| times as many images/s as | "
-        + " | ".join(f"{own}, {p}" for own in OURS for p in precisions)
-        + " |",
-        "| --- " * (1 + len(OURS) * len(precisions)) + "|",
-    ]
+        cells = [
+            text
+            for p in precisions
+            for text in (f"{row[p]['images_per_s']:.1f}", f"{row[p]['net_gib']:.2f}")
+        ]
+        table.append([name, f"{row['parameters']:,}", *cells])
+    against = [(own, p) for own in OURS for p in precisions]
+    ratio_table = [["times as many images/s as", *(f"{own}, {p}" for own, p in against)]]
     for name, row in result["ratios"].items():
-        lines.append(
-            f"| {name} | "
-            f"{' | '.join(accuracy.cell(row[own][p], 'ratio', '.2f') for own in OURS for p in precisions)} "
-            "|"
-        )
-    return "\n".join(lines)
+        cells = (tables.cell(row[own][p], "ratio", ".2f") for own, p in against)
+        ratio_table.append([name, *cells])
+    return f"{tables.markdown(table)}\n\n{tables.markdown(ratio_table)}"
 
 
 def below(result, bound):
@@ -362,8 +265,19 @@ def below(result, bound):
             for key, value in row.items():
                 look(value, (*path, key))
         elif row["ratio_interval"][0] < bound:
-            lines.append(f"{', '.join(path)}: {accuracy.cell(row, 'ratio', '.2f')}")
+            lines.append(f"{', '.join(path)}: {tables.cell(row, 'ratio', '.2f')}")
 
     for name in PEERS:
         look(result["ratios"].get(name, {}), (name,))
     return lines
+
+
+STUDY = Study(
+    name="training-speed",
+    measure=measure,
+    show=show,
+    notes=notes,
+    result="bench_train",
+    needs=(),
+    options={"rounds": Option(9, "rounds in which contestants take turns")},
+)

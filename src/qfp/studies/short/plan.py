@@ -1,0 +1,48 @@
+"""The rows of presets/ablations.yaml: trainings that differ from a preset in one choice each."""
+
+import dataclasses
+from pathlib import Path
+
+import yaml
+
+from qfp.config import SECTIONS, check
+from qfp.model import exported
+from qfp.tools import SettingsError, as_dict, project_root
+
+
+@dataclasses.dataclass(frozen=True)
+class Row:
+    """One training of the table."""
+
+    changes: dict  # {section: {setting: value}}
+    config: object
+
+
+def passes(config):
+    """Gradient passes of a step."""
+    return 2 if config.training.optimizer == "sam" else 1
+
+
+def load_plan(config, path=None):
+    """The plan of a YAML file, by default presets/ablations.yaml: {passes, looks, noise}, and
+    {name: Row}.
+
+    Raises SettingsError for a change that no preset could have."""
+    path = project_root() / "presets" / "ablations.yaml" if path is None else Path(path)
+    plan = yaml.safe_load(path.read_text())
+    rows = {}
+    for name, changes in plan.pop("rows").items():
+        where, values = f"{path.name}, {name}", as_dict(config)
+        for section, change in changes.items():
+            if section not in SECTIONS:
+                raise SettingsError(
+                    f"{where}: {section} is no section; a row changes {', '.join(SECTIONS)}"
+                )
+            values[section] |= change
+        own = exported.config_of(values, where)
+        check(own, where)
+        training = dataclasses.replace(
+            own.training, minutes=0.0, max_steps=plan["passes"] // passes(own)
+        )
+        rows[name] = Row(changes, dataclasses.replace(own, training=training))
+    return plan, rows
