@@ -7,16 +7,17 @@ import json
 import numpy as np
 import pytest
 import torch
-from test_evaluate import CONFIG, DEVICE, world  # noqa: F401  (a fixture)
+from test_evaluate import CONFIG, DEVICE, study, world  # noqa: F401
 from test_physics import SMALL, dense
 
 from qfp.decoding.decode import Decoder
 from qfp.model.diffusion import Schedule
 from qfp.model.unet import UNet
 from qfp.physics import geometry, green
-from qfp.studies import accuracy, frame
+from qfp.data import dataset
+from qfp.studies import frame
+from qfp.studies.attention import generations, marks, waves
 from qfp.studies.attention import probe as probe_attention
-from qfp.studies.attention import probes
 from qfp.studies.attention import rows as attention_rows
 from qfp.tools import SettingsError, as_dict
 
@@ -30,7 +31,7 @@ def test_a_map_that_learns_its_antidots_first_tells_when_it_does():
     rng = np.random.default_rng(0)
     antidots = ANTIDOTS[rng.choice(len(ANTIDOTS), 30, replace=False)]
     for size in (15, 30):
-        cells = probes.grid_cells(antidots, DEVICE, size)
+        cells = marks.grid_cells(antidots, DEVICE, size)
         maps = rng.normal(size=(4, 30, size, size))
         maps[2:] += 3 * cells
         row, difference = attention_rows.told(
@@ -47,36 +48,34 @@ def test_a_map_that_learns_its_antidots_first_tells_when_it_does():
             "where antidots usually are tells no curve"
         )
     assert (
-        attention_rows.told(1.0 * probes.rim_cells(cells)[None], antidots, DEVICE, 0)[0]["own"][0]
+        attention_rows.told(1.0 * marks.rim_cells(cells)[None], antidots, DEVICE, 0)[0]["own"][0]
         < 0.5
     )
     assert attention_rows.told(
-        1.0 * (cells | probes.rim_cells(cells))[None], antidots, DEVICE, 0, vicinity=True
+        1.0 * (cells | marks.rim_cells(cells))[None], antidots, DEVICE, 0, vicinity=True
     )[0]["own"] == [1], "padding left out"
     assert (
-        probes.first_above([0.0, 0.06, -1.0], 0.05) == 1
-        and probes.first_above([0.05], 0.05) is None
+        marks.first_above([0.0, 0.06, -1.0], 0.05) == 1 and marks.first_above([0.05], 0.05) is None
     )
 
 
 def test_cells_of_finer_levels_hold_those_of_the_coarse_one():
-    fine, coarse = (probes.grid_cells(ANTIDOTS[::900], DEVICE, size) for size in (60, 15))
+    fine, coarse = (marks.grid_cells(ANTIDOTS[::900], DEVICE, size) for size in (60, 15))
     np.testing.assert_array_equal(fine[:, :, 5:-5], geometry.removed_masks(ANTIDOTS[::900], DEVICE))
-    np.testing.assert_array_equal(probes.cell_means(fine) >= 0.5, coarse)
+    np.testing.assert_array_equal(marks.cell_means(fine) >= 0.5, coarse)
     assert (
-        probes.wire_cells(DEVICE, 60).sum() == 3000
-        and probes.wire_cells(DEVICE, 30).sum() == 30 * 26
+        marks.wire_cells(DEVICE, 60).sum() == 3000 and marks.wire_cells(DEVICE, 30).sum() == 30 * 26
     )
 
 
 def test_heads_that_share_out_the_antidots():
     rng, antidots = np.random.default_rng(0), ANTIDOTS[5000::400]
-    lower, upper = (probes.grid_cells(antidots[:, k : k + 1], DEVICE) for k in (0, 1))
+    lower, upper = (marks.grid_cells(antidots[:, k : k + 1], DEVICE) for k in (0, 1))
     B = 1 + 0.01 * rng.random((2, len(antidots), 3, 15, 15))
     B[:, :, 0] += upper
     B[:, :, 1] += lower
     B[:, :, 2] += lower | upper
-    np.testing.assert_allclose(probes.preference(B[:, :, 0], lower, upper), 1 / 3, atol=0.01)
+    np.testing.assert_allclose(marks.preference(B[:, :, 0], lower, upper), 1 / 3, atol=0.01)
     ratio = np.array([100.0, 2.0])
     rows = attention_rows.preferences(
         {"importance down15": B}, ["down15"], [0, 1], antidots, DEVICE, 0, ratio
@@ -116,7 +115,7 @@ def test_correlation_of_cells_against_all_pairs_of_sites_of_a_dense_inverse():
     psi = green.scattering_states(
         green.wire(SMALL, 0.0, potential), torch.as_tensor(geometry.ring(mask))
     ).numpy()
-    C = probes.cell_correlation(psi, ~mask, margin=1, side=2)
+    C = waves.cell_correlation(psi, ~mask, margin=1, side=2)
     y, x = np.divmod(keep, SMALL.width)
     cell = (y // 2) * 7 + (x + 1) // 2
     for i, j in np.ndindex(49, 49):
@@ -126,7 +125,7 @@ def test_correlation_of_cells_against_all_pairs_of_sites_of_a_dense_inverse():
         else:
             assert np.isnan(C[i, j])
     assert np.isnan(C).any() and np.nanmin(C) >= 0 and np.nanmax(C) <= 1
-    alone = probes.cell_correlation(psi, ~mask, margin=0, side=1)
+    alone = waves.cell_correlation(psi, ~mask, margin=0, side=1)
     np.testing.assert_allclose(np.diagonal(alone)[keep], 1)
 
 
@@ -151,7 +150,7 @@ def test_partial_correlation_takes_out_distance_and_importance_and_leaves_the_re
         + 0.3 * rng.normal(size=(N, N))
         + 0.3 * np.log(own / own.mean())
     )
-    partial, plain, far = probes.partial_rank_correlation(
+    partial, plain, far = waves.partial_rank_correlation(
         np.stack([only, planted, np.full((N, N), 1 / N)]), C
     )
     assert partial.shape == plain.shape == (3, 2) and far.shape == (3,)
@@ -180,7 +179,7 @@ def test_rows_of_waves():
 
 
 def test_the_other_curve_has_the_same_potential():
-    assert probe_attention.partners(np.array([0, 1, 0, 2, 1, 0])).tolist() == [2, 4, 5, 3, 1, 0]
+    assert generations.partners(np.array([0, 1, 0, 2, 1, 0])).tolist() == [2, 4, 5, 3, 1, 0]
 
 
 # --- whole runs
@@ -222,23 +221,16 @@ def networks(world, monkeypatch):
         decoders[name] = Decoder(network(config, seed), config, constants, schedule, meta)
         (root / "models" / f"{name}.safetensors").write_bytes(name.encode())
     monkeypatch.setattr(frame, "load_decoder", decoders.__getitem__)
-    monkeypatch.setattr(probe_attention, "load_decoder", decoders.__getitem__)
-    monkeypatch.setattr(accuracy.dataset, "load", lambda path, images=True: pairs)
-    monkeypatch.setattr(probe_attention, "project_root", lambda: root)
-    monkeypatch.setattr(probe_attention, "STEPS", 6)
-    monkeypatch.setattr(probe_attention, "BLOCK", 4)
+    monkeypatch.setattr(dataset, "load", lambda path, images=True: pairs)
+    monkeypatch.setattr(generations, "STEPS", 6)
+    monkeypatch.setattr(frame, "BLOCK", 4)
     monkeypatch.setattr(probe_attention, "ANCESTRAL", 3)
     return pairs, decoders, root
 
 
-def run(networks, name="first", **options):
-    return probe_attention.run_probe_attention(
-        CONFIG,
-        name,
-        "data.h5",
-        networks[2] / "results" / "probe_attention.json",
-        **{"curves": 6, "report": lambda line: None, **options},
-    )
+def run(networks, *weights, **options):
+    given = {"weights": weights or ("first",), "curves": 6}
+    return study(probe_attention.STUDY, networks, **given | options)
 
 
 def numbers(value):
@@ -251,26 +243,26 @@ def numbers(value):
 
 
 def test_a_run_resumes_and_says_what_it_measured(networks, monkeypatch):
-    examine, blocks = probe_attention.examine, []
+    examine, blocks = generations.examine, []
 
     def interrupted(*arguments):
-        blocks.append(arguments[4])
+        blocks.append(arguments[3])
         if len(blocks) == 2:
             raise KeyboardInterrupt
         return examine(*arguments)
 
-    monkeypatch.setattr(probe_attention, "examine", interrupted)
-    options = {"others": ("second", "plain")}
+    monkeypatch.setattr(generations, "examine", interrupted)
+    names = "first", "second", "plain"
     with pytest.raises(KeyboardInterrupt):
-        run(networks, **options)
-    resumed, path = run(networks, **options), networks[2] / "results" / "probe_attention.json"
+        run(networks, *names)
+    resumed, path = run(networks, *names), networks[2] / "results" / "probe_attention.json"
     assert len(blocks) == 3 and blocks[1] == blocks[2] != blocks[0], (
         "the block that was finished is not made again"
     )
     text = path.read_text()
     assert resumed == json.loads(text) and list((networks[2] / "runs").iterdir()) == []
-    run(networks, **options)
-    assert path.read_text() == text and frame.read_result("first", "probe_attention") == resumed
+    run(networks, *names)
+    assert path.read_text() == text and frame.read_result("first", probe_attention.STUDY) == resumed
     result = resumed
     assert np.isfinite(list(numbers(result))).all()
     assert (
@@ -336,31 +328,17 @@ def test_controls_along_a_generation(networks):
     pairs, decoders, _ = networks
     decoder, curves, seeds = decoders["first"], pairs.conductance[0, :3], [1, 2, 3]
     C = np.ones((3, 2, 225, 225), np.float32)
-    found = probe_attention.examine(
-        decoder,
-        network(decoder.config, 9),
-        curves,
-        np.roll(curves, -1, axis=0),
-        seeds,
-        {"controls": [0, 3], "waves": [0]},
-        C,
-    )
+    places = {"controls": [0, 3], "waves": [0]}
+    given = generations.Examined(decoder, network(decoder.config, 9), places)
+    found = generations.examine(given, curves, np.roll(curves, -1, axis=0), seeds, C)
     assert np.isnan(found["waves down15"]).all(), "a curve whose potential has no other is left out"
-    swapped = probe_attention.generate(decoder, np.roll(curves, -1, axis=0), seeds, [0])
+    swapped = generations.generate(decoder, np.roll(curves, -1, axis=0), seeds, [0])
     np.testing.assert_allclose(found["other up15"][0], swapped.importance["up15"][0], atol=2e-3)
     assert abs(found["other up15"][0] - found["importance up15"][0]).max() > 1e-3
-    again = probe_attention.examine(
-        decoder,
-        network(decoder.config, 9),
-        curves[::-1],
-        curves,
-        seeds,
-        {"controls": [0, 3], "waves": [0]},
-        C,
-    )
+    again = generations.examine(given, curves[::-1], curves, seeds, C)
     np.testing.assert_array_equal(found["null up15"], again["null up15"])
     np.testing.assert_array_equal(found["antidots"], again["antidots"])
-    weights = probe_attention.generate(decoder, curves, seeds, weights_at=[0, 2]).weights
+    weights = generations.generate(decoder, curves, seeds, weights_at=[0, 2]).weights
     assert list(weights) == ["down15", "up15"] and weights["up15"].shape == (2, 3, 4, 225, 225)
     np.testing.assert_allclose(weights["up15"].sum(axis=-1), 1, atol=1e-5)
     np.testing.assert_allclose(
@@ -382,7 +360,7 @@ def test_believed_positions_cover_the_cells_of_their_antidots():
     features = model.encode(torch.zeros(len(antidots), DEVICE.field_points)).features.clone()
     features[:, -32:] = torch.nn.functional.pixel_unshuffle(maps, 4)
     np.testing.assert_array_equal(
-        probes.believed_cover(features, DEVICE) >= 0.5, probes.grid_cells(antidots, DEVICE)
+        marks.believed_cover(features, DEVICE) >= 0.5, marks.grid_cells(antidots, DEVICE)
     )
 
 
@@ -397,5 +375,5 @@ def test_what_cannot_be_probed_is_refused(networks):
     other = dataclasses.replace(second.config, seed=4)
     networks[1]["second"] = dataclasses.replace(second, config=other)
     with pytest.raises(SettingsError, match="second was trained on split 'config' of seed 4"):
-        run(networks, others=("second",))
+        run(networks, "first", "second")
     assert not (networks[2] / "results").exists()

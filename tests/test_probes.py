@@ -9,11 +9,11 @@ from qfp.model import anatomy
 from qfp.model.diffusion import Schedule, guided, sample
 from qfp.model.unet import UNet
 from qfp.physics import geometry
-from qfp.studies.attention import probes
+from qfp.studies.attention import marks, watch
 
 CONFIG = load_preset("smoke")
 DEVICE = CONFIG.device
-SCHEDULE = Schedule(CONFIG.diffusion.steps, CONFIG.diffusion.schedule, CONFIG.diffusion.prediction)
+SCHEDULE = Schedule.of(CONFIG.diffusion)
 ANTIDOTS = geometry.configurations(DEVICE)[1]
 
 
@@ -62,7 +62,7 @@ def test_watching_leaves_the_pass_as_it_is(model, condition):
 
     before = draw()
     found = []
-    with probes.watching(model.attention_layers(), lambda *caught: found.append(caught)):
+    with watch.watching(model.attention_layers(), lambda *caught: found.append(caught)):
         watched = draw()
     assert torch.equal(before, watched)
     assert len(found) == 4 * len(model.attention_layers())
@@ -78,7 +78,7 @@ def test_weights_beside_the_path_are_those_of_the_path(model, condition):
         layer.register_forward_hook(lambda m, i, out, name=name: outputs.update({name: out}))
         for name, layer in layers.items()
     ]
-    with probes.watching(layers, lambda name, layer, tokens: caught.update({name: tokens})):
+    with watch.watching(layers, lambda name, layer, tokens: caught.update({name: tokens})):
         model(torch.randn(3, 1, 60, 60), torch.tensor([10, 500, 900]), condition)
     for handle in handles:
         handle.remove()
@@ -91,7 +91,7 @@ def test_weights_beside_the_path_are_those_of_the_path(model, condition):
 
 def test_importance_trajectory(model, condition):
     seeds = [4, 5, 6]
-    path = probes.importance_trajectory(model, SCHEDULE, condition, seeds, 5)
+    path = watch.importance_trajectory(model, SCHEDULE, condition, seeds, 5)
     assert path.t.tolist() == SCHEDULE.respaced(5)
     assert path.x.shape == path.x0.shape == (5, 3, 60, 60)
     assert list(path.importance) == ["down30", "down15", "up15", "up30"]
@@ -109,9 +109,9 @@ def test_importance_trajectory(model, condition):
         err_msg="the last x0_hat is the sample",
     )
     x, t = torch.from_numpy(path.x[2])[:, None], int(path.t[2])
-    at = probes.importance_at(model, x, t, condition)
+    at = watch.importance_at(model, x, t, condition)
     tokens = {}
-    with probes.watching(model.attention_layers(), lambda name, layer, x: tokens.update({name: x})):
+    with watch.watching(model.attention_layers(), lambda name, layer, x: tokens.update({name: x})):
         model(x, torch.full((3,), t), condition)
     for name, layer in model.attention_layers().items():
         dense = layer.weights(tokens[name]).sum(-2).numpy().reshape(path.importance[name][2].shape)
@@ -120,13 +120,13 @@ def test_importance_trajectory(model, condition):
 
 
 def test_importance_of_some_layers_and_steps(model, condition):
-    whole = probes.importance_trajectory(model, SCHEDULE, condition, [4, 5, 6], 6, "ancestral")
-    some = probes.importance_trajectory(
+    whole = watch.importance_trajectory(model, SCHEDULE, condition, [4, 5, 6], 6, "ancestral")
+    some = watch.importance_trajectory(
         model, SCHEDULE, condition, [4, 5, 6], 6, "ancestral", ["up15"], keep=[0, 4]
     )
     assert list(some.importance) == ["up15"] and some.t.tolist() == whole.t[[0, 4]].tolist()
     np.testing.assert_array_equal(some.importance["up15"], whole.importance["up15"][[0, 4]])
-    alone = probes.importance_trajectory(
+    alone = watch.importance_trajectory(
         model, SCHEDULE, condition.index([1]), [5], 6, "ancestral", ["up15"], keep=[4]
     )
     np.testing.assert_allclose(
@@ -136,7 +136,7 @@ def test_importance_of_some_layers_and_steps(model, condition):
 
 def test_grid_cells():
     chosen = ANTIDOTS[::1500]
-    cells, wire = probes.grid_cells(chosen, DEVICE), probes.wire_cells(DEVICE)
+    cells, wire = marks.grid_cells(chosen, DEVICE), marks.wire_cells(DEVICE)
     for own, pair in zip(cells, chosen):
         mask = geometry.removed_mask(pair, DEVICE)
         for row in range(15):
@@ -158,7 +158,7 @@ def test_grid_cells():
 def test_rim_cells():
     cells = np.zeros((1, 15, 15), bool)
     cells[0, 0, 3], cells[0, 7, 7] = True, True
-    rim = probes.rim_cells(cells)
+    rim = marks.rim_cells(cells)
     assert (
         rim.sum() == 5 + 8
         and rim[0, 0, 2]
@@ -171,8 +171,8 @@ def test_rim_cells():
 def test_auc_against_all_pairs_of_cells():
     rng = np.random.default_rng(0)
     maps = rng.integers(6, size=(2, 3, 15, 15)).astype(float)  # many ties
-    cells, valid = probes.grid_cells(ANTIDOTS[[5, 9000]], DEVICE), probes.wire_cells(DEVICE)
-    table = probes.auc_table(maps, cells, valid)
+    cells, valid = marks.grid_cells(ANTIDOTS[[5, 9000]], DEVICE), marks.wire_cells(DEVICE)
+    table = marks.auc_table(maps, cells, valid)
     for a, m, b in np.ndindex(2, 3, 2):
         inside, outside = maps[a, m][cells[b]], maps[a, m][valid & ~cells[b]]
         difference = inside[:, None] - outside
@@ -182,10 +182,10 @@ def test_auc_against_all_pairs_of_cells():
 def test_only_a_map_of_its_own_curve_beats_the_other_curves():
     rng = np.random.default_rng(1)
     chosen = rng.choice(len(ANTIDOTS), 40, replace=False)
-    cells, valid = probes.grid_cells(ANTIDOTS[chosen], DEVICE), probes.wire_cells(DEVICE)
-    own, other = probes.own_and_other(probes.auc_table(cells.astype(float), cells, valid))
+    cells, valid = marks.grid_cells(ANTIDOTS[chosen], DEVICE), marks.wire_cells(DEVICE)
+    own, other = marks.own_and_other(marks.auc_table(cells.astype(float), cells, valid))
     assert (own == 1).all() and (other < 0.9).all()
-    prior = np.broadcast_to(probes.grid_cells(ANTIDOTS, DEVICE).mean(axis=0), (40, 15, 15))
-    own, other = probes.own_and_other(probes.auc_table(prior, cells, valid))
+    prior = np.broadcast_to(marks.grid_cells(ANTIDOTS, DEVICE).mean(axis=0), (40, 15, 15))
+    own, other = marks.own_and_other(marks.auc_table(prior, cells, valid))
     assert own.mean() > 0.7, "where antidots usually are is known without a curve"
     assert abs((own - other).mean()) < 1e-9, "but it is known of every curve alike"

@@ -1,16 +1,16 @@
-"""Arrays of importance and attention weights, as `probe_attention` measures them, to the rows of
+"""Arrays of importance and attention weights, as `generations` measures them, to the rows of
 its result.
 
 Arrays are named 'KIND LAYER', KIND 'importance' or a control; their last axes are maps, after step,
 curve and head. Every mean is over the curves and has a 95 % interval; differences are paired. Keys:
-probe_attention.NOTES.
+probe.NOTES.
 """
 
 import numpy as np
 from scipy import stats
 
 from qfp.studies import intervals
-from qfp.studies.attention import probes
+from qfp.studies.attention import marks
 
 MARGIN = 0.05  # AUC above the other curves' by which a map tells its own curve
 
@@ -54,13 +54,13 @@ def told(maps, antidots, device, seed, ratio=None, vicinity=False):
     ratio (S,): σ/α of the steps, to say where they first do; vicinity: the cells beside the
     antidots count as theirs."""
     size = maps.shape[-1]
-    cells, valid = probes.grid_cells(antidots, device, size), probes.wire_cells(device, size)
+    cells, valid = marks.grid_cells(antidots, device, size), marks.wire_cells(device, size)
     if vicinity:
-        cells = cells | (probes.rim_cells(cells) & valid)
-    own, other = probes.own_and_other(probes.auc_table(maps, cells, valid))
+        cells = cells | (marks.rim_cells(cells) & valid)
+    own, other = marks.own_and_other(marks.auc_table(maps, cells, valid))
     row = compared(own, other, seed)
     if ratio is not None:
-        first = probes.first_above(np.array(row["difference_interval"])[:, 0], MARGIN)
+        first = marks.first_above(np.array(row["difference_interval"])[:, 0], MARGIN)
         row["first_tells"] = (
             None if first is None else {"step": first, "ratio": rounded(ratio[first])}
         )
@@ -80,10 +80,10 @@ def scored(arrays, antidots, device, seed, ratio, start="importance"):
                     B[:, :, head], antidots, device, seed, ratio
                 )
                 if start == "importance":
-                    usual = probes.auc_table(
+                    usual = marks.auc_table(
                         B[:, :, head].mean(axis=1, keepdims=True),
-                        probes.grid_cells(antidots, device, size),
-                        probes.wire_cells(device, size),
+                        marks.grid_cells(antidots, device, size),
+                        marks.wire_cells(device, size),
                     )
                     row["mean_map"] = rounded(usual.mean(axis=(-2, -1)))
                     row["vicinity"] = told(B[:1, :, head], antidots, device, seed, vicinity=True)[0]
@@ -91,15 +91,23 @@ def scored(arrays, antidots, device, seed, ratio, start="importance"):
     return rows, differences
 
 
+def signs(bounds):
+    """How many heads prefer the upper and the lower antidot for sure, by level, and whether both
+    kinds are there; bounds {name: (levels, 2)}."""
+    ranges = np.stack(list(bounds.values()))  # (heads, levels, 2)
+    upper, lower = (ranges[..., 0] > 0).sum(0).tolist(), (ranges[..., 1] < 0).sum(0).tolist()
+    return upper, lower, [up > 0 and low > 0 for up, low in zip(upper, lower)]
+
+
 def preferences(arrays, layers, places, antidots, device, seed, ratio):
     """(b): which antidot each head of `layers` prefers, at the indices `places` of the steps."""
     if not layers:
         return {}
-    lower, upper = (probes.grid_cells(antidots[:, k : k + 1], device) for k in (0, 1))
+    lower, upper = (marks.grid_cells(antidots[:, k : k + 1], device) for k in (0, 1))
     found = {}
     for layer in layers:
         for head, B in enumerate(np.moveaxis(arrays[f"importance {layer}"][places], 2, 0)):
-            found[f"{layer} head {head + 1}"] = probes.preference(B, lower, upper)  # (levels, B)
+            found[f"{layer} head {head + 1}"] = marks.preference(B, lower, upper)  # (levels, B)
     bounds = {name: interval(values, seed) for name, values in found.items()}
     sure = {name: adjusted(values, len(found)) for name, values in found.items()}
     rows = {"ratio": rounded(ratio[places]), "heads": {}}
@@ -113,18 +121,11 @@ def preferences(arrays, layers, places, antidots, device, seed, ratio):
             "same_sign_interval": rounded([intervals.wilson(s.sum(), len(s)) for s in same]),
         }
     for end, ranges in (("", bounds), ("_adjusted", sure)):
-        ranges = np.stack(list(ranges.values()))  # (heads, levels, 2)
-        rows["upper" + end], rows["lower" + end] = (
-            (ranges[..., 0] > 0).sum(0).tolist(),
-            (ranges[..., 1] < 0).sum(0).tolist(),
-        )
-        rows["opposite" + end] = [
-            up > 0 and low > 0 for up, low in zip(rows["upper" + end], rows["lower" + end])
-        ]
+        for key, values in zip(("upper", "lower", "opposite"), signs(ranges)):
+            rows[key + end] = values
     means = {name: values.mean(axis=-1) for name, values in found.items()}
-    rows["sorted"] = [
-        sorted(found, key=lambda name: -means[name][level]) for level in range(len(places))
-    ]
+    levels = range(len(places))
+    rows["sorted"] = [sorted(found, key=lambda name, k=k: -means[name][k]) for k in levels]
     return rows
 
 
@@ -148,90 +149,3 @@ def wave_rows(arrays, layers, seed, ratio):
             whole["difference_adjusted"] = rounded(adjusted((own - other).mean(0), count))
             rows[layer]["heads"].append(row | {"all_levels": whole})
     return {"ratio": rounded(ratio), "curves": values.shape[-1], **rows} if rows else {}
-
-
-def summary(result, differences, free, seed):
-    """Scalars of probe_attention.NOTES['summary'].
-
-    differences {name: own - other (S, B)} of all heads, x_t and x0; free {kind: the same} of
-    controls."""
-    heads = {name: values[0] for name, values in differences.items() if name not in ("x_t", "x0")}
-    rows = {
-        f"{layer} head {i + 1}": row
-        for layer, part in result["attention"].items()
-        for i, row in enumerate(part["heads"])
-    }
-    first = {
-        "x0": rounded(differences["x0"][0].mean()),
-        "x0_interval": rounded(interval(differences["x0"][0], seed)),
-    }
-    if heads:
-        values = np.stack(list(heads.values()))  # (head, B)
-        bounds, lead = interval(values, seed), interval(values - differences["x0"][0], seed)
-        first |= {
-            "telling": int((bounds[:, 0] > MARGIN).sum()),
-            "telling_vicinity": sum(
-                row["vicinity"]["difference_interval"][0][0] > MARGIN for row in rows.values()
-            ),
-            "avoiding": int((bounds[:, 1] < -MARGIN).sum()),
-            "ahead": int((lead[:, 0] > 0).sum()),
-            "absolute": rounded(abs(values.mean(axis=1)).mean()),
-            "absolute_interval": rounded(
-                intervals.bootstrap(
-                    values.T, lambda chosen, axis: abs(chosen.mean(axis)).mean(-1), seed
-                )
-            ),
-            **{
-                kind: rounded(np.mean([abs(part[0].mean()) for part in found.values()]))
-                for kind, found in free.items()
-            },
-            "heads": dict(zip(heads, rounded(values.mean(axis=1)))),
-        }
-    found = {
-        "heads": len(heads),
-        "first": first,
-        "auc": {
-            name: row["own"][0]
-            for name, row in {**rows, **result["images"], "prior": result["prior"]}.items()
-        },
-        "first_tells": {
-            name: row["first_tells"] and row["first_tells"]["ratio"]
-            for name, row in {**rows, **result["images"]}.items()
-        },
-    }
-    waves = [
-        row["all_levels"]
-        for part in result["waves"].values()
-        if isinstance(part, dict)
-        for row in part["heads"]
-    ]
-    if waves:
-        found["waves"] = {
-            "heads": len(waves),
-            "largest": max(row["difference"] for row in waves),
-            "median": float(np.median([row["difference"] for row in waves])),
-        }
-        for end, key in (("", "difference_interval"), ("_adjusted", "difference_adjusted")):
-            found["waves"] |= {
-                "above" + end: sum(row[key][0] > 0 for row in waves),
-                "below" + end: sum(row[key][1] < 0 for row in waves),
-            }
-    return found
-
-
-def as_text(result):
-    """The findings of a probe_attention.json in a few lines."""
-    first, waves = result["summary"]["first"], result["summary"].get("waves")
-    lines = [f"first step: predicted image {first['x0']:+.3f} above the other curves' AUC"]
-    for name, value in first.get("heads", {}).items():
-        tells = result["summary"]["first_tells"][name]
-        when = "never tells" if tells is None else f"first tells at sigma/alpha {tells:.3g}"
-        lines.append(f"{name}: {value:+.3f}; {when}")
-    if waves:
-        lines.append(
-            f"waves: {waves['above_adjusted']} of {waves['heads']} heads follow their own curve's "
-            "correlation better "
-            f"than another's, {waves['below_adjusted']} worse; largest difference "
-            f"{waves['largest']:+.4f}"
-        )
-    return "\n".join(lines)
