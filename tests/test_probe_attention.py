@@ -10,11 +10,11 @@ import torch
 from test_evaluate import CONFIG, DEVICE, study, world  # noqa: F401
 from test_physics import SMALL, dense
 
+from qfp.data import dataset
 from qfp.decoding.decode import Decoder
 from qfp.model.diffusion import Schedule
 from qfp.model.unet import UNet
 from qfp.physics import geometry, green
-from qfp.data import dataset
 from qfp.studies import frame
 from qfp.studies.attention import generations, marks, waves
 from qfp.studies.attention import probe as probe_attention

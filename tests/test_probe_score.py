@@ -2,16 +2,18 @@
 run."""
 
 import json
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 import torch
-from test_evaluate import CONFIG, world  # noqa: F401  (a fixture)
+from test_evaluate import CONFIG, study, world  # noqa: F401
 
 from qfp.model.unet import Condition
 from qfp.studies import frame
-from qfp.studies.score import forcefield, profiles
+from qfp.studies.score import dynamics, energies, forcefield, memory, pointing, soft
 from qfp.studies.score import probe as probe_score
+from qfp.studies.score.subject import Subject, tangents
 from qfp.tools import SettingsError
 
 
@@ -26,9 +28,8 @@ def known(world, monkeypatch):
         lambda self, batch: nothing.repeat(batch),
         raising=False,
     )
-    monkeypatch.setattr(probe_score, "project_root", lambda: world[2])
     small = {
-        profiles: {
+        energies: {
             "SYMMETRY_NOISE": (0.2, 1, 5),
             "PROBES": 1,
             "SYMMETRY_IMAGES": 2,
@@ -37,34 +38,22 @@ def known(world, monkeypatch):
             "INTERVALS": 4,
             "PROFILE_IMAGES": 2,
             "WORK_STEPS": 4,
-            "SOFT_IMAGES": 2,
-            "SOFT": 2,
-            "BLOCKS": 2,
         },
-        probe_score: {
-            "PLANES": 4,
-            "EMPIRICAL_NOISE": (5, 20),
-            "EMPIRICAL_CURVES": 3,
-            "SAMPLE_CURVES": 3,
-            "ANCESTRAL": 3,
-        },
+        soft: {"SOFT_IMAGES": 2, "SOFT": 2, "BLOCKS": 2},
+        pointing: {"PLANES": 4},
+        memory: {"EMPIRICAL_NOISE": (5, 20), "EMPIRICAL_CURVES": 3},
+        dynamics: {"SAMPLE_CURVES": 3, "ANCESTRAL": 3},
     }
     for module, values in small.items():
         for name, value in values.items():
             monkeypatch.setattr(module, name, value)
-    slow = probe_score.langevin
-    monkeypatch.setattr(probe_score, "langevin", lambda *a: slow(*a, levels=3, repeats=2))
+    slow = dynamics.langevin
+    monkeypatch.setattr(dynamics, "langevin", lambda *a: slow(*a, levels=3, repeats=2))
     return world
 
 
 def run(known, **options):
-    return probe_score.run_probe_score(
-        CONFIG,
-        "known",
-        "data.h5",
-        known[2] / "results" / "probe_score.json",
-        **{"curves": 4, "report": lambda line: None, **options},
-    )
+    return study(probe_score.STUDY, known, CONFIG, **{"curves": 4, **options})
 
 
 def test_what_is_measured(known):
@@ -106,7 +95,10 @@ def test_what_is_measured(known):
         for name in result["summary"]
         if not name.endswith("_interval")
     )
-    assert "softest_clean_weak" in lines[-2] and frame.read_result("known", "probe_score") == result
+    assert (
+        "softest_clean_weak" in lines[-2]
+        and frame.read_result("known", probe_score.STUDY) == result
+    )
 
 
 def test_an_interrupted_probe_resumes(known, monkeypatch):
@@ -129,12 +121,13 @@ def test_an_interrupted_probe_resumes(known, monkeypatch):
 
 def test_neighbours_are_exact_images_of_the_dataset(known):
     pairs, rows = known[0], np.array([[1, n] for n in range(12)])
-    subject = profiles.Subject(frame.load_decoder("known"), pairs, {}, rows, None, 0, known[2])
+    run = SimpleNamespace(decoder=frame.load_decoder("known"), pairs=pairs, seed=0)
+    subject = Subject(run, rows)
     for row in rows:
         images = subject.neighbours(row)
         change = (images - subject.images(row[None])).square().mean((1, 2, 3)).sqrt()
         assert len(images) <= 6 and (change > 0.05).all() and (change < 1.5).all()
-    changes = profiles.tangents(subject, rows[0])
+    changes = tangents(subject, rows[0])
     assert changes["potential"].shape == (1, 3600) and len(changes["both"]) == 1 + len(
         changes["position"]
     )
