@@ -3,6 +3,7 @@ training to a table."""
 
 import dataclasses
 import json
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -14,8 +15,8 @@ from qfp.config import load_preset
 from qfp.data import dataset, normalise, simulate
 from qfp.decoding import decode, positions
 from qfp.physics import geometry
-from qfp.studies import accuracy, frame, scoring
-from qfp.studies.two_stage import baseline, network, train_vae
+from qfp.studies import frame, scoring
+from qfp.studies.two_stage import baseline, images, network, restricted, stages, train_vae
 from qfp.studies.two_stage.settings import load_baseline
 from qfp.tools import SettingsError, as_dict
 from qfp.training import checkpoint
@@ -54,7 +55,7 @@ def pairs():
 @pytest.fixture(scope="module")
 def part(pairs):
     rows = dataset.split(len(pairs.antidots), 2, "config", 0)["train"]
-    return train_vae.Part(pairs, rows, normalise.normalisation(pairs, rows))
+    return stages.Part(pairs, rows, normalise.normalisation(pairs, rows))
 
 
 def fresh(settings=TINY.vae):
@@ -75,13 +76,13 @@ def test_the_divergence_is_that_of_two_gaussians():
 
 def test_both_losses_by_hand(part):
     model, i = fresh(), np.arange(3)
-    images, curves = part.images(i), part.curves(i)
-    mean, log_variance = model.encode(images)
+    given, curves = part.images(i), part.curves(i)
+    mean, log_variance = model.encode(given)
     noise = torch.randn(3, 6)
-    error, regular = network.image_loss(model, images, noise, beta=0.5)
+    error, regular = network.image_loss(model, given, noise, beta=0.5)
     image = model.decoder(mean + noise * torch.exp(0.5 * log_variance))
-    assert image.shape == images.shape == (3, 1, 60, 60)
-    torch.testing.assert_close(error, (image - images).square().mean())
+    assert image.shape == given.shape == (3, 1, 60, 60)
+    torch.testing.assert_close(error, (image - given).square().mean())
     torch.testing.assert_close(regular, 0.5 * network.divergence(mean, log_variance).mean() / 3600)
     found = network.curve_loss(model, curves, mean, log_variance)
     torch.testing.assert_close(
@@ -95,7 +96,7 @@ def test_both_losses_by_hand(part):
 
 def test_restricted_configurations_are_all_that_the_rule_allows_below_the_fixed_antidot():
     device, upper = SMOKE.device, (24, 45)
-    antidots = train_vae.restricted_antidots(device, upper)
+    antidots = restricted.restricted_antidots(device, upper)
     every = [((x, y), upper) for y in range(device.length) for x in range(device.width)]
     expected = [
         pair for pair in every if geometry.in_dataset(pair, device) and pair[0][1] < upper[1]
@@ -104,11 +105,11 @@ def test_restricted_configurations_are_all_that_the_rule_allows_below_the_fixed_
     assert (antidots[:, 1] == upper).all() and (geometry.ordered(antidots) == antidots).all()
     assert (geometry.canonical(antidots, device) != antidots).any()
     with pytest.raises(SettingsError, match=r"upper \[3, 45\] is no place"):
-        train_vae.restricted_antidots(device, (3, 45))
+        restricted.restricted_antidots(device, (3, 45))
 
 
 def test_restricted_pairs_come_from_the_exact_solver_and_are_kept(tmp_path):
-    pairs = train_vae.restricted_pairs(CONFIG.device, TINY.restricted, tmp_path)
+    pairs = restricted.restricted_pairs(CONFIG.device, TINY.restricted, tmp_path)
     from qfp.physics import green
     from qfp.physics.wire import random_potential
 
@@ -121,7 +122,7 @@ def test_restricted_pairs_come_from_the_exact_solver_and_are_kept(tmp_path):
     np.testing.assert_array_equal(positions.recover(pairs.ldos[0], CONFIG.device), pairs.antidots)
     kept = next(tmp_path.glob("curves-*.npy"))
     np.save(kept, pairs.conductance[0] + 1)
-    again = train_vae.restricted_pairs(CONFIG.device, TINY.restricted, tmp_path)
+    again = restricted.restricted_pairs(CONFIG.device, TINY.restricted, tmp_path)
     np.testing.assert_array_equal(again.conductance, pairs.conductance + 1)
     assert again.sha256 == pairs.sha256
 
@@ -138,28 +139,28 @@ def test_training_learns_images_and_then_curves(part, tmp_path):
     p, n = few.rows.T
     truth = part.pairs.ldos[p, n].astype(float)
     variance = truth.var()
-    for images in (
-        train_vae.reconstructed(model, part.normal, truth),
-        train_vae.decoded(model, part.normal, part.pairs.conductance[p, n]),
+    for found in (
+        images.reconstructed(model, part.normal, truth),
+        images.decoded(model, part.normal, part.pairs.conductance[p, n]),
     ):
-        own, other = ((images - target) ** 2 for target in (truth, np.roll(truth, 2, axis=0)))
+        own, other = ((found - target) ** 2 for target in (truth, np.roll(truth, 2, axis=0)))
         error, mistaken = float(own.mean()), float(other.mean())
         assert error < 0.6 * variance and error < 0.6 * mistaken, "it tells the wires apart"
 
 
 @pytest.mark.parametrize("stage", ["first_stage", "second_stage"])
 def test_a_killed_stage_goes_on_to_the_same_weights(part, tmp_path, monkeypatch, stage):
-    monkeypatch.setattr(train_vae, "KEEP", 3)
+    monkeypatch.setattr(stages, "KEEP", 3)
     settings = dataclasses.replace(TINY.vae, curve_mixing=1.0)
     whole, killed = fresh(), fresh()
-    known = () if stage == "first_stage" else (train_vae.latents(whole, part),)
+    known = () if stage == "first_stage" else (stages.latents(whole, part),)
 
     def run(model, name):
-        getattr(train_vae, stage)(model, settings, part, *known, 0, tmp_path / name)
+        getattr(stages, stage)(model, settings, part, *known, 0, tmp_path / name)
 
     run(whole, "whole")
     name = {"first_stage": "image_loss", "second_stage": "curve_loss"}[stage]
-    real, calls = getattr(train_vae, name), []
+    real, calls = getattr(stages, name), []
 
     def dies(*arguments):
         calls.append(arguments)
@@ -167,7 +168,7 @@ def test_a_killed_stage_goes_on_to_the_same_weights(part, tmp_path, monkeypatch,
             raise KeyboardInterrupt
         return real(*arguments)
 
-    monkeypatch.setattr(train_vae, name, dies)
+    monkeypatch.setattr(stages, name, dies)
     with pytest.raises(KeyboardInterrupt):
         run(killed, "killed")
     run(resumed := fresh(), "killed")
@@ -178,7 +179,7 @@ def test_a_killed_stage_goes_on_to_the_same_weights(part, tmp_path, monkeypatch,
 
 def test_the_second_stage_leaves_encoder_and_decoder_alone(part, tmp_path):
     model, before = fresh(), fresh()
-    train_vae.second_stage(model, TINY.vae, part, train_vae.latents(model, part), 0, tmp_path)
+    stages.second_stage(model, TINY.vae, part, stages.latents(model, part), 0, tmp_path)
     for name in ("encoder", "decoder"):
         for ours, theirs in zip(
             getattr(model, name).parameters(), getattr(before, name).parameters(), strict=True
@@ -197,7 +198,6 @@ def trained(pairs, tmp_path_factory):
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(dataset, "load", lambda path: pairs)
         patch.setattr(train_vae, "DEV", 5)
-        patch.setattr(accuracy.dataset, "load", lambda path, images=True: pairs)
         train_vae.run_train_vae(CONFIG, TINY, "data.h5", folder, lines.append)
         stamp = (folder / "general" / "images" / checkpoint.CHECKPOINT).stat().st_mtime_ns
         train_vae.run_train_vae(CONFIG, TINY, "data.h5", folder, lines.append)
@@ -239,28 +239,26 @@ def test_the_whole_table(trained, pairs, tmp_path, monkeypatch):
     folder, lines = trained[0], []
     names = [str(folder / f"{name}.safetensors") for name in ("general", "restricted")]
     parts = dataset.split(len(pairs.antidots), 2, "config", CONFIG.seed)
-    about = {"weights": "known", "weights_sha256": "0", "config_sha256": "0"}
-    monkeypatch.setattr(frame, "opened", lambda *_: (None, pairs, parts, about))
-    monkeypatch.setattr(
-        accuracy,
-        "sampled",
-        lambda *arguments: pairs.ldos[arguments[3][:, 0], arguments[3][:, 1]][:, None],
-    )
-    result = baseline.run_vae(
-        CONFIG,
-        "known",
-        "data.h5",
-        tmp_path / "vae.json",
-        curves=6,
-        folder=folder,
-        names=names,
-        baseline=TINY,
-        report=lines.append,
-    )
+    meta = {"data": pairs.sha256, "config": {}}
+    decoder = SimpleNamespace(config=CONFIG, meta=meta)
+    (tmp_path / "known.safetensors").write_bytes(b"weights")
+    monkeypatch.setattr(frame, "load_decoder", lambda name: decoder)
+    monkeypatch.setattr(frame, "project_root", lambda: tmp_path)
+    monkeypatch.setattr(dataset, "load", lambda path, images: pairs)
+    monkeypatch.setattr(baseline, "load_baseline", lambda: TINY)
+
+    def truth(run, name, curves, rows, *_):
+        return pairs.ldos[rows[:, 0], rows[:, 1]][:, None]
+
+    monkeypatch.setattr(frame.Run, "samples", truth)
+    options = {"curves": 6, "folder": str(folder), "names": names, "report": lines.append}
+    weights = tmp_path / "known.safetensors"
+    out = tmp_path / "vae.json"
+    result = frame.run_study(baseline.STUDY, CONFIG, out, weights, "data.h5", **options)
     assert result == json.loads((tmp_path / "vae.json").read_text())
-    general, restricted = result["general"], result["restricted"]
+    general, few = result["general"], result["restricted"]
     assert general.keys() - {"differences", "r"} == baseline.ROWS.keys()
-    assert restricted.keys() - {"differences", "r"} == {
+    assert few.keys() - {"differences", "r"} == {
         "two_stage",
         "two_stage_sample",
         "reconstruction",
@@ -269,9 +267,9 @@ def test_the_whole_table(trained, pairs, tmp_path, monkeypatch):
     assert general["single"]["within_0"] == 1 and general["two_stage"]["n"] == 6, (
         "the truth stood in for the diffusion model"
     )
-    assert general["differences"].keys() == baseline.PAIRS.keys() and restricted[
-        "differences"
-    ].keys() == {"reading"}
+    assert general["differences"].keys() == baseline.PAIRS.keys() and few["differences"].keys() == {
+        "reading"
+    }
     lead = general["differences"]["diffusion"]
     assert (
         lead["r_high"] == 1 - general["two_stage"]["r_high"] and len(lead["r_high_interval"]) == 2
@@ -282,9 +280,9 @@ def test_the_whole_table(trained, pairs, tmp_path, monkeypatch):
     truth = pairs.ldos[p, n]
     again = scoring.scores(
         pairs.device,
-        positions.recover(train_vae.decoded(model, normal, pairs.conductance[p, n]), pairs.device),
+        positions.recover(images.decoded(model, normal, pairs.conductance[p, n]), pairs.device),
         pairs.antidots[n],
-        train_vae.decoded(model, normal, pairs.conductance[p, n]),
+        images.decoded(model, normal, pairs.conductance[p, n]),
         truth,
     )
     assert again == general["two_stage"]

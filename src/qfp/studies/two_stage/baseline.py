@@ -1,9 +1,9 @@
-"""`qfp evaluate vae`: the two-stage baseline beside the diffusion model, on the same test curves by
-the same scores.
+"""Does the earlier two-stage model fail on general configurations, and why?
 
-The paper says that the earlier model reads restricted configurations well and fails on general
-ones. Here that is measured, and so is what could be the reason: the blur of the autoencoder, the
-two stages, or the amount of data.
+The baseline beside the diffusion model, on the same test curves by the same scores. The paper says
+that the earlier model reads restricted configurations well and fails on general ones. Here that is
+measured, and so is what could be the reason: the blur of the autoencoder, the two stages, or the
+amount of data.
 """
 
 import dataclasses
@@ -15,12 +15,15 @@ import numpy as np
 from qfp.data import dataset
 from qfp.decoding import metrics, positions
 from qfp.model import exported
-from qfp.studies import accuracy, frame, intervals, scoring, tables
+from qfp.studies import frame, intervals, scoring, tables
+from qfp.studies.frame import Option, Study
+from qfp.studies.two_stage.images import decoded, drawn, reconstructed
 from qfp.studies.two_stage.network import load_vae
+from qfp.studies.two_stage.restricted import restricted_pairs
 from qfp.studies.two_stage.settings import load_baseline
-from qfp.studies.two_stage.train_vae import decoded, drawn, reconstructed, restricted_pairs
-from qfp.tools import SettingsError, as_dict, digest, project_root, stream
+from qfp.tools import SettingsError, as_dict, digest, stream
 
+TRAIN_CURVES = 300  # training configurations that are decoded, too
 QUANTILES = np.linspace(0, 1, 101)
 ROWS = {
     "two_stage": "image of the curve's most probable latent: what both stages give",
@@ -60,42 +63,28 @@ NOTES = {
 
 
 class Table:
-    """Rows of scores on one set of test curves, their hits for paired differences, and quantiles of
-    r."""
+    """Rows of scores on one set of curves, hits for paired differences, and quantiles of r."""
 
     def __init__(self, pairs, rows, seed):
         (p, n), self.device, self.seed = rows.T, pairs.device, seed
-        self.rows, self.curves, self.truth, self.antidots = (
-            rows,
-            pairs.conductance[p, n],
-            pairs.ldos[p, n],
-            pairs.antidots[n],
-        )
+        self.rows, self.curves, self.truth = rows, pairs.conductance[p, n], pairs.ldos[p, n]
+        self.antidots = pairs.antidots[n]
         self.scores, self.hits, self.r = {}, {}, {}
 
     def add(self, name, images):
         """Score LDOS images (B, L, W) of these curves; positions are read from them."""
-        answer = (
-            self.device,
-            positions.recover(images, self.device),
-            self.antidots,
-            images,
-            self.truth,
-        )
-        self.scores[name], self.hits[name] = (
-            scoring.scores(*answer, self.seed),
-            scoring.hits(*answer),
-        )
+        found = positions.recover(images, self.device)
+        answers = scoring.Answers(found, images, self.antidots, self.truth)
+        self.scores[name] = answers.scores(self.device, self.seed)
+        self.hits[name] = answers.hits(self.device)
         self.r[name] = np.quantile(metrics.pearson(images, self.truth), QUANTILES).round(4).tolist()
 
     def add_vae(self, model, normal, folder):
         """The rows that a baseline gives by itself. folder: names the stream from which latents are
         drawn."""
+        rng = stream(f"vae {folder}", self.seed)
         self.add("two_stage", decoded(model, normal, self.curves))
-        self.add(
-            "two_stage_sample",
-            drawn(model, normal, self.curves, stream(f"vae {folder}", self.seed)),
-        )
+        self.add("two_stage_sample", drawn(model, normal, self.curves, rng))
         self.add("reconstruction", reconstructed(model, normal, self.truth))
 
     def as_dict(self):
@@ -116,106 +105,96 @@ def opened(path, pairs, name):
     return model, normal, meta
 
 
-def run_vae(
-    config,
-    weights,
-    data="data/laptop.h5",
-    out="results/vae.json",
-    curves=1000,
-    folder="runs/vae",
-    names=("vae", "vae-restricted"),
-    baseline=None,
-    report=print,
-):
-    """Score the baseline, trained by `qfp train-vae` into `folder` and exported as `names`, beside
-    the diffusion model `weights`; writes `out`, returns it. curves: test configurations of the
-    general set, one potential each.
+def networks_of(run, restricted):
+    """{'general', 'restricted', 'few', 'joint'}: (model, Normalisation, meta). Raises SettingsError
+    where one of them was trained on other data, or the folder lacks what is not shipped."""
+    folder, data = Path(run.options.folder), run.data
+    general, small = run.options.names
+    return {
+        "general": opened(general, run.pairs, data),
+        "restricted": opened(small, restricted, "the restricted set"),
+        **{n: opened(folder / f"{n}.safetensors", run.pairs, data) for n in ("few", "joint")},
+    }
 
-    Raises SettingsError where one of them was trained on other data, or the folder lacks what is
-    not shipped."""
-    frame.check_use(out, curves=curves)
-    decoder, pairs, parts, about = frame.opened(weights, data, config.seed)
-    baseline = load_baseline() if baseline is None else baseline
-    folder, seed, sampling = (
-        Path(folder),
-        config.seed,
-        dataclasses.replace(config.sampling, samples=1),
-    )
+
+def described(name, meta):
+    """What the result says of a baseline's weights."""
+    keys = ("vae", "parameters", "training_pairs", "stage_minutes", "data")
+    return {
+        "weights_sha256": exported.weights_hash(name),
+        "config_sha256": digest(meta["config"]),
+        **{key: meta[key] for key in keys},
+    }
+
+
+def on_general(run, found, test):
+    """Table of all rows on the general test curves, and that of training ones."""
+    pairs, seed = run.pairs, run.seed
+    table = Table(pairs, test, seed)
+    table.add_vae(*found["general"][:2], "general")
+    table.add("one_stage", decoded(*found["joint"][:2], table.curves))
+    table.add("few", decoded(*found["few"][:2], table.curves))
+    for name, settings in (
+        ("single", run.sampling),
+        ("one_step", dataclasses.replace(run.sampling, steps=1)),
+    ):
+        table.add(name, run.samples(name, table.curves, test, 1, settings)[:, 0])
+    known = Table(pairs, run.rows("train", min(run.options.curves, TRAIN_CURVES)), seed)
+    known.add("train", decoded(*found["general"][:2], known.curves))
+    return table, known
+
+
+def on_restricted(run, pairs, network):
+    """The same of the restricted set, by the network that was trained on it."""
+    number, seed = run.options.curves, run.seed
+    own = dataset.split(len(pairs.antidots), len(pairs.potentials), "config", seed)
+    table = Table(pairs, frame.choose_rows(own, "test", number, seed), seed)
+    table.add_vae(*network[:2], "restricted")
+    few = frame.choose_rows(own, "train", min(number, TRAIN_CURVES), seed)
+    known = Table(pairs, few, seed)
+    known.add("train", decoded(*network[:2], known.curves))
+    return table, known
+
+
+def measure(run):
+    """Score the baseline, trained by `qfp train-vae` into a folder and exported, beside the
+    diffusion model."""
+    baseline, folder = load_baseline(), Path(run.options.folder)
+    run.sampling = dataclasses.replace(run.sampling, samples=1)
     if not (folder / "sweep.json").is_file():
         raise SettingsError(f"{folder} lacks sweep.json: `make vae` trains what is not shipped")
-    restricted = restricted_pairs(config.device, baseline.restricted, folder)
-    own = dataset.split(len(restricted.antidots), len(restricted.potentials), "config", seed)
-    vaes = {
-        name: opened(name, on, what)
-        for name, on, what in zip(
-            names, (pairs, restricted), (data, "the restricted set"), strict=True
-        )
-    }
-    other = {name: opened(folder / f"{name}.safetensors", pairs, data) for name in ("few", "joint")}
-
-    test = frame.choose_rows(parts, "test", curves, seed)
-    about |= {"curves": len(test), **as_dict(sampling)}
-    blocks = project_root() / "runs" / f"evaluate-vae-{digest(about, accuracy.BLOCK)[:12]}"
-    table = Table(pairs, test, seed)
-    report(
-        f"{len(test)} test configurations; blocks of the diffusion model's samples in "
-        f"{blocks.relative_to(project_root())}"
-    )
-    table.add_vae(*vaes[names[0]][:2], "general")
-    table.add("one_stage", decoded(*other["joint"][:2], table.curves))
-    table.add("few", decoded(*other["few"][:2], table.curves))
-    for name, settings in (
-        ("single", sampling),
-        ("one_step", dataclasses.replace(sampling, steps=1)),
-    ):
-        table.add(
-            name, frame.sampled(decoder, settings, table.curves, test, 1, blocks, name, seed)[:, 0]
-        )
-    known = Table(
-        pairs, frame.choose_rows(parts, "train", min(curves, accuracy.TRAIN_CURVES), seed), seed
-    )
-    known.add("train", decoded(*vaes[names[0]][:2], known.curves))
-
-    small = Table(restricted, frame.choose_rows(own, "test", curves, seed), seed)
-    small.add_vae(*vaes[names[1]][:2], "restricted")
-    seen = Table(
-        restricted, frame.choose_rows(own, "train", min(curves, accuracy.TRAIN_CURVES), seed), seed
-    )
-    seen.add("train", decoded(*vaes[names[1]][:2], seen.curves))
-
-    networks = {
-        name: {
-            "weights_sha256": exported.weights_hash(name),
-            "config_sha256": digest(meta["config"]),
-            **{
-                key: meta[key]
-                for key in ("vae", "parameters", "training_pairs", "stage_minutes", "data")
-            },
-        }
-        for name, (_, _, meta) in vaes.items()
-    }
+    restricted = restricted_pairs(run.config.device, baseline.restricted, folder)
+    found, test = networks_of(run, restricted), run.rows("test", run.options.curves)
+    sampling = as_dict(run.sampling)
+    run.start(f"{len(test)} test configurations", curves=len(test), **sampling)
+    table, known = on_general(run, found, test)
+    small, seen = on_restricted(run, restricted, found["restricted"])
+    shipped = dict(zip(run.options.names, (found["general"][2], found["restricted"][2])))
     sweep = json.loads((folder / "sweep.json").read_text())
-    result = {
-        **about,
-        "networks": networks,
+    runs = {"sweep": "rows", "second_rows": "second_rows"}
+    numbers = {"general": len(run.pairs.antidots), "restricted": len(restricted.antidots)}
+    return {
+        "networks": {name: described(name, meta) for name, meta in shipped.items()},
         "upper": list(baseline.restricted.upper),
-        "configurations": {"general": len(pairs.antidots), "restricted": len(restricted.antidots)},
+        "configurations": numbers,
         "general": table.as_dict() | known.scores,
         "restricted": small.as_dict() | seen.scores,
         "sweep": sweep,
         "minutes": {
-            **{name: sum(meta["stage_minutes"]) for name, (_, _, meta) in vaes.items()},
-            **{name: meta["minutes"] for name, (_, _, meta) in other.items()},
-            "sweep": sum(row["minutes"] for row in sweep["rows"]),
-            "second_rows": sum(row["minutes"] for row in sweep["second_rows"]),
+            **{name: sum(meta["stage_minutes"]) for name, meta in shipped.items()},
+            **{name: found[name][2]["minutes"] for name in ("few", "joint")},
+            **{key: sum(row["minutes"] for row in sweep[name]) for key, name in runs.items()},
         },
-        "notes": NOTES,
     }
-    text = "\n\n".join(
-        f"{name}\n{accuracy.as_table(part.scores)}"
-        for name, part in (("general", table), ("restricted", small))
-    )
-    return frame.finished(out, result, [blocks], text, report)
+
+
+def show(result):
+    """Tables of scores on the general and on the restricted set."""
+    parts = []
+    for name in ("general", "restricted"):
+        rows = {key: row for key, row in result[name].items() if key in ROWS}
+        parts.append(f"{name}\n{tables.columns(tables.scores_table(rows))}")
+    return "\n\n".join(parts)
 
 
 def best_share(quantiles, share):
@@ -225,22 +204,41 @@ def best_share(quantiles, share):
 
 def sweep_table(rows, best):
     """Rows of a sweep in Markdown, the chosen one marked."""
-    lines = [
-        "| change | parameters | minutes | r of the image from the curve | exact from the curve | "
-        "r of the reconstruction |",
-        "| --- " * 6 + "|",
+    table = [
+        [
+            "change",
+            "parameters",
+            "minutes",
+            "r of the image from the curve",
+            "exact from the curve",
+            "r of the reconstruction",
+        ]
     ]
     for row in rows:
         change = ", ".join(f"{key} {value:g}" for key, value in row["changes"].items()) or "none"
-        reconstruction = (
-            tables.cell(row["reconstruction"], "r_median", ".3f")
-            if "reconstruction" in row
-            else "as above"
+        chosen, other = " (chosen)" if row["changes"] == best else "", row.get("reconstruction")
+        table.append(
+            [
+                f"{change}{chosen}",
+                f"{row['parameters'] / 1e6:.1f} M",
+                f"{row['minutes']:.1f}",
+                tables.cell(row["curve"], "r_median", ".3f"),
+                tables.cell(row["curve"], "within_0", ".1%"),
+                tables.cell(other, "r_median", ".3f") if other else "as above",
+            ]
         )
-        lines.append(
-            f"| {change}{' (chosen)' if row['changes'] == best else ''} | "
-            f"{row['parameters'] / 1e6:.1f} M | "
-            f"{row['minutes']:.1f} | {accuracy.cell(row['curve'], 'r_median', '.3f')} | "
-            f"{accuracy.cell(row['curve'], 'within_0', '.1%')} | {reconstruction} |"
-        )
-    return "\n".join(lines)
+    return tables.markdown(table)
+
+
+STUDY = Study(
+    name="vae",
+    measure=measure,
+    show=show,
+    notes=NOTES,
+    result="vae",
+    options={
+        "curves": Option(1000, "test configurations"),
+        "folder": Option("runs/vae", "what `qfp train-vae` wrote", kind=str),
+        "names": Option(("vae", "vae-restricted"), "weights of both sets", kind=str, many=True),
+    },
+)

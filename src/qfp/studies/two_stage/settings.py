@@ -44,7 +44,7 @@ class Sweep:
 
 @dataclass(frozen=True)
 class Restricted:
-    """Configurations of the earlier work: one antidot fixed, the other anywhere allowed below it."""
+    """Configurations of the earlier work: one antidot fixed, the other anywhere below it."""
 
     upper: tuple  # centre (x, y) of the fixed antidot
     potentials: int
