@@ -36,7 +36,7 @@ sampling = None
 # %%
 import numpy as np
 
-from qfp.config import load_preset
+import qfp
 from qfp.data.dataset import choose, split
 from qfp.decoding import decode, metrics, positions
 from qfp.decoding.decode import load_decoder
@@ -44,19 +44,7 @@ from qfp.figures import wire as wire_figures
 from qfp.physics import geometry, green
 from qfp.physics.wire import random_potential
 
-config = load_preset(
-    preset,
-    seed=seed,
-    weights=weights,
-    notebook_configurations=notebook_configurations,
-    notebook_training_steps=notebook_training_steps,
-    device=device,
-    dataset=dataset,
-    network=network,
-    diffusion=diffusion,
-    training=training,
-    sampling=sampling,
-)
+config = qfp.notebook_config(globals())
 wire = config.device
 decoder = load_decoder(config.weights)
 trained = decoder.config  # the settings that the weights were trained with

@@ -36,25 +36,13 @@ sampling = None
 import numpy as np
 from scipy.spatial import cKDTree
 
-from qfp.config import load_preset
+import qfp
 from qfp.figures import wire as wire_figures
 from qfp.physics import geometry, green, kwant_model, sweep
 from qfp.physics.wire import random_potential
 from qfp.tools import stream
 
-config = load_preset(
-    preset,
-    seed=seed,
-    weights=weights,
-    notebook_configurations=notebook_configurations,
-    notebook_training_steps=notebook_training_steps,
-    device=device,
-    dataset=dataset,
-    network=network,
-    diffusion=diffusion,
-    training=training,
-    sampling=sampling,
-)
+config = qfp.notebook_config(globals())
 wire = config.device
 fields = wire.fields
 

@@ -39,6 +39,7 @@ import numpy as np
 import torch
 from IPython.display import Markdown
 
+import qfp
 from qfp.book.pages import result_file
 from qfp.config import load_preset
 from qfp.data.dataset import split
@@ -56,19 +57,7 @@ from qfp.studies.short import ablations, learning
 from qfp.tools import project_root
 from qfp.training import batches, loss
 
-config = load_preset(
-    preset,
-    seed=seed,
-    weights=weights,
-    notebook_configurations=notebook_configurations,
-    notebook_training_steps=notebook_training_steps,
-    device=device,
-    dataset=dataset,
-    network=network,
-    diffusion=diffusion,
-    training=training,
-    sampling=sampling,
-)
+config = qfp.notebook_config(globals())
 wire = config.device
 model, trained, constants, schedule, meta = load_decoder(config.weights)
 assert trained.device == wire, "these weights belong to another wire"

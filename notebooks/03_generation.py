@@ -40,8 +40,8 @@ import json
 import numpy as np
 from IPython.display import Markdown
 
+import qfp
 from qfp.book.pages import result_file
-from qfp.config import load_preset
 from qfp.data.dataset import choose, split
 from qfp.data.simulate import simulate
 from qfp.decoding import decode, metrics, positions
@@ -56,19 +56,7 @@ from qfp.studies.limits.samplers import as_markdown as as_samplers
 from qfp.studies.rivals.rivals import as_markdown as as_rivals
 from qfp.studies.speed import race, race_sample
 
-config = load_preset(
-    preset,
-    seed=seed,
-    weights=weights,
-    notebook_configurations=notebook_configurations,
-    notebook_training_steps=notebook_training_steps,
-    device=device,
-    dataset=dataset,
-    network=network,
-    diffusion=diffusion,
-    training=training,
-    sampling=sampling,
-)
+config = qfp.notebook_config(globals())
 wire = config.device
 decoder = load_decoder(config.weights)
 model, trained, constants, schedule = (

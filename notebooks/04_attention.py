@@ -43,8 +43,8 @@ sampling = None
 import numpy as np
 from IPython.display import display
 
+import qfp
 from qfp.book import explore
-from qfp.config import load_preset
 from qfp.data.dataset import split
 from qfp.data.simulate import simulate
 from qfp.decoding.decode import load_decoder
@@ -54,19 +54,7 @@ from qfp.physics.geometry import configurations
 from qfp.studies import frame, intervals
 from qfp.studies.attention import probes
 
-config = load_preset(
-    preset,
-    seed=seed,
-    weights=weights,
-    notebook_configurations=notebook_configurations,
-    notebook_training_steps=notebook_training_steps,
-    device=device,
-    dataset=dataset,
-    network=network,
-    diffusion=diffusion,
-    training=training,
-    sampling=sampling,
-)
+config = qfp.notebook_config(globals())
 wire = config.device
 model, trained, constants, schedule, _ = load_decoder(config.weights)
 assert trained.device == wire, "these weights belong to another wire"

@@ -40,8 +40,8 @@ import numpy as np
 import torch
 from IPython.display import display
 
+import qfp
 from qfp.book import explore
-from qfp.config import load_preset
 from qfp.data.dataset import choose, split
 from qfp.data.simulate import simulate
 from qfp.decoding.decode import load_decoder
@@ -52,19 +52,7 @@ from qfp.physics.sweep import images_of
 from qfp.studies import accuracy, frame, intervals
 from qfp.studies.score import forcefield
 
-config = load_preset(
-    preset,
-    seed=seed,
-    weights=weights,
-    notebook_configurations=notebook_configurations,
-    notebook_training_steps=notebook_training_steps,
-    device=device,
-    dataset=dataset,
-    network=network,
-    diffusion=diffusion,
-    training=training,
-    sampling=sampling,
-)
+config = qfp.notebook_config(globals())
 wire = config.device
 model, trained, constants, schedule, _ = load_decoder(config.weights)
 assert trained.device == wire, "these weights belong to another wire"

@@ -36,27 +36,15 @@ sampling = None
 import numpy as np
 from IPython.display import display
 
+import qfp
 from qfp.book import explore
-from qfp.config import load_preset
 from qfp.data.dataset import choose, split
 from qfp.decoding.decode import load_decoder
 from qfp.figures import network as network_figures
 from qfp.physics import geometry
 from qfp.tools import SettingsError
 
-config = load_preset(
-    preset,
-    seed=seed,
-    weights=weights,
-    notebook_configurations=notebook_configurations,
-    notebook_training_steps=notebook_training_steps,
-    device=device,
-    dataset=dataset,
-    network=network,
-    diffusion=diffusion,
-    training=training,
-    sampling=sampling,
-)
+config = qfp.notebook_config(globals())
 wire = config.device
 decoder = load_decoder(config.weights)
 trained = decoder.config

@@ -46,27 +46,15 @@ import scipy.ndimage
 import torch
 from IPython.display import Markdown
 
+import qfp
 from qfp.book import pages
-from qfp.config import load_preset
 from qfp.data import dataset as data
 from qfp.figures import wire as wire_figures
 from qfp.physics import geometry, green, kwant_model, sweep
 from qfp.physics.wire import random_potential
 from qfp.tools import SettingsError, stream
 
-config = load_preset(
-    preset,
-    seed=seed,
-    weights=weights,
-    notebook_configurations=notebook_configurations,
-    notebook_training_steps=notebook_training_steps,
-    device=device,
-    dataset=dataset,
-    network=network,
-    diffusion=diffusion,
-    training=training,
-    sampling=sampling,
-)
+config = qfp.notebook_config(globals())
 wire = config.device
 fields = wire.fields
 bench = json.loads(pages.result_file("bench_solver").read_text())

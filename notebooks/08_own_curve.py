@@ -40,7 +40,7 @@ from pathlib import Path
 import numpy as np
 from IPython.display import Markdown
 
-from qfp.config import load_preset
+import qfp
 from qfp.data.measured import SIEMENS, per_tesla, read_curve
 from qfp.decoding import answer, metrics
 from qfp.decoding.decode import load_decoder
@@ -48,19 +48,7 @@ from qfp.physics import green
 from qfp.physics.wire import random_potential
 from qfp.tools import SettingsError
 
-config = load_preset(
-    preset,
-    seed=seed,
-    weights=weights,
-    notebook_configurations=notebook_configurations,
-    notebook_training_steps=notebook_training_steps,
-    device=device,
-    dataset=dataset,
-    network=network,
-    diffusion=diffusion,
-    training=training,
-    sampling=sampling,
-)
+config = qfp.notebook_config(globals())
 wire = config.device
 assert load_decoder(config.weights).config.device == wire, "these weights belong to another wire"
 options = {

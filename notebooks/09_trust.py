@@ -37,26 +37,14 @@ sampling = None
 import numpy as np
 from IPython.display import Markdown
 
-from qfp.config import load_preset
+import qfp
 from qfp.figures import calibration as calibration_figures
 from qfp.figures import trust as trust_figures
 from qfp.studies import accuracy, frame, scoring, tables
 from qfp.studies.calibration import calibration, recalibrate, sbc
 from qfp.tools import SettingsError
 
-config = load_preset(
-    preset,
-    seed=seed,
-    weights=weights,
-    notebook_configurations=notebook_configurations,
-    notebook_training_steps=notebook_training_steps,
-    device=device,
-    dataset=dataset,
-    network=network,
-    diffusion=diffusion,
-    training=training,
-    sampling=sampling,
-)
+config = qfp.notebook_config(globals())
 
 
 def measured(name):

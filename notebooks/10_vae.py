@@ -38,8 +38,8 @@ import json
 
 from IPython.display import Markdown
 
+import qfp
 from qfp.book.pages import result_file
-from qfp.config import load_preset
 from qfp.data.dataset import choose, split
 from qfp.decoding import decode, positions
 from qfp.decoding.decode import load_decoder
@@ -52,19 +52,7 @@ from qfp.studies.two_stage import baseline, train_vae
 from qfp.studies.two_stage.network import load_vae
 from qfp.studies.two_stage.settings import load_baseline
 
-config = load_preset(
-    preset,
-    seed=seed,
-    weights=weights,
-    notebook_configurations=notebook_configurations,
-    notebook_training_steps=notebook_training_steps,
-    device=device,
-    dataset=dataset,
-    network=network,
-    diffusion=diffusion,
-    training=training,
-    sampling=sampling,
-)
+config = qfp.notebook_config(globals())
 wire = config.device
 decoder, (vae, trained, constants, about) = load_decoder(config.weights), load_vae("vae")
 small, _, small_constants, small_about = load_vae("vae-restricted")

@@ -37,7 +37,7 @@ sampling = None
 import numpy as np
 from IPython.display import Markdown
 
-from qfp.config import load_preset
+import qfp
 from qfp.data import simulate
 from qfp.data.dataset import split
 from qfp.data.simulate import simulate
@@ -49,19 +49,7 @@ from qfp.studies import accuracy, frame, tables
 from qfp.studies.limits import memorisation, robustness, samplers
 from qfp.tools import SettingsError
 
-config = load_preset(
-    preset,
-    seed=seed,
-    weights=weights,
-    notebook_configurations=notebook_configurations,
-    notebook_training_steps=notebook_training_steps,
-    device=device,
-    dataset=dataset,
-    network=network,
-    diffusion=diffusion,
-    training=training,
-    sampling=sampling,
-)
+config = qfp.notebook_config(globals())
 decoder = load_decoder(config.weights)
 trained = decoder.config
 assert trained.device == config.device, f"weights {config.weights} belong to another wire"

@@ -162,10 +162,31 @@ def preset_path(preset):
 
 
 def load_preset(preset="laptop", **overrides):
-    """Config of a preset with overrides; None means the preset's value, a mapping changes keys of a
-    section.
+    """Settings of a preset.
 
-    Raises SettingsError for unknown presets, unknown keys (named) and values of the wrong type."""
+    Parameters
+    ----------
+    preset : str
+        'smoke', 'kettle', 'laptop', 'paper', or the path of a YAML file.
+    **overrides
+        Settings by name; None means the preset's value, a mapping changes keys of a section.
+
+    Returns
+    -------
+    Config
+        With sections device, dataset, network, diffusion, training and sampling.
+
+    Raises
+    ------
+    SettingsError
+        For unknown presets, unknown keys (named) and values of the wrong type.
+
+    Examples
+    --------
+    >>> config = qfp.load_preset("laptop", sampling={"steps": 20})
+    >>> config.sampling.steps, config.device.width
+    (20, 50)
+    """
     path = preset_path(preset)
     try:
         values = yaml.safe_load(path.read_text())
@@ -186,6 +207,34 @@ def load_preset(preset="laptop", **overrides):
     config = build(Config, values, path.name)
     check(config, path.name)
     return config
+
+
+def notebook_config(parameters):
+    """Settings of a notebook from its parameters cell, which papermill may have changed.
+
+    Parameters
+    ----------
+    parameters : mapping
+        ``globals()`` of the notebook: 'preset', and settings or sections by name, None where the
+        preset's stand.
+
+    Returns
+    -------
+    Config
+
+    Raises
+    ------
+    SettingsError
+        As `load_preset`.
+
+    Examples
+    --------
+    >>> config = qfp.notebook_config({"preset": "smoke", "seed": 3, "training": None})
+    >>> config.preset, config.seed
+    ('smoke', 3)
+    """
+    names = [field.name for field in dataclasses.fields(Config) if field.name != "preset"]
+    return load_preset(parameters["preset"], **{name: parameters.get(name) for name in names})
 
 
 def check(config, where):

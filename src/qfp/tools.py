@@ -11,8 +11,16 @@ import numpy as np
 
 
 class SettingsError(ValueError):
-    """A bad input of the user's: the message is one line that says what was wrong and what would be
-    right."""
+    """A bad input of the user's: one line that says what was wrong and what would be right.
+
+    Examples
+    --------
+    >>> try:
+    ...     qfp.load_preset("laptob")
+    ... except qfp.SettingsError as error:
+    ...     print(error)
+    unknown preset 'laptob'; choose smoke, kettle, laptop, paper or a .yaml file
+    """
 
 
 def project_root():

@@ -142,7 +142,33 @@ def read_settings(path):
 
 
 def load(path, images=True):
-    """Pairs of a dataset file (485 MB of images for the full one; images=False leaves them out)."""
+    """Pairs of curve and image of a dataset file.
+
+    Parameters
+    ----------
+    path : path
+    images : bool
+        Whether the images are read: 485 MB for the full dataset.
+
+    Returns
+    -------
+    Pairs
+        antidots (N, 2, 2), orbit (N, 3), potentials (P, L, W) [t], field (F,) [rad/plaquette],
+        conductance (P, N, F) [e^2/h], ldos (P, N, L, W) [1/t], device and sha256 of the settings.
+
+    Raises
+    ------
+    SettingsError
+        Where the file is missing, damaged or no dataset.
+
+    Examples
+    --------
+    >>> try:
+    ...     qfp.load_dataset("data/none.h5")
+    ... except qfp.SettingsError as error:
+    ...     print(str(error)[:27])
+    no dataset at data/none.h5:
+    """
     settings = read_settings(path)
     with h5py.File(path) as file:
         try:

@@ -98,12 +98,41 @@ def _parts(config, out):
 
 
 def generate(config, out, workers=None, report=print, scheduler=None):
-    """Generate the dataset file of a preset; resumes from the chunks of an earlier run, returns the
-    path.
+    """Generate the dataset file of a preset (Sec. III); resumes from the chunks of an earlier run.
 
-    scheduler: address of a dask cluster; None: processes here, one a core. Raises SettingsError
-    where `out` exists with other settings, its folder cannot be written, or the workers fail;
-    finished chunks stay."""
+    Parameters
+    ----------
+    config : Config
+    out : path
+        The HDF5 file to write (see the data card).
+    workers : int, optional
+        Processes; None is one a core.
+    report : callable
+        Is given lines of text.
+    scheduler : str, optional
+        Address of a dask cluster that computes instead.
+
+    Returns
+    -------
+    Path
+        `out`.
+
+    Raises
+    ------
+    SettingsError
+        Where `out` exists with other settings, its folder cannot be written, or the workers fail;
+        finished chunks stay.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> folder = tempfile.mkdtemp()
+    >>> small = {"device": {"field_points": 3}, "dataset": {"configurations": 8}}
+    >>> config = qfp.load_preset("smoke", **small)
+    >>> file = qfp.generate(config, f"{folder}/few.h5", workers=1, report=lambda line: None)
+    >>> qfp.load_dataset(file).conductance.shape
+    (2, 8, 3)
+    """
     out = Path(out)
     if out.exists():
         if dataset.settings_hash(dataset.read_settings(out)) == dataset.settings_hash(config):

@@ -62,13 +62,42 @@ def per_tesla(lattice_nm):
 
 
 def read_curve(path, device, lattice_nm=None, siemens=False):
-    """Curve of a CSV file at the device's fields.
+    """Curve of a CSV file at a device's fields.
 
-    lattice_nm: the field is in tesla, this is the lattice constant [nm]; siemens: conductance and
-    noise are in siemens. A falling sweep is turned round, negative fields are folded by G(b) =
-    G(-b), any other grid that covers the range is interpolated linearly: curves have resonances as
-    narrow as the grid's spacing, and no spline does better. What it costs is estimated by leaving
-    every second point out. Raises SettingsError (one line) for everything that cannot be decoded.
+    A falling sweep is turned round, negative fields are folded by G(b) = G(-b), any other grid that
+    covers the range is interpolated linearly: curves have resonances as narrow as the grid's
+    spacing, and no spline does better. What it costs is estimated by leaving every second point
+    out.
+
+    Parameters
+    ----------
+    path : path
+        Columns field [rad/plaquette], conductance [e^2/h] and perhaps noise [e^2/h].
+    device : Device
+    lattice_nm : float, optional
+        The field is in tesla, this is the lattice constant [nm].
+    siemens : bool
+        Conductance and noise are in siemens.
+
+    Returns
+    -------
+    Curve
+        conductance (F,) [e^2/h], noise (F,) or None, interpolation [e^2/h], notes.
+
+    Raises
+    ------
+    SettingsError
+        For everything that cannot be decoded.
+
+    Examples
+    --------
+    >>> import numpy as np, tempfile
+    >>> wire = qfp.load_preset("laptop").device
+    >>> file = tempfile.mkdtemp() + "/curve.csv"
+    >>> table = np.column_stack([wire.fields, np.full(64, 3.0)])
+    >>> np.savetxt(file, table, delimiter=",", header="field,conductance", comments="")
+    >>> qfp.read_curve(file, wire).conductance.shape
+    (64,)
     """
     if lattice_nm is not None and not (
         isinstance(lattice_nm, (int, float)) and 0 < lattice_nm < np.inf

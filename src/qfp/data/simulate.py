@@ -9,8 +9,32 @@ from qfp.tools import digest, kept, progress_bar
 
 
 def simulate(config, indices=None, potentials=(0,), images=True, progress=False):
-    """Pairs in memory for some configurations (indices into `dataset.choose(config)`) and potential
-    seeds."""
+    """Exact pairs of curve and image in memory (Sec. III).
+
+    Parameters
+    ----------
+    config : Config
+    indices : array, int (N,), optional
+        Of the configurations that the preset's dataset holds; None is all of them.
+    potentials : sequence of int
+        Seeds of random potentials.
+    images : bool
+        Whether LDOS images are computed.
+    progress : bool
+        Whether a progress bar is shown.
+
+    Returns
+    -------
+    Pairs
+        As `load_dataset` gives them.
+
+    Examples
+    --------
+    >>> config = qfp.load_preset("smoke", device={"field_points": 3})
+    >>> pairs = qfp.simulate(config, [0, 5], potentials=(0, 1))
+    >>> pairs.conductance.shape, pairs.ldos.shape
+    ((2, 2, 3), (2, 2, 60, 50))
+    """
     device = config.device
     orbits, antidots = dataset.choose(config)
     if indices is not None:

@@ -49,10 +49,37 @@ def answer(
     siemens=False,
     progress=False,
 ):
-    """Answers to CSV files, decoded in one batch; samples, steps: None for the weights' setting.
-    See curves.read_curve.
+    """Answers to CSV files, decoded in one batch, and whether they can be trusted.
 
-    Raises SettingsError for everything that can be refused, before the first sample is drawn."""
+    Parameters
+    ----------
+    files : sequence of path
+        As `read_curve` reads them.
+    weights : str or path
+    samples, steps : int, optional
+        In place of the weights' sampling settings.
+    seed : int
+    lattice_nm, siemens
+        As for `read_curve`.
+    progress : bool
+        Whether a progress bar is shown.
+
+    Returns
+    -------
+    Answers
+        curves, decoded, judged (the novelty of each curve; None without a reference), notes.
+
+    Raises
+    ------
+    SettingsError
+        For everything that can be refused, before the first sample is drawn.
+
+    Examples
+    --------
+    >>> found = qfp.answer(["notebooks/curves/test.csv"], samples=1, steps=2)
+    >>> found.decoded.consensus.shape
+    (1, 2, 2)
+    """
     decoder = load_decoder(weights)
     config = decoder.config
     samples = config.sampling.samples if samples is None else samples

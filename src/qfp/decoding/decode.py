@@ -68,6 +68,12 @@ class Decoder:
         Its forward process.
     meta : dict
         What the weights' JSON says of their making.
+
+    Examples
+    --------
+    >>> decoder = qfp.load("laptop")
+    >>> decoder.config.device.field_points, decoder.schedule.steps
+    (64, 1000)
     """
 
     model: torch.nn.Module
@@ -82,11 +88,29 @@ class Decoder:
 
 
 def load_decoder(name_or_path="laptop", device="cpu"):
-    """Network of exported weights (eval mode, float32), with its Config, Normalisation, Schedule
-    and meta dict.
+    """Decoder of exported weights.
 
-    A name stands for models/NAME.safetensors; where NAME.json lists shards, for these.
-    SettingsError where files are missing or do not fit."""
+    Parameters
+    ----------
+    name_or_path : str or path
+        A name stands for models/NAME.safetensors; where NAME.json lists shards, for these.
+    device : str
+        'cpu' or 'cuda'.
+
+    Returns
+    -------
+    Decoder
+
+    Raises
+    ------
+    SettingsError
+        Where files are missing or do not fit.
+
+    Examples
+    --------
+    >>> qfp.load("laptop").model.training
+    False
+    """
     path, meta, config, normal, files = exported.described(name_or_path)
     if "vae" in meta:
         raise SettingsError(
@@ -102,8 +126,7 @@ def draw(decoder, curves, seeds, steps=None, sampler=None, gamma=None, batch=32,
     """LDOS samples (B, S, L, W) [1/t] for curves (B, F) [e^2/h], from noise seeds (B, S). None: the
     weights' setting.
 
-    decoder: what checkpoint.load_decoder returns. Each curve is encoded once; `batch` images at a time
-    bound the memory."""
+    Each curve is encoded once; `batch` images at a time bound the memory."""
     model, config, constants, schedule = (
         decoder.model,
         decoder.config,
@@ -144,11 +167,37 @@ def decode(
     noise=None,
     progress=False,
 ):
-    """Decoded answers to curves (B, F) [e^2/h]. None: the weights' setting. seed: one for all
-    curves, or (B,).
+    """Antidots and images that fit curves (Secs. II and IV); `Decoder.decode` is the same.
 
-    noise (B, F): standard deviations [e^2/h] of the curves, where they are known; 0 changes
-    nothing."""
+    Parameters
+    ----------
+    decoder : Decoder
+    curves : array (B, F)
+        [e^2/h], at the fields of the decoder's device.
+    samples, steps, sampler, gamma : optional
+        In place of the weights' sampling settings; gamma is the deformation of Sec. II.
+    seed : int or array (B,)
+        Of the noise; one for all curves, or one for each.
+    noise : array (B, F), optional
+        Standard deviations [e^2/h] of the curves, where they are known; 0 changes nothing.
+    progress : bool
+        Whether a progress bar is shown.
+
+    Returns
+    -------
+    Decoded
+        ldos (B, S, L, W) [1/t], antidots (B, S, 2, 2), consensus (B, 2, 2), probability (B,), image
+        (B, L, W) [1/t], candidates.
+
+    Examples
+    --------
+    >>> config = qfp.load_preset("laptop")
+    >>> truth = [[14, 20], [35, 41]]
+    >>> curve = qfp.solve(config.device, truth, qfp.random_potential(0, config.device))[0]
+    >>> found = qfp.decode(qfp.load("laptop"), curve[None], samples=2, steps=5)
+    >>> found.consensus.shape, found.image.shape
+    ((1, 2, 2), (1, 60, 50))
+    """
     samples = decoder.config.sampling.samples if samples is None else samples
     numbers = [int(s) for s in np.broadcast_to(seed, len(curves))]
     seeds = [sample_seeds(s, samples) for s in numbers]

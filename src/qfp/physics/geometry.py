@@ -161,11 +161,28 @@ def canonical(antidots, device):
 
 
 def configurations(device):
-    """All pairs of antidots modulo the symmetries: orbits (N, 3) and canonical antidots (N, 2, 2),
-    both int16.
+    """All pairs of antidots of a wire, modulo translation along y and the two inversions (Sec. III).
 
     The rule: an antidot is a hard disc of its radius plus one site, inside the wire, centre
-    distance strictly above two such radii. The paper's wire gives 16,170 (Sec. III)."""
+    distance strictly above two such radii.
+
+    Parameters
+    ----------
+    device : Device
+
+    Returns
+    -------
+    orbits : ndarray, int16 (N, 3)
+        (x1, x2, dy) [sites] that name each pair.
+    antidots : ndarray, int16 (N, 2, 2)
+        Centres (x, y) of the canonical placement, the lower antidot first.
+
+    Examples
+    --------
+    >>> orbits, antidots = qfp.configurations(qfp.load_preset("paper").device)
+    >>> len(antidots)
+    16170
+    """
     r = clearance(device)
     x = np.arange(r, device.width - r)
     dy = np.arange(device.length - 2 * r)

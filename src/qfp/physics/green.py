@@ -236,12 +236,44 @@ def clean_wire_cached(device, b):
 
 
 def solve_mask(device, mask, potential=None, fields=None, image=False):
-    """Curve and LDOS of the wire without the sites of a mask, bool (L, W): antidots of any shape.
+    """Curve and LDOS of a wire with holes of any shape, by the exact solver (Sec. III).
 
-    potential (L, W) [t] or None for V = 0; fields (F,) [rad/plaquette] or None for the device's
-    sweep. Returns conductance (F,) [e^2/h], open modes (F,) int and the LDOS at b = 0 (L, W) [1/t],
-    None unless image is set. Raises SettingsError where the mask takes sites of an end row, or the
-    energy is at the threshold of a lead mode."""
+    Parameters
+    ----------
+    device : Device
+    mask : array, bool (L, W)
+        Removed sites, indexed [y, x].
+    potential : array (L, W), optional
+        [t]; None is V = 0.
+    fields : array (F,), optional
+        [rad/plaquette]; None is the device's sweep.
+    image : bool
+        Whether the LDOS is computed, too.
+
+    Returns
+    -------
+    conductance : ndarray (F,)
+        [e^2/h].
+    open_modes : ndarray, int (F,)
+        Of each lead.
+    ldos : ndarray (L, W) or None
+        At b = 0 [1/t]; 0 on removed sites.
+
+    Raises
+    ------
+    SettingsError
+        Where the mask takes sites of an end row, or the energy is at the threshold of a lead mode.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> wire = qfp.load_preset("laptop").device
+    >>> slit = np.zeros((wire.length, wire.width), bool)
+    >>> slit[30, 5:45] = True
+    >>> conductance, modes, _ = qfp.solve_mask(wire, slit, fields=[0.0, 0.01])
+    >>> bool((conductance < modes).all())
+    True
+    """
     mask = geometry.with_pockets(geometry.check_mask(mask, device))
     ring = torch.as_tensor(geometry.ring(mask))
     rows = np.unique(ring // device.width).tolist()
@@ -261,8 +293,35 @@ def solve_mask(device, mask, potential=None, fields=None, image=False):
 
 
 def solve(device, antidots, potential=None, fields=None, image=False, radii=None):
-    """`solve_mask` for antidots (K, 2) of the device's radius, or of the given radii (K,); they may
-    overlap."""
+    """Curve and LDOS of a wire with antidots, by the exact solver (Sec. III).
+
+    Parameters
+    ----------
+    device : Device
+    antidots : array, int (K, 2)
+        Centres (x, y) [sites]; they may touch or overlap.
+    potential, fields, image
+        As for `solve_mask`, which says what is returned and raised.
+    radii : array (K,), optional
+        One for each antidot [sites]; None is the device's.
+
+    Returns
+    -------
+    conductance : ndarray (F,)
+        [e^2/h].
+    open_modes : ndarray, int (F,)
+    ldos : ndarray (L, W) or None
+        At b = 0 [1/t].
+
+    Examples
+    --------
+    >>> wire = qfp.load_preset("laptop").device
+    >>> conductance, modes, ldos = qfp.solve(wire, [[14, 20], [35, 41]], fields=[0.0], image=True)
+    >>> bool(0 < conductance[0] < modes[0])
+    True
+    >>> float(ldos[20, 14])
+    0.0
+    """
     return solve_mask(
         device, geometry.removed_mask(antidots, device, radii), potential, fields, image
     )

@@ -9,7 +9,30 @@ from qfp.tools import stream
 
 @dataclass(frozen=True)
 class Device:
-    """The wire of Sec. III: a square lattice with a = t = 1, two circular antidots, leads along y."""
+    """The wire of Sec. III: a square lattice, a = t = 1, two circular antidots, leads along y.
+
+    Attributes
+    ----------
+    width, length : int
+        Sites across (x) and along (y).
+    energy : float
+        Of the electrons [t]; the band begins at 0.
+    radius : int
+        Of an antidot [sites].
+    field_max, field_points : float, int
+        The sweep, ``numpy.linspace(0, field_max, field_points)``: b = 2 pi Phi/(h/e) is the phase
+        around a plaquette [rad].
+    amplitude : float
+        The random potential is uniform in [-amplitude, amplitude] [t].
+
+    Examples
+    --------
+    >>> wire = qfp.Device(50, 60, 0.5, 5, 0.05, 64, 0.05)
+    >>> wire == qfp.load_preset("laptop").device
+    True
+    >>> wire.fields.shape
+    (64,)
+    """
 
     width: int  # sites across (x)
     length: int  # sites along (y)
@@ -26,8 +49,26 @@ class Device:
 
 
 def random_potential(seed, device):
-    """Random potential [t], float64 (length, width), uniform in [-amplitude, amplitude]; a pure
-    function of its seed."""
+    """Random potential of a wire (Sec. III), a pure function of its seed.
+
+    Parameters
+    ----------
+    seed : int
+        0 to 4 are those of the dataset.
+    device : Device
+
+    Returns
+    -------
+    ndarray, float64 (length, width)
+        [t], uniform in [-amplitude, amplitude], indexed [y, x].
+
+    Examples
+    --------
+    >>> wire = qfp.load_preset("laptop").device
+    >>> V = qfp.random_potential(0, wire)
+    >>> V.shape, bool(abs(V).max() <= wire.amplitude)
+    ((60, 50), True)
+    """
     return stream("potential", seed).uniform(
         -device.amplitude, device.amplitude, size=(device.length, device.width)
     )

@@ -40,3 +40,40 @@ def question(name):
     """What a study asks: the first line of its module's docstring, read without importing it."""
     path = Path(__file__).parent / f"{MODULES[name].replace('.', '/')}.py"
     return ast.get_docstring(ast.parse(path.read_text())).splitlines()[0]
+
+
+def study(name, config=None, **options):
+    """Measure what the book quotes, one study of `qfp study`.
+
+    Parameters
+    ----------
+    name : str
+        Of the study; ``qfp.studies.MODULES`` lists them.
+    config : Config, optional
+        By default that of preset 'laptop'.
+    **options
+        out, weights, data and report, and the study's own (see `qfp study NAME --help`).
+
+    Returns
+    -------
+    dict
+        What the file of the study holds; None where parts of it are missing.
+
+    Raises
+    ------
+    SettingsError
+        Before the work, where a name, an option or a file does not fit.
+
+    Examples
+    --------
+    >>> try:
+    ...     qfp.study("acuracy")
+    ... except qfp.SettingsError as error:
+    ...     print(str(error)[:40])
+    no study 'acuracy': choose accuracy, riv
+    """
+    chosen = find(name)
+    from qfp.config import load_preset
+    from qfp.studies.frame import run_study
+
+    return run_study(chosen, config or load_preset(), **options)

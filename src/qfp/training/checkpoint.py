@@ -87,13 +87,37 @@ def shards(weights, limit):
 
 
 def export(folder, out, bf16=None):
-    """Write a run's EMA weights to `out`.safetensors, what they are to `out`.json, and its log to
-    `out`.jsonl.
+    """Write the averaged weights of a run as files that `load` reads.
 
-    bf16: halve the weights; by default where fp32 would take more than 16 MiB. Weights that take
-    more even so are cut into files of less, `out`-00001-of-00002.safetensors and so on, and the
-    JSON has the sha256 of each. Replaces what an earlier export of this name wrote; returns the
-    meta. Raises SettingsError where there is no checkpoint."""
+    Parameters
+    ----------
+    folder : path
+        Of the run.
+    out : path
+        Weights go to `out`.safetensors, what they are to `out`.json, the log to `out`.jsonl; an
+        earlier export of that name is replaced. Weights of more than 16 MiB are cut into files of
+        less, `out`-00001-of-00002.safetensors and so on, and the JSON has the sha256 of each.
+    bf16 : bool, optional
+        Halve the weights; by default where fp32 would take more than 16 MiB.
+
+    Returns
+    -------
+    dict
+        What the JSON holds.
+
+    Raises
+    ------
+    SettingsError
+        Where there is no checkpoint.
+
+    Examples
+    --------
+    >>> try:
+    ...     qfp.export("runs/none", "models/none")
+    ... except qfp.SettingsError as error:
+    ...     print(error)
+    no weights at runs/none/checkpoint.safetensors
+    """
     folder, out = Path(folder), Path(out)
     tensors, meta = read(folder / CHECKPOINT)
     weights = {

@@ -218,6 +218,21 @@ def train(
     ------
     SettingsError
         Before the first step, where a folder, file or setting does not fit.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> folder = tempfile.mkdtemp()
+    >>> few = {"field_points": 3}, {"configurations": 8}, {"max_steps": 1}
+    >>> config = qfp.load_preset("smoke", device=few[0], dataset=few[1], training=few[2])
+    >>> quiet = {"report": lambda line: None}
+    >>> data = qfp.generate(config, f"{folder}/few.h5", workers=1, **quiet)
+    >>> qfp.train(config, data, f"{folder}/run", **quiet)["step"]
+    1
+    >>> qfp.export(f"{folder}/run", f"{folder}/mine")["step"]
+    1
+    >>> qfp.load(f"{folder}/mine.safetensors").config == config
+    True
     """
     called, out = time.monotonic(), Path(out)
     check_plan(config.training, slice_minutes)
