@@ -38,7 +38,7 @@ def test_full_attention_is_the_multihead_attention_of_pytorch():
 
 
 def test_weights_are_those_that_the_forward_path_uses(attention):
-    """Linear attention too: its O(N d²) path equals its dense form, x̃_i = sum_j A_ij v_j (Eq. 2)."""
+    """Linear attention, too: its O(N d²) path equals x̃_i = sum_j A_ij v_j (Eq. 2)."""
     x = torch.randn(2, N, 24)
     v = attention.project(x)[2]
     torch.testing.assert_close(

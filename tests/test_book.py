@@ -82,7 +82,7 @@ def test_results_belong_to_the_shipped_weights(path):
 
 @pytest.mark.parametrize("name", ["learn", "ablations", "train", "sample"])
 def test_benchmarks_belong_to_a_preset_as_it_is(name):
-    """What the book quotes was not measured with other settings, such as those of another preset."""
+    """What the book quotes was not measured with other settings, such as another preset's."""
     values = json.loads((ROOT / "results" / f"bench_{name}.json").read_text())
     presets = {digest(as_dict(load_preset(name))): name for name in ("kettle", "laptop")}
     assert presets.get(values["config_sha256"]) == values.get("preset", "laptop")

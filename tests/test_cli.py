@@ -2,7 +2,6 @@
 package."""
 
 import dataclasses
-import importlib
 import json
 import subprocess
 import sys
@@ -10,7 +9,9 @@ import sys
 import numpy as np
 import pytest
 
-from qfp.cli import BENCH_OPTIONS, BENCHMARKS, EVALUATIONS, OTHERS, PROBES, main
+from qfp import studies
+from qfp.cli import main
+from qfp.commands.study import MOVED
 from qfp.config import PRESETS, load_preset
 from qfp.physics import green
 from qfp.physics.geometry import removed_mask
@@ -212,97 +213,70 @@ def test_the_package_imports_without_torch_or_kwant():
     subprocess.run([sys.executable, "-c", code], check=True)
 
 
-@pytest.mark.parametrize("what", EVALUATIONS)
-def test_evaluate_calls_what_it_names(capsys, monkeypatch, what):
-    module, function, name = EVALUATIONS[what]
+# --- studies
+
+
+@pytest.fixture
+def called(monkeypatch):
+    """What `run_study` is given: (study, preset, options)."""
     calls = []
-    monkeypatch.setattr(
-        importlib.import_module(f"qfp.{module}"),
-        function,
-        lambda config, weights, **options: calls.append((config.preset, weights, options)),
-    )
-    code, _, err = run(
-        capsys, "evaluate", what, "--preset", "smoke", "--curves", "7", "--weights", "one"
-    )
-    assert code == 0, err
-    options = {"data": "data/laptop.h5", "out": f"results/{name}.json", "curves": 7}
-    assert calls == [("smoke", ["one"] if what == "networks" else "one", options)]
-    code, _, err = run(capsys, "evaluate", what, "--weights", "one", "two")
-    assert (code == 0) == (what == "networks") and ("takes one" in err) == (what != "networks")
-    code, _, err = run(capsys, "evaluate", what, "--consensus-curves", "3")
-    assert (code == 0) == (what == "table") and ("belongs to" in err) == (what != "table")
+
+    def run_study(study, config, **options):
+        calls.append((study.name, config.preset, options))
+
+    monkeypatch.setattr("qfp.studies.frame.run_study", run_study)
+    return calls
 
 
-@pytest.mark.parametrize("what", BENCHMARKS)
-def test_bench_calls_what_it_names(capsys, monkeypatch, what):
-    module, function, name = BENCHMARKS[what]
-    calls = []
-    monkeypatch.setattr(
-        importlib.import_module(f"qfp.{module}"),
-        function,
-        lambda config, **options: calls.append((config.preset, options)),
-    )
-    code, _, err = run(capsys, "bench", what, "--preset", "smoke")
-    assert code == 0 and calls == [("smoke", {"out": f"results/{name}.json"})], err
-    calls.clear()
-    for option, value in (("curves", 7), ("data", "toy.h5"), ("rows", ["sam"])):
-        code, _, err = run(
-            capsys,
-            "bench",
-            what,
-            f"--{option}",
-            *map(str, value if option == "rows" else [value]),
-            "--out",
-            "here.json",
-        )
-        own = what in BENCH_OPTIONS[option]
-        assert (code == 0) == own and ("belongs to" in err) == (not own)
-        assert calls == ([("laptop", {option: value, "out": "here.json"})] if own else [])
-        calls.clear()
+def test_study_lists_all_studies_and_what_they_ask(capsys):
+    code, out, _ = run(capsys, "study")
+    assert code == 0 and [line.split()[0] for line in out.splitlines()] == list(studies.MODULES)
+    assert all(line.split(maxsplit=1)[1][-1] in "?." for line in out.splitlines())
 
 
-def test_probe_calls_what_it_names(capsys, monkeypatch):
-    calls = []
-    for what, (module, function) in PROBES.items():
-        monkeypatch.setattr(
-            importlib.import_module(f"qfp.{module}"),
-            function,
-            lambda config, weights, what=what, **options: calls.append((what, weights, options)),
-        )
-    code, _, err = run(capsys, "probe")
-    files = {
-        what: {"data": "data/laptop.h5", "out": f"results/probe_{what}.json"} for what in PROBES
-    }
-    assert code == 0 and calls == [
-        ("attention", "laptop", {**files["attention"], "others": list(OTHERS)}),
-        ("score", "laptop", files["score"]),
-    ], err
-    calls.clear()
-    assert (
-        run(
-            capsys,
-            "probe",
-            "attention",
-            "--weights",
-            "one",
-            "two",
-            "--curves",
-            "7",
-            "--out",
-            "here.json",
-        )[0]
-        == 0
-    )
-    assert calls == [
-        (
-            "attention",
-            "one",
-            {"data": "data/laptop.h5", "out": "here.json", "others": ["two"], "curves": 7},
-        )
-    ]
-    for arguments, message in (
-        (("score", "--weights", "one", "two"), "takes one"),
-        (("--out", "here.json"), "one file"),
-    ):
-        code, _, err = run(capsys, "probe", *arguments)
-        assert code == 2 and message in err and len(calls) == 1
+@pytest.mark.parametrize("name", studies.MODULES)
+def test_a_study_runs_with_the_options_that_it_has(capsys, called, name):
+    study = studies.find(name)
+    assert study.name == name
+    code, _, err = run(capsys, "study", name, "--preset", "smoke", "--out", "here.json")
+    needs = {"weights", "data"} if set(study.needs) & {"weights", "networks"} else set()
+    needs |= {"data"} if set(study.needs) & {"pairs", "images"} else set()
+    (own,) = called
+    assert code == 0 and own[:2] == (name, "smoke"), err
+    assert set(own[2]) == {"out", *needs, *study.options} and own[2]["out"] == "here.json"
+    code, out, _ = run(capsys, "study", name, "--help")
+    told = " ".join(out.split()).replace("- ", "-")
+    for option, about in study.options.items():
+        assert f"--{option.replace('_', '-')}" in told and about.help.replace("- ", "-") in told
+        values = about.default if about.many and about.default else [about.default]
+        assert about.default is None or f"(default {' '.join(map(str, values))})" in told
+
+
+@pytest.mark.parametrize(
+    "arguments, message",
+    [
+        (["accuracy", "--curves", "none"], "invalid int value"),
+        (["accuracy", "--weights", "one", "two"], "unrecognized arguments: two"),
+        (["accuracy", "--rows", "sam"], "unrecognized arguments: --rows sam"),
+        (["acuracy"], "no study 'acuracy': choose accuracy, "),
+        (["accuracy", "--curves", "0", "--data", "none.h5"], "--curves 0: must be 1 or more"),
+        (["solver-speed", "--solves", "0"], "--solves 0: must be 1 or more"),
+        (["attention", "--curves", "1", "--data", "none.h5"], "--curves 1: must be 2 or more"),
+        (["accuracy", "--out", "."], "--out . is a folder"),
+    ],
+)
+def test_a_bad_option_of_a_study_is_one_line(capsys, arguments, message):
+    code, out, err = run(capsys, "study", *arguments)
+    assert code == 2 and message in err and err.count("\n") == 1 and not out
+
+
+@pytest.mark.parametrize("old", [(c, what) for c, names in MOVED.items() for what in names])
+def test_a_command_that_a_study_replaced_is_told_its_name(capsys, old):
+    code, out, err = run(capsys, *old, "--curves", "3")
+    command, what = old
+    name = MOVED[command][what]
+    assert name in studies.MODULES
+    assert code == 2 and not out and err.count("\n") == 1
+    assert f"`qfp {command}` is now `qfp study {name}`" in err
+    code, _, err = run(capsys, command)
+    assert code == 2 and f"`qfp {command}` is now `qfp study NAME`" in err

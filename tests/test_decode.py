@@ -1,4 +1,4 @@
-"""Positions from images, consensus, decoding with a network that knows the answer, and the command."""
+"""Positions from images, consensus, decoding with a network that knows the answer, the command."""
 
 import dataclasses
 import json
@@ -135,7 +135,7 @@ def test_a_sample_does_not_depend_on_its_company(decoder, images):
 
 
 def test_each_sample_decodes_its_own_draw_of_the_noise(decoder, images, monkeypatch):
-    """Draws are pure functions of (seed, sample), have the noise's size, and none changes nothing."""
+    """Draws are pure functions of (seed, sample), have the noise's size; none changes nothing."""
     encoded = []
     monkeypatch.setattr(
         decoder.model,

@@ -12,7 +12,8 @@ import numpy as np
 import pytest
 import torch
 
-from qfp.cli import main, parse_changes
+from qfp.cli import main
+from qfp.commands.settings import parse_changes
 from qfp.config import Diffusion, load_preset
 from qfp.data import dataset, normalise
 from qfp.decoding import decode
@@ -45,8 +46,9 @@ TINY = [
 # found, nor is the metadata of any distribution, as qfp lies there as a folder.
 BARE = """
 import sys
-ALLOWED = {*sys.stdlib_module_names, "qfp", "torch", "torchgen", "functorch", "typing_extensions", "sympy", "mpmath",
-           "networkx", "jinja2", "markupsafe", "filelock", "fsspec", "numpy", "scipy", "h5py", "safetensors", "yaml"}
+ALLOWED = {*sys.stdlib_module_names, "qfp", "torch", "torchgen", "functorch", "sympy", "mpmath",
+           "typing_extensions", "networkx", "jinja2", "markupsafe", "filelock", "fsspec",
+           "numpy", "scipy", "h5py", "safetensors", "yaml"}
 
 class Bare:
     def __init__(self, finder):
@@ -63,16 +65,19 @@ sys.meta_path[:] = [Bare(finder) for finder in sys.meta_path]
 # small network exceeds.
 REST = """
 import json, sys
-from qfp import checkpoint
 from qfp.cli import main
+from qfp.decoding.decode import load_decoder
+from qfp.model.exported import part, read
+from qfp.training import checkpoint
 train = json.loads(sys.argv[1])
 assert main([*train, "--out", "run", "--resume", "--slice-minutes", "8"]) == 0
 assert main([*train, "--out", "straight"]) == 0
 checkpoint.FILE_LIMIT = 20000
 assert main(["export", "run", "models/tiny"]) == 0
-model = checkpoint.load_decoder("models/tiny.safetensors").model
-weights = checkpoint.part(checkpoint.part(checkpoint.read("run/checkpoint.safetensors")[0], "ema"), "module")
-assert all(value.equal(weights[name].bfloat16().float()) for name, value in model.state_dict().items())
+model = load_decoder("models/tiny.safetensors").model
+weights = part(part(read("run/checkpoint.safetensors")[0], "ema"), "module")
+state = model.state_dict()
+assert all(value.equal(weights[name].bfloat16().float()) for name, value in state.items())
 """
 
 

@@ -17,7 +17,7 @@ from qfp.decoding import decode, metrics
 from qfp.model import exported
 from qfp.physics import geometry, sweep
 from qfp.studies import frame
-from qfp.studies.rivals import readers, rivals
+from qfp.studies.rivals import libraries, readers, rivals
 from qfp.tools import SettingsError
 
 DEVICE = dataclasses.replace(
@@ -141,7 +141,7 @@ def test_the_metric_is_chosen_by_what_counts():
 
 def test_libraries_read_configurations_never_seen(pairs, parts, other):
     rows = choose(parts, "test", 200)
-    found, chosen = rivals.libraries(pairs, parts["train"], choose(parts, "dev", 200), other, 3)
+    found, chosen = libraries.libraries(pairs, parts["train"], choose(parts, "dev", 200), other, 3)
     curves = pairs.conductance[rows.T[0], rows.T[1]]
     exact, near = (
         {name: share(pairs, library.read(curves)[0], rows, k) for name, library in found.items()}
@@ -164,8 +164,8 @@ def test_libraries_read_configurations_never_seen(pairs, parts, other):
 
 def test_no_test_curve_enters_a_library_or_its_metric(pairs, parts, other):
     dev = choose(parts, "dev", 100)
-    expected, names = rivals.libraries(pairs, parts["train"], dev, other, 3)
-    found, same = rivals.libraries(poisoned(pairs, parts["test"]), parts["train"], dev, other, 3)
+    expected, names = libraries.libraries(pairs, parts["train"], dev, other, 3)
+    found, same = libraries.libraries(poisoned(pairs, parts["test"]), parts["train"], dev, other, 3)
     assert names == same
     for name in ("nearest", "library_whitened", "kriged", "kriged_mean"):
         for a, b in zip(expected[name], found[name]):
@@ -175,8 +175,8 @@ def test_no_test_curve_enters_a_library_or_its_metric(pairs, parts, other):
 def test_dev_curves_choose_but_do_not_enter(pairs, parts, other):
     rest = np.concatenate([parts["test"], parts["dev"]])
     dev = choose(parts, "dev", 100)
-    expected, _ = rivals.libraries(pairs, parts["train"], dev, other, 3)
-    found, _ = rivals.libraries(poisoned(pairs, rest), parts["train"], dev, other, 3)
+    expected, _ = libraries.libraries(pairs, parts["train"], dev, other, 3)
+    found, _ = libraries.libraries(poisoned(pairs, rest), parts["train"], dev, other, 3)
     for name in ("nearest", "kriged", "kriged_mean"):
         np.testing.assert_array_equal(expected[name].curves, found[name].curves)
 
@@ -186,11 +186,11 @@ def test_no_held_out_curve_trains_a_plain_network(pairs, parts, other, tmp_path,
     rows, curves = choose(parts, "test"), pairs.conductance[0, parts["test"][:60, 1]]
     answers, rest = [], np.concatenate([parts["test"], parts["dev"]])
     for k, world in enumerate((pairs, poisoned(pairs, rest))):
-        completed = rivals.libraries(world, parts["train"], rows, other, 3)[0][
+        completed = libraries.libraries(world, parts["train"], rows, other, 3)[0][
             "kriged"
         ].curves.reshape(2, N, -1)
         answers.append(
-            rivals.plain_networks(
+            libraries.plain_networks(
                 completed, pairs.orbit, parts["train"], 0, curves, tmp_path / str(k)
             )
         )

@@ -12,7 +12,8 @@ import nbformat
 import pytest
 
 from qfp.book.notebook import VIEW, WIDGETS, normalise
-from qfp.book.run import book_notebooks, main, parse_parameters, refresh, run, select
+from qfp.book.parameters import book_notebooks, parse_parameters, select
+from qfp.book.run import main, refresh, run
 from qfp.config import Config
 from qfp.tools import SettingsError
 

@@ -17,8 +17,9 @@ from packaging.utils import canonicalize_name
 from packaging.version import Version
 
 import qfp
+from qfp.book.compare import COMPARED
 from qfp.book.notebook import normalise
-from qfp.book.run import COMPARED, book_notebooks
+from qfp.book.parameters import book_notebooks
 from qfp.config import PRESETS, Config
 
 ROOT = Path(__file__).parents[1]

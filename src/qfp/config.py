@@ -1,3 +1,4 @@
+# long: the one place for every setting, and what each must obey
 """Settings: frozen dataclasses, preset files, hashes and random streams.
 
 A preset (``presets/NAME.yaml``) is the one place for every number. Notebooks receive its sections
@@ -237,7 +238,7 @@ def notebook_config(parameters):
     return load_preset(parameters["preset"], **{name: parameters.get(name) for name in names})
 
 
-def check(config, where):
+def check(config, where):  # long: all rules stand in one list
     """Relations between settings that a type cannot express."""
     network, diffusion, training, sampling = (
         config.network,

@@ -1,4 +1,5 @@
-"""What every part of qfp uses: errors of use, hashes, random streams, files that are whole or not there, progress bars."""
+"""What every part of qfp uses: errors of use, hashes, random streams, files that are whole or not
+there, progress bars."""
 
 import dataclasses
 import hashlib
@@ -121,7 +122,7 @@ def check_folder(folder):
 
 
 class Silent:
-    """What `progress_bar` gives where tqdm is not installed: it shows nothing, but `write` prints."""
+    """What `progress_bar` gives where tqdm is not installed: shows nothing, but `write` prints."""
 
     def __init__(self, items):
         self.items = items

@@ -85,12 +85,12 @@ def _name_widgets(notebook):
             if view:
                 queue.append(view["model_id"])
     _visit(queue, states, order)
+
+    def content(model):
+        text = json.dumps(states[model], sort_keys=True)
+        return MODEL.sub(lambda m: f"{order.get(m[0], '-')}", text)
+
     while len(order) < len(states):
-
-        def content(model):
-            text = json.dumps(states[model], sort_keys=True)
-            return MODEL.sub(lambda m: f"{order[m[0]]}" if m[0] in order else "-", text)
-
         _visit([min((m for m in states if m not in order), key=content)], states, order)
     text = json.dumps(
         {

@@ -1,9 +1,9 @@
 """Numbers in the book: Sphinx roles that print what was measured or set, so that none is typed.
 
-    {result}`evaluate:single.within_1:.1%`    results/evaluate.json, key single -> within_1, as a percentage
+    {result}`evaluate:single.within_1:.1%`    results/evaluate.json, single -> within_1, percent
     {result}`models/laptop:steps:,`           models/laptop.json
     {result}`presets/laptop:device.radius`    presets/laptop.yaml
-    {printed}`04_attention:.* heads mark`     what the pattern matches in a line printed by notebooks/04_attention.ipynb
+    {printed}`04_attention:.* heads mark`     what the pattern matches in a printed line
 
 A file, key or line that does not exist is a warning, hence an error in the strict build. `python -m
 qfp.book.pages HTML` checks a built site: nothing is loaded from the network, every picture has a

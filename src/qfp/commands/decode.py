@@ -1,5 +1,12 @@
 """`qfp decode`: from curves to antidots."""
 
+import json
+import sys
+from collections import Counter
+from pathlib import Path
+
+from qfp.tools import SettingsError, check_folder, write_atomic
+
 HELP = "decode magnetoconductance curves into LDOS and antidots"
 
 
@@ -33,16 +40,56 @@ def add(sub):
 
 
 def run(arguments):
-    """Decode, and print the answers."""
-    from qfp.decoding.answer import run_decode
+    """Decode; print the answers, or with --json one object a line; reports and samples go to
+    --out."""
+    from qfp.decoding import answer as answering
 
-    run_decode(
-        arguments.curves,
-        out=arguments.out,
-        as_json=arguments.json,
-        weights=arguments.weights,
-        samples=arguments.samples,
-        steps=arguments.steps,
-        lattice_nm=arguments.lattice_nm,
-        siemens=arguments.siemens,
-    )
+    targets = output_paths(arguments.curves, arguments.out)
+    names = ("weights", "samples", "steps", "lattice_nm", "siemens")
+    options = {name: getattr(arguments, name) for name in names}
+    answers = answering.answer(arguments.curves, **options, progress=sys.stderr.isatty())
+    for file, notes in zip(answers.files, answers.notes):
+        for note in notes:
+            print(f"note: {file}: {note}", file=sys.stderr)
+    for i in range(len(answers.files)):
+        found = json.dumps(answering.as_dict(answers, i)) if arguments.json else None
+        print(found or answering.as_text(answers, i))
+    if not arguments.json:
+        print(answering.SYMMETRIES)
+    for i, stem in enumerate(targets):
+        write_samples(f"{stem}.npy", answers.decoded.ldos[i])
+        write_report(f"{stem}.png", answering.report(answers, i))
+    if targets and not arguments.json:
+        print(f"reports and samples: {targets[0].parent}")
+
+
+def write_samples(path, ldos):
+    """All samples (S, L, W) [1/t] of a curve."""
+    import numpy as np
+
+    write_atomic(path, lambda handle: np.save(handle, ldos))
+
+
+def write_report(path, figure):
+    """The page about a curve, a picture."""
+    write_atomic(path, lambda handle: figure.savefig(handle, format="png", dpi=150))
+
+
+def output_paths(files, out):
+    """Output paths without suffix, one a file; SettingsError where one would be overwritten."""
+    if out is None:
+        return []
+    check_folder(out)
+    stems = [Path(file).stem for file in files]
+    double = [stem for stem, n in Counter(stems).items() if n > 1]
+    if double:
+        raise SettingsError(
+            f"two files are called {double[0]}: their reports in {out} would have one name"
+        )
+    for stem in stems:
+        for suffix in (".png", ".npy"):
+            if (Path(out) / (stem + suffix)).exists():
+                raise SettingsError(
+                    f"{Path(out) / (stem + suffix)} exists: choose another --out or remove it"
+                )
+    return [Path(out) / stem for stem in stems]

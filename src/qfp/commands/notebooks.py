@@ -13,8 +13,9 @@ def add(sub):
 
 def run(arguments):
     """Execute them."""
+    from qfp.book import parameters as chosen
     from qfp.book import run as runner
 
-    parameters = runner.parse_parameters(arguments.parameter or [])
+    parameters = chosen.parse_parameters(arguments.parameter or [])
     only = arguments.only.split(",") if arguments.only else None
     runner.run(arguments.preset, only=only, parameters=parameters, out=arguments.out)

@@ -16,7 +16,7 @@ def add_settings(parser):
 
 
 def parse_changes(pairs):
-    """Mapping for load_preset from texts such as 'training.minutes=5' or 'seed=1'; values are YAML."""
+    """Mapping for load_preset from texts such as 'training.minutes=5'; values are YAML."""
     changes = {}
     for pair in pairs or ():
         key, equals, value = pair.partition("=")
@@ -35,8 +35,8 @@ def parse_changes(pairs):
 
 
 def config_of(given):
-    """Config of --preset and --set, from {name: value}; with --dry-run it is printed, and the program
-    ends."""
+    """Config of --preset and --set, from {name: value}; with --dry-run it is printed, and the
+    program ends."""
     config = load_preset(given["preset"], **parse_changes(given["set"]))
     if given["dry_run"]:
         print(yaml.safe_dump(as_dict(config), sort_keys=False), end="")

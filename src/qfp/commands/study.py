@@ -40,7 +40,10 @@ def add_options(parser, study):
     parser.add_argument("--out", metavar="FILE", help=f"default results/{study.result}.json")
     for name, option in study.options.items():
         many = {"nargs": "+"} if option.many else {}
-        default = "" if option.default is None else f" (default {option.default})"
+        value = (
+            " ".join(map(str, option.default)) if option.many and option.default else option.default
+        )
+        default = "" if value is None else f" (default {value})"
         flag = f"--{name.replace('_', '-')}"
         parser.add_argument(flag, type=option.kind, help=option.help + default, **many)
 

@@ -41,40 +41,42 @@ def validate(path):
     problems, small = [], small_arrays(settings)
     masks = geometry.removed_masks(small["antidots"], settings.device)  # (N, L, W)
     P, N, F = len(small["potentials"]), len(masks), len(small["fields"])
-    shapes = {
-        **{name: small[name].shape for name in small},
-        "conductance": (P, N, F),
-        "ldos": (P, *masks.shape),
-    }
+    shapes = {name: values.shape for name, values in small.items()}
+    shapes |= {"conductance": (P, N, F), "ldos": (P, *masks.shape)}
     with h5py.File(path) as file:
         if file.attrs.get("orientation") != ORIENTATION:
             problems.append(Problem("the attribute orientation is missing or garbled"))
-        for name, (dtype, units, description) in LAYOUT.items():
-            lost = None if name in small else f"{name}_"
-            expected = f"{np.dtype(dtype)} {shapes[name]} [{units}], {description}"
-            try:
-                data = file[name]
-                found = (
-                    f"{data.dtype} {data.shape} [{data.attrs['units']}], "
-                    f"{data.attrs['description']}"
-                )
-                if found != expected:
-                    problems.append(Problem(f"/{name} is {found}; expected {expected}", lost))
-                elif lost:
-                    problems += damaged_rows(name, data, masks)
-                elif not np.allclose(data[()], small[name], rtol=1e-12, atol=0):
-                    problems.append(Problem(f"/{name} is not what the settings give"))
-            except UNREADABLE:
-                problems.append(Problem(f"/{name}: missing, checksum wrong or unreadable", lost))
+        for name in LAYOUT:
+            problems += damaged_array(file, name, shapes[name], small.get(name), masks)
         if not problems:
             try:
                 spot_check(settings.device, small["antidots"], file["conductance"], file["ldos"])
             # the checksums hold, so nothing says which other values are wrong, too
             except SettingsError as error:
-                problems.append(
-                    Problem(f"{error}: remove the file and generate it again", fatal=True)
-                )
+                text = f"{error}: remove the file and generate it again"
+                problems.append(Problem(text, fatal=True))
     return problems
+
+
+def damaged_array(file, name, shape, known, masks):
+    """Problems of one array of an open file. known: its values, None where the settings do not say
+    them; masks: removed sites (N, L, W)."""
+    dtype, units, description = LAYOUT[name]
+    lost = None if known is not None else f"{name}_"
+    expected = f"{np.dtype(dtype)} {shape} [{units}], {description}"
+    try:
+        data = file[name]
+        attributes = f"[{data.attrs['units']}], {data.attrs['description']}"
+        found = f"{data.dtype} {data.shape} {attributes}"
+        if found != expected:
+            return [Problem(f"/{name} is {found}; expected {expected}", lost)]
+        if lost:
+            return list(damaged_rows(name, data, masks))
+        if not np.allclose(data[()], known, rtol=1e-12, atol=0):
+            return [Problem(f"/{name} is not what the settings give")]
+    except UNREADABLE:
+        return [Problem(f"/{name}: missing, checksum wrong or unreadable", lost)]
+    return []
 
 
 def damaged_rows(name, data, masks):

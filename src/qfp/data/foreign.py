@@ -115,7 +115,7 @@ def _two(device, number, rng, seeds, folder):
 
 
 def _many(device, count, number, rng, folder):
-    """Exact curves of `count` antidots at random allowed places, a share under each of POTENTIALS."""
+    """Exact curves of `count` antidots at random allowed places, some under each of POTENTIALS."""
     r = geometry.clearance(device)
     places = []
     while len(places) < number:

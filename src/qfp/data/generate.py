@@ -21,6 +21,7 @@ import numpy as np
 from qfp import __version__
 from qfp.data import dataset
 from qfp.data.dataset import LDOS_BLOCK
+from qfp.data.disk import Disk
 from qfp.data.workers import AGAIN, pool
 from qfp.physics import sweep
 from qfp.physics.kwant_model import spot_check
@@ -76,7 +77,7 @@ def _complete(config, folder, submit, report):
 
 
 def _store(path, values):
-    """Write a chunk, whole or not at all. Raises SettingsError where the disk is full, for example."""
+    """Write a chunk, whole or not at all. SettingsError where the disk is full, for example."""
     buffer = io.BytesIO()  # numpy.save straight into a file does not say why it failed
     np.save(buffer, values)
     try:
@@ -183,34 +184,11 @@ def repair(path, problems, workers=None, report=print, scheduler=None):
     shutil.rmtree(folder.parent)
 
 
-class _Disk(io.FileIO):
-    """A file for HDF5 that keeps the first error of writing for itself and goes on as if all were
-    well: told of a full disk, HDF5 tries again when the process ends, and crashes."""
-
-    error = None
-
-    def _try(self, write, *arguments):
-        try:
-            return write(*arguments) if self.error is None else None
-        except OSError as error:
-            self.error = error
-
-    def write(self, data):
-        rest = memoryview(data).cast("B")
-        while len(rest) and self.error is None:
-            rest = rest[self._try(super().write, rest) or 0 :]
-        return len(data)
-
-    def truncate(self, size=None):
-        self._try(super().truncate, size)
-        return size
-
-
 def _assemble(config, out, folder):
     """The HDF5 file from its chunks, under a temporary name until it is whole."""
     temporary = out.with_name(out.name + ".tmp")
     try:
-        with _Disk(temporary, "w+") as disk:
+        with Disk(temporary, "w+") as disk:
             try:
                 with h5py.File(disk, "w") as file:
                     _fill(file, config, folder)

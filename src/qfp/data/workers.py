@@ -33,7 +33,7 @@ def pool(workers=None, scheduler=None):
 
 @contextlib.contextmanager
 def single_threaded():
-    """Environment of worker processes: one BLAS thread each, read by the libraries when they start."""
+    """Environment of worker processes: one BLAS thread each, read by libraries when they start."""
     names = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
     before = {name: os.environ.get(name) for name in names}
     os.environ.update(dict.fromkeys(names, "1"))
@@ -108,21 +108,8 @@ async def _identity(address):
         return await asyncio.wait_for(scheduler.identity(), PATIENCE)
 
 
-@contextlib.contextmanager
-def cluster(address):
-    """Workers of an existing dask cluster, whose scheduler gives the work of a killed one to
-    others.
-
-    Raises SettingsError where dask is missing, no scheduler answers, it or its workers have no qfp
-    of this version (a worker dies of a task that it cannot import), there is none, and where they
-    are lost."""
-    where = f"--scheduler {address}"
-    try:
-        from distributed import Client, KilledWorker
-    except ImportError:
-        raise SettingsError(
-            f"{where}: needs dask, which is not installed: pip install distributed threadpoolctl"
-        ) from None
+def _find_scheduler(address, where):
+    """SettingsError where no dask scheduler answers at an address."""
     try:
         if asyncio.run(_identity(address))["type"] != "Scheduler":
             raise ValueError("it is not a scheduler")
@@ -130,29 +117,51 @@ def cluster(address):
     except (OSError, ValueError, TypeError, KeyError, MemoryError) as error:
         raise SettingsError(
             f"{where}: no dask scheduler answers there ({str(error) or 'silence'}); expected its "
-            "address, "
-            "such as tcp://HOST:8786"
+            "address, such as tcp://HOST:8786"
         ) from None
+
+
+def _check_workers(client, address, where):
+    """SettingsError where a cluster has no workers, or they have no qfp of this version: a worker
+    dies of a task that it cannot import."""
+    try:
+        client.wait_for_workers(1, timeout=PATIENCE)
+        found = {client.run_on_scheduler(version, "qfp"), *client.run(version, "qfp").values()}
+        client.run(version, "threadpoolctl")
+    except TimeoutError:
+        raise SettingsError(
+            f"{where}: it has no workers, start some: dask worker {address} --nthreads 1"
+        ) from None
+    except ImportError as error:
+        raise SettingsError(
+            f"{where}: {error.name} is missing there: install what is installed here"
+        ) from None
+    if found != {__version__}:
+        raise SettingsError(
+            f"{where}: it runs qfp {', '.join(sorted(found))}, this is {__version__}: install the "
+            "same"
+        )
+
+
+@contextlib.contextmanager
+def cluster(address):
+    """Workers of an existing dask cluster, whose scheduler gives the work of a killed one to
+    others.
+
+    Raises SettingsError where dask is missing, no scheduler answers, it or its workers have no qfp
+    of this version, there is none, and where they are lost."""
+    where = f"--scheduler {address}"
+    try:
+        from distributed import Client, KilledWorker
+    except ImportError:
+        raise SettingsError(
+            f"{where}: needs dask, which is not installed: pip install distributed threadpoolctl"
+        ) from None
+    _find_scheduler(address, where)
     # what it has to say comes as an exception, too
     logging.getLogger("distributed.client").setLevel(logging.CRITICAL)
     with Client(address, timeout=PATIENCE, set_as_default=False) as client:
-        try:
-            client.wait_for_workers(1, timeout=PATIENCE)
-            found = {client.run_on_scheduler(version, "qfp"), *client.run(version, "qfp").values()}
-            client.run(version, "threadpoolctl")
-        except TimeoutError:
-            raise SettingsError(
-                f"{where}: it has no workers, start some: dask worker {address} --nthreads 1"
-            ) from None
-        except ImportError as error:
-            raise SettingsError(
-                f"{where}: {error.name} is missing there: install what is installed here"
-            ) from None
-        if found != {__version__}:
-            raise SettingsError(
-                f"{where}: it runs qfp {', '.join(sorted(found))}, this is {__version__}: install "
-                "the same"
-            )
+        _check_workers(client, address, where)
         executor = client.get_executor(pure=False)
         try:
             yield functools.partial(executor.submit, one_thread)

@@ -1,10 +1,7 @@
-"""`qfp decode`: from CSV files to antidots, a verdict on each curve, and a report of one page."""
+"""From CSV files to antidots, a verdict on each curve, and a report of one page."""
 
-import json
-import sys
 import textwrap
 import time
-from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,7 +11,7 @@ from qfp.data.measured import per_tesla, read_curve
 from qfp.decoding import novelty
 from qfp.decoding.decode import Decoded, decode, load_decoder
 from qfp.physics.wire import Device
-from qfp.tools import SettingsError, check_folder, write_atomic
+from qfp.tools import SettingsError
 
 SYMMETRIES = (
     "A curve fixes the antidots only up to a shift along y and two inversions, which make four "
@@ -90,32 +87,14 @@ def answer(
         raise SettingsError(f"--steps {steps}: must lie between 1 and {config.diffusion.steps}")
     curves = tuple(read_curve(file, config.device, lattice_nm, siemens) for file in files)
     reference = novelty.load(weights)
-    missing = (
-        ()
-        if reference
-        else (
-            f"novelty is not judged: make a reference with `qfp study novelty --weights {weights}`",
-        )
-    )
+    remedy = f"make a reference with `qfp study novelty --weights {weights}`"
+    missing = () if reference else (f"novelty is not judged: {remedy}",)
     start = time.perf_counter()
-    G = np.stack([curve.conductance for curve in curves])
-    noise = (
-        None
-        if all(curve.noise is None for curve in curves)
-        else np.stack(
-            [
-                np.zeros_like(curve.conductance) if curve.noise is None else curve.noise
-                for curve in curves
-            ]
-        )
-    )
+    G, noise = np.stack([curve.conductance for curve in curves]), noise_of(curves)
     decoded = decode(decoder, G, samples, steps, seed=seed, noise=noise, progress=progress)
-    judged = (
-        novelty.judge(reference, G, decoded, np.stack([curve.error for curve in curves]))
-        if reference
-        else None
-    )
-    seconds = (time.perf_counter() - start) / len(files)
+    error, judged = np.stack([curve.error for curve in curves]), None
+    if reference:
+        judged = novelty.judge(reference, G, decoded, error)
     return Answers(
         config.device,
         tuple(map(str, files)),
@@ -124,8 +103,16 @@ def answer(
         judged,
         tuple(curve.notes + missing for curve in curves),
         None if lattice_nm is None else per_tesla(lattice_nm),
-        seconds,
+        (time.perf_counter() - start) / len(files),
     )
+
+
+def noise_of(curves):
+    """Standard deviations (B, F) of the noise of curves [e^2/h], 0 where a file gives none; None
+    where none does."""
+    if all(curve.noise is None for curve in curves):
+        return None
+    return np.stack([np.zeros_like(c.conductance) if c.noise is None else c.noise for c in curves])
 
 
 def places(pair):
@@ -217,48 +204,3 @@ def report(answers, i):
         tesla=answers.tesla,
         radius=answers.device.radius,
     )
-
-
-def run_decode(files, out=None, as_json=False, **options):
-    """`qfp decode`: print the answers to CSV files, or with as_json one JSON object a line; options
-    go to `answer`.
-
-    out: folder for STEM.png (report) and STEM.npy (all samples, (S, L, W) [1/t]) of each file;
-    nothing is overwritten."""
-    targets = _targets(files, out)
-    answers = answer(files, **options, progress=sys.stderr.isatty())
-    for file, notes in zip(answers.files, answers.notes):
-        for note in notes:
-            print(f"note: {file}: {note}", file=sys.stderr)
-    for i in range(len(files)):
-        print(json.dumps(as_dict(answers, i)) if as_json else as_text(answers, i))
-    if not as_json:
-        print(SYMMETRIES)
-    for i, stem in enumerate(targets):
-        write_atomic(f"{stem}.npy", lambda handle, i=i: np.save(handle, answers.decoded.ldos[i]))
-        write_atomic(
-            f"{stem}.png",
-            lambda handle, i=i: report(answers, i).savefig(handle, format="png", dpi=150),
-        )
-    if targets and not as_json:
-        print(f"reports and samples: {targets[0].parent}")
-
-
-def _targets(files, out):
-    """Output paths without suffix, one a file; SettingsError where something would be overwritten."""
-    if out is None:
-        return []
-    check_folder(out)
-    stems = [Path(file).stem for file in files]
-    double = [stem for stem, n in Counter(stems).items() if n > 1]
-    if double:
-        raise SettingsError(
-            f"two files are called {double[0]}: their reports in {out} would have one name"
-        )
-    for stem in stems:
-        for suffix in (".png", ".npy"):
-            if (Path(out) / (stem + suffix)).exists():
-                raise SettingsError(
-                    f"{Path(out) / (stem + suffix)} exists: choose another --out or remove it"
-                )
-    return [Path(out) / stem for stem in stems]

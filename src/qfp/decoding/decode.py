@@ -1,3 +1,4 @@
+# long: one road from curve to answer; a third of it are docstrings
 """From curves to images to antidots: sampling, recovery of positions from an image, consensus of
 many samples.
 

@@ -45,7 +45,7 @@ def pearson(generated, truth, sites=None):
 
 
 def nearest_curve(library, curves, block=256):
-    """Index into library (M, F) of the curve nearest to each of curves (B, F), Euclidean; int (B,)."""
+    """Index int (B,) into library (M, F) of the curve nearest to each of (B, F), Euclidean."""
     library, curves = np.asarray(library, np.float32), np.asarray(curves, np.float32)
     centre = library.mean(axis=0)  # small numbers: the squares below lose no digits
     library, curves = library - centre, curves - centre

@@ -1,4 +1,5 @@
-"""Antidots in LDOS images, and those that the curve alone names: positions modulo what a curve cannot tell (Sec. III)."""
+"""Antidots in LDOS images, and those that the curve alone names: positions modulo what a curve
+cannot tell (Sec. III)."""
 
 import functools
 

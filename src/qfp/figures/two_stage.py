@@ -1,4 +1,4 @@
-"""Figure of the two-stage baseline beside the diffusion model: arrays in, a Matplotlib figure out."""
+"""Figure of the two-stage baseline beside the diffusion model: arrays in, a figure out."""
 
 import numpy as np
 

@@ -1,3 +1,4 @@
+# long: forward process, guidance and samplers share their letters
 """Diffusion model of Sec. II: forward process, score, guidance and samplers, for any noise model (a
 callable).
 

@@ -1,3 +1,4 @@
+# long: the whole network in one file, from the curve to the image
 """Conditional U-Net and condition transformer (Sec. IV, Fig. 2).
 
 An image x_t (B, 1, 60, 60) goes down to 15 x 15 and up again. At every level and in both directions

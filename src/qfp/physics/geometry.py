@@ -113,7 +113,7 @@ def rings(antidots, device):
 
 
 def clearance(device):
-    """Radius of the hard disc that an antidot of the dataset is: its own and one site of clearance."""
+    """Radius of the hard disc that an antidot of the dataset is: a site more than its own."""
     return device.radius + 1
 
 
@@ -161,7 +161,7 @@ def canonical(antidots, device):
 
 
 def configurations(device):
-    """All pairs of antidots of a wire, modulo translation along y and the two inversions (Sec. III).
+    """All pairs of antidots of a wire, modulo translation along y and two inversions (Sec. III).
 
     The rule: an antidot is a hard disc of its radius plus one site, inside the wire, centre
     distance strictly above two such radii.

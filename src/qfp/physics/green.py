@@ -1,3 +1,4 @@
+# long: the exact solver as it is derived, one step after the other
 """The exact fast solver: removing sites is a finite-rank update of the antidot-free wire's Green's
 function.
 

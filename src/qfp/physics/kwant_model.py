@@ -65,7 +65,7 @@ def build(device, mask, potential=None):
 
 
 def kwant_solvers():
-    """Names of Kwant's solvers that are installed: 'sparse' (SciPy's SuperLU) and perhaps 'mumps'."""
+    """Names of Kwant's solvers that are installed: 'sparse' (SciPy's) and perhaps 'mumps'."""
     _kwant()
     found = []
     for name in ("sparse", "mumps"):

@@ -1,3 +1,4 @@
+# long: one elimination over all configurations, whose parts make no sense alone
 """Many configurations under one potential: curves and images of the learning dataset (Sec. III).
 
 Every pair of antidots is an update of the same wire, and all pairs with the same first antidot
@@ -165,7 +166,7 @@ class Sweep:
         return psi, out, t0
 
     @torch.inference_mode()
-    def conductance(self, b, potential, leads=None):
+    def conductance(self, b, potential, leads=None):  # long: one elimination, no step alone
         """T = Tr(t t^dagger) [e^2/h] of all configurations, (N,) float64, under a potential (L, W)
         [t] at field b."""
         psi, out, t0 = (v.to(self.dtype) for v in self.pristine(b, potential, leads))

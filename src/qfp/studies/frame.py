@@ -1,3 +1,4 @@
+# long: one frame is read at once: what a study is, its run, and what both refuse
 """The one shape of a study: what it measures, which columns a reader sees, what the names mean.
 
 A study is a module with a `STUDY`; `qfp study NAME` makes a `Run` of it: the decoder, the pairs and

@@ -1,4 +1,4 @@
-"""The log of a run: a line of JSON now and then, cut back to the checkpoint where the run goes on."""
+"""The log of a run: a line of JSON now and then, cut back to the checkpoint where a run goes on."""
 
 import itertools
 import json

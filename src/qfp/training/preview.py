@@ -14,7 +14,7 @@ CURVES, SHOWN, HEAD_CURVES, STEPS = 32, 8, 1000, 20
 
 @functools.cache
 def painter():
-    """matplotlib's imsave, or None, said once: a machine lent for computing may have no matplotlib."""
+    """matplotlib's imsave, or None, said once: a machine for computing may have no matplotlib."""
     try:
         from matplotlib.image import imsave
     except ImportError:

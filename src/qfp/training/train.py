@@ -10,63 +10,14 @@ from qfp.decoding import decode
 from qfp.model import exported
 from qfp.model.diffusion import Schedule
 from qfp.model.precision import for_samples, keep_memory
-from qfp.tools import SettingsError, as_dict, progress_bar
+from qfp.tools import SettingsError, progress_bar
 from qfp.training import checkpoint
 from qfp.training.batches import Batches, supplied
 from qfp.training.log import LOG_STEPS, Log
 from qfp.training.loss import closure_of
 from qfp.training.optimise import average, learning_rate, optimiser, radius, share_done
 from qfp.training.preview import preview
-
-
-def check_plan(training, slice_minutes):
-    """SettingsError where a run would never end, or a slice has no length."""
-    if slice_minutes is not None and not slice_minutes > 0:
-        raise SettingsError(f"--slice-minutes {slice_minutes}: must be above 0")
-    if training.minutes <= 0 and training.max_steps <= 0:
-        raise SettingsError(
-            "training: minutes and max_steps are both 0, so the run would never end"
-        )
-
-
-def pairs_of(config, path):
-    """Pairs of a dataset file, which must be of the config's device."""
-    pairs = dataset.load(path)
-    if pairs.device != config.device:
-        raise SettingsError(
-            f"{path} holds another device than preset {config.preset!r}: {pairs.device}"
-        )
-    return pairs
-
-
-def prepare_folder(out, resume):
-    """The run's folder; refuses to overwrite a run, or to resume what is not there."""
-    found = (out / checkpoint.CHECKPOINT).is_file()
-    if resume and not found:
-        raise SettingsError(f"nothing to resume in {out}: it holds no {checkpoint.CHECKPOINT}")
-    free = not out.exists() or (
-        out.is_dir() and all(path.suffix == ".tmp" for path in out.iterdir())
-    )
-    if not resume and not free:
-        raise SettingsError(
-            f"{out} exists already: give --resume to go on with it, or another --out"
-        )
-    out.mkdir(parents=True, exist_ok=True)
-
-
-def check_resumed(meta, config, pairs, out):
-    """SettingsError where a checkpoint was made from other data, seeds or diffusion settings."""
-    if meta["data"] != pairs.sha256:
-        raise SettingsError(
-            f"{out} was trained on another dataset ({meta['data'][:12]}, not {pairs.sha256[:12]})"
-        )
-    started, training = meta["config"], config.training
-    before = started["diffusion"], started["seed"], started["training"]["seed"]
-    if before != (as_dict(config.diffusion), config.seed, training.seed):
-        raise SettingsError(
-            f"{out} was started with another seed or diffusion section; resume it with the same "
-            "preset"
-        )
+from qfp.training.refusals import check_plan, check_resumed, pairs_of, prepare_folder
 
 
 class Training:
@@ -253,13 +204,8 @@ def train(
     def ends():
         return slice_minutes is not None and time.monotonic() - called >= 60 * slice_minutes
 
-    bar = progress_bar(
-        total=config.training.max_steps or None,
-        initial=training.step,
-        unit="step",
-        mininterval=2,
-        smoothing=0.05,
-    )
+    total, look = config.training.max_steps or None, {"mininterval": 2, "smoothing": 0.05}
+    bar = progress_bar(total=total, initial=training.step, unit="step", **look)
     training.run(bar, report, stop, ends)
     meta, line = training.keep()
     report(line)

@@ -1,4 +1,5 @@
-"""Does a map over the cells of a level mark the antidots? Cells, and the area under the ROC curve."""
+"""Does a map over the cells of a level mark the antidots? Cells, and the area under the ROC
+curve."""
 
 import numpy as np
 import torch

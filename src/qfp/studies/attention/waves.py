@@ -111,7 +111,7 @@ def partial_rank_correlation(A, C):
 
 
 def followed(weights, C):
-    """How attention weights {layer: A (levels, head, N, N)} of one curve follow C (2, N, N), its own
+    """How attention weights {layer: A (levels, head, N, N)} of a curve follow C (2, N, N), its own
     correlation and another's: {layer: (levels, head, [own, other, plain, distance])}."""
     A = np.concatenate(list(weights.values()), axis=1)  # (levels, heads of all layers, N, N)
     partial, plain, distance = partial_rank_correlation(A.reshape(-1, *A.shape[2:]), C)

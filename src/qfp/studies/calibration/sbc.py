@@ -77,7 +77,7 @@ def _tails(counts, n, p):
 
 
 def _statistics(histograms, n):
-    """Chi-square and smallest tail probability of the ECDF of histograms (..., cells) of n ranks."""
+    """Chi-square and smallest tail probability of the ECDF, of histograms (..., cells) of n."""
     cells = histograms.shape[-1]
     square = ((histograms - n / cells) ** 2).sum(axis=-1) * cells / n
     return square, _tails(histograms.cumsum(axis=-1)[..., :-1], n, np.arange(1, cells) / cells)

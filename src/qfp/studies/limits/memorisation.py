@@ -1,11 +1,11 @@
-"""Is an image decoded or remembered? Generated images beside the true ones and beside every
-training image.
+"""Is an image decoded or remembered?
 
-A decoder that remembers gives back an image of its training set, so its image lies nearer to one of
-these than to the truth. Test configurations are in no training file under any potential; for curves
-of training configurations all images of their own configuration are left out of the search, so that
-both are asked the same. Controls say what the numbers are worth: true images, a decoder that does
-nothing but remember, and images generated without a curve.
+Generated images beside the true ones and beside every training image. A decoder that remembers
+gives back an image of its training set, so its image lies nearer to one of these than to the truth.
+Test configurations are in no training file under any potential; for curves of training
+configurations all images of their own configuration are left out of the search, so that both are
+asked the same. Controls say what the numbers are worth: true images, a decoder that does nothing
+but remember, and images generated without a curve.
 """
 
 import dataclasses

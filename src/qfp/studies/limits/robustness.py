@@ -1,5 +1,6 @@
-"""How far the decoder holds: noise, guidance, few steps, unseen potentials and a field offset, one
-at a time.
+"""How far does the decoder hold?
+
+Noise, guidance, few steps, unseen potentials and a field offset, one at a time.
 
 Every row decodes the same test configurations from the same x_T once each, so its difference to the
 reference, the preset's own sampling of the clean curves, is paired. No row depends on which others

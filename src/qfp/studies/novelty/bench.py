@@ -1,4 +1,4 @@
-"""What all parts of the study of novelty share: curves, answers to them, and the judgement of both."""
+"""What all parts of the study of novelty share: curves, answers to them, and their judgement."""
 
 import dataclasses
 
@@ -15,7 +15,7 @@ TRIAL_CURVES = 100  # foreign curves of a family, behind those, on which the sco
 
 
 class Clean:
-    """Exact curves at V = 0 of all configurations of a device, looked up instead of solved again."""
+    """Exact curves at V = 0 of all configurations of a device, looked up, not solved again."""
 
     def __init__(self, device, folder):
         orbits, antidots = geometry.configurations(device)

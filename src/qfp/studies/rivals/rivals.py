@@ -1,23 +1,22 @@
-"""The network beside all strong simple rivals, on the same test configurations, and under
-potentials never seen.
+"""Do simple rivals read curves as well, also under potentials never seen?
 
-The paper says 'over 95 percent' (Sec. V) and nothing of what simpler means reach. Every row answers
-the same curves, so its difference to the network's single sample is paired. Samples, simulated
-curves and what trained rivals say are kept in files until they are no longer needed, so a killed
-run resumes.
+The network beside all strong simple rivals, on the same test configurations. The paper says 'over
+95 percent' (Sec. V) and nothing of what simpler means reach. Every row answers the same curves, so
+its difference to the network's single sample is paired. Samples, simulated curves and what trained
+rivals say are kept in files until they are no longer needed, so a killed run resumes.
 """
 
 from typing import NamedTuple
 
 import numpy as np
 
-from qfp import tools
-from qfp.data import interpolate, simulate
-from qfp.decoding import decode, metrics
+from qfp.data import simulate
+from qfp.decoding import decode
 from qfp.physics import geometry
 from qfp.studies import intervals, scoring, tables
 from qfp.studies.frame import Option, Study
 from qfp.studies.rivals import readers
+from qfp.studies.rivals.libraries import libraries, plain_networks
 from qfp.tools import as_dict
 
 DEV_CURVES = 1000  # dev configurations on which metrics are chosen
@@ -67,68 +66,6 @@ class Answer(NamedTuple):
 
     antidots: np.ndarray  # (B, 2, 2)
     ldos: np.ndarray | None = None  # (B, L, W) [1/t]
-
-
-def libraries(pairs, train, dev, other, other_seed):
-    """The libraries {name of ROWS: readers.Library}, and which metric won on dev {name: text}.
-
-    train, dev: rows (M, 2) of (potential, configuration); other (N, F): every configuration's curve
-    under `other_seed`. Of pairs.conductance only training curves get into a library or a metric,
-    and dev curves choose among metrics."""
-    G, orbits, width = pairs.conductance, pairs.orbit, pairs.device.width
-    every, known = np.arange(len(orbits)), np.unique(train[:, 1])
-    completed = interpolate.complete(G, orbits, known, width, readers.NEIGHBOURS)
-    potential = {"changes of potential": readers.potential_changes(G, known)}
-    both = potential | {
-        "errors of interpolation": readers.interpolation_errors(G, orbits, known, width)
-    }
-    curves, truth = G[dev.T[0], dev.T[1]], pairs.antidots[dev.T[1]]
-
-    def of(curves, configurations):  # (P, n, F), (n,)
-        return readers.Library(
-            curves.reshape(-1, curves.shape[-1]),
-            np.tile(configurations, len(curves)),
-            np.repeat(np.arange(len(curves)), len(configurations)),
-        )
-
-    def hits(configurations):
-        errors = metrics.within(pairs.antidots[configurations], truth, pairs.device)
-        return (errors <= 0).sum() + (errors <= 1).sum()
-
-    given = readers.Library(other, every, np.full(len(every), other_seed))
-    tuned = {
-        "library_whitened": readers.tuned(given, potential, curves, hits, plain=False),
-        "kriged": readers.tuned(of(completed, every), both, curves, hits),
-        "kriged_mean": readers.tuned(
-            readers.Library(completed.mean(axis=0), every, None), both, curves, hits
-        ),
-    }
-    found = {"nearest": of(G[:, known], known), "library": given}
-    return found | {name: pair[0] for name, pair in tuned.items()}, {
-        name: pair[1] for name, pair in tuned.items()
-    }
-
-
-def plain_networks(completed, orbits, train, seed, curves, folder):
-    """Configurations {name of ROWS: (B,)} that plain networks, each trained here, read from curves
-    (B, F), and the number of curves they are trained on {name: int}.
-
-    completed (P, N, F): curves, simulated for the configurations of `train` (M, 2), interpolated
-    for others."""
-    rows = {
-        "mlp": train,
-        "mlp_kriged": np.argwhere(np.ones(completed.shape[:2], bool)),
-        "mlp_one": train[train[:, 0] == 0],
-    }
-    found = {}
-    for name, (p, n) in ((name, part.T) for name, part in rows.items()):
-        found[name] = tools.kept(
-            folder / f"{name}.npy",
-            lambda p=p, n=n: readers.Mlp(completed[p, n], n, orbits, seed, readers.PLAIN).read(
-                curves
-            ),
-        )
-    return found, {name: len(part) for name, part in rows.items()}
 
 
 def network(run, name, curves, rows):

@@ -1,10 +1,9 @@
-"""What does each choice bring in a short training? One change a row, equal numbers of gradient
-passes.
+"""What does each choice bring in a short training?
 
-Every row is trained from random weights, stopped a few times to decode the same development curves
-from the same noise, and looked at more closely at its end. Finished rows are kept, and several
-processes may train rows at the same time (`--rows`); the call that finds all of them finished
-writes the result.
+One change a row, equal numbers of gradient passes. Every row is trained from random weights,
+stopped a few times to decode the same development curves from the same noise, and looked at more
+closely at its end. Finished rows are kept, and several processes may train rows at the same time
+(`--rows`); the call that finds all of them finished writes the result.
 """
 
 import json

@@ -1,8 +1,9 @@
-"""How long from nothing to 95 percent? A short training, stopped again and again to decode curves.
+"""How long from nothing to 95 percent?
 
-The clock counts training alone; generating the dataset, loading it and decoding are timed apart.
-Steps are the same on any machine, and what the network knows after them nearly so: rounding
-differs, and so does `precision`. The minutes belong to the machine.
+A short training, stopped again and again to decode curves. The clock counts training alone;
+generating the dataset, loading it and decoding are timed apart. Steps are the same on any machine,
+and what the network knows after them nearly so: rounding differs, and so does `precision`. The
+minutes belong to the machine.
 """
 
 import dataclasses

@@ -1,9 +1,9 @@
 """How many times as fast as Kwant is the exact solver?
 
-Both are timed in the same run. One BLAS thread a process; Kwant's leads are precalculated. One solve is a (configuration,
-potential, field), amortised over a whole sweep; the dataset is generated for good, with 2
-processes, into a folder that is removed. Kwant's time for it is extrapolated from solves in 2
-processes.
+Both are timed in the same run. One BLAS thread a process; Kwant's leads are precalculated. One
+solve is a (configuration, potential, field), amortised over a whole sweep; the dataset is generated
+for good, with 2 processes, into a folder that is removed. Kwant's time for it is extrapolated from
+solves in 2 processes.
 """
 
 import platform

@@ -18,7 +18,7 @@ def scaled(device, width):
 
 
 def whole_groups(antidots, width):
-    """About PAIRS of antidots (N, 2, 2): all partners of some first antidots, which share a solve."""
+    """About PAIRS of antidots (N, 2, 2): all partners of some first ones, which share a solve."""
     first, partners = np.unique(antidots[:, 0], axis=0, return_inverse=True)
     number = max(1, len(first) * PAIRS // max(len(antidots), PAIRS))
     few = stream("bench width", width).permutation(len(first))[:number]

@@ -1,0 +1,55 @@
+"""What a training refuses before its first step, in one line each."""
+
+from qfp.data import dataset
+from qfp.tools import SettingsError, as_dict
+from qfp.training import checkpoint
+
+
+def check_plan(training, slice_minutes):
+    """SettingsError where a run would never end, or a slice has no length."""
+    if slice_minutes is not None and not slice_minutes > 0:
+        raise SettingsError(f"--slice-minutes {slice_minutes}: must be above 0")
+    if training.minutes <= 0 and training.max_steps <= 0:
+        raise SettingsError(
+            "training: minutes and max_steps are both 0, so the run would never end"
+        )
+
+
+def pairs_of(config, path):
+    """Pairs of a dataset file, which must be of the config's device."""
+    pairs = dataset.load(path)
+    if pairs.device != config.device:
+        raise SettingsError(
+            f"{path} holds another device than preset {config.preset!r}: {pairs.device}"
+        )
+    return pairs
+
+
+def prepare_folder(out, resume):
+    """The run's folder; refuses to overwrite a run, or to resume what is not there."""
+    found = (out / checkpoint.CHECKPOINT).is_file()
+    if resume and not found:
+        raise SettingsError(f"nothing to resume in {out}: it holds no {checkpoint.CHECKPOINT}")
+    free = not out.exists() or (
+        out.is_dir() and all(path.suffix == ".tmp" for path in out.iterdir())
+    )
+    if not resume and not free:
+        raise SettingsError(
+            f"{out} exists already: give --resume to go on with it, or another --out"
+        )
+    out.mkdir(parents=True, exist_ok=True)
+
+
+def check_resumed(meta, config, pairs, out):
+    """SettingsError where a checkpoint was made from other data, seeds or diffusion settings."""
+    if meta["data"] != pairs.sha256:
+        raise SettingsError(
+            f"{out} was trained on another dataset ({meta['data'][:12]}, not {pairs.sha256[:12]})"
+        )
+    started, training = meta["config"], config.training
+    before = started["diffusion"], started["seed"], started["training"]["seed"]
+    if before != (as_dict(config.diffusion), config.seed, training.seed):
+        raise SettingsError(
+            f"{out} was started with another seed or diffusion section; resume it with the same "
+            "preset"
+        )
