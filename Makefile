@@ -85,25 +85,24 @@ twins: $(STAMP) data/laptop.h5  ## train networks for comparison, where models/ 
 	$(call twin,models/twin-no-attention,network.attention=[none$(,)none] network.condition_layers=0)
 	$(call twin,$(call unshipped,twin-no-gradient),training.curve_target=none training.curve_batch=0 $(OWN_CURVES))
 	$(call twin,$(call unshipped,twin-no-interpolation),$(OWN_CURVES))
-	$(BIN)/qfp evaluate networks --weights twin twin-no-attention $(call unshipped,twin-no-gradient).safetensors \
+	$(BIN)/qfp study networks --weights twin twin-no-attention $(call unshipped,twin-no-gradient).safetensors \
 	  $(call unshipped,twin-no-interpolation).safetensors laptop
 
 ablations: $(STAMP) data/laptop.h5  ## train short runs that differ in one choice each, and compare them
-	$(BIN)/qfp bench ablations
+	$(BIN)/qfp study ablations
 
 vae: $(STAMP) data/laptop.h5  ## train the two-stage baseline, where models/ lacks it, and measure it
 	$(BIN)/qfp train-vae
 	for name in few joint; do $(BIN)/qfp export runs/vae/$$name runs/vae/$$name --bf16 --force || exit 1; done
 	test -e models/vae.safetensors || $(BIN)/qfp export runs/vae/general models/vae --bf16
 	test -e models/vae-restricted.safetensors || $(BIN)/qfp export runs/vae/restricted models/vae-restricted --bf16
-	$(BIN)/qfp evaluate vae
+	$(BIN)/qfp study vae
 
+MEASURED = accuracy rivals samplers calibration novelty robustness memorisation attention score solver-speed \
+  training-speed sampling-speed
 results: $(STAMP) data/laptop.h5  ## measure again what the book quotes: results/ from the weights and the full dataset
-	for what in table rivals samplers calibration novelty robustness memorisation; do $(BIN)/qfp evaluate $$what || exit 1; done
-	$(BIN)/qfp probe
-	$(BIN)/qfp bench solver --preset laptop
-	$(BIN)/qfp bench learn --preset kettle
-	for what in train sample; do $(BIN)/qfp bench $$what --preset laptop || exit 1; done
+	for name in $(MEASURED); do $(BIN)/qfp study $$name || exit 1; done
+	$(BIN)/qfp study learning --preset kettle
 
 clean:  ## remove what was built and run (data/ and trained networks in runs/ stay)
 	rm -rf book/_build build .pytest_cache
