@@ -22,7 +22,7 @@ DEVICE = CONFIG.device
 
 @pytest.fixture
 def decoder():
-    """What train.load_decoder gives, with an untrained network."""
+    """What load_decoder gives, with an untrained network."""
     constants = Normalisation((8.0,) * 4, (0.5,) * 4, 0.05, 0.05, DEVICE.width)
     model = UNet(CONFIG.network, 4).eval()
     return Decoder(model, CONFIG, constants, Schedule(1000, "cosine", "v"), {})

@@ -72,7 +72,7 @@ class Answer:
 
 
 def ask(decoder, scene, samples=4, seed=0):
-    """Answer to a scene's curve; decoder is what train.load_decoder returns."""
+    """Answer to a scene's curve; decoder: a decode.Decoder."""
     device = decoder.config.device
     truth = look(device, geometry.canonical(scene.antidots, device))
     decoded = decode.decode(decoder, scene.conductance[None], samples, seed=seed)

@@ -99,7 +99,9 @@ def _parts(config, out):
 
 
 def generate(config, out, workers=None, report=print, scheduler=None):
-    """Generate the dataset file of a preset (Sec. III); resumes from the chunks of an earlier run.
+    """Generate the dataset file of a preset; resumes from the chunks of an earlier run.
+
+    Source: Sec. III.
 
     Parameters
     ----------

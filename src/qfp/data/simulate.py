@@ -9,7 +9,9 @@ from qfp.tools import digest, kept, progress_bar
 
 
 def simulate(config, indices=None, potentials=(0,), images=True, progress=False):
-    """Exact pairs of curve and image in memory (Sec. III).
+    """Exact pairs of curve and image in memory.
+
+    Source: Sec. III.
 
     Parameters
     ----------

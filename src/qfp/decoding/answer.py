@@ -28,7 +28,7 @@ class Answers:
 
     device: Device
     files: tuple
-    curves: tuple  # curves.Curve of each
+    curves: tuple  # measured.Curve of each
     decoded: Decoded
     judged: object  # novelty.Judgement of all, None where the weights have no reference
     notes: tuple  # lines about each file

@@ -55,7 +55,9 @@ def sample_seeds(seed, samples):
 
 @dataclass(frozen=True)
 class Decoder:
-    """A trained network with all that it takes to decode curves with it (Secs. II and IV).
+    """A trained network with all that it takes to decode curves with it.
+
+    Source: Secs. II and IV.
 
     Attributes
     ----------
@@ -168,7 +170,9 @@ def decode(
     noise=None,
     progress=False,
 ):
-    """Antidots and images that fit curves (Secs. II and IV); `Decoder.decode` is the same.
+    """Antidots and images that fit curves; `Decoder.decode` is the same.
+
+    Source: Secs. II and IV.
 
     Parameters
     ----------

@@ -68,7 +68,7 @@ def _arrow(ax, start, end, color=GREY, **options):
 
 @style()
 def network(stages, path, unshuffle=1):
-    """The U-Net as Fig. 2 draws it, from probes.architecture (stages) and probes.condition_path
+    """The U-Net as Fig. 2 draws it, from anatomy.architecture (stages) and anatomy.condition_path
     (path)."""
     levels = len(stages) // 2
     down, up = stages[:levels], stages[levels:][::-1]  # both from the largest level to the smallest

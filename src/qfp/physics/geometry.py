@@ -161,7 +161,9 @@ def canonical(antidots, device):
 
 
 def configurations(device):
-    """All pairs of antidots of a wire, modulo translation along y and two inversions (Sec. III).
+    """All pairs of antidots of a wire, modulo translation along y and two inversions.
+
+    Source: Sec. III.
 
     The rule: an antidot is a hard disc of its radius plus one site, inside the wire, centre
     distance strictly above two such radii.

@@ -237,7 +237,9 @@ def clean_wire_cached(device, b):
 
 
 def solve_mask(device, mask, potential=None, fields=None, image=False):
-    """Curve and LDOS of a wire with holes of any shape, by the exact solver (Sec. III).
+    """Curve and LDOS of a wire with holes of any shape, by the exact solver.
+
+    Source: Sec. III; the solver is this module's.
 
     Parameters
     ----------
@@ -294,7 +296,9 @@ def solve_mask(device, mask, potential=None, fields=None, image=False):
 
 
 def solve(device, antidots, potential=None, fields=None, image=False, radii=None):
-    """Curve and LDOS of a wire with antidots, by the exact solver (Sec. III).
+    """Curve and LDOS of a wire with antidots, by the exact solver.
+
+    Source: Sec. III; the solver is this module's.
 
     Parameters
     ----------

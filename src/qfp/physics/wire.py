@@ -9,7 +9,9 @@ from qfp.tools import stream
 
 @dataclass(frozen=True)
 class Device:
-    """The wire of Sec. III: a square lattice, a = t = 1, two circular antidots, leads along y.
+    """A wire: a square lattice, a = t = 1, with circular antidots, and leads along y.
+
+    Source: Sec. III.
 
     Attributes
     ----------
@@ -49,7 +51,9 @@ class Device:
 
 
 def random_potential(seed, device):
-    """Random potential of a wire (Sec. III), a pure function of its seed.
+    """Random potential of a wire, a pure function of its seed.
+
+    Source: Sec. III.
 
     Parameters
     ----------

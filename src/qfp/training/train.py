@@ -135,11 +135,11 @@ def train(
     stop=None,
     slice_minutes=None,
 ):
-    """Train the network of a preset (Sec. IV).
+    """Train the network of a preset.
 
-    An interrupt (Ctrl-C) ends after a whole step, with a checkpoint; the second one ends at once.
-    `share_done` of the returned step and minutes tells whether the run is finished: the minutes of
-    its plan are those trained, in all slices together.
+    Source: Sec. IV. An interrupt (Ctrl-C) ends after a whole step, with a checkpoint; the second
+    one ends at once. `share_done` of the returned step and minutes tells whether the run is
+    finished: the minutes of its plan are those trained, in all slices together.
 
     Parameters
     ----------

@@ -2,7 +2,7 @@
 on the same curve.
 
 It reads the curve's tokens of our own path (`ConditionTransformer.tokens`) by cross-attention, as
-its users would have it, and takes the place of a `UNet` in `train.losses` and `diffusion.guided`.
+its users would have it, and takes the place of a `UNet` in `loss.losses` and `diffusion.guided`.
 What our path goes on to make of the tokens is left out.
 """
 

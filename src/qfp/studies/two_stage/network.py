@@ -74,7 +74,7 @@ def decoder(latent, width, blocks):
 
 
 class Vae(nn.Module):
-    """Both stages; `settings` is a vae_settings.Vae, `fields` the number of points of a curve. All
+    """Both stages; `settings` is a settings.Vae, `fields` the number of points of a curve. All
     in normalised units."""
 
     def __init__(self, settings, fields):
