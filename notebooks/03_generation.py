@@ -205,8 +205,7 @@ print(worst.in_the_curve(wire, table["worst"]) if table else "")
 # One sample for each of the first wires of the slice, the same sampler and number of steps as in the preset.
 
 # %%
-few = unseen.Wires(*(values[:64] for values in wires))
-answers = fresh.decoded(decoder, few, config.sampling, config.seed)
+answers = fresh.decoded(decoder, wires.part(slice(64)), config.sampling, config.seed)
 off, r = answers.errors(wire), answers.correlations()
 print(fresh.told(answers, wire))
 
@@ -244,7 +243,7 @@ figures.similarity(r, scale)
 # - **Potentials.** The five potentials of the first table were all in training; the second one has a new potential and none.
 # - **Sampler.** The first table uses the fast sampler; the thousand ancestral steps stand in that of the samplers, on fewer curves.
 
-# %% tags=["nbval-check-output"]
+# %%
 found = positions.recover(wires.ldos, wire)
 assert (found == wires.antidots).all(), "antidots are found in every true image"
 steps, noise, T = generated.steps, generated.noisy[0], decoder.schedule.steps

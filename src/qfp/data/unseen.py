@@ -16,6 +16,10 @@ class Wires(NamedTuple):
     curves: np.ndarray  # (B, F) [e^2/h]
     ldos: np.ndarray  # (B, L, W) [1/t] float32
 
+    def part(self, some):
+        """Those of a slice."""
+        return Wires(*(values[some] for values in self))
+
 
 def parts(trained):
     """{'train', 'dev', 'test'}: rows (M, 2) of (potential, configuration), the split of a Config's

@@ -151,13 +151,11 @@ def verdicts(result):
     for name in ("single", "consensus"):
         row = result[name]
         low, high = row["within_1_interval"]
-        word = (
-            "above 95 %"
-            if low > CLAIM
-            else "below 95 %"
-            if high < CLAIM
-            else "95 % lies within the interval"
-        )
+        word = "95 % lies within the interval"
+        if low > CLAIM:
+            word = "above 95 %"
+        elif high < CLAIM:
+            word = "below 95 %"
         lines += [
             f"{name}: both antidots within one site on {tables.cell(row, 'within_1', '.1%')} of "
             f"{row['n']} curves: {word}",
