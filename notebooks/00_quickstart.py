@@ -37,16 +37,16 @@ sampling = None
 import numpy as np
 
 import qfp
-from qfp.data.dataset import choose, split
-from qfp.decoding import decode, metrics, positions
-from qfp.decoding.decode import load_decoder
+from qfp.data import unseen
+from qfp.data.dataset import choose
+from qfp.decoding import metrics, positions
 from qfp.figures import wire as wire_figures
-from qfp.physics import geometry, green
-from qfp.physics.wire import random_potential
+from qfp.physics import geometry
+from qfp.tools import as_dict
 
 config = qfp.notebook_config(globals())
 wire = config.device
-decoder = load_decoder(config.weights)
+decoder = qfp.load(config.weights)
 trained = decoder.config  # the settings that the weights were trained with
 assert trained.device == wire, "these weights belong to another wire"
 
@@ -58,22 +58,17 @@ assert trained.device == wire, "these weights belong to another wire"
 # at each of 64 magnetic fields. The weights name the configurations that they were not trained on; here is the first.
 
 # %%
-antidots = choose(trained)[1]
-parts = split(
-    trained.dataset.configurations, trained.dataset.potentials, trained.training.split, trained.seed
-)
-truth = antidots[parts["test"][0, 1]].astype(int)
-conductance, open_modes, ldos = green.solve(wire, truth, random_potential(0, wire), image=True)
+antidots, parts = choose(trained)[1], unseen.parts(trained)
+first = parts["test"][0, 1]
+truth = antidots[first].astype(int)
+conductance, open_modes, ldos = qfp.solve(wire, truth, qfp.random_potential(0, wire), image=True)
 
 # %% tags=["nbval-check-output"]
 seen = set(parts["train"][:, 1].tolist())
-print(
-    f"{len(antidots)} configurations, {len(seen)} of them seen in training; this one seen: {parts['test'][0, 1] in seen}"
-)
-print(
-    f"lattice {ldos.shape} (y, x), curve {conductance.shape}, open modes {open_modes[0]} at b = 0 and {open_modes[-1]} at "
-    f"b = {wire.field_max}"
-)
+print(f"{len(antidots)} configurations, {len(seen)} of them seen in training", end="; ")
+print(f"this one seen: {first in seen}")
+print(f"lattice {ldos.shape} (y, x), curve {conductance.shape}", end=", ")
+print(f"open modes {open_modes[0]} at b = 0 and {open_modes[-1]} at b = {wire.field_max}")
 print(f"true antidots at (x, y) = {truth.tolist()}")
 print(f"G(0) = {conductance[0]:.6f} e^2/h")
 
@@ -88,21 +83,13 @@ wire_figures.fingerprints(wire.fields, {"conductance": conductance}, open_modes)
 # the answer is the pair on which most samples agree.
 
 # %%
-decoded = decode.decode(
-    decoder,
-    conductance[None],
-    config.sampling.samples,
-    config.sampling.steps,
-    config.sampling.sampler,
-    config.sampling.gamma,
-    seed=config.seed,
-)
+decoded = decoder.decode(conductance[None], **as_dict(config.sampling), seed=config.seed)
 answer, share = decoded.consensus[0], decoded.probability[0]
 error = metrics.within(answer, truth, wire)
 r = metrics.pearson(decoded.image[0], ldos)
-print(
-    f"decoded antidots (x, y): {answer.tolist()}, {share:.0%} of {decoded.ldos.shape[1]} samples within one site"
-)
+samples = decoded.ldos.shape[1]
+print(f"decoded antidots (x, y): {answer.tolist()}", end=", ")
+print(f"{share:.0%} of {samples} samples within one site")
 print(f"true antidots    (x, y): {truth.tolist()}")
 print(f"off by {error} sites at most; Pearson r of decoded and true image {r:.3f}")
 
@@ -127,12 +114,12 @@ wire_figures.ldos_row(
 other = antidots[parts["train"][0, 1]].astype(int)
 clean = {
     "measured (simulated here)": conductance,
-    "decoded antidots, V = 0": green.solve(wire, answer)[0],
-    "other antidots, V = 0": green.solve(wire, other)[0],
+    "decoded antidots, V = 0": qfp.solve(wire, answer)[0],
+    "other antidots, V = 0": qfp.solve(wire, other)[0],
 }
-distance = {label: float(np.sqrt(np.mean((G - conductance) ** 2))) for label, G in clean.items()}
-for label, value in list(distance.items())[1:]:
-    print(f"{label}: rms difference from the measured curve {value:.3f} e^2/h")
+for label, curve in list(clean.items())[1:]:
+    distance = np.sqrt(np.mean((curve - conductance) ** 2))
+    print(f"{label}: rms difference from the measured curve {distance:.3f} e^2/h")
 
 # %% mystnb={"figure": {"caption": "The measured curve, the curve of the decoded antidots without random potential, and that of an unrelated pair.", "name": "quickstart-check"}, "image": {"alt": "Three conductance curves: the one of the decoded antidots follows the measured one if the answer is right, an unrelated one does not."}}
 wire_figures.fingerprints(wire.fields, clean)
@@ -156,24 +143,15 @@ verdict = "right" if error == 0 else f"right within {error}" if error <= 2 else 
 print(f"this wire: positions {verdict}, pattern r = {r:.3f}")
 
 # %% tags=["nbval-check-output"]
-assert (
-    conductance.shape == (wire.field_points,)
-    and (conductance > 0).all()
-    and (conductance <= open_modes + 1e-9).all()
-)
-assert ldos.min() == 0 and (ldos == 0).sum() == 2 * len(geometry.disc(wire.radius)), (
-    "zero on the removed sites only"
-)
-assert (positions.recover(ldos[None], wire)[0] == truth).all(), (
-    "the true image gives the true antidots"
-)
+assert conductance.shape == (wire.field_points,)
+assert (conductance > 0).all() and (conductance <= open_modes + 1e-9).all()
+holes = 2 * len(geometry.disc(wire.radius))
+assert ldos.min() == 0 and (ldos == 0).sum() == holes, "zero on the removed sites only"
+found = positions.recover(ldos[None], wire)[0]
+assert (found == truth).all(), "the true image gives the true antidots"
 assert geometry.in_dataset(answer, wire) and (geometry.canonical(answer, wire) == answer).all()
-mirrored = green.solve(
-    wire, (wire.width - 1, 0) + truth * (-1, 1), fields=-wire.fields[[0, 20, 40]]
-)[0]
-np.testing.assert_allclose(
-    mirrored, green.solve(wire, truth, fields=wire.fields[[0, 20, 40]])[0], atol=1e-9
-)
-print(
-    "physics checks passed: G below the open modes, LDOS zero in the antidots, mirrored wire and field give the same G"
-)
+mirror, some = (wire.width - 1, 0) + truth * (-1, 1), wire.fields[[0, 20, 40]]
+mirrored = qfp.solve(wire, mirror, fields=-some)[0]
+np.testing.assert_allclose(mirrored, qfp.solve(wire, truth, fields=some)[0], atol=1e-9)
+print("physics checks passed: G below the open modes, LDOS zero in the antidots", end=", ")
+print("mirrored wire and field give the same G")

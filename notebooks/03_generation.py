@@ -34,38 +34,22 @@ training = None
 sampling = None
 
 # %%
-import itertools
-import json
-
 import numpy as np
 from IPython.display import Markdown
 
 import qfp
-from qfp.book.pages import result_file
-from qfp.data.dataset import choose, split
-from qfp.data.simulate import simulate
-from qfp.decoding import decode, metrics, positions
-from qfp.decoding.decode import load_decoder
-from qfp.figures import wire as wire_figures
-from qfp.model.diffusion import guided
-from qfp.model.diffusion import sample as generate
-from qfp.physics import geometry, green
-from qfp.physics.sweep import images_of
-from qfp.studies import accuracy, frame, intervals, tables
-from qfp.studies.limits.samplers import as_markdown as as_samplers
-from qfp.studies.rivals.rivals import as_markdown as as_rivals
-from qfp.studies.speed import race, race_sample
+from qfp.data import unseen
+from qfp.decoding import positions
+from qfp.figures import generation as figures
+from qfp.studies import accuracy, frame, shown
+from qfp.studies.generation import course, fresh, worst
+from qfp.studies.limits import samplers
+from qfp.studies.rivals import rivals
+from qfp.studies.speed import race, race_sample, told
 
 config = qfp.notebook_config(globals())
-wire = config.device
-decoder = load_decoder(config.weights)
-model, trained, constants, schedule = (
-    decoder.model,
-    decoder.config,
-    decoder.normal,
-    decoder.schedule,
-)
-assert trained.device == wire, "these weights belong to another wire"
+decoder, wire = qfp.load(config.weights), config.device
+assert decoder.config.device == wire, "these weights belong to another wire"
 
 # %% [markdown]
 # ## Wires never seen
@@ -74,22 +58,9 @@ assert trained.device == wire, "these weights belong to another wire"
 # set. They are simulated afresh, under the first of the five random potentials.
 
 # %% tags=["nbval-check-output"]
-parts = split(
-    trained.dataset.configurations, trained.dataset.potentials, trained.training.split, trained.seed
-)
-chosen = list(dict.fromkeys(parts["test"][:, 1].tolist()))[: config.notebook_configurations]
-pairs = simulate(trained, chosen, potentials=(0,))
-truth, curves, ldos = (
-    pairs.antidots.astype(int),
-    pairs.conductance[0],
-    pairs.ldos[0].astype(np.float32),
-)
-seen = set(parts["train"][:, 1].tolist())
-print(
-    f"{len(choose(trained)[0])} configurations, {len(seen)} in training; simulated here: {len(chosen)}, "
-    f"of which {len(seen & set(chosen))} in training"
-)
-print(f"curves {curves.shape}, images {ldos.shape}")
+wires = unseen.wires(decoder.config, config.notebook_configurations)
+print(unseen.described(decoder.config, wires.numbers))
+print(f"curves {wires.curves.shape}, images {wires.ldos.shape}")
 
 # %% [markdown]
 # ## A thousand steps (Fig. 3)
@@ -99,61 +70,17 @@ print(f"curves {curves.shape}, images {ldos.shape}")
 # prediction $\hat x_0$ shows what the network already knows.
 
 # %%
-steps, noisy, predicted = [], [], []
-
-
-def watch(index, t, x, x0):
-    """Keep the state and the predicted image, in units of LDOS, of every 20th step and the first."""
-    if index == 0 or (index + 1) % 20 == 0:
-        steps.append(index + 1)
-        noisy.append(constants.ldos(x)[0])
-        predicted.append(constants.ldos(x0)[0])
-
-
-condition = model.encode(constants.curve(curves[:1]))
-first = generate(
-    guided(model, schedule, condition, config.sampling.gamma),
-    schedule,
-    [config.seed],
-    (1, wire.length, wire.length),
-    "ancestral",
-    schedule.steps,
-    callback=watch,
-)
-steps, noisy, predicted = np.array(steps), np.stack(noisy), np.stack(predicted)
+generated = course.follow(decoder, wires.curves[0], config.sampling.gamma, config.seed)
 
 # %% mystnb={"figure": {"caption": "Fig. 3 remade: generation of the LDOS of a test wire through the thousand ancestral steps. Above the state, below the image that the network predicts at that step. Circles: the true antidots. The lead along -y is below.", "name": "generation-steps"}, "image": {"alt": "Two rows of six images. Above, noise turns into an interference pattern only in the last columns; below, the predicted image shows the antidots earlier."}}
-columns = np.searchsorted(steps, np.linspace(0, schedule.steps, 6).clip(1))
-wire_figures.image_grid(
-    [noisy[columns], predicted[columns]],
-    ["state $x_t$", r"predicted $\hat x_0$"],
-    [f"step {step}" for step in steps[columns]],
-    [truth[:1].repeat(6, 0)] * 2,
-    radius=wire.radius,
-    top=np.quantile(ldos[0], 0.995),
-)
+figures.generation_steps(generated, wires.antidots[0], wires.ldos[0], wire.radius)
 
 # %%
-r_noisy, r_predicted = metrics.pearson(noisy, ldos[0]), metrics.pearson(predicted, ldos[0])
-errors = metrics.within(positions.recover(predicted, wire), truth[0], wire)
-late = np.flatnonzero(errors > 1)
-settled = (
-    steps[late[-1] + 1]
-    if len(late) and late[-1] + 1 < len(steps)
-    else steps[0]
-    if not len(late)
-    else None
-)
-print(f"final image: antidots off by {errors[-1]} sites, Pearson r {r_predicted[-1]:.3f}")
-print("antidots of the prediction within one site for good from step", settled or "never")
-for step in (200, 400, 600, 800):
-    i = np.searchsorted(steps, step)
-    print(
-        f"step {steps[i]:4d}: r of the state {r_noisy[i]:5.2f}, of the prediction {r_predicted[i]:5.2f}"
-    )
+judged = course.judge(generated, wires.antidots[0], wires.ldos[0], wire)
+print(course.told(generated, judged))
 
 # %% mystnb={"figure": {"caption": "The course of the same generation. Above: correlation of the state and of the predicted image with the true LDOS. Below: how far the antidots found in the prediction are from the true ones.", "name": "generation-course"}, "image": {"alt": "Two curves of correlation against generation step, the one of the predicted image above that of the noisy state, and the position error of the predicted antidots below."}}
-wire_figures.generation_course(steps, r_noisy, r_predicted, errors)
+figures.generation_course(generated.steps, *judged)
 
 # %% [markdown]
 # The step numbers depend on the noise schedule, which the paper does not give: with another one the same image appears
@@ -169,25 +96,11 @@ wire_figures.generation_course(steps, r_noisy, r_predicted, errors)
 # signal, and makes no image. **Train** is the same network on wires it has seen. In brackets 95 % intervals.
 
 # %%
-table = frame.read_result(config.weights)
-missing = f"No table for the weights {config.weights}: `qfp evaluate` makes one."
-Markdown(tables.as_markdown(accuracy.rows_of(table)) if table else missing)
+table = frame.read_result(config.weights, accuracy.STUDY)
+Markdown(shown.table(accuracy.STUDY, config.weights, accuracy.in_markdown))
 
 # %%
-for name in ("single", "consensus") if table else ():
-    share, (low, high) = table[name]["within_1"], table[name]["within_1_interval"]
-    word = (
-        "above 95 %"
-        if low > 0.95
-        else "below 95 %"
-        if high < 0.95
-        else "95 % lies within the interval"
-    )
-    print(
-        f"{name}: both antidots within one site on {share:.1%} ({low:.1%} to {high:.1%}) of {table[name]['n']} curves: {word}"
-    )
-    share, (low, high) = table[name]["r_high"], table[name]["r_high_interval"]
-    print(f"{name}: pattern with r >= 0.95 on {share:.1%} ({low:.1%} to {high:.1%})")
+print(accuracy.verdicts(table) if table else "")
 
 # %% [markdown]
 # ## Strong simple rivals, on the same curves
@@ -201,8 +114,7 @@ for name in ("single", "consensus") if table else ():
 # or off those of **one** potential.
 
 # %%
-rivals = frame.read_result(config.weights, "rivals")
-Markdown(as_rivals(rivals) if rivals else missing)
+Markdown(shown.table(rivals.STUDY, config.weights))
 
 # %% [markdown]
 # ## The fast sampler and the thousand steps
@@ -214,8 +126,7 @@ Markdown(as_rivals(rivals) if rivals else missing)
 # that fit the curve, which correlates better than a fair sample does. That was not measured.
 
 # %%
-samplers = frame.read_result(config.weights, "samplers")
-Markdown(as_samplers(samplers) if samplers else missing)
+Markdown(shown.table(samplers.STUDY, config.weights))
 
 # %% [markdown]
 # ## What a step and a curve cost
@@ -229,16 +140,12 @@ Markdown(as_samplers(samplers) if samplers else missing)
 #
 # Both do the same work in a training step, but for the average of our weights, which is ours alone. **Diffusion alone** is our
 # network without the further curves, which the peer does not have. All weights are random: time is compared, and what the peer
-# would learn is not. All contestants took turns in one process (`qfp bench train`, `qfp bench sample`); with one thread the
+# would learn is not. All contestants took turns in one process (`qfp study training-speed`, `qfp study sampling-speed`); with one thread the
 # clock is the processor time of that process. **Net** memory is the largest of a process that does nothing else, less that of
 # one which only imports the same.
 
 # %%
-path = result_file("bench_train")
-steps_race = json.loads(path.read_text()) if path.is_file() else {}
-Markdown(
-    race.train_markdown(steps_race) if steps_race else "No results: `qfp bench train` makes them."
-)
+Markdown(shown.table(race.STUDY))
 
 # %% [markdown]
 # A curve costs as many evaluations of the network as the sampler takes. Here the peer's network stands in our samplers. The
@@ -248,56 +155,11 @@ Markdown(
 # the table of samplers above.
 
 # %%
-curves_race = frame.read_result(config.weights, "bench_sample")
-Markdown(race_sample.sample_markdown(curves_race) if curves_race else missing)
+Markdown(shown.table(race_sample.STUDY, config.weights))
 
 # %%
-for result in filter(None, (steps_race, curves_race)):
-    print(
-        f"{result['threads']} thread(s), {result['device']}, clock: {result['clock']}; {result['rounds']} rounds"
-    )
-    lows = race.below(result, 1.5)
-    print(
-        "\n".join(f"less than 1.5 times as fast: {line}" for line in lows)
-        or "at least 1.5 times as fast everywhere"
-    )
-for p in steps_race["raced"] if steps_race else ():
-    print(
-        f"a training step of ours, {p}: "
-        + ", ".join(
-            f"{kind} {part:.0%}"
-            for kind, part in steps_race["contestants"]["ours"][p]["shares"].items()
-        )
-    )
-if curves_race:
-    alike, more = curves_race["precisions"], curves_race["precisions"].get("difference")
-if curves_race and more:
-    low, high = more["within_0_interval"]
-    print(
-        f"bf16 finds the antidots of fp32 on {alike['same_antidots']} of {alike['curves']} test curves; exact "
-        f"{more['within_0']:+.1%} ({low:+.1%} to {high:+.1%}); images differ by {alike['rms_difference']:.4f} of the LDOS' "
-        f"spread (rms), at most by {alike['largest_difference']:.2f}"
-    )
-if curves_race:
-    slow, fast = curves_race["samplers"]
-    for p, row in curves_race["whole"].items():
-        few = curves_race["contestants"]["ours"][p]["1"][fast]["curve_s"]
-        print(
-            f"a whole generation, {slow}, {p}: {row['curve_s']:.1f} s, {row['curve_s'] / row['stretch_s'] - 1:+.0%} against what "
-            f"its stretch says; {row['curve_s'] / few:.0f} times {fast}"
-        )
-for wide, narrow in itertools.pairwise(race.PEERS) if steps_race else ():
-    seconds = {
-        p: [np.array(steps_race["contestants"][name][p]["seconds"]) for name in (wide, narrow)]
-        for p in steps_race["raced"]
-    }
-    print(
-        f"a training step, {narrow} beside {wide}: "
-        + ", ".join(
-            f"{np.median(slow / fast):.1f} times as fast in {p}"
-            for p, (slow, fast) in seconds.items()
-        )
-    )
+curves_race = frame.read_result(config.weights, race_sample.STUDY)
+print(told.told(shown.stored(race.STUDY), curves_race))
 
 # %% [markdown]
 # What a user of the library would write is far slower, with our stem too:
@@ -316,35 +178,10 @@ for wide, narrow in itertools.pairwise(race.PEERS) if steps_race else ():
 # The test curves with the largest position error, then the lowest correlation, redrawn from the same noise.
 
 # %%
-worst = table["worst"] if table else []
-numbers = np.array([[w["potential"], w["configuration"]] for w in worst]).reshape(-1, 2)
-bad = np.array([w["antidots"] for w in worst]).reshape(-1, 2, 2)
-bad_ldos, redrawn = np.zeros((2, len(worst), wire.length, wire.width))
-for p in set(numbers[:, 0].tolist()):
-    bad_ldos[numbers[:, 0] == p] = images_of(wire, bad[numbers[:, 0] == p], p)
-if worst:
-    redrawn = decode.draw(
-        decoder,
-        np.array([w["curve"] for w in worst]),
-        frame.noise_seeds(numbers, 1, table["seed"]),
-        table["steps"],
-        table["sampler"],
-        table["gamma"],
-    )[:, 0]
-bad_found = positions.recover(redrawn, wire)
-bad_r = metrics.pearson(redrawn, bad_ldos)
+redrawn = worst.redrawn(decoder, table) if table else None
 
 # %% mystnb={"figure": {"caption": "The 24 worst of the table's single samples: the true image above, what the network made of the curve below it. Solid circles: antidots of each image; dashed: the true ones; off: position error in sites.", "name": "generation-worst"}, "image": {"alt": "Four double rows of six images: true interference patterns, and below each the generated one, whose antidots are displaced or whose fringes differ."}}
-blocks = np.arange(len(worst)).reshape(-1, 6) if len(worst) == 24 else []
-titles = [[f"off {worst[i]['error']}, r = {worst[i]['r']:.2f}" for i in block] for block in blocks]
-wire_figures.image_grid(
-    [image[block] for block in blocks for image in (bad_ldos, redrawn)],
-    ["truth", "sample"] * len(blocks),
-    [row for title in titles for row in (title, [""] * 6)],
-    [c[block] for block in blocks for c in (bad, bad_found)],
-    dashed=[row for block in blocks for row in ((), bad[block])],
-    radius=wire.radius,
-) if worst else None
+figures.beside_truth(redrawn, wire.radius) if table else None
 
 # %% [markdown]
 # What do they have in common? A curve is the same for $(x_1, x_2)$ and $(x_2, x_1)$, and for the pair seen from the other
@@ -353,39 +190,14 @@ wire_figures.image_grid(
 # **edge** of what is allowed have fewer neighbours to learn from, and **isolated** ones have few in the training set.
 
 # %%
-kinds = table["groups"] if table else {}
-lines = [
-    "| wires | of the test curves | of the 24 worst | exact | within 1 site |",
-    "| --- " * 5 + "|",
-]
-for name, row in kinds.items():
-    among = sum(name in w["groups"] for w in worst)
-    cells = (
-        f"{row[key]:.1%} ({row[key + '_interval'][0]:.1%} to {row[key + '_interval'][1]:.1%})"
-        for key in ("within_0", "within_1")
-    )
-    lines.append(
-        f"| {name} | {row['n'] / table['single']['n']:.0%} | {among} | " + " | ".join(cells) + " |"
-    )
-Markdown("\n".join(lines))
+Markdown(accuracy.groups_table(table) if table else "")
 
 # %% [markdown]
 # Is the right answer in the curve at all? For each wrong answer we solve the clean wire with the true and with the found
 # antidots, and ask whether the two curves differ by more than what the random potential does to the true one.
 
 # %%
-wrong = [i for i, w in enumerate(worst) if w["error"] > 0]
-clean = {i: [green.solve(wire, worst[i][key])[0] for key in ("antidots", "found")] for i in wrong}
-moved = np.array([np.sqrt(np.mean((clean[i][1] - clean[i][0]) ** 2)) for i in wrong])
-shaken = np.array(
-    [np.sqrt(np.mean((np.array(worst[i]["curve"]) - clean[i][0]) ** 2)) for i in wrong]
-)
-if wrong:
-    print(
-        f"{len(wrong)} of {len(worst)} are not exact; for {(moved < shaken).sum()} of them the curve of the wrong answer is "
-        f"nearer to the true clean curve than the potential moves it (rms, median {np.median(moved):.3f} against "
-        f"{np.median(shaken):.3f} e²/h)"
-    )
+print(worst.in_the_curve(wire, table["worst"]) if table else "")
 
 # %% [markdown]
 # ## A slice, decoded here
@@ -393,38 +205,12 @@ if wrong:
 # One sample for each of the first wires of the slice, the same sampler and number of steps as in the preset.
 
 # %%
-live = min(64, len(chosen))
-seeds = [decode.sample_seeds(config.seed + i, 1) for i in range(live)]
-samples = decode.draw(
-    decoder,
-    curves[:live],
-    seeds,
-    config.sampling.steps,
-    config.sampling.sampler,
-    config.sampling.gamma,
-)[:, 0]
-found = positions.recover(samples, wire)
-off = metrics.within(found, truth[:live], wire)
-r = metrics.pearson(samples, ldos[:live])
-for k in (0, 1, 2):
-    low, high = intervals.wilson((off <= k).sum(), live)
-    print(f"within {k}: {(off <= k).sum()} of {live} ({low:.1%} to {high:.1%})")
-print(
-    f"Pearson r: median {np.median(r):.3f}, worst {r.min():.3f}; r >= 0.95 on {(r >= 0.95).sum()} of {live}"
-)
+answers = fresh.decoded(decoder, wires.part(slice(64)), config.sampling, config.seed)
+off, r = answers.errors(wire), answers.correlations()
+print(fresh.told(answers, wire))
 
 # %% mystnb={"figure": {"caption": "Decoded wires of the slice beside the truth, from the best to the worst correlation; off: position error in sites. Solid circles: antidots of each image; dashed: the true ones.", "name": "generation-gallery"}, "image": {"alt": "Two rows of six images, true interference patterns above and generated ones below, sorted from best to worst, with circles around the antidots."}}
-ranked = np.argsort(-r)
-picked = ranked[[0, live // 4, live // 2, 3 * live // 4, -2, -1]]
-titles = [f"r = {r[i]:.2f}, off {off[i]}" for i in picked]
-wire_figures.image_grid(
-    [ldos[picked], samples[picked]],
-    ["truth", "one sample"],
-    titles,
-    [truth[picked], found[picked]],
-    dashed=[(), truth[picked]],
-    radius=wire.radius,
-)
+figures.gallery(answers, off, r, wire.radius)
 
 # %% [markdown]
 # ## What a correlation is worth
@@ -433,20 +219,12 @@ wire_figures.image_grid(
 # potential, its neighbour with one antidot moved by one site, and right holes in an otherwise uniform wire.
 
 # %%
-few = truth[:32]
-moves = [few + [[1, 0], [0, 0]], few - [[1, 0], [0, 0]]]
-near = np.array([a if geometry.in_dataset(a, wire) else b for a, b in zip(*moves)])
-holes = geometry.removed_masks(few, wire)
-scale = {
-    "another potential": metrics.pearson(images_of(wire, few, 1), ldos[:32]),
-    "one antidot one site off": metrics.pearson(images_of(wire, near, 0), ldos[:32]),
-    "right holes, uniform elsewhere": metrics.pearson(~holes, ldos[:32]),
-}
+scale = fresh.scale(wires, wire)
 for label, values in scale.items():
     print(f"{label}: median r {np.median(values):.3f}")
 
 # %% mystnb={"figure": {"caption": "Share of the slice whose correlation with the truth is at least the value on the axis, and the same for pairs of true images that differ in a known way. Grey line: 0.95.", "name": "generation-similarity"}, "image": {"alt": "Falling step curves of the share of images against Pearson r for generated images, another potential, a neighbour one site off, and uniform wires with right holes."}}
-wire_figures.similarity(r, scale)
+figures.similarity(r, scale)
 
 # %% [markdown]
 # ## What it means, and what could be wrong
@@ -465,31 +243,24 @@ wire_figures.similarity(r, scale)
 # - **Potentials.** The five potentials of the first table were all in training; the second one has a new potential and none.
 # - **Sampler.** The first table uses the fast sampler; the thousand ancestral steps stand in that of the samplers, on fewer curves.
 
+# %%
+found = positions.recover(wires.ldos, wire)
+assert (found == wires.antidots).all(), "antidots are found in every true image"
+steps, noise, T = generated.steps, generated.noisy[0], decoder.schedule.steps
+assert len(steps) == T // course.EVERY + 1 and steps[-1] == T
+white = abs(noise.std() / decoder.normal.image_std - 1) < 0.05 and abs(judged.r_noisy[0]) < 0.1
+assert white, "the start is white noise"
+last = generated.predicted[-1]  # the last step adds no noise
+np.testing.assert_allclose(generated.image, last, atol=1e-3)
+other, moved, holes = (np.median(values) for values in scale.values())
+assert 1 > other > moved > holes > 0.4, "another potential changes less than one site does"
+
 # %% tags=["nbval-check-output"]
-assert (positions.recover(ldos, wire) == truth).all(), "antidots are found in every true image"
-assert len(steps) == schedule.steps // 20 + 1 and steps[-1] == schedule.steps
-assert abs(noisy[0].std() / constants.image_std - 1) < 0.05 and abs(r_noisy[0]) < 0.1, (
-    "the start is white noise"
-)
-np.testing.assert_allclose(
-    constants.ldos(first)[0], predicted[-1], atol=1e-3
-)  # the last step adds no noise
-medians = [float(np.median(values)) for values in scale.values()]
-assert 1 > medians[0] > medians[1] > medians[2] > 0.4, (
-    "another potential changes less than one site does"
-)
-for row in (table[name] for name in scoring.ROWS if name in table):
-    assert row["within_0"] <= row["within_1"] <= row["within_2"]
-    for k in (0, 1, 2):
-        low, high = row[f"within_{k}_interval"]
-        assert low - 1e-9 <= row[f"within_{k}"] <= high + 1e-9
-if table and table["steps"] == config.sampling.steps:  # the slice and the table agree
-    low, high = intervals.wilson((off <= 1).sum(), live)
-    assert (
-        low <= table["single"]["within_1_interval"][1]
-        and high >= table["single"]["within_1_interval"][0]
-    )
+if table:
+    accuracy.check(table)
+if table and table["steps"] == config.sampling.steps:
+    assert fresh.agrees(answers, wire, table), "the slice and the table agree"
 print(
-    f"checks passed: antidots found in {len(ldos)} of {len(ldos)} true images; white noise first, no noise last; "
-    "scale of r in order; table consistent"
+    f"checks passed: antidots found in {len(found)} of {len(found)} true images; white noise first, "
+    "no noise last; scale of r in order; table consistent"
 )

@@ -41,22 +41,16 @@ import numpy as np
 from IPython.display import Markdown
 
 import qfp
-from qfp.data.measured import SIEMENS, per_tesla, read_curve
+from qfp.data import examples
+from qfp.data.measured import SIEMENS, per_tesla
 from qfp.decoding import answer, metrics
-from qfp.decoding.decode import load_decoder
-from qfp.physics import green
-from qfp.physics.wire import random_potential
-from qfp.tools import SettingsError
+from qfp.studies import units
 
 config = qfp.notebook_config(globals())
 wire = config.device
-assert load_decoder(config.weights).config.device == wire, "these weights belong to another wire"
-options = {
-    "weights": config.weights,
-    "samples": config.sampling.samples,
-    "steps": config.sampling.steps,
-    "seed": config.seed,
-}
+assert qfp.load(config.weights).config.device == wire, "these weights belong to another wire"
+options = {name: getattr(config.sampling, name) for name in ("samples", "steps")}
+options |= {"weights": config.weights, "seed": config.seed}
 
 # %% [markdown]
 # ## The file
@@ -88,28 +82,14 @@ for name in ("test", "noisy"):
 # has this width; wavelength and holes must then fit as well.
 
 # %% tags=["nbval-check-output"]
-wavelength = (
-    2 * np.pi / np.arccos(1 - wire.energy / 2)
-)  # along an axis of the lattice, E = 2 - 2 cos k
-rows = [
-    "| $A$ [nm] | width [nm] | Fermi wavelength [nm] | radius of a hole [nm] | $b$ of 1 T [rad] | $B$ [T] | step [mT] |",
-    "|" + " --- |" * 7,
-]
-for A in (1, 2, 5, 10, 20):
-    top = wire.field_max / per_tesla(A)
-    rows += [
-        f"| {A} | {A * wire.width} | {A * wavelength:.1f} | {A * wire.radius} | {per_tesla(A):.3g} | 0 to {top:.4g} | "
-        f"{1000 * top / (wire.field_points - 1):.3g} |"
-    ]
-Markdown("\n".join(rows))
+Markdown(units.table(wire, (1, 2, 5, 10, 20)))
 
 # %% [markdown]
 # The unit of the conductance, and the fields that the decoder knows:
 
 # %% tags=["nbval-check-output"]
-print(
-    f"e^2/h = {SIEMENS:.6e} S; fields of the decoder: numpy.linspace(0, {wire.field_max}, {wire.field_points}) rad"
-)
+fields = f"numpy.linspace(0, {wire.field_max}, {wire.field_points}) rad"
+print(f"e^2/h = {SIEMENS:.6e} S; fields of the decoder: {fields}")
 
 # %% [markdown]
 # ## A curve of the kind it knows
@@ -118,7 +98,7 @@ print(
 # the true antidots stand in its first line.
 
 # %%
-mine = answer.answer([curve], lattice_nm=lattice_nm, siemens=siemens, **options)
+mine = qfp.answer([curve], lattice_nm=lattice_nm, siemens=siemens, **options)
 print(answer.as_text(mine, 0), *(f"note: {note}" for note in mine.notes[0]), sep="\n")
 
 # %% mystnb={"figure": {"caption": "The report that `qfp decode --out` writes. (a), (b) Mean and standard deviation of the LDOS over all samples, that is over what the network holds possible. (c) The antidots found in the samples. (d) The measured curve, and the exact curve of the decoded antidots without random potential, with the verdict above it.", "name": "own-test"}, "image": {"alt": "Report of a page: interference pattern with two outlined antidots, its small spread among the samples, a single bar of candidates, and the measured points along the exact curve of the decoded antidots."}}
@@ -145,12 +125,11 @@ print(
 # the agreement of the samples shows what the noise leaves open.
 
 # %%
-noisy, foreign = "curves/noisy.csv", "curves/foreign.csv"
-examples = answer.answer([noisy, foreign], **options)
-print(answer.as_text(examples, 0))
+others = qfp.answer(["curves/noisy.csv", "curves/foreign.csv"], **options)
+print(answer.as_text(others, 0))
 
 # %% mystnb={"figure": {"caption": "A test wire with noise of one twentieth of e²/h, drawn as error bars.", "name": "own-noisy"}, "image": {"alt": "Report of a page for a noisy curve: points with error bars scatter about the exact curve of the decoded antidots."}}
-answer.report(examples, 0)
+answer.report(others, 0)
 
 # %% [markdown]
 # ## A curve of another kind
@@ -158,10 +137,10 @@ answer.report(examples, 0)
 # Three antidots instead of two. The network answers all the same, for it knows nothing but wires with two:
 
 # %%
-print(answer.as_text(examples, 1))
+print(answer.as_text(others, 1))
 
 # %% mystnb={"figure": {"caption": "A wire with three antidots. The samples may well agree on two; the curve of these two is not the measured one, and the answer is flagged.", "name": "own-foreign"}, "image": {"alt": "Report of a page for a wire with three antidots: an interference pattern with two outlined antidots that the samples agree on, and an exact curve that misses the measured points."}}
-answer.report(examples, 1)
+answer.report(others, 1)
 
 # %% [markdown]
 # **Flagged** means: no two antidots near the answer, with a potential of the trained strength, give this curve. The answer is
@@ -182,30 +161,17 @@ answer.report(examples, 1)
 # `qfp solve --antidots 10,20 33,41 --potential-seed 5 > curve.csv`.
 
 # %% tags=["nbval-check-output"]
-made = {
-    "test": ([[22, 9], [27, 50]], 0, 0.0),
-    "noisy": ([[7, 17], [38, 41]], 1, 0.05),
-    "foreign": ([[15, 12], [35, 24], [20, 45]], 2, 0.0),
-}
-some = [0, 20, 40, 63]
-for name, (antidots, potential, sigma) in made.items():
-    G = green.solve(wire, antidots, random_potential(potential, wire), wire.fields[some])[0]
-    G += np.random.default_rng(1).normal(0, sigma, wire.field_points)[some]
-    np.testing.assert_allclose(
-        read_curve(f"curves/{name}.csv", wire).conductance[some], G, atol=1e-8
-    )
-assert np.isclose(per_tesla(1) * 4.135667696e-15, 2 * np.pi * 1e-18), (
-    "one flux quantum h/e through a plaquette is 2 pi"
-)
-assert metrics.within(examples.decoded.consensus[0], made["noisy"][0], wire) <= 1, (
-    "noise of 0.05 is survived"
-)
-assert not reference or examples.judged.flagged.tolist() == [False, True], (
-    "three antidots are flagged"
-)
+examples.check("curves", wire)
+tesla = per_tesla(1) * 4.135667696e-15
+assert np.isclose(tesla, 2 * np.pi * 1e-18), "one flux quantum h/e through a plaquette is 2 pi"
+noisy = examples.MADE["noisy"][0]
+off = metrics.within(others.decoded.consensus[0], noisy, wire)
+assert off <= 1, "noise of 0.05 is survived"
+flagged = others.judged.flagged.tolist() if reference else [False, True]
+assert flagged == [False, True], "three antidots are flagged"
 try:
-    read_curve("curves/none.csv", wire)
-except SettingsError as error:
+    qfp.read_curve("curves/none.csv", wire)
+except qfp.SettingsError as error:
     print(f"refused: {error}")
 print(
     "checks passed: the three files are what their first lines say, a noisy curve gives its antidots"

@@ -305,7 +305,7 @@ def resonance(fields, singular, centre, distance, errors):
     return figure
 
 
-# --- notebooks 00 and 03
+# --- notebook 00, and images that others show
 
 
 @style()
@@ -368,53 +368,4 @@ def image_grid(rows, row_labels, titles, antidots, dashed=None, radius=5, top=No
             ax.set_title(titles[i][j], fontsize=8.5)
         axes[i, 0].set_ylabel(label)
     figure.colorbar(shown, ax=axes, shrink=0.7, label="LDOS [1/t]")
-    return figure
-
-
-@style()
-def generation_course(steps, noisy, predicted, errors):
-    """Along the generation: Pearson r of x_t and of the predicted x_0 with the true image, and the
-    position error."""
-    figure = canvas(3.8)
-    upper, lower = figure.subplots(2, 1, sharex=True, height_ratios=[2, 1])
-    upper.plot(steps, predicted, label="predicted $x_0$")
-    upper.plot(steps, noisy, "--", label="noisy image $x_t$")
-    upper.set(ylabel="Pearson r with the truth", ylim=(min(-0.05, np.min(predicted)), 1.0))
-    upper.legend()
-    lower.step(steps, np.minimum(errors, 20), where="mid", color=GREEN)
-    lower.set(
-        xlabel="generation step",
-        ylabel="antidots off\n[sites, to 20]",
-        ylim=(-0.5, 20.5),
-        xlim=(0, steps[-1]),
-    )
-    return figure
-
-
-@style()
-def similarity(r, references):
-    """Share of samples whose r (n,) is at least the abscissa, and the same for {label: r of pairs
-    of true images}."""
-    figure = canvas(3.3)
-    ax = figure.subplots()
-    for (label, values), line in zip(
-        {"generated and true image": r, **references}.items(), ("-", "--", "-.", ":")
-    ):
-        values = np.sort(values)
-        share = 1 - np.arange(len(values)) / len(values)
-        ax.step(
-            np.concatenate([[-1], values, values[-1:]]),
-            np.concatenate([[1], share, [0]]),
-            where="pre",
-            linestyle=line,
-            label=label,
-        )
-    ax.axvline(0.95, color=GREY, linewidth=0.8)
-    ax.set(
-        xlabel="Pearson r",
-        ylabel="share with at least this r",
-        xlim=(min(0.4, np.min(r)), 1.0),
-        ylim=(0, 1.02),
-    )
-    ax.legend(loc="lower left")
     return figure

@@ -15,6 +15,7 @@ from qfp.tools import as_dict
 
 TRAIN_CURVES = 200  # training configurations, for comparison
 WORST = 24  # decodings that are kept one by one
+CLAIM = 0.95  # the paper's 'over 95 percent'
 GROUPS = {
     "symmetric": "a symmetry nearly maps the pair to itself (|x1 - x2| <= 1, |x1 + x2 - 49| <= 1 "
     "or dy <= 1): the curve does "
@@ -64,8 +65,7 @@ def nearest(run, single, curves):
 
 def worst(single, rows, curves, kinds, device):
     """The single samples with the largest position error, then the smallest r, one by one."""
-    errors = metrics.within(single.antidots, single.true_antidots, device)
-    r = metrics.pearson(single.images, single.truth)
+    errors, r = single.errors(device), single.correlations()
     return [
         {
             "potential": int(rows[i, 0]),
@@ -127,6 +127,51 @@ def measure(run):
 def rows_of(result):
     """The rows of the table: {name of scoring.ROWS: scores}."""
     return {name: result[name] for name in scoring.ROWS if name in result}
+
+
+def in_markdown(result):
+    """The table of all rows."""
+    return tables.markdown(tables.scores_table(rows_of(result)))
+
+
+def groups_table(result):
+    """A line for each of GROUPS: its part of the curves and of the worst, and its shares."""
+    shown = {"exact": "within_0", "within 1 site": "within_1"}
+    table = [["wires", "of the test curves", f"of the {WORST} worst", *shown]]
+    for name, row in result["groups"].items():
+        among = sum(name in w["groups"] for w in result["worst"])
+        cells = (tables.cell(row, key, ".1%") for key in shown.values())
+        table.append([name, f"{row['n'] / result['single']['n']:.0%}", str(among), *cells])
+    return tables.markdown(table)
+
+
+def verdicts(result):
+    """How the claim 'over 95 percent' stands for single samples and for the consensus, in lines."""
+    lines = []
+    for name in ("single", "consensus"):
+        row = result[name]
+        low, high = row["within_1_interval"]
+        word = "95 % lies within the interval"
+        if low > CLAIM:
+            word = "above 95 %"
+        elif high < CLAIM:
+            word = "below 95 %"
+        lines += [
+            f"{name}: both antidots within one site on {tables.cell(row, 'within_1', '.1%')} of "
+            f"{row['n']} curves: {word}",
+            f"{name}: pattern with r >= {scoring.HIGH} on {tables.cell(row, 'r_high', '.1%')}",
+        ]
+    return "\n".join(lines)
+
+
+def check(result):
+    """AssertionError where shares of a result do not rise with the sites that are allowed, or lie
+    outside their intervals."""
+    for row in rows_of(result).values():
+        assert row["within_0"] <= row["within_1"] <= row["within_2"]
+        for k in (0, 1, 2):
+            low, high = row[f"within_{k}_interval"]
+            assert low - 1e-9 <= row[f"within_{k}"] <= high + 1e-9
 
 
 def notes(result):

@@ -82,6 +82,14 @@ class Answers(NamedTuple):
         antidots, images = (np.roll(values, 1, axis=0) for values in self[:2])
         return self._replace(antidots=antidots, images=images)
 
+    def errors(self, device):
+        """Position errors (B,) [sites]."""
+        return metrics.within(self.antidots, self.true_antidots, device)
+
+    def correlations(self):
+        """Pearson r (B,) of the images with the true ones."""
+        return metrics.pearson(self.images, self.truth)
+
     def scores(self, device, seed):
         """One row of the table, see `scores`."""
         return scores(device, self.antidots, self.true_antidots, self.images, self.truth, seed)

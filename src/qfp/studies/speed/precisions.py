@@ -5,8 +5,8 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from qfp.data import dataset
 from qfp.data.simulate import simulate
+from qfp.data.unseen import parts as split_of
 from qfp.decoding import positions
 from qfp.decoding.decode import load_decoder
 from qfp.model import exported
@@ -42,9 +42,7 @@ def encoded(model, curves, precision):
 
 def unseen(trained, curves, seed):
     """Rows (B, 2) of test configurations of a Config under its first potential, and their Pairs."""
-    own = trained.dataset
-    split = trained.training.split
-    test = dataset.split(own.configurations, own.potentials, split, trained.seed)["test"]
+    test = split_of(trained)["test"]
     rows = frame.choose_rows({"test": test[test[:, 0] == 0]}, "test", curves, seed)
     return rows, simulate(trained, rows[:, 1])
 
