@@ -14,6 +14,7 @@ from matplotlib.patches import Circle
 from qfp.config import load_preset
 from qfp.figures import attention as attention_figures
 from qfp.figures import calibration as calibration_figures
+from qfp.figures import limit_images
 from qfp.figures import limits as limits_figures
 from qfp.figures import network as network_figures
 from qfp.figures import score as score_figures
@@ -22,6 +23,7 @@ from qfp.figures import wire as wire_figures
 from qfp.model import anatomy
 from qfp.model.unet import UNet
 from qfp.physics import geometry
+from qfp.studies.limits import memory_report
 from qfp.studies.score import forcefield
 
 DEVICE = load_preset("smoke").device
@@ -157,6 +159,15 @@ FIGURES = {
     ),
     "distances": lambda: limits_figures.distances(
         {"test, exact": CLOUD, "a decoder that remembers": CLOUD}, {"truth": CLOUD[0]}
+    ),
+    "changed curves": lambda: limit_images.changed_curves(
+        [IMAGE] * 4,
+        [PAIR] * 4,
+        {"a": [IMAGE] * 4, "b": [IMAGE] * 4},
+        dict.fromkeys("ab", [PAIR] * 4),
+    ),
+    "triples": lambda: limit_images.triples(
+        [memory_report.Triple((IMAGE,) * 3, tuple("abc"), (PAIR, PAIR, ()), ((), PAIR, PAIR))] * 4
     ),
     "reliability": lambda: calibration_figures.reliability(
         {"a": {"truth": BINS, "sample": BINS}, "b": {"truth": BINS}}
