@@ -38,17 +38,14 @@ from IPython.display import display
 
 import qfp
 from qfp.book import explore
-from qfp.data.dataset import choose, split
-from qfp.decoding.decode import load_decoder
+from qfp.data.dataset import choose, configurations_of
 from qfp.figures import network as network_figures
 from qfp.physics import geometry
-from qfp.tools import SettingsError
 
 config = qfp.notebook_config(globals())
 wire = config.device
-decoder = load_decoder(config.weights)
-trained = decoder.config
-assert trained.device == wire, "these weights belong to another wire"
+decoder = qfp.load(config.weights)
+assert decoder.config.device == wire, "these weights belong to another wire"
 _ = explore.prepare(wire)  # the clean wires of all fields: a few seconds, once
 
 # %% [markdown]
@@ -90,14 +87,8 @@ display(explore.flipbook(pages, "Move the lower antidot", "lower antidot, from w
 # potentials are weak, so it is near). It gets the curve alone; four samples each.
 
 # %%
-parts = split(
-    trained.dataset.configurations, trained.dataset.potentials, trained.training.split, trained.seed
-)
-chosen = list(dict.fromkeys(parts["test"][:, 1].tolist()))[:6]
-answers = [
-    explore.ask(decoder, explore.look(wire, choose(trained)[1][n]), seed=config.seed)
-    for n in chosen
-]
+antidots = choose(decoder.config)[1][configurations_of(decoder.config, "test")[:6]]
+answers = [explore.ask(decoder, explore.look(wire, pair), seed=config.seed) for pair in antidots]
 for answer in answers:
     print(f"true {answer.truth.antidots.tolist()}. {explore.verdict(answer)}")
 display(
@@ -134,10 +125,8 @@ display(explorer)
 # %% tags=["nbval-check-output"]
 mirrored = explore.look(wire, (wire.width - 1, 0) + scene.antidots * (-1, 1))
 shifted = explore.look(wire, scene.antidots + (0, 7))
-np.testing.assert_allclose(
-    mirrored.conductance, scene.conductance, atol=1e-9
-)  # V = 0: exactly the same curve
-np.testing.assert_allclose(shifted.conductance, scene.conductance, atol=1e-9)
+for other in (mirrored, shifted):  # V = 0: exactly the same curve
+    np.testing.assert_allclose(other.conductance, scene.conductance, atol=1e-9)
 np.testing.assert_allclose(mirrored.image[:, ::-1], scene.image, atol=1e-9)
 assert (scene.image[geometry.removed_mask(scene.antidots, wire)] == 0).all()
 assert min(explore.look(wire, s.antidots).seconds for s in walk[:3]) < 1, "fast enough for a slider"
@@ -145,8 +134,7 @@ apart = [np.abs(a.conductance - b.conductance).max() for a, b in zip(walk, walk[
 assert min(apart) > 0.01, "every step of the walk changes the curve"
 try:
     explore.look(wire, [[3, 20], [20, 22]])
-except SettingsError as error:
+except qfp.SettingsError as error:
     print(f"refused: {error}")
-print(
-    "checks passed: mirrored and shifted wires share the curve at V = 0, a walking antidot changes it"
-)
+passed = "mirrored and shifted wires share the curve at V = 0, a walking antidot changes it"
+print(f"checks passed: {passed}")

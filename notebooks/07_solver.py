@@ -17,7 +17,7 @@
 # **Question.** How much faster is a solver that computes what is shared only once, is it really exact, and where does it fail?
 #
 # **Method.** A finite-rank update, written out below and held against Kwant {cite:p}`groth2014`. What was timed comes from
-# one race, `qfp bench solver`, in which both solvers ran on the same machine with one thread a process; this page reads
+# one race, `qfp study solver-speed`, in which both solvers ran on the same machine with one thread a process; this page reads
 # its result, `results/bench_solver.json`, and times nothing itself.
 #
 # **In short.** A solve takes Kwant {result}`bench_solver:kwant_ms:.0f` ms and this solver
@@ -39,25 +39,21 @@ sampling = None
 
 # %%
 import dataclasses
-import json
 
 import numpy as np
-import scipy.ndimage
 import torch
 from IPython.display import Markdown
 
 import qfp
-from qfp.book import pages
-from qfp.data import dataset as data
-from qfp.figures import wire as wire_figures
+from qfp.data.dataset import choose
+from qfp.figures import solver as solver_figures
 from qfp.physics import geometry, green, kwant_model, sweep
-from qfp.physics.wire import random_potential
-from qfp.tools import SettingsError, stream
+from qfp.studies.exact import against_kwant, resonance, shapes
+from qfp.studies.speed import report
 
 config = qfp.notebook_config(globals())
 wire = config.device
-fields = wire.fields
-bench = json.loads(pages.result_file("bench_solver").read_text())
+bench = report.read()
 
 # %% [markdown]
 # ## The idea: removing sites is a small correction
@@ -78,9 +74,9 @@ bench = json.loads(pages.result_file("bench_solver").read_text())
 # In `qfp.physics.green.Wire` the factors are called `t0`, `out`, `between` and `psi[0]`, and the formula is two lines:
 
 # %%
-_, antidots = data.choose(config)
-pair, V = antidots[len(antidots) // 3].astype(int), random_potential(0, wire)
-b = float(fields[len(fields) // 2])
+antidots = choose(config)[1]
+pair, V = antidots[len(antidots) // 3].astype(int), qfp.random_potential(0, wire)
+b = float(wire.fields[len(wire.fields) // 2])
 mask = geometry.removed_mask(pair, wire)
 removed, D = (torch.as_tensor(sites) for sites in (np.flatnonzero(mask), geometry.ring(mask)))
 w = green.wire(wire, b, V)
@@ -88,9 +84,7 @@ w = green.wire(wire, b, V)
 
 def amplitudes(w, D):
     """t of the wire without the sites D."""
-    X = torch.linalg.solve(
-        w.between(D[:, None], D[None, :]), w.psi[0][D]
-    )  # G0[D,D]^-1 (G0[D,-] U-)
+    X = torch.linalg.solve(w.between(D[:, None], D), w.psi[0][D])  # G0[D,D]^-1 (G0[D,-] U-)
     return w.t0 - w.out[:, D] @ X
 
 
@@ -99,51 +93,19 @@ reference = kwant_model.conductance(kwant_model.build(wire, mask, V), wire, b)
 
 # %% tags=["nbval-check-output"]
 print(
-    f"sites of the wire: {wire.width * wire.length}, removed: {len(removed)}, on the ring: {len(D)}, "
-    f"open modes: {len(w.t0)}"
+    f"sites of the wire: {wire.width * wire.length}, removed: {len(removed)}, "
+    f"on the ring: {len(D)}, open modes: {len(w.t0)}\n"
+    f"G = {G_ring:.6f} e²/h at b = {b:.4f}; all removed sites instead of the ring change it by "
+    f"less than 1e-10: {abs(G_all - G_ring) < 1e-10}\n"
+    f"Kwant: {reference:.6f} e²/h, difference below 1e-10: {abs(G_ring - reference) < 1e-10}"
 )
-print(
-    f"G = {G_ring:.6f} e²/h at b = {b:.4f}; all removed sites instead of the ring change it by less than 1e-10:",
-    abs(G_all - G_ring) < 1e-10,
-)
-print(f"Kwant: {reference:.6f} e²/h, difference below 1e-10: {abs(G_ring - reference) < 1e-10}")
 
 # %% [markdown]
 # One matrix as large as the ring takes the place of one as large as the wire. The picture shows which sites that are. The
 # rule is local, so it does not care what shape was removed.
 
-# %%
-middle = np.array([(wire.width - 1) // 2, (wire.length - 1) // 2])
-r = int(wire.radius)
-unequal = geometry.removed_mask(middle + [[-4, -2], [4, 3]], wire, [r + 2, r - 1])
-noise = scipy.ndimage.gaussian_filter(
-    stream("notebook 07", config.seed).normal(size=mask.shape), 2.2
-)
-y, x = np.indices(mask.shape)
-odd = (noise > -0.05) & (np.hypot(x - middle[0], y - middle[1]) < 11)
-near = geometry.removed_mask(middle + [[-6, -6], [6, 6]], wire)
-
-
-def window(mask):
-    """Removed sites, ring and neighbours outside, near the middle of the wire."""
-    removed, ring = geometry.with_pockets(mask), np.zeros(mask.shape, bool)
-    ring.flat[geometry.ring(removed)] = True
-    beside = scipy.ndimage.binary_dilation(removed) & ~removed
-    view = np.ix_(np.arange(-13, 15) + middle[1], np.arange(-13, 15) + middle[0])
-    return removed[view], ring[view], beside[view]
-
-
-cases = {}
-for name, shape in {
-    "(a) two antidots": near,
-    "(b) overlapping, unequal": unequal,
-    "(c) any shape": odd,
-}.items():
-    whole = geometry.with_pockets(shape)
-    cases[f"{name}\n{whole.sum()} removed, ring of {len(geometry.ring(whole))}"] = window(shape)
-
 # %% mystnb={"figure": {"caption": "What the update needs. Removed sites with a neighbour outside form the ring (red, filled); they alone enter the matrix that is solved. The sites behind them (open) are cut off and drop out. (a) Two antidots of the dataset's kind, (b) two overlapping antidots of unequal radii, (c) an odd shape: the rule is the same.", "name": "fig-rings"}, "image": {"alt": "Three pieces of a square lattice with sites removed: two discs, two overlapping discs of different size, and an irregular shape with outcrops. Filled red sites line the rim of each hole, open sites fill its inside, blue sites of the wire surround it."}}
-wire_figures.rings(cases)
+solver_figures.rings(shapes.pictured(wire, config.seed))
 
 # %% [markdown]
 # ## Why a whole dataset is cheap
@@ -163,14 +125,13 @@ wire_figures.rings(cases)
 
 # %% tags=["nbval-check-output"]
 fast = sweep.Sweep(wire, geometry.ordered(antidots))
-firsts, seconds = (len(ring) for ring in fast.rings)
+(firsts, sites), (seconds, _) = (ring.shape for ring in fast.rings)
+wires = config.dataset.potentials * wire.field_points
 print(
     f"{len(antidots)} configurations: {firsts} places of a first antidot, {seconds} of a second, "
-    f"rings of {fast.rings[0].shape[1]} sites"
-)
-print(
-    f"wires to recurse: {config.dataset.potentials} potentials x {len(fields)} fields, "
-    f"for {config.dataset.potentials * len(fields) * len(antidots)} conductances"
+    f"rings of {sites} sites\n"
+    f"wires to recurse: {config.dataset.potentials} potentials x {wire.field_points} fields, "
+    f"for {wires * len(antidots)} conductances"
 )
 
 # %% [markdown]
@@ -182,52 +143,11 @@ print(
 # besides. Then all configurations of the dataset at one field, some against Kwant.
 
 # %%
-scattered = stream("notebook 07, sites", config.seed).random(mask.shape) < 0.1
-scattered[[0, -1]] = False
-errors, fields_3 = {}, fields[[0, len(fields) // 2, -1]]
-for k, (name, shape) in enumerate(
-    {"pair": mask, "overlap": unequal, "odd": odd, "scattered": scattered}.items()
-):
-    V = random_potential(k, wire)
-    G, _, image = green.solve_mask(wire, shape, V, fields_3, image=True)
-    system = kwant_model.build(wire, shape, V)
-    whole = geometry.with_pockets(shape)
-    ring = torch.as_tensor(geometry.ring(whole))
-    rows = [0, wire.length - 1, *(ring // wire.width).tolist()]
-    S = [
-        green.smatrix(green.wire(wire, float(b), V, rows=rows, columns=rows), ring)
-        for b in fields_3
-    ]
-    errors[name] = {
-        "sites": len(ring),
-        "G": max(abs(G[f] - kwant_model.conductance(system, wire, fields_3[f])) for f in range(3)),
-        "LDOS": np.abs(kwant_model.ldos(system, wire) - image)[~whole].max(),
-        "S": max((s.mH @ s - torch.eye(len(s))).abs().max().item() for s in S),
-    }
-
-chosen = stream("notebook 07, pairs", config.seed).choice(len(antidots), 4, replace=False)
-T, T_single = (
-    sweep.curves_at(wire, antidots, 0, b, dtype) for dtype in (torch.complex128, torch.complex64)
-)
-V = random_potential(0, wire)
-systems = [kwant_model.build(wire, geometry.removed_mask(antidots[n], wire), V) for n in chosen]
-many = max(
-    abs(T[n] - kwant_model.conductance(system, wire, b)) for n, system in zip(chosen, systems)
-)
-single = np.abs(T_single - T).max()
+errors = against_kwant.of_shapes(wire, shapes.tested(wire, pair, config.seed))
+many, single = against_kwant.of_all(wire, antidots, b, config.seed)
 
 # %% tags=["nbval-check-output"]
-for name, e in errors.items():
-    print(
-        f"{name:9s} ring of {e['sites']:3d}; below 1e-10: |ΔG| {e['G'] < 1e-10}, |ΔLDOS| {e['LDOS'] < 1e-10}, "
-        f"|S†S - 1| {e['S'] < 1e-10}"
-    )
-print(
-    f"{len(T)} configurations at one field, {len(chosen)} of them by Kwant: |ΔG| below 1e-10 e²/h: {many < 1e-10}"
-)
-print(
-    f"the same in single precision, all against double: |ΔG| below 1e-4 e²/h: {single < 1e-4}, below 1e-8: {single < 1e-8}"
-)
+print(against_kwant.told(errors, len(antidots), many, single))
 
 # %% [markdown]
 # ## The race
@@ -237,52 +157,7 @@ print(
 # recursion and of the lead modes.
 
 # %%
-solve, P = bench["fast_ms"], f"{bench['dataset_pairs']:,}"
-curve_kwant = bench["device"]["field_points"] * bench["kwant_ms"]
-rows = [
-    (
-        "one conductance, double precision",
-        f"{bench['kwant_ms']:.1f} ms",
-        f"{solve:.4f} ms",
-        bench["ratio_per_solve"],
-        f"≤ {bench['max_difference']:.0e} e²/h from Kwant",
-    ),
-    (
-        "one conductance, single precision",
-        f"{bench['kwant_ms']:.1f} ms",
-        f"{bench['fast_single_ms']:.4f} ms",
-        bench["ratio_per_solve_single"],
-        f"≤ {bench['max_difference_single']:.0e} e²/h from double",
-    ),
-    (
-        f"a curve of {bench['device']['field_points']} fields at V = 0",
-        f"{curve_kwant:,.0f} ms",
-        f"{bench['clean_curve_ms']:.0f} ms, after {bench['clean_setup_s']:.1f} s once",
-        curve_kwant / bench["clean_curve_ms"],
-        "as double",
-    ),
-    (
-        "one LDOS image",
-        f"{bench['kwant_image_ms']:.1f} ms",
-        f"{bench['image_ms']:.2f} ms",
-        bench["kwant_image_ms"] / bench["image_ms"],
-        "single precision",
-    ),
-    (
-        f"the dataset: {P} curves and images, 2 processes",
-        f"{bench['kwant_dataset_days']:.1f} days, extrapolated",
-        f"{bench['dataset_s'] / 60:.1f} min",
-        bench["ratio_dataset"],
-        "curves in double precision",
-    ),
-]
-Markdown(
-    "| what | Kwant | this solver | ratio | accuracy |\n| --- | ---: | ---: | ---: | --- |\n"
-    + "\n".join(
-        f"| {what} | {theirs} | {ours} | {ratio:,.0f} | {note} |"
-        for what, theirs, ours, ratio, note in rows
-    )
-)
+Markdown(report.race(bench))
 
 # %% [markdown]
 # Is there room left? The work of one solve sets a floor. Its operations cannot be done faster than this core
@@ -290,25 +165,7 @@ Markdown(
 # went through main memory once, which is severe: they mostly stay in cache.
 
 # %%
-compute, traffic = (
-    1e6 * bench["flops"] / bench["machine_flops"],
-    1e6 * bench["bytes"] / bench["machine_bandwidth"],
-)
-parts = {
-    "pristine": "the wires without antidots",
-    "pairs": "the pairs",
-    "images": "the images",
-    "rest": "starting, compressing, writing",
-}
-Markdown(f"""\
-| of one solve | amount | at this core's measured rate | time |
-| --- | ---: | ---: | ---: |
-| operations | {bench["flops"] / 1e6:.2f} Mflop | {bench["machine_flops"] / 1e9:.0f} Gflop/s | {compute:.1f} µs |
-| own matrices | {bench["bytes"] / 1e3:.0f} kB | {bench["machine_bandwidth"] / 1e9:.1f} GB/s | {traffic:.1f} µs |
-| **floor** (the larger) | | | {1e3 * bench["floor_ms"]:.1f} µs |
-| **the code** | | | {1e3 * solve:.1f} µs, {solve / bench["floor_ms"]:.1f} times the floor |
-
-Time of the whole dataset: {", ".join(f"{100 * bench['shares'][key]:.0f} % {name}" for key, name in parts.items())}.""")
+Markdown(report.floor(bench))
 
 # %% [markdown]
 # ## How the cost grows with the wire
@@ -319,31 +176,10 @@ Time of the whole dataset: {", ".join(f"{100 * bench['shares'][key]:.0f} % {name
 # grows at most as $W$.
 
 # %%
-widths = {key: np.array([row[key] for row in bench["widths"]]) for key in bench["widths"][0]}
-amortised = widths["pair_ms"] + widths["pristine_ms"] / widths["configurations"]
-lines = {
-    "Kwant, one solve": widths["kwant_ms"],
-    "the wire without antidots,\nonce a potential and field": widths["pristine_ms"],
-    "here, one solve,\nall configurations sharing": amortised,
-    "of it the pair's own": widths["pair_ms"],
-}
-first, last = widths["width"][-2:]
-guides = [
-    (first, last, 1.5 * widths["pristine_ms"][-1], 4),
-    (first, last, 0.62 * widths["kwant_ms"][-1], 2),
-]
-for label, t in lines.items():
-    exponent = np.log(t[-1] / t[-2]) / np.log(last / first)
-    print(
-        f"from W = {first} to {last} as W to the power {exponent:3.1f}:", label.replace("\n", " ")
-    )
-print(
-    "configurations:",
-    ", ".join(f"{n:,} at W = {w}" for w, n in zip(widths["width"], widths["configurations"])),
-)
+print(report.exponents(bench))
 
 # %% mystnb={"figure": {"caption": "Time of one solve against the width of the wire, from the same race: Kwant; the wire without antidots, needed once for all configurations under one potential at one field; and one solve of this solver when all configurations share it. The narrowest wire has a handful of configurations, so there is nothing to share. Dotted: powers of the width.", "name": "fig-solver-cost"}, "image": {"alt": "Four lines on logarithmic axes. Kwant's time and that of the wire without antidots rise steeply with the width; the time of a solve that shares falls at first, then rises slowly, orders of magnitude below them."}}
-wire_figures.solver_cost(widths["width"], lines, guides)
+solver_figures.solver_cost(*report.cost_lines(bench))
 
 # %% [markdown]
 # ## Where it would fail: a level behind the ring
@@ -353,39 +189,12 @@ wire_figures.solver_cost(widths["width"], lines, guides)
 # this does not happen in the sweep. With a radius larger by one it does, at one field, and we go there.
 
 # %%
-larger = dataclasses.replace(wire, radius=wire.radius + 1)
-place = np.array([[middle[0] - r - 4, middle[1] - 9], [middle[0] + r + 4, middle[1] + 9]])
-mask_l = geometry.removed_mask(place, larger)
-ring_l, removed_l = (
-    torch.as_tensor(sites) for sites in (geometry.ring(mask_l), np.flatnonzero(mask_l))
-)
-ring_5 = torch.as_tensor(geometry.ring(geometry.removed_mask(place, wire)))
-y, x = np.divmod(np.setdiff1d(removed_l, ring_l), wire.width)  # the isolated sites
-
-
-def levels_below(b):
-    """Number of levels of the isolated sites below the energy."""
-    dx, dy = x[:, None] - x, y[:, None] - y
-    along = (dx == 0) * np.exp(1j * b * (x - (wire.width - 1) / 2))
-    H = (
-        4 * np.eye(len(x))
-        - (dy == 0) * (abs(dx) == 1)
-        - (dy == 1) * along
-        - (dy == -1) * along.conj()
-    )
-    return (np.linalg.eigvalsh(H) < wire.energy).sum()
-
-
-counts = [levels_below(b) for b in fields]
-assert len(set(counts)) > 1, (
-    "no level crosses the energy in this sweep: this section needs another radius or energy"
-)
-crossing = np.flatnonzero(np.diff(counts))[0]
-low, high = fields[crossing : crossing + 2]
-while low < (centre := (low + high) / 2) < high:
-    low, high = (centre, high) if levels_below(centre) == counts[crossing] else (low, centre)
+radii = wire.radius, wire.radius + 1
+holes = [resonance.two_holes(wire, radius) for radius in radii]
+centre = resonance.crossing(wire, holes[1])
 print(
-    f"levels of the isolated sites cross the energy {wire.energy} t at b* = {centre:.7f}, between two fields of the sweep"
+    f"levels of the isolated sites cross the energy {wire.energy} t at b* = {centre:.7f}, "
+    "between two fields of the sweep"
 )
 
 # %% [markdown]
@@ -396,70 +205,14 @@ print(
 
 
 # %%
-def smallest(w, ring):
-    """Smallest singular value of G0[ring, ring]."""
-    return torch.linalg.svdvals(w.between(ring[:, None], ring[None, :]))[-1].item()
-
-
-def conductance_by(w, D, dtype, invert):
-    """G with the sites D removed, in some precision, by an explicit inverse or by a factorisation."""
-    g, psi, out, t0 = (
-        v.to(dtype) for v in (w.between(D[:, None], D[None, :]), w.psi[0][D], w.out[:, D], w.t0)
-    )
-    X = torch.linalg.inv_ex(g)[0] @ psi if invert else torch.linalg.solve_ex(g, psi)[0]
-    return (t0 - out @ X).abs().square().double().sum().item()
-
-
-per_side = config.notebook_configurations // 8
-distance = np.geomspace(1e-15, 3e-3, per_side)
-distance, side = np.concatenate([distance, distance]), np.repeat([-1, 1], per_side)
-ways = {
-    "factorised, double": (torch.complex128, False),
-    "factorised, single": (torch.complex64, False),
-    "inverted, double": (torch.complex128, True),
-    "inverted, single": (torch.complex64, True),
-}
-error, sigma, kwant_error = {name: [] for name in ways}, [], []
-system = kwant_model.build(larger, mask_l)
-for k, b in enumerate(centre + side * distance):
-    w = green.clean_wire(larger, float(b))
-    sigma.append((float(b), smallest(w, ring_5), smallest(w, ring_l)))
-    exact = conductance_by(w, removed_l, torch.complex128, False)
-    if k % (per_side // 3) == 0:
-        kwant_error.append(abs(kwant_model.conductance(system, larger, b) - exact))
-    for name, way in ways.items():
-        error[name].append(abs(conductance_by(w, ring_l, *way) - exact))
-for b in fields[:: 1 if per_side > 8 else 8]:
-    w = green.clean_wire(larger, float(b))
-    sigma.append((float(b), smallest(w, ring_5), smallest(w, ring_l)))
-sigma = np.array(sorted(sigma)).T
-worst = {name: max(values) for name, values in error.items()}
+near = resonance.approach(wire, holes, centre, config.notebook_configurations // 8)
 
 # %% mystnb={"figure": {"caption": "(a) Smallest singular value of the ring's matrix through the sweep of fields, for the dataset's antidots and for antidots larger by one site. It vanishes where a level of the isolated sites behind the ring crosses the energy. (b) Error of the conductance on approaching that field. Factorised and solved, nothing is lost in either precision: the singular direction has no weight outside the ring. Inverted explicitly, the digits go. Points at the lower edge: no difference at all.", "name": "fig-resonance"}, "image": {"alt": "Left: two lines against the field, one flat, the other with a sharp dip to the level of rounding. Right: errors against distance from the dip; two sets of points stay level at the rounding of their precision, two others rise towards the dip by many orders of magnitude."}}
-wire_figures.resonance(
-    sigma[0],
-    {f"radius {wire.radius}": sigma[1], f"radius {larger.radius}": sigma[2]},
-    centre,
-    distance,
-    error,
-)
+singular = {f"radius {radius}": values for radius, values in zip(radii, near.singular)}
+solver_figures.resonance(near.fields, singular, centre, near.distance, near.error)
 
 # %% tags=["nbval-check-output"]
-print(
-    f"reference against Kwant at {len(kwant_error)} fields: |ΔG| below 1e-9 e²/h: {max(kwant_error) < 1e-9}"
-)
-print(
-    f"smallest singular value, radius {wire.radius}: above 0.01 1/t: {sigma[1].min() > 0.01}; "
-    f"radius {larger.radius}: below 1e-12 1/t: {sigma[2].min() < 1e-12}"
-)
-print(
-    f"factorised: |ΔG| below 1e-10 e²/h in double: {worst['factorised, double'] < 1e-10}, "
-    f"below 1e-4 in single precision: {worst['factorised, single'] < 1e-4}"
-)
-print(
-    f"inverted: |ΔG| above 1e-5 e²/h in double: {worst['inverted, double'] > 1e-5}, "
-    f"above 1 in single precision: {worst['inverted, single'] > 1}"
-)
+print(resonance.told(near, radii))
 
 # %% [markdown]
 # So the code factorises and never inverts a ring's matrix.
@@ -470,16 +223,12 @@ print(
 # %% tags=["nbval-check-output"]
 threshold = 2 - 2 * np.cos(3 * np.pi / (wire.width + 1))  # third mode at b = 0: 4 - 2 cos(kx) - 2
 try:
-    green.solve(dataclasses.replace(wire, energy=float(threshold)), pair, fields=[0.0])
-except SettingsError as refusal:
+    qfp.solve(dataclasses.replace(wire, energy=float(threshold)), pair, fields=[0.0])
+except qfp.SettingsError as refusal:
     print(refusal)
 
 # %%
-limit = 1e-5
-kept = "below" if bench["max_difference_single"] < limit else "above"
-Markdown(f"""\
-**A third limit is single precision.** Its largest error over all configurations and fields,
-{bench["max_difference_single"]:.1e} e²/h, is {kept} {limit:.0e} e²/h. The dataset's curves are computed in double precision.""")
+Markdown(report.single_precision(bench))
 
 # %% [markdown]
 # ## What it cannot do
@@ -493,35 +242,13 @@ Markdown(f"""\
 #   orbital on the square lattice.
 
 # %%
-alone, kwant = bench["pristine_ms"], bench["kwant_ms"]
-compared = "slower" if alone > kwant else "faster"
-repaid = int(np.ceil(alone / (kwant - solve)))
-large = (3 / 8 * 1e-3 * kwant * bench["machine_flops"]) ** (
-    1 / 3
-)  # ring whose factorisation, 8/3 R^3, takes as long
-Markdown(f"""\
-A single wire under a potential of its own costs {alone:.0f} ms here and {kwant:.0f} ms in Kwant: here it is {compared}. The
-recursion is paid back from {repaid} configurations on. At this core's rate, factorising for a ring of about {large:,.0f} sites,
-{large / fast.rings[0].shape[1]:.0f} antidots, would cost as much as Kwant's whole solve.""")
+Markdown(report.alone(bench, sites))
 
 # %% [markdown]
 # ## What it means
 
 # %%
-ratio = bench["ratio_per_solve"]
-verdict = (
-    "a thousand times faster"
-    if ratio >= 1000
-    else f"{ratio:,.0f} times faster, short of a thousand"
-)
-whole = "less" if bench["ratio_dataset"] < ratio else "more"
-Markdown(f"""\
-* **Exact: yes.** What differs from Kwant is rounding: {bench["max_difference"]:.0e} e²/h at most in the
-  {bench["kwant_solves"]} solves of the race, spread over the sweep, and less than the bounds above for overlapping and odd shapes.
-* **Speed: {verdict}**, for a conductance within the dataset, in double precision. For the dataset as a whole, with
-  images and a file on disk, it is {whole}: {bench["ratio_dataset"]:,.0f} times.
-* It is a statement about *many configurations of one wire*, not about Kwant, which solves systems that this
-  solver cannot.""")
+Markdown(report.verdict(bench))
 
 # %% [markdown]
 # **What could be wrong.** The ratio is that of one machine and one thread; a machine with another balance between small and
@@ -530,15 +257,12 @@ Markdown(f"""\
 
 # %%
 assert abs(G_ring - reference) < 1e-9 and abs(G_all - G_ring) < 1e-9, "the ring must be enough"
-assert all(max(e["G"], e["LDOS"], e["S"]) < 1e-9 for e in errors.values()), (
-    "exact for any shape, and current is conserved"
-)
+worst = [max(e["G"], e["LDOS"], e["S"]) for e in errors.values()]
+assert max(worst) < 1e-9, "exact for any shape, and current is conserved"
 assert many < 1e-9 and single < 1e-3, "the sweep must agree with Kwant"
-assert max(kwant_error) < 1e-9, "the reference at the resonance must agree with Kwant"
-assert worst["factorised, double"] < 1e-9 < 1e-6 < worst["inverted, double"], (
-    "factorise, never invert"
-)
-assert preset != "laptop" or levels_below(centre - 1e-6) != levels_below(centre + 1e-6), (
-    "a level crosses the energy"
-)
+assert max(near.reference) < 1e-9, "the reference at the resonance must agree with Kwant"
+lost = near.worst("inverted, double")
+assert near.worst("factorised, double") < 1e-9 < 1e-6 < lost, "factorise, never invert"
+below, above = (resonance.levels_below(wire, holes[1], centre + db) for db in (-1e-6, 1e-6))
+assert preset != "laptop" or below != above, "a level crosses the energy"
 assert bench["max_difference"] < 1e-9, "the race was run with an exact solver"

@@ -34,51 +34,23 @@ training = None
 sampling = None
 
 # %%
-import numpy as np
 from IPython.display import Markdown
 
 import qfp
-from qfp.data import simulate
-from qfp.data.dataset import split
-from qfp.data.simulate import simulate
-from qfp.decoding import decode, metrics, novelty, positions
-from qfp.decoding.decode import load_decoder
+from qfp.decoding import novelty, positions
+from qfp.figures import limit_images
 from qfp.figures import limits as limits_figures
-from qfp.figures import wire as wire_figures
-from qfp.studies import accuracy, frame, tables
-from qfp.studies.limits import memorisation, robustness, samplers
-from qfp.tools import SettingsError
+from qfp.studies import results
+from qfp.studies.limits import live, memorisation, memory_report, robustness, robustness_report
+from qfp.studies.novelty import rates
 
 config = qfp.notebook_config(globals())
-decoder = load_decoder(config.weights)
-trained = decoder.config
-assert trained.device == config.device, f"weights {config.weights} belong to another wire"
-
-
-def measured(name):
-    """results/NAME.json for these weights; empty, with a line that says which command makes it, where there is none."""
-    try:
-        result = frame.read_result(config.weights, name)
-    except SettingsError as error:
-        return print(error) or {}
-    return (
-        result
-        or print(f"no results for the weights {config.weights}: `qfp evaluate {name}` makes them")
-        or {}
-    )
-
-
-table, memory = measured("robustness"), measured("memorisation")
-if table:
-    print(
-        f"robustness: {table['curves']} test curves, {table['steps']} {table['sampler']} steps, gamma {table['gamma']:g}; "
-        f"unseen potentials: seeds {', '.join(map(str, table['unseen']))}"
-    )
-if memory:
-    print(
-        f"memorisation: {memory['curves']} test curves and {memory['train_curves']} training curves against "
-        f"{memory['training_images']:,} training images"
-    )
+decoder = qfp.load(config.weights)
+assert decoder.config.device == config.device, f"weights {config.weights} belong to another wire"
+table = results.if_measured(config.weights, robustness.STUDY)
+memory = results.if_measured(config.weights, memorisation.STUDY)
+print(robustness_report.about(table) if table else "")
+print(memory_report.about(memory) if memory else "")
 
 # %% [markdown]
 # ## A dozen wires, here and now
@@ -89,57 +61,15 @@ if memory:
 # needs no further solution: the first point, at $-\delta b$, is that at $\delta b$, by the Onsager relation $G(-b) = G(b)$.
 
 # %%
-parts = split(
-    trained.dataset.configurations, trained.dataset.potentials, trained.training.split, trained.seed
-)
-chosen = np.array(
-    list(dict.fromkeys(parts["test"][:, 1].tolist()))[: min(12, config.notebook_configurations)]
-)
-pairs = simulate(trained, chosen, potentials=(0,))
-curves, truth, antidots = pairs.conductance[0], pairs.ldos[0].astype(float), pairs.antidots
-rows = np.stack([np.zeros_like(chosen), chosen], axis=1)
-seeds = frame.noise_seeds(rows, 1, config.seed)
-given = {
-    "as it is": (curves, 1.0),
-    "noise 0.05 e²/h": (robustness.noisy(curves, rows, 0.05, config.seed), 1.0),
-    "one field step off": (curves[:, abs(np.arange(curves.shape[1]) - 1)], 1.0),
-    "no curve": (curves, 0.0),
-}
-images = {
-    name: decode.draw(decoder, G, seeds, config.sampling.steps, config.sampling.sampler, gamma)[
-        :, 0
-    ]
-    for name, (G, gamma) in given.items()
-}
-errors = {
-    name: metrics.within(
-        positions.positions(ldos[:, None], pairs.device)[:, 0], antidots, pairs.device
-    )
-    for name, ldos in images.items()
-}
-step, sites = trained.device.fields[1], trained.device.width * trained.device.length
-print(
-    f"one field step: {step:.2g} rad/plaquette, of a sweep to {trained.device.field_max:g}; "
-    f"{step * sites / (2 * np.pi):.2f} flux quanta through the wire\n"
-    f"the curves themselves vary over the sweep by {np.median(curves.std(axis=1)):.2f} e²/h (standard deviation, median), "
-    f"and from one field to the next by {np.median(np.abs(np.diff(curves))):.2f} e²/h"
-)
-for name, k in errors.items():
-    print(
-        f"{name}: {np.sum(k == 0)} of {len(k)} exact, {np.sum(k <= 1)} within one site, "
-        f"Pearson r {np.median(metrics.pearson(images[name], truth)):.3f} (median)"
-    )
+wires = live.simulated(decoder.config, min(12, config.notebook_configurations))
+given = live.changed(wires, config.seed)
+images = {name: live.decoded(decoder, wires, own, config) for name, own in given.items()}
+print(live.scale(wires))
+print(live.scores(wires, images))
 
 # %% mystnb={"figure": {"caption": "Three of these wires: the true LDOS, and the image that is generated from the curve as it is, with white noise, shifted by one step of the field grid, and without any curve. True antidots outlined; dashed: the two discs that the read-out finds. It always finds two, also where an image has one antidot only: then a dashed ring stands where there is no hole. All images of a row start from the same noise.", "name": "limits-live"}, "image": {"alt": "Grid of LDOS images, three wires in rows. The images from the clean and from the noisy curve resemble the truth, those from the shifted curve often have an antidot in another place or lack one, those without a curve have nothing to do with the truth."}}
-found = {name: positions.recover(ldos, pairs.device) for name, ldos in images.items()}
-shown = range(min(3, len(chosen)))
-wire_figures.image_grid(
-    [[truth[i], *(ldos[i] for ldos in images.values())] for i in shown],
-    [f"wire {i + 1}" for i in shown],
-    ["truth", *images],
-    [[antidots[i]] * (1 + len(images)) for i in shown],
-    dashed=[[antidots[i], *(pair[i] for pair in found.values())] for i in shown],
-)
+found = {name: positions.recover(ldos, config.device) for name, ldos in images.items()}
+limit_images.changed_curves(wires.truth, wires.pairs.antidots, images, found)
 
 # %% [markdown]
 # ## What the curve may suffer
@@ -150,42 +80,13 @@ wire_figures.image_grid(
 # conditional one. Each row is one sample a curve, by one network.
 
 # %% mystnb={"figure": {"caption": "Share of test curves decoded exactly, within one site, and with a Pearson correlation of at least 0.95 with the true image, against one change at a time, with 95 % intervals (results/robustness.json). Thin horizontal lines in (b): the reference, the dataset's own potentials at strength 1; strength 0 is no potential at all. Noise axis logarithmic beyond its first step.", "name": "limits-factors"}, "image": {"alt": "Four panels of shares. Noise: flat for small noise, then falling. Unseen potentials: highest at weak disorder, falling beyond the trained strength. Field offset: highest at zero, falling to both sides. Gamma: zero at gamma 0, about flat from 1 on."}}
-LINES = {"exact": "within_0", "within one site": "within_1", f"r ≥ {accuracy.HIGH}": "r_high"}
-titles = {
-    "noise": ("(a) noise", "standard deviation [e²/h]"),
-    "potential": ("(b) unseen potentials", "strength [trained one]"),
-    "shift": ("(c) field offset", "offset [grid steps]"),
-    "gamma": ("(d) deformation", "γ"),
-}
-
-
-def panel(factor, label):
-    """A panel of the figure: axis label, values, shares, and the reference where it has no value of its own."""
-    values, rows = robustness.series(table, factor)
-    own = (
-        {name: table["rows"]["reference"][key] for name, key in LINES.items()}
-        if factor == "potential"
-        else None
-    )
-    return label, values, {name: robustness.shares(rows, key) for name, key in LINES.items()}, own
-
-
-limits_figures.factors(
-    {title: panel(factor, label) for factor, (title, label) in titles.items()}
-) if table else None
+limits_figures.factors(robustness_report.factors(table)) if table else None
 
 # %%
-Markdown(
-    samplers.as_markdown(
-        {"rows": {name: row for name, row in table["rows"].items() if row["factor"] != "steps"}}
-    )
-    if table
-    else ""
-)
+Markdown(robustness_report.changes(table) if table else "")
 
 # %%
-told = robustness.verdicts(table) if table else []
-print("\n".join(line for line in told if not line.startswith("steps")))
+print(robustness_report.sentences(table, robustness_report.PANELS) if table else "")
 
 # %% [markdown]
 # Is it the size of the change that counts, whatever its cause? As a root mean square over the curve, white noise and an
@@ -194,20 +95,7 @@ print("\n".join(line for line in told if not line.startswith("steps")))
 # because it is the one change that training has shown.
 
 # %% mystnb={"figure": {"caption": "The same shares against how much the curves differ from those of the reference (root mean square over curves and fields), for three causes; 95 % intervals (results/robustness.json). Potentials: V = 0 and the strengths of the figure before, written beside their points, the reference being the same wires under the dataset's potentials.", "name": "limits-change"}, "image": {"alt": "Two panels, exact and within one site, with the size of the change on a logarithmic axis. The lines of white noise and of the field offset fall together at first; at its last point that of the offset is lower."}}
-causes = {"noise": "white noise", "shift": "field offset", "potential": "another potential"}
-against = {}
-for name in ("exact", "within one site") if table else ():
-    against[name] = {}
-    for factor, title in causes.items():
-        changed = [row for row in table["rows"].values() if row["factor"] == factor]
-        changed.sort(key=lambda row: row["curve_change"])
-        strengths = [f"{row['value']:g}" for row in changed] if factor == "potential" else None
-        against[name][title] = (
-            [row["curve_change"] for row in changed],
-            robustness.shares(changed, LINES[name]),
-            strengths,
-        )
-limits_figures.against_change(against) if table else None
+limits_figures.against_change(robustness_report.against_change(table)) if table else None
 
 # %% [markdown]
 # ## Do the samples say so?
@@ -217,24 +105,8 @@ limits_figures.against_change(against) if table else None
 # of the wrong answers come with disagreement. First within one site, then to the site.
 
 # %%
-lines = [
-    "| within one site | all agree | consensus right | right where all agree | wrong | wrong ones that disagree |",
-    "| --- " * 6 + "|",
-]
-for measure in ("within_1", "exact") if table else ():
-    lines += ["| **to the site** | | | | | |"] if measure == "exact" else []
-    for name, row in table["rows"].items():
-        if "agreement" in row:
-            found = row["agreement"][measure]
-            cells = [
-                tables.cell(found, key, ".1%")
-                for key in ("unanimous", "right", "right_unanimous", "wrong_flagged")
-            ]
-            cells.insert(3, str(round(found["n"] * (1 - found["right"]))))
-            lines.append(f"| {name} | {' | '.join(cells)} |")
-if table:
-    print(f"{table['samples']} samples of each of {table['agreement_curves']} curves")
-Markdown("\n".join(lines) if table else "")
+print(f"{table['samples']} samples of each of {table['agreement_curves']} curves" if table else "")
+Markdown(robustness_report.agreement(table) if table else "")
 
 # %% [markdown]
 # Hardly, with so few samples (`qfp decode` draws more, and more can only disagree more often). Where an answer is off by more
@@ -247,14 +119,9 @@ Markdown("\n".join(lines) if table else "")
 # as stronger noise. And it was tried on offset curves only for the few wires above:
 
 # %%
-rates, reference = measured("novelty"), novelty.load(config.weights)
-for row in rates["families"].values() if rates else ():
-    if row["label"].startswith(("noise", "potential ×", "genuine, unseen")):
-        print(f"{row['label']}: flagged {accuracy.cell(row, 'flagged', '.1%')}")
-for name, (G, gamma) in given.items() if reference else ():
-    if gamma:
-        judged = novelty.judge(reference, G, decode.conclude(images[name][:, None], pairs.device))
-        print(f"the wires above, {name}: {judged.flagged.sum()} of {len(G)} flagged")
+foreign, reference = results.if_measured(config.weights, rates.STUDY), novelty.load(config.weights)
+print(robustness_report.novelties(foreign) if foreign else "")
+print(live.flagged(reference, given, images) if reference else "")
 
 # %% [markdown]
 # ## How few steps
@@ -264,23 +131,10 @@ for name, (G, gamma) in given.items() if reference else ():
 # small part of the range.
 
 # %% mystnb={"figure": {"caption": "Share of curves decoded exactly, and median Pearson correlation with the true image, against the number of network evaluations for one sample, by sampler; 95 % intervals (results/robustness.json). Points of equal numbers are drawn side by side; the axes do not begin at zero.", "name": "limits-steps"}, "image": {"alt": "Two panels against the number of network evaluations on a logarithmic axis. The share decoded exactly is flat within its intervals for all samplers; the correlation is highest for one to three evaluations and falls slightly with more."}}
-measures = {"share decoded exactly": "within_0", "Pearson r, median": "r_median"}
-few = (
-    {
-        name: {
-            sampler: ([row["network_evaluations"] for row in rows], robustness.shares(rows, key))
-            for sampler in ("ancestral", "ddim", "dpm2m")
-            for rows in [robustness.series(table, "steps", sampler)[1]]
-        }
-        for name, key in measures.items()
-    }
-    if table
-    else {}
-)
-limits_figures.steps(few) if table else None
+limits_figures.steps(robustness_report.few_steps(table)) if table else None
 
 # %%
-print("\n".join(line for line in told if line.startswith("steps")))
+print(robustness_report.sentences(table, ["steps"]) if table else "")
 
 # %% [markdown]
 # ## Decoded or remembered?
@@ -300,84 +154,13 @@ print("\n".join(line for line in told if line.startswith("steps")))
 # among *all* of the file more often a training image than such images are frequent?
 
 # %% mystnb={"figure": {"caption": "(a) Distance of each image to the truth against that to the nearest training image, in units of the standard deviation of the LDOS; below the dashed diagonal the truth is nearer. (b) How near the nearest training image is: cumulative shares for the true test images, for images generated from test and training curves, and without a curve (results/memorisation.json).", "name": "limits-memory"}, "image": {"alt": "Scatter plot: nearly all points of test and training curves lie far below the diagonal; those above it are wrongly decoded, nearly all. The decoder that remembers lies on the vertical axis, images without a curve above the diagonal. Right: cumulative curves of distances, those of generated images close to that of true images, the one without a curve further right."}}
-if memory:
-    values = {
-        name: {key: np.array(entry) for key, entry in row.items()}
-        for name, row in memory["values"].items()
-    }
-    exact, learned = (values[name]["error"] == 0 for name in ("test", "train"))
-    clouds = {
-        "training, exact": ("train", learned),
-        "test, exact": ("test", exact),
-        "test, not exact": ("test", ~exact),
-        "training, not exact": ("train", ~learned),
-        "without a curve": ("no_curve", ...),
-        "a decoder that remembers": ("nearest", ...),
-    }
-    clouds = {
-        label: (values[name]["neighbour"][part], values[name]["truth"][part])
-        for label, (name, part) in clouds.items()
-    }
-    near = {
-        "true test images": "truth",
-        "test curves": "test",
-        "training curves": "train",
-        "without a curve": "no_curve",
-    }
-    near = {label: values[name]["neighbour"] for label, name in near.items()}
-limits_figures.distances(clouds, near) if memory else None
+limits_figures.distances(*memory_report.distances(memory)) if memory else None
 
 # %%
-Markdown(memorisation.as_markdown(memory) if memory else "")
+Markdown(memorisation.show(memory) if memory else "")
 
 # %%
-if memory:
-    test, train, free = (memory["rows"][name] for name in ("test", "train", "no_curve"))
-    print(
-        "nearer to the truth than to any training image, of answers that are exact: "
-        + tables.cell(test, "closer_exact", ".1%")
-        + "; of the others: "
-        + tables.cell(test, "closer_wrong", ".1%")
-    )
-    wrong, told_by = memory["exceptions"], sum(entry["error"] > 0 for entry in memory["exceptions"])
-    print(
-        f"nearer to a training image: {len(wrong)} of {test['n']} curves, {told_by} of them wrongly decoded, "
-        f"{sum(entry['error'] == 1 for entry in wrong)} by one site; the training image is of the configuration that was answered "
-        f"in {sum(entry['neighbour_to_answer'] == 0 for entry in wrong)}"
-    )
-    print(
-        "wrong answers that are training configurations: "
-        + tables.cell(test, "wrong_trained", ".1%")
-        + f"; of all configurations {memory['training_share']:.1%} are"
-    )
-    print(
-        "without a curve, the nearest of all images, training or not, is a training image: "
-        + tables.cell(free, "nearest_trained", ".1%")
-        + f"; {free['sites']['neighbour_to_answer'][0]} of {free['n']} images have "
-        f"the antidots of their neighbour, {free['sites']['neighbour_to_answer'][1]} are one site off"
-    )
-    print(
-        "distance to the truth, median: test "
-        + tables.cell(test, "truth_distance", ".3f")
-        + ", training "
-        + tables.cell(train, "truth_distance", ".3f")
-    )
-    print(
-        "images of one configuration under two potentials differ by "
-        + tables.cell(test, "potential_distance", ".3f")
-        + "; nearer to the truth than to the same wire under the other potentials: test "
-        + tables.cell(test, "own_potential", ".1%")
-        + ", training "
-        + tables.cell(train, "own_potential", ".1%")
-        + f", by chance {1 / memory['potentials']:.1%}; the image "
-        "of the nearest training curve: "
-        + tables.cell(memory["rows"]["nearest"], "own_potential", ".1%")
-    )
-    print(
-        f"copies (at most a third as far from the nearest image as from the next): test {accuracy.cell(test, 'copied', '.1%')}, "
-        f"without a curve {accuracy.cell(free, 'copied', '.1%')}; smallest ratio {test['copy_ratio_smallest']:.2f} and "
-        f"{free['copy_ratio_smallest']:.2f}"
-    )
+print(memory_report.told(memory) if memory else "")
 
 # %% [markdown]
 # What a point of this figure looks like. Each triple shows the truth, the generated image (again from the same noise) and the
@@ -385,50 +168,7 @@ if memory:
 # distance from the truth; the same among training curves; and, without a curve, the image that comes nearest to being a copy.
 
 # %% mystnb={"figure": {"caption": "Truth, generated image and the training image nearest to it, for four cases of results/memorisation.json: an ordinary test curve, the worst test curve, the worst training curve, and the image without a curve that is most like a copy. True antidots outlined; dashed: those in the image. d: distance to the generated image in units of σ.", "name": "limits-examples"}, "image": {"alt": "Two rows of six LDOS images. In the ordinary case truth and generated image look alike and the training image has an antidot one site off. In the worst cases the generated image resembles the training image, with antidots beside the true ones. Without a curve it resembles a training image closely; the truth beside it is of an unrelated wire."}}
-CASES = {
-    "median": "ordinary",
-    "largest": "worst",
-    "train": "worst in training",
-    "no_curve": "no curve",
-}
-if memory:
-    cases = [memory["examples"][name] for name in CASES]
-    both = [
-        (case[f"{part}antidots"], case[f"{part}potential"])
-        for part in ("", "neighbour_")
-        for case in cases
-    ]
-    exact_images = simulate.pictures(trained.device, *map(np.array, zip(*both)))
-    again = [
-        decode.draw(
-            decoder,
-            [case["curve"]],
-            frame.noise_seeds([(case["potential"], case["configuration"])], 1, memory["seed"]),
-            memory["steps"],
-            memory["sampler"],
-            0.0 if name == "no_curve" else 1.0,
-        )[0, 0]
-        for name, case in zip(CASES, cases)
-    ]
-    answers = positions.recover(np.array(again), trained.device)
-    grid, true, found, headings = [], [], [], []
-    for k, ((name, title), case) in enumerate(zip(CASES.items(), cases)):
-        grid += [exact_images[k], again[k], exact_images[len(cases) + k]]
-        true += [case["antidots"], case["antidots"], ()]
-        found += [(), answers[k], case["neighbour_antidots"]]
-        truth = "a wire" if name == "no_curve" else "truth"
-        headings += [
-            f"{title}:\n{truth}, d = {case['truth']:.2f}",
-            "\ngenerated",
-            f"nearest,\nd = {case['neighbour']:.2f}",
-        ]
-wire_figures.image_grid(
-    [grid[:6], grid[6:]],
-    ["", ""],
-    [headings[:6], headings[6:]],
-    [true[:6], true[6:]],
-    dashed=[found[:6], found[6:]],
-) if memory else None
+limit_images.triples(memory_report.examples(decoder, memory)) if memory else None
 
 # %% [markdown]
 # ## What it means, and what could be wrong
@@ -485,11 +225,10 @@ wire_figures.image_grid(
 # training and test configurations ([](03_generation)).
 
 # %% tags=["nbval-check-output"]
-G = robustness.noisy(curves, rows, 0.05, config.seed) - curves
-assert 0.04 < G.std() < 0.06 and abs(G.mean()) < 0.01
-assert (given["one field step off"][0][:, [0, 1]] == curves[:, [1, 0]]).all(), "G(-b) = G(b)"
-other = decode.draw(
-    decoder, curves[::-1], seeds, config.sampling.steps, config.sampling.sampler, 0.0
-)[:, 0]
+noise = given["noise 0.05 e²/h"].curves - wires.curves
+assert 0.04 < noise.std() < 0.06 and abs(noise.mean()) < 0.01
+shifted = given["one field step off"].curves
+assert (shifted[:, [0, 1]] == wires.curves[:, [1, 0]]).all(), "G(-b) = G(b)"
+other = live.decoded(decoder, wires, live.Given(wires.curves[::-1], 0.0), config)
 assert (other == images["no curve"]).all(), "without guidance the curve is not read"
 print("gamma 0 ignores the curve")

@@ -14,13 +14,16 @@ from matplotlib.patches import Circle
 from qfp.config import load_preset
 from qfp.figures import attention as attention_figures
 from qfp.figures import calibration as calibration_figures
+from qfp.figures import limit_images
 from qfp.figures import limits as limits_figures
 from qfp.figures import network as network_figures
 from qfp.figures import score as score_figures
+from qfp.figures import solver as solver_figures
 from qfp.figures import wire as wire_figures
 from qfp.model import anatomy
 from qfp.model.unet import UNet
 from qfp.physics import geometry
+from qfp.studies.limits import memory_report
 from qfp.studies.score import forcefield
 
 DEVICE = load_preset("smoke").device
@@ -78,7 +81,7 @@ def window():
 
 def test_ring_picture_shows_every_site_once_and_bonds_between_remaining_ones():
     removed, ring, neighbours = window()
-    (ax,) = wire_figures.rings({"a": (removed, ring, neighbours)}).axes
+    (ax,) = solver_figures.rings({"a": (removed, ring, neighbours)}).axes
     *bonds, stays, beside, rim, inside = ax.collections
     sites = [
         {(x, y) for x, y in kind.get_offsets().astype(int)} for kind in (stays, beside, rim, inside)
@@ -156,6 +159,15 @@ FIGURES = {
     ),
     "distances": lambda: limits_figures.distances(
         {"test, exact": CLOUD, "a decoder that remembers": CLOUD}, {"truth": CLOUD[0]}
+    ),
+    "changed curves": lambda: limit_images.changed_curves(
+        [IMAGE] * 4,
+        [PAIR] * 4,
+        {"a": [IMAGE] * 4, "b": [IMAGE] * 4},
+        dict.fromkeys("ab", [PAIR] * 4),
+    ),
+    "triples": lambda: limit_images.triples(
+        [memory_report.Triple((IMAGE,) * 3, tuple("abc"), (PAIR, PAIR, ()), ((), PAIR, PAIR))] * 4
     ),
     "reliability": lambda: calibration_figures.reliability(
         {"a": {"truth": BINS, "sample": BINS}, "b": {"truth": BINS}}
@@ -246,11 +258,11 @@ FIGURES = {
     "wire and curve": lambda: network_figures.wire_and_curve(
         IMAGE, PAIR, FIELDS, CURVE, title="V = 0"
     ),
-    "rings": lambda: wire_figures.rings(dict.fromkeys("abc", window())),
-    "solver cost": lambda: wire_figures.solver_cost(
+    "rings": lambda: solver_figures.rings(dict.fromkeys("abc", window())),
+    "solver cost": lambda: solver_figures.solver_cost(
         np.array([20, 50, 70]), {"Kwant": CURVE[:3], "here": CURVE[3:6]}, [(20, 50, 9.0, 4)]
     ),
-    "resonance": lambda: wire_figures.resonance(
+    "resonance": lambda: solver_figures.resonance(
         FIELDS,
         {"radius 5": CURVE, "radius 6": CURVE},
         0.015,

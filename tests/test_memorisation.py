@@ -12,8 +12,8 @@ from qfp.data import dataset
 from qfp.decoding import decode, metrics
 from qfp.physics import geometry
 from qfp.studies import frame
-from qfp.studies.limits import memorisation, nearest
-from qfp.tools import SettingsError
+from qfp.studies.limits import memorisation, memory_report, nearest
+from qfp.tools import SettingsError, project_root
 
 RNG = np.random.default_rng(0)
 # (P, N, L, W)
@@ -226,3 +226,27 @@ def test_what_has_no_meaning_is_refused(known):
     with pytest.raises(SettingsError, match="--curves 0: must be 1 or more"):
         run(known, curves=0)
     assert not (known[2] / "results").exists()
+
+
+def test_the_page_tells_every_curve_once():
+    result = json.loads((project_root() / "results" / "memorisation.json").read_text())
+    clouds, near = memory_report.distances(result)
+    for name in ("test", "train"):
+        parts = [len(x) for label, (x, _) in clouds.items() if label.startswith(name)]
+        assert sum(parts) == result["rows"][name]["n"]
+    assert [len(values) for values in near.values()] == [300, 300, 200, 300]
+    told = memory_report.told(result).splitlines()
+    assert len(told) == 7 and f"{len(result['exceptions'])} of 300 curves" in told[1]
+
+
+def test_an_example_is_drawn_again_with_its_neighbour():
+    result = json.loads((project_root() / "results" / "memorisation.json").read_text())
+    decoder = decode.load_decoder(result["weights"])
+    for triple, case in zip(
+        memory_report.examples(decoder, result), result["examples"].values(), strict=True
+    ):
+        truth, image, neighbour = triple.images
+        scale = result["ldos_std"]
+        for other, distance in ((truth, case["truth"]), (neighbour, case["neighbour"])):
+            assert nearest.rms(image[None], other)[0] / scale == pytest.approx(distance, rel=0.02)
+        assert metrics.pearson(image, truth) == pytest.approx(case["r"], abs=0.01)

@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -11,8 +12,8 @@ from qfp.config import load_preset
 from qfp.decoding import decode
 from qfp.decoding.decode import load_decoder
 from qfp.physics import geometry, green, wire
-from qfp.studies.limits import robustness, samplers
-from qfp.tools import SettingsError
+from qfp.studies.limits import live, robustness, robustness_report, samplers
+from qfp.tools import SettingsError, project_root
 
 FEW = dataclasses.replace(DEVICE, field_points=3)  # the same wires at b = 0, 0.025 and 0.05
 ANTIDOTS = geometry.configurations(DEVICE)[1][[100, 9000]]
@@ -173,12 +174,12 @@ def test_the_result(known, monkeypatch):
         rows["reference"]["agreement"]["within_1"]["n"] == 3
         and "agreement" not in rows["noise 0.001"]
     ), "nothing suffers"
-    values, shown = robustness.series(result, "shift")
+    values, shown = robustness_report.series(result, "shift")
     assert values.tolist() == [-1, 0] and shown == [rows["shift -1"], rows["reference"]]
-    assert robustness.series(result, "steps", "dpm2m")[0].tolist() == [3]
-    assert robustness.series(result, "steps", "ddim")[1] == [rows["reference"]]
-    np.testing.assert_allclose(robustness.shares(shown, "within_0")[0], [0, 1])
-    told = robustness.verdicts(result)
+    assert robustness_report.series(result, "steps", "dpm2m")[0].tolist() == [3]
+    assert robustness_report.series(result, "steps", "ddim")[1] == [rows["reference"]]
+    np.testing.assert_allclose(robustness_report.shares(shown, "within_0")[0], [0, 1])
+    told = robustness_report.verdicts(result)
     assert (
         "shift, exact: lower at -1 (-100.0%)" in told
         and "noise, exact: no difference seen at 0.001 (+0.0%)" in told
@@ -215,3 +216,36 @@ def test_what_cannot_be_measured_is_refused(known):
     with pytest.raises(SettingsError, match="is not what the weights known were trained on"):
         run(known)
     assert not (known[2] / "results").exists()
+
+
+# --- what the page on limits shows
+
+
+def test_what_a_decoder_is_given_of_a_few_wires():
+    curves, rows = np.arange(8.0).reshape(2, 4), np.array([[0, 3], [0, 7]])
+    wires = live.Wires(SimpleNamespace(conductance=curves[None]), rows)
+    given = live.changed(wires, 0)
+    assert given["as it is"].curves is given["no curve"].curves
+    assert [own.gamma for own in given.values()] == [1, 1, 1, 0]
+    assert given["one field step off"].curves.tolist() == [[1, 0, 1, 2], [5, 4, 5, 6]]
+    noise = given["noise 0.05 e²/h"].curves - curves
+    np.testing.assert_allclose(noise, robustness.noisy(0 * curves, rows, 0.05, 0))
+
+
+def test_the_page_s_panels_and_tables_hold_every_row():
+    result = json.loads((project_root() / "results" / "robustness.json").read_text())
+    rows = result["rows"]
+    for label, values, lines, reference in robustness_report.factors(result).values():
+        assert (reference is None) == ("strength" not in label)
+        assert all(line.shape == (3, len(values)) for line in lines.values())
+    for lines in robustness_report.against_change(result).values():
+        assert sum(len(change) for change, *_ in lines.values()) == sum(
+            "curve_change" in row for row in rows.values()
+        )
+        assert all(sorted(change) == change for change, *_ in lines.values())
+    few = robustness_report.few_steps(result)["share decoded exactly"]
+    steps = sum(row["factor"] == "steps" for row in rows.values())
+    assert sum(len(evaluations) for evaluations, _ in few.values()) == steps + 1
+    told = robustness_report.agreement(result).splitlines()
+    assert len(told) == 3 + 2 * sum("agreement" in row for row in rows.values())
+    assert len(robustness_report.changes(result).splitlines()) == 2 + len(rows) - steps

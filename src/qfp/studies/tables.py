@@ -49,7 +49,11 @@ def columns(table):
     return "\n".join(line.rstrip() for line in lines)
 
 
-def markdown(table):
-    """Rows of texts, header first, as a table in Markdown."""
-    header, *lines = ["| " + " | ".join(row) + " |" for row in table]
-    return "\n".join([header, "|" + " --- |" * len(table[0]), *lines])
+def markdown(table, right=()):
+    """Rows of texts, header first, as a table in Markdown; numbers of the columns that are flush
+    right."""
+    header, *lines = [
+        "|" + "".join(f" {text} |" if text else " |" for text in row) for row in table
+    ]
+    rule = "".join(f" {'---:' if k in right else '---'} |" for k in range(len(table[0])))
+    return "\n".join([header, f"|{rule}", *lines])

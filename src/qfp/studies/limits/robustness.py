@@ -221,58 +221,6 @@ def measure(run):
     return {"reference": "reference", "rows": rows}
 
 
-def series(result, factor, sampler=None):
-    """Rows of one factor (of one sampler), by rising value; the reference is among them where it
-    has a value of its own.
-
-    Returns values (K,) and the rows, a list."""
-    rows, reference = result["rows"], result["rows"]["reference"]
-    at = {"noise": 0.0, "shift": 0.0, "gamma": reference["gamma"], "steps": reference["steps"]}
-    found = [
-        (row["value"], row)
-        for row in rows.values()
-        if row["factor"] == factor and sampler in (None, row["sampler"])
-    ]
-    if factor in at and sampler in (None, reference["sampler"]):
-        found.append((at[factor], reference))
-    found.sort(key=lambda pair: pair[0])
-    return np.array([value for value, _ in found]), [row for _, row in found]
-
-
-def shares(rows, key):
-    """A share (or a median) of rows and the ends of its interval, (3, K)."""
-    return np.array([[row[key], *row[f"{key}_interval"]] for row in rows]).T
-
-
-def verdicts(result):
-    """What a robustness.json says, in sentences: for each factor, where a share differs from the
-    reference beyond its interval."""
-    lines = []
-    for factor in FACTORS:
-        rows = {name: row for name, row in result["rows"].items() if row["factor"] == factor}
-        for key, title in (
-            ("within_0", "exact"),
-            ("within_1", "within one site"),
-            ("r_high", f"r >= {scoring.HIGH}"),
-        ):
-            found = {"lower": [], "higher": [], "no difference seen": []}
-            for name, row in rows.items():
-                low, high = row["difference"][f"{key}_interval"]
-                found[
-                    "lower" if high < 0 else "higher" if low > 0 else "no difference seen"
-                ].append(
-                    f"{name if factor == 'steps' else name.split()[1]} "
-                    f"({row['difference'][key]:+.1%})"
-                )
-            lines.append(
-                f"{factor}, {title}: "
-                + "; ".join(
-                    f"{word} at {', '.join(names)}" for word, names in found.items() if names
-                )
-            )
-    return lines
-
-
 STUDY = Study(
     name="robustness",
     measure=measure,
