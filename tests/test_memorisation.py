@@ -12,7 +12,7 @@ from qfp.data import dataset
 from qfp.decoding import decode, metrics
 from qfp.physics import geometry
 from qfp.studies import frame
-from qfp.studies.limits import memorisation, memory_report, nearest
+from qfp.studies.limits import likeness, memorisation, memory_report, nearest
 from qfp.tools import SettingsError, project_root
 
 RNG = np.random.default_rng(0)
@@ -47,7 +47,7 @@ def test_a_planted_copy_is_found():
     assert near.rows[:2, 0].tolist() == [[1, 20], [2, 20]] and (near.distance[:2, 0] == 0).all()
     assert near.distance[2, 0] > 0, "of no known configuration"
     ratio = nearest.copy_ratio(near)
-    assert (ratio[:2] == 0).all() and ratio[2] > memorisation.COPIED
+    assert (ratio[:2] == 0).all() and ratio[2] > likeness.COPIED
     hidden = nearest.nearest_images(IMAGES, known, queries, np.array([20, 20, -1]))
     assert (hidden.distance > 0).all() and not (hidden.rows[:2, :, 1] == 20).any()
 
@@ -174,9 +174,7 @@ def test_wrong_answers_and_the_training_set(known):
     rows = np.array([[0, n] for n in np.setdiff1d(np.arange(40), train)[:4]])
     images = pairs.ldos[1, np.concatenate([train[:3], rows[:1, 1]])].astype(np.float32)
     near = nearest.nearest_images(pairs.ldos, train, images)
-    row, values = memorisation.compared(
-        pairs, memorisation.Case(rows, images, near, near), train, 0.03
-    )
+    row, values = likeness.compared(pairs, likeness.Case(rows, images, near, near), train, 0.03)
     wrong = (
         metrics.within(
             geometry.canonical(pairs.antidots[[*train[:3], rows[0, 1]]], device),
@@ -200,11 +198,8 @@ def test_other_potentials_are_those_of_the_truth_without_itself(known):
     truth = ldos[rows[:, 0], rows[:, 1]].astype(float)
     images = 0.8 * truth + 0.2 * ldos[(rows[:, 0] + 1) % 3, rows[:, 1]]
     near = nearest.nearest_images(ldos, train, images)
-    row, _ = memorisation.compared(
-        dataclasses.replace(pairs, ldos=ldos),
-        memorisation.Case(rows, images, near, near),
-        train,
-        0.03,
+    row, _ = likeness.compared(
+        dataclasses.replace(pairs, ldos=ldos), likeness.Case(rows, images, near, near), train, 0.03
     )
     means = [
         np.mean([np.sqrt(np.square(ldos[q, n] - image).mean()) for q in range(3) if q != p]) / 0.03

@@ -19,7 +19,7 @@ from qfp.model.diffusion import Schedule
 from qfp.model.exported import network_of
 from qfp.studies import timing
 from qfp.studies.frame import run_study
-from qfp.studies.speed import peer, precisions, race, race_sample
+from qfp.studies.speed import contestants, peer, precisions, race, race_sample
 from qfp.tools import SettingsError
 from qfp.training.batches import Batches
 from qfp.training.loss import closure_of
@@ -102,7 +102,8 @@ NAME = "peer unshuffled, sparing"
 
 @pytest.fixture
 def one_peer(monkeypatch):
-    monkeypatch.setattr(race, "PEERS", {NAME: "one of them"})
+    for module in (contestants, race):
+        monkeypatch.setattr(module, "PEERS", {NAME: "one of them"})
 
 
 @pytest.fixture(params=[("fp32",), ("fp32", "bf16")], ids="+".join)
@@ -137,7 +138,9 @@ def test_what_a_contestant_does_in_a_step(name, monkeypatch):
         lambda ema, model: averaged.append(len(seen)) or update(ema, model),
     )
     config = load_preset("smoke", training={"batch": 2, "curve_batch": 4, "curve_mixing": 0.5})
-    step = race.trainee(name, config, None if name in race.OURS else (8, 16), "fp32", False, "cpu")
+    step = contestants.trainee(
+        name, config, None if name in race.OURS else (8, 16), "fp32", False, "cpu"
+    )
     for _ in range(3):
         step()
     assert [
@@ -165,13 +168,13 @@ def test_the_training_race_follows_from_its_seconds(machine, monkeypatch, tmp_pa
         )
 
     made = []
-    monkeypatch.setattr(race, "alone", alone)
+    monkeypatch.setattr(contestants, "alone", alone)
     monkeypatch.setattr(
-        race,
+        contestants,
         "trainee",
         lambda *arguments: made.append((arguments[0], *arguments[3:])) or (lambda: None),
     )
-    monkeypatch.setattr(race, "shares", lambda step: {"all else": 1.0})
+    monkeypatch.setattr(contestants, "shares", lambda step: {"all else": 1.0})
     monkeypatch.setattr(
         timing, "take_turns", lambda steps, rounds, device: known_seconds(steps, rounds)
     )
@@ -224,7 +227,7 @@ def test_the_training_race_follows_from_its_seconds(machine, monkeypatch, tmp_pa
 def test_training_race(machine, monkeypatch, tmp_path):
     """In earnest, at a size at which bf16 is bearable where the processor has to emulate it: so
     both kinds of machine are tested on either."""
-    monkeypatch.setattr(race, "alone", race._alone)
+    monkeypatch.setattr(contestants, "alone", contestants._alone)
     result = run_study(race.STUDY, SMOKE, tmp_path / "train.json", rounds=2, report=str)
     assert result["raced"] == list(machine)
     assert result["clock"] in result["notes"]["clock"] and list(result["contestants"]) == [
@@ -238,7 +241,7 @@ def test_training_race(machine, monkeypatch, tmp_path):
             assert part["attention"] in ("plain", "fused")
         else:
             assert sum(part["shares"].values()) == pytest.approx(1) and set(part["shares"]) == {
-                *race.KINDS,
+                *contestants.KINDS,
                 "all else",
             }
             # every kind of operation is found; how much it takes, the machine says
@@ -246,8 +249,8 @@ def test_training_race(machine, monkeypatch, tmp_path):
 
 
 def test_memory_is_that_of_a_process_of_its_own():
-    imports = race.alone(None, None, None, None, False, "cpu")[1]
-    seconds, peak = race.alone("ours", SMOKE, None, "fp32", False, "cpu")
+    imports = contestants.alone(None, None, None, None, False, "cpu")[1]
+    seconds, peak = contestants.alone("ours", SMOKE, None, "fp32", False, "cpu")
     assert seconds > 0 and 0.05 < imports < peak < imports + 1
 
 

@@ -158,9 +158,19 @@ def distances(clouds, neighbours):
     standard deviation."""
     figure = canvas(4.9, 8.4)
     left, right = figure.subplots(1, 2, width_ratios=[1.25, 1])
+    reach = 1.04 * max(np.max(near) for near, _ in clouds.values())
+    _truth_or_memory(left, clouds, reach)
+    _how_near(right, neighbours, reach)
+    handles = left.get_legend_handles_labels()
+    figure.legend(*handles, loc="outside lower center", ncols=3, markerscale=1.3)
+    return figure
+
+
+def _truth_or_memory(ax, clouds, reach):
+    """Distance to the truth against that to the nearest training image; `reach` of the latter."""
     for name, (near, truth) in clouds.items():
         color, marker, size = CLOUDS[name]
-        left.scatter(
+        ax.scatter(
             near,
             truth,
             s=size,
@@ -171,43 +181,30 @@ def distances(clouds, neighbours):
             label=name,
         )
     top = 1.04 * max(np.max(truth) for _, truth in clouds.values())
-    left.plot([0, top], [0, top], color="black", linestyle="--", linewidth=1, zorder=0)
-    reach = 1.04 * max(np.max(near) for near, _ in clouds.values())
-    left.set(
+    ax.plot([0, top], [0, top], color="black", linestyle="--", linewidth=1, zorder=0)
+    ax.set(
         xlim=(-0.03, reach),
         ylim=(0, top),
         xlabel="distance to the nearest training image [σ]",
         ylabel="distance to the truth [σ]",
         title="(a) truth or memory",
     )
-    left.text(
-        0.97 * reach,
-        0.04 * top,
-        "below the diagonal:\nnearer to the truth",
-        ha="right",
-        fontsize=8.5,
-    )
-    left.text(0.05 * reach, 0.98 * top, "above: nearer to a training image", va="top", fontsize=8.5)
+    below = "below the diagonal:\nnearer to the truth"
+    ax.text(0.97 * reach, 0.04 * top, below, ha="right", fontsize=8.5)
+    ax.text(0.05 * reach, 0.98 * top, "above: nearer to a training image", va="top", fontsize=8.5)
+
+
+def _how_near(ax, neighbours, reach):
+    """Shares of images whose nearest training image is at most so far."""
     lines = zip(neighbours.items(), (("black", ":"), (BLUE, "-"), (GREEN, "--"), (GREY, "-.")))
     for (label, values), (color, line) in lines:
-        values = np.sort(values)
-        right.step(
-            values,
-            np.arange(1, len(values) + 1) / len(values),
-            where="post",
-            color=color,
-            linestyle=line,
-            label=label,
-        )
-    right.set(
+        values, shares = np.sort(values), np.arange(1, len(values) + 1) / len(values)
+        ax.step(values, shares, where="post", color=color, linestyle=line, label=label)
+    ax.set(
         xlim=(0, reach),
         xlabel="distance to the nearest training image [σ]",
         ylabel="share of images at most so far",
         title="(b) how near is the nearest",
     )
-    _share(right)
-    figure.legend(
-        *left.get_legend_handles_labels(), loc="outside lower center", ncols=3, markerscale=1.3
-    )
-    right.legend(loc="upper left", borderaxespad=0.1)
-    return figure
+    _share(ax)
+    ax.legend(loc="upper left", borderaxespad=0.1)

@@ -49,14 +49,21 @@ def report(
     _images(panels, figure, samples, candidates, consensus, radius)
     _shares(panels["shares"], candidates, consensus)
     ax = panels["curve"]
+    _curves(ax, fields, conductance, error, predicted)
+    weight = {"color": RED, "fontweight": "bold"} if flagged else {"fontweight": "normal"}
+    ax.set_title(f"(d) {texts['verdict']}", loc="left", **{"color": "black"} | weight)
+    if tesla is not None:
+        ax.spines.top.set_visible(True)
+        above = ax.secondary_xaxis("top", functions=(lambda b: b / tesla, lambda B: B * tesla))
+        above.set_xlabel("magnetic field B [T]")
+    return figure
+
+
+def _curves(ax, fields, conductance, error, predicted):
+    """The measured curve beside the exact one of the answer."""
     rms = np.sqrt(np.mean((predicted - conductance) ** 2))
-    curve(
-        ax,
-        fields,
-        predicted,
-        color=BLUE,
-        label=f"decoded antidots, exact, V = 0 (rms difference {rms:.2f} e²/h)",
-    )
+    label = f"decoded antidots, exact, V = 0 (rms difference {rms:.2f} e²/h)"
+    curve(ax, fields, predicted, color=BLUE, label=label)
     noisy = (error > 0).any()
     ax.errorbar(
         fields,
@@ -69,18 +76,7 @@ def report(
         label="measured" + (", ± 1 standard deviation" if noisy else ""),
     )
     ax.set_xlim(fields[0] - 0.01 * fields[-1], 1.01 * fields[-1])
-    ax.set_title(
-        f"(d) {texts['verdict']}",
-        loc="left",
-        color=RED if flagged else "black",
-        fontweight="bold" if flagged else "normal",
-    )
     ax.legend(loc="lower left")
-    if tesla is not None:
-        ax.spines.top.set_visible(True)
-        above = ax.secondary_xaxis("top", functions=(lambda b: b / tesla, lambda B: B * tesla))
-        above.set_xlabel("magnetic field B [T]")
-    return figure
 
 
 def _images(panels, figure, samples, candidates, consensus, radius):

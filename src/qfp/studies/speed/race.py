@@ -3,38 +3,19 @@
 Contestants take turns in rounds (qfp.studies.timing); weights and data are random.
 """
 
-import dataclasses
-import os
 import platform
-import re
-import resource
-from pathlib import Path
 
 import numpy as np
 import torch
 
-from qfp.data.workers import processes
-from qfp.model.exported import network_of
 from qfp.model.precision import fast_bf16
 from qfp.studies import tables, timing
 from qfp.studies.frame import Option, Study
-from qfp.studies.speed import peer
+from qfp.studies.speed import contestants, peer
+from qfp.studies.speed.contestants import OURS, PEERS
 from qfp.tools import as_dict, digest
 
 PRECISIONS = ("fp32", "bf16")
-OURS = {
-    "ours": "as `qfp train` has it, with the further curves that teach the path of the curve, and "
-    "the averaged weights",
-    "ours, diffusion alone": "the same network by the diffusion loss alone, the peer's work, and "
-    "the averaged weights",
-}
-PEERS = {name: text for name, (_, _, text) in peer.KINDS.items()}
-KINDS = {
-    "convolutions": "conv",
-    "matrix products": r"::(add|b)?mm$",
-    "copies and casts": "copy_",
-    "normalisations": "_norm",
-}
 NOTES = {
     "peer": "diffusers' UNet2DConditionModel behind our own path from the curve to its tokens, "
     "narrowed until both together "
@@ -102,76 +83,6 @@ def about(config, device, **more):
     }
 
 
-def network(name, config, widths, plain):
-    """A contestant's network with random weights; widths None: ours."""
-    return network_of(config) if widths is None else peer.Peer(config, name, widths, plain)
-
-
-def trainee(name, config, widths, precision, plain, device):
-    """A function that takes a training step of a contestant, as `qfp train` does."""
-    training = dataclasses.replace(config.training, precision=precision)
-    if name != "ours":
-        alone = {"curve_target": "none", "curve_batch": 0, "curve_mixing": 0.0}
-        training = dataclasses.replace(training, **alone)
-    model = network(name, config, widths, plain)
-    config = dataclasses.replace(config, training=training)
-    return timing.training_step(model, config, widths is None, device)
-
-
-def shares(step):
-    """Parts of a step's processor time by kind of operation: {kind: share}, the rest last. See
-    NOTES."""
-    os.environ.setdefault("KINETO_LOG_LEVEL", "99")  # torch's profiler writes lines about itself
-    with torch.profiler.profile(activities=[torch.profiler.ProfilerActivity.CPU]) as found:
-        step()
-    times = {event.key: event.self_cpu_time_total for event in found.key_averages()}
-    parts = {
-        kind: sum(time for key, time in times.items() if re.search(pattern, key))
-        / sum(times.values())
-        for kind, pattern in KINDS.items()
-    }
-    return parts | {"all else": 1 - sum(parts.values())}
-
-
-def _peak(device):
-    """Largest memory of this process so far [GiB]."""
-    if device == "cuda":
-        return torch.cuda.max_memory_allocated() / 2**30
-    status = Path("/proc/self/status")
-    if status.is_file():  # getrusage of a new process begins with what its parent has
-        return (
-            next(
-                int(line.split()[1])
-                for line in status.read_text().splitlines()
-                if line.startswith("VmHWM")
-            )
-            / 2**20
-        )
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**30  # bytes, on macOS
-
-
-def _alone(name, config, widths, precision, plain, device):
-    """Worker: seconds of a contestant's step, and the largest memory [GiB]. Name None: of imports
-    alone."""
-    if name is None:
-        _ = None if widths is None else peer.library().UNet2DConditionModel
-        return 0.0, _peak(device)
-    step = trainee(name, config, widths, precision, plain, device)
-    return timing.settled(step, device), _peak(device)
-
-
-def alone(*arguments):
-    """`_alone` in a process of its own."""
-    with processes(1) as submit:
-        return submit(_alone, *arguments).result()
-
-
-def sizes(config):
-    """Parameters of our network, and the widths of each peer {name: widths}."""
-    ours = peer.parameters(network_of(config))
-    return ours, {name: peer.widths(config, name, ours) for name in PEERS}
-
-
 def implementations(widths):
     """Values of `plain` that a contestant can have: a peer has two kinds of attention."""
     return (False,) if widths is None else (False, True)
@@ -186,16 +97,16 @@ def enter(name, config, widths, precision, device, imports):
     """What a contestant in one precision needs and is made of, and the function that takes its
     step. imports: GiB of a process that does nothing else, {whether it is ours: GiB}."""
     tried = {
-        plain: alone(name, config, widths, precision, plain, device)
+        plain: contestants.alone(name, config, widths, precision, plain, device)
         for plain in implementations(widths)
     }
     plain = min(tried, key=lambda plain: tried[plain][0])
     peak = min(peak for _, peak in tried.values())
     row = {"peak_gib": peak, "net_gib": peak - imports[widths is None]} | attention(widths, plain)
-    step = trainee(name, config, widths, precision, plain, device)
+    step = contestants.trainee(name, config, widths, precision, plain, device)
     if widths is None:
         step()
-        row["shares"] = shares(step)
+        row["shares"] = contestants.shares(step)
     return row, step
 
 
@@ -214,14 +125,19 @@ def measure(run):
     """Race training steps of our network and of its peers."""
     peer.library()
     config, rounds, device = run.config, run.options.rounds, best_device()
-    ours, widths = sizes(config)
+    ours, widths = contestants.sizes(config)
     run.report(f"on {device}, {' and '.join(raced(device))}")
     imported = {True: None, False: ()}  # widths
-    imports = {mine: alone(None, None, imported[mine], None, False, device)[1] for mine in imported}
+    imports = {
+        mine: contestants.alone(None, None, imported[mine], None, False, device)[1]
+        for mine in imported
+    }
     rows, steps = {}, {}
     for name in (*OURS, *PEERS):
         own = widths.get(name)
-        count = ours if own is None else peer.parameters(network(name, config, own, False))
+        count = (
+            ours if own is None else peer.parameters(contestants.network(name, config, own, False))
+        )
         rows[name] = {"parameters": count, "widths": own}
         for precision in raced(device):
             row, step = enter(name, config, own, precision, device, imports)

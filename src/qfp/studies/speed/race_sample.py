@@ -10,7 +10,7 @@ from qfp.model.diffusion import Schedule
 from qfp.model.precision import keep_memory
 from qfp.studies import frame, tables, timing
 from qfp.studies.frame import Option, Study
-from qfp.studies.speed import peer, race
+from qfp.studies.speed import contestants, peer, race
 from qfp.studies.speed.precisions import agreement, encoded, evaluated
 
 STRETCH = {32: 2, 1: 8}  # steps of a sampler that are timed, by images drawn at a time
@@ -48,7 +48,7 @@ def enter(samplers, name, widths):
     peer with the faster of two kinds of attention."""
     device, rows, calls = samplers.device, {}, {}
     models = [
-        race.network(name, samplers.config, widths, plain).to(device).eval()
+        contestants.network(name, samplers.config, widths, plain).to(device).eval()
         for plain in race.implementations(widths)
     ]
     for batch in STRETCH:
@@ -113,7 +113,7 @@ def whole(samplers, rows):
         samplers.config,
         samplers.device,
     )
-    model = race.network("ours", config, None, False).to(device).eval()
+    model = contestants.network("ours", config, None, False).to(device).eval()
     y, found = torch.randn(1, config.device.field_points, device=device), {}
     for p in samplers.precisions:
 
@@ -134,7 +134,7 @@ def measure(run):
     peer.library()
     config, rounds = run.config, run.options.rounds
     quoted = frame.read_result(config.weights, studies.find("samplers"))
-    device, widths = race.best_device(), race.sizes(config)[1]
+    device, widths = race.best_device(), contestants.sizes(config)[1]
     samplers = raceway(config, device)
     run.report(f"on {device}, {' and '.join(samplers.precisions)}")
     judged = agreement(config, run.options.curves, samplers.precisions)

@@ -23,7 +23,7 @@ def read():
     return json.loads((project_root() / "results" / f"{STUDY.result}.json").read_text())
 
 
-def race(bench):
+def race(bench):  # long: one table, five rows of it
     """Kwant and this solver, a line for each thing that was timed."""
     F, kwant = bench["device"]["field_points"], f"{bench['kwant_ms']:.1f} ms"
     curve = F * bench["kwant_ms"]
