@@ -156,7 +156,7 @@ def test_units_of_the_wire():
 
 
 def test_example_files_are_what_they_say():
-    examples.check(project_root() / "notebooks" / "curves", load_preset("laptop").device, (0, 40))
+    examples.check(project_root() / "notebooks" / "curves", load_preset("laptop").device, (40,))
 
 
 def test_figures_of_the_generation(wires):
