@@ -140,6 +140,7 @@ BINS = [
 ]
 RANKS = np.arange(8), np.array([np.zeros(8), 9 * np.ones(8)])
 ECDF = RNG.normal(size=7), np.array([-np.ones(7), np.ones(7)])
+CASE = "histogram", "band", "difference", "limits"
 SHARES = np.sort(RNG.random((3, 4)), axis=0)[[1, 0, 2]]
 THREE = dict.fromkeys(("exact", "near", "alike"), SHARES)
 CLOUD = tuple(RNG.random((2, 9)))
@@ -171,7 +172,7 @@ FIGURES = {
         {name: (*RANKS, {"all": (5, *ECDF), "some": (0, *ECDF)}) for name in "ab"}
     ),
     "comparison": lambda: calibration_figures.comparison(
-        dict.fromkeys("abcd", (BINS, *RANKS, *ECDF))
+        dict.fromkeys("abcd", {"bins": BINS} | dict(zip(CASE, (*RANKS, *ECDF))))
     ),
     "network of laptop": lambda: network_figures.network(*network_of("laptop")),
     "network of paper": lambda: network_figures.network(*network_of("paper")),

@@ -20,19 +20,11 @@ from qfp.studies.score.subject import Subject, gathered
 WIRES, TRAINING_WIRES = 16, 720  # test wires at most; training wires of the Gaussian, about
 
 
-def split_of(config):
-    """{'train', 'dev', 'test'}: rows (M, 2) of a decoder's dataset."""
-    chosen = config.dataset
-    return dataset.split(
-        chosen.configurations, chosen.potentials, config.training.split, config.seed
-    )
-
-
 def subject_of(decoder, number, seed):
     """Subject of the first `number` test configurations, WIRES at most."""
     decoder.model.requires_grad_(False)
-    unseen = dict.fromkeys(split_of(decoder.config)["test"][:, 1].tolist())
-    pairs = simulate(decoder.config, list(unseen)[: min(WIRES, number)], potentials=(0,))
+    unseen = dataset.configurations_of(decoder.config, "test")
+    pairs = simulate(decoder.config, unseen[: min(WIRES, number)], potentials=(0,))
     test = np.stack([np.zeros(len(pairs.antidots), int), np.arange(len(pairs.antidots))], axis=-1)
     return Subject(decoder, pairs, {"test": test}, seed, test)
 
@@ -137,7 +129,7 @@ def cloud_text(cloud):
 
 def gaussian_of(decoder):
     """forcefield.Gaussian of about TRAINING_WIRES training images."""
-    wires = np.unique(split_of(decoder.config)["train"][:, 1])
+    wires = sorted(dataset.configurations_of(decoder.config, "train"))
     wires = wires[:: max(1, len(wires) // TRAINING_WIRES)]
     antidots = dataset.choose(decoder.config)[1][wires]
     return forcefield.Gaussian.of(
