@@ -50,7 +50,10 @@ decoder = qfp.load(config.weights)
 assert decoder.config.device == config.device, "these weights belong to another wire"
 result = frame.read_result(config.weights, probe.STUDY)
 if not result:
-    print("results/probe_score.json is not about these weights: `qfp study score` makes it")
+    print(
+        "results/probe_score.json is not about these weights: `qfp study score` makes it; "
+        "its figures are left out here"
+    )
 
 # %% [markdown]
 # ## The recipe

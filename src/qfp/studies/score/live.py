@@ -146,10 +146,8 @@ def pointing(subject, times, points=2):
     x0, sets = subject.images(rows), {"": list(forcefield.PIXEL_PAIRS.values())}
     found = {label: [] for label in (*given, "Gaussian")}
     for t in times:
-        x, a = (
-            forcefield.noisy_points(subject.schedule, x0, t, range(len(x0))),
-            float(subject.schedule.alpha_bar[t]) ** 0.5,
-        )
+        x = forcefield.noisy_points(subject.schedule, x0, t, range(len(x0)))
+        a = float(subject.schedule.alpha_bar[t]) ** 0.5
         for label, s in scores_at(subject, given, gaussian, t, x).items():
             row = row_of(x, s, a, x0, sets)
             found[label].append({k: v.reshape(-1, points).mean(axis=1) for k, v in row.items()})
