@@ -20,7 +20,7 @@
 # that know less. Then what arrows on two pixels cannot show: whether the Jacobian of the score is symmetric, whether line
 # integrals depend on their path, what the energy looks like along lines, which directions are soft, and how far the field
 # is from the exact score of the training images, which has a closed form. What takes minutes is measured once
-# (`qfp probe score`) and drawn here.
+# (`qfp study score`) and drawn here.
 
 # %% tags=["parameters"]
 preset = "laptop"
@@ -37,37 +37,23 @@ sampling = None
 
 # %%
 import numpy as np
-import torch
 from IPython.display import display
 
 import qfp
 from qfp.book import explore
-from qfp.data.dataset import choose, split
-from qfp.data.simulate import simulate
-from qfp.decoding.decode import load_decoder
 from qfp.figures import score as score_figures
-from qfp.model.diffusion import Schedule, guided
-from qfp.physics import geometry
-from qfp.physics.sweep import images_of
-from qfp.studies import accuracy, frame, intervals
-from qfp.studies.score import forcefield
+from qfp.studies import frame
+from qfp.studies.score import forcefield, live, probe, text
 
 config = qfp.notebook_config(globals())
-wire = config.device
-model, trained, constants, schedule, _ = load_decoder(config.weights)
-assert trained.device == wire, "these weights belong to another wire"
-model.requires_grad_(False)
-result = frame.read_result(config.weights, "probe_score")
+decoder = qfp.load(config.weights)
+assert decoder.config.device == config.device, "these weights belong to another wire"
+result = frame.read_result(config.weights, probe.STUDY)
 if not result:
     print(
-        "results/probe_score.json is not about these weights: `qfp probe score` makes it; its figures are left out here"
+        "results/probe_score.json is not about these weights: `qfp study score` makes it; "
+        "its figures are left out here"
     )
-
-
-def line(row, key):
-    """Mean, low and high of a column of the results."""
-    return tuple(np.array(row[key][bound]) for bound in ("mean", "low", "high"))
-
 
 # %% [markdown]
 # ## The recipe
@@ -81,66 +67,21 @@ def line(row, key):
 # 60 x 60 image, that is $(y, x + 5)$.
 
 # %% tags=["nbval-check-output"]
-parts = split(
-    trained.dataset.configurations, trained.dataset.potentials, trained.training.split, trained.seed
-)
-chosen = list(dict.fromkeys(parts["test"][:, 1].tolist()))[
-    : min(16, config.notebook_configurations)
-]
-pairs = simulate(trained, chosen, potentials=(0,))
-x0 = constants.image(pairs.ldos[0].astype(np.float32))  # (wires, 1, 60, 60), normalised
-condition = model.encode(constants.curve(pairs.conductance[0]))
+wires = live.subject_of(decoder, config.notebook_configurations, config.seed)
 t = forcefield.NOISE_STEPS - 1
-ratio = ((1 - schedule.alpha_bar) / schedule.alpha_bar).sqrt()
-reference = Schedule(1000, "linear")
-as_reference = float(((1 - reference.alpha_bar[t]) / reference.alpha_bar[t]).sqrt())
-print(
-    f"{forcefield.NOISY_POINTS} points, t = {t}: σ/α = {float(ratio[t]):.6f} ({schedule.kind}), {as_reference:.6f} (linear)"
-)
-for name, (first, second) in forcefield.PIXEL_PAIRS.items():
-    print(
-        f"({name}) row {first[0]}, column {first[1]}: site (x, y) = {first[1] - 5, first[0]};  "
-        f"row {second[0]}, column {second[1]}: site {second[1] - 5, second[0]}"
-    )
+print(live.recipe_text(wires, t))
 
 # %% [markdown]
 # ## Fig. 5 remade
 
 # %%
-alpha_bar = float(schedule.alpha_bar[t])
-points = forcefield.noisy_points(
-    schedule, x0[:1].expand(forcefield.NOISY_POINTS, -1, -1, -1), t, range(forcefield.NOISY_POINTS)
-)
-own = guided(model, schedule, condition.index([0]).repeat(len(points)))
-with torch.no_grad():
-    score = forcefield.score_at(own, schedule, points, t)
-truth = alpha_bar**0.5 * x0[0]
-planes = {
-    name: forcefield.score_on_plane(points, score, truth, pixels)
-    for name, pixels in forcefield.PIXEL_PAIRS.items()
-}
+cloud = live.cloud(wires, t)
 
 # %% mystnb={"figure": {"caption": "The paper's Fig. 5 remade for the first test wire. Each panel is the plane of two pixels of the normalised image. Dots: 50 noisy images; arrows: their scores, projected, times half the variance of the noise, so that an arrow of a perfect denoiser ends half-way; star: the truth.", "name": "score-planes"}, "image": {"alt": "Four panels with fifty dots each around a red star; the arrows at most dots point towards the star."}}
-score_figures.score_planes(planes, 0.5 * (1 - alpha_bar))
+score_figures.score_planes(cloud.planes, cloud.variance / 2)
 
 # %%
-full = forcefield.cosine(score, truth - points)
-print(f"all 3600 pixels: cosine {full.min():.3f} to {full.max():.3f}")
-for name, plane in planes.items():
-    hits = int((plane.cosine > 0).sum())
-    low, high = intervals.wilson(hits, len(points))
-    print(
-        f"({name}) towards the truth: {hits} of {len(points)} ({low:.0%} to {high:.0%}), "
-        f"mean cosine {plane.cosine.mean():.3f}"
-    )
-swapped = [
-    forcefield.score_on_plane(points, score, truth, tuple(pixel[::-1] for pixel in pixels))
-    for pixels in forcefield.PIXEL_PAIRS.values()
-]
-print(
-    f"pixels read as (column, row) instead: {np.mean([plane.cosine > 0 for plane in swapped]):.1%} towards the truth, "
-    f"against {np.mean([plane.cosine > 0 for plane in planes.values()]):.1%}"
-)
+print(live.cloud_text(cloud))
 
 # %% [markdown]
 # ## The same four planes at other noise levels
@@ -150,22 +91,10 @@ print(
 
 # %%
 pages = []
-for wanted_ratio in (0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 20.0):
-    now = int((ratio.log() - np.log(wanted_ratio)).abs().argmin())
-    a_bar = float(schedule.alpha_bar[now])
-    x = forcefield.noisy_points(schedule, x0[:1].expand(25, -1, -1, -1), now, range(25))
-    s = forcefield.score_at(
-        guided(model, schedule, condition.index([0]).repeat(25)), schedule, x, now
-    )
-    drawn = {
-        name: forcefield.score_on_plane(x, s, a_bar**0.5 * x0[0], pixels)
-        for name, pixels in forcefield.PIXEL_PAIRS.items()
-    }
-    pages.append(
-        explore.png(
-            score_figures.score_planes(drawn, 0.5 * (1 - a_bar), f"σ/α = {float(ratio[now]):.2g}")
-        )
-    )
+for step in wires.levels((0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 20.0)):
+    few, title = live.cloud(wires, step, 25), f"σ/α = {wires.ratio[step]:.2g}"
+    figure = score_figures.score_planes(few.planes, few.variance / 2, title)
+    pages.append(explore.png(figure))
 display(explore.flipbook(pages, "Raise the noise", "noise", width="600px"))
 
 # %% [markdown]
@@ -180,105 +109,20 @@ display(explore.flipbook(pages, "Raise the noise", "noise", width="600px"))
 # wires, that of the figure below of thousands, and better.
 
 # %%
-some = np.unique(parts["train"][:, 1])
-some = some[:: max(1, len(some) // 720)]  # training wires: all of them would give a better Gaussian
-gaussian = forcefield.Gaussian.of(
-    constants.image(images_of(wire, choose(trained)[1][some], 0).astype(np.float32))
-)
-wanted = [float(ratio[t]), as_reference, 1.0, 5.0, 20.0]
-times = [int((ratio - value).abs().argmin()) for value in wanted]
-wires, each = len(chosen), 2
-repeated = {
-    "own curve": condition.repeat(each),
-    "another curve": condition.index(torch.arange(wires).roll(1)).repeat(each),
-    "no curve": model.null(wires * each),
-}
-clean = x0.repeat_interleave(each, 0)
-
-
-def by_wire(values):
-    """Mean over the wires and its 95 % bootstrap interval, for values of all points."""
-    means = np.asarray(values).reshape(wires, -1).mean(axis=1)
-    return means.mean(), *intervals.bootstrap(means, np.mean, config.seed)
-
-
-measured = {
-    label: {kind: [] for kind in ("full", "planes", "end")} for label in (*repeated, "Gaussian")
-}
-for now in times:
-    x = forcefield.noisy_points(schedule, clean, now, range(len(clean)))
-    a_bar = float(schedule.alpha_bar[now])
-    target = a_bar**0.5 * clean
-    for label, values in measured.items():
-        with torch.no_grad():
-            s = (
-                forcefield.gaussian_score(schedule, x, now, gaussian)
-                if label == "Gaussian"
-                else forcefield.score_at(guided(model, schedule, repeated[label]), schedule, x, now)
-            )
-        shown = [
-            forcefield.cosine(
-                forcefield.on_plane(s, pixels), forcefield.on_plane(target - x, pixels)
-            )
-            > 0
-            for pixels in forcefield.PIXEL_PAIRS.values()
-        ]
-        end = ((x + (1 - a_bar) * s) / a_bar**0.5 - clean).square().mean((1, 2, 3)).sqrt()
-        for kind, numbers in (
-            ("full", forcefield.cosine(s, target - x)),
-            ("planes", np.stack(shown, axis=-1)),
-            ("end", end),
-        ):
-            values[kind].append(by_wire(numbers))
-lines = {
-    label: {kind: tuple(np.transpose(v)) for kind, v in values.items()}
-    for label, values in measured.items()
-}
+here = live.pointing(wires, wires.levels((*live.marked_levels(wires), 1.0, 5.0, 20.0)))
 
 # %%
-for i, now in enumerate(times):
-    print(f"σ/α = {float(ratio[now]):.3g}")
-    for label, kinds in lines.items():
-        texts = [
-            f"{kind} {mean[i]:.3f} ({low[i]:.3f} to {high[i]:.3f})"
-            for kind, (mean, low, high) in kinds.items()
-        ]
-        print(f"  {label:13s} {'; '.join(texts)}")
+print(text.levels_text(here))
 
 # %% [markdown]
 # Over more wires and noise levels, with random planes and with another wire's image as the target:
 
 # %% mystnb={"figure": {"caption": "Scores that know more and less, over the noise level, mean over test wires with 95 % bands. Left: cosine with the way to the truth in all pixels. Middle: share of arrows within 90 degrees of it on random planes of two pixels. Right: distance of the arrow's end from the true image. Dotted: the same towards the image of another wire. Dashed: the noise of 100 steps, of this schedule and of the linear one.", "name": "score-pointing"}, "image": {"alt": "Three panels over noise level for the network with its own curve, another curve, no curve, and a Gaussian. The first two panels hardly tell them apart; the distances of the third differ at strong noise, where only the network with its own curve stays close."}}
-names = {
-    "full": "full",
-    "planes": "within_random",
-    "end": "end",
-    "full_other": "full_other",
-    "planes_other": "within_random_other",
-}
-if result:
-    levels, marked = result["pointing"]["noise"], result["pointing"]["marked"]
-    lines_shown = {
-        label: {shown: line(row, key) for shown, key in names.items()}
-        for label, row in result["pointing"]["rows"].items()
-    }
-else:
-    levels, marked, lines_shown = ratio[times].tolist(), [float(ratio[t])], lines
-score_figures.score_pointing(levels, lines_shown, marked)
+score_figures.score_pointing(result["pointing"] if result else here)
 
 # %%
 if result:
-    found, beside = result["pointing"]["rows"], result["pointing"]["difference"]
-    mark = int(np.argmin(abs(np.log(np.array(levels) / marked[0]))))
-    for label, row in found.items():
-        print(
-            f"{label}, σ/α = {levels[mark]:.2g}: within 90° on random planes {row['within_random']['mean'][mark]:.1%}, "
-            f"towards another wire's image {row['within_random_other']['mean'][mark]:.1%}"
-        )
-    low, high = beside["within_random"]["low"][mark], beside["within_random"]["high"][mark]
-    print(
-        f"own curve minus Gaussian, paired: {beside['within_random']['mean'][mark]:+.1%} ({low:+.1%} to {high:+.1%})"
-    )
+    print(text.pointing_text(result["pointing"]))
 
 # %% [markdown]
 # ## Has the field an energy?
@@ -291,36 +135,12 @@ if result:
 
 # %% mystnb={"figure": {"caption": "Left: antisymmetric part of the score's Jacobian over the norm of the matrix D without its mean diagonal, trained and untrained. Right: integral of the score around rectangles, over the mean integral along a side. Mean over test wires, 95 % bands.", "name": "score-energy-tests"}, "image": {"alt": "Two panels over noise level. Left, the antisymmetric share of the trained network and, above it, of an untrained one. Right, small circulations around rectangles spanned by noise, and larger ones around those that lead to other images."}}
 if result:
-    symmetry, loops = result["energy"]["symmetry"], result["energy"]["loops"]
-    display(
-        score_figures.energy_tests(
-            symmetry["noise"],
-            {label: line(symmetry[label], "of_rest") for label in ("trained", "untrained")},
-            loops["noise"],
-            {label: line(row, "relative") for label, row in loops.items() if isinstance(row, dict)},
-        )
-    )
+    energy = result["energy"]
+    display(score_figures.energy_tests(energy["symmetry"], energy["loops"]))
 
 # %%
 if result:
-    for i, level in enumerate(symmetry["noise"]):
-        texts = [
-            f"{label} {symmetry[label]['of_rest']['mean'][i]:.2f}"
-            for label in ("trained", "untrained")
-        ]
-        print(
-            f"σ/α = {level:.2g}: antisymmetric share {', '.join(texts)}; over the norm of σ²J "
-            f"{symmetry['trained']['of_J']['mean'][i]:.3f}"
-        )
-    for label, row in loops.items():
-        if isinstance(row, dict):
-            texts = [
-                f"{v:.4f} (error {e:.1g})"
-                for v, e in zip(row["relative"]["mean"], row["error"]["mean"])
-            ]
-            print(
-                f"around a rectangle, {label}: {', '.join(texts)} at σ/α = {', '.join(f'{v:.2g}' for v in loops['noise'])}"
-            )
+    print(text.energy_text(energy))
 
 # %% [markdown]
 # ## The energy along straight lines
@@ -331,36 +151,11 @@ if result:
 
 # %% mystnb={"figure": {"caption": "Energies along straight lines from the true image, given its own curve: in a random direction of noise, towards the image with one antidot moved by one site and beyond, and towards the image of another wire. Mean over test wires with 95 % bands. Dashed: the parabola fitted to the first quarter; dotted: where the profiles leave it by 10 %, on average.", "name": "score-profiles"}, "image": {"alt": "Nine panels, three noise levels by three directions, each with an energy curve that rises from zero and the parabola of its beginning."}}
 if result:
-    drawn = result["energy"]["profiles"]
-    units = {"noise": "noise radii", "one site": "sites", "other": "part of the way"}
-    rows = {
-        f"σ/α = {level:.2g}": {
-            name: {
-                **drawn[name]["levels"][i]["energy"],
-                "at": drawn[name]["at"],
-                "unit": unit,
-                "parabola": drawn[name]["levels"][i]["parabola"],
-                "reach": drawn[name]["levels"][i]["reach"]["mean"],
-            }
-            for name, unit in units.items()
-        }
-        for i, level in enumerate(result["energy"]["loops"]["noise"])
-    }
-    display(score_figures.energy_profiles(rows))
+    display(score_figures.energy_profiles(energy["loops"]["noise"], energy["profiles"]))
 
 # %%
 if result:
-    for name in units:
-        for level, row in zip(loops["noise"], drawn[name]["levels"]):
-            print(
-                f"{name:9s} σ/α = {level:.2g}: stiffness {row['stiffness']['mean']:.2f} / σ², parabola up to "
-                f"{row['reach_in_noise_radii']['mean']:.2f} noise radii, below its start for {row['downhill']:.0%}"
-            )
-    work = result["energy"]["generation"]["work"]["mean"]
-    print(
-        f"work of the score along a generation (no one energy): {work[-1]:.3g}, downhill in "
-        f"{np.mean(np.diff(work) > 0):.0%} of the steps"
-    )
+    print(text.profiles_text(energy))
 
 # %% [markdown]
 # ## A minimum, and its soft directions
@@ -369,59 +164,17 @@ if result:
 # physics, these are what the exact solver gives when an antidot moves by a site. One wire, live:
 
 # %%
-now = int((ratio.log() - 0.0).abs().argmin())
-a_bar = float(schedule.alpha_bar[now])
-soft = forcefield.field(guided(model, schedule, condition.index([0]).repeat(4)), schedule, now)
-with torch.no_grad():
-    values, vectors, residuals = forcefield.softest(
-        soft, 1 - a_bar, a_bar**0.5 * x0[:1], 4, 5, [config.seed]
-    )
-orbit = pairs.orbit[0].astype(int)
-steps = {
-    "x1 + 1": (1, 0, 0),
-    "x2 + 1": (0, 1, 0),
-    "Δy + 1": (0, 0, 1),
-    "x1 − 1": (-1, 0, 0),
-    "x2 − 1": (0, -1, 0),
-    "Δy − 1": (0, 0, -1),
-}
-placed = {name: geometry.placement(orbit + step, wire) for name, step in steps.items()}
-placed = {
-    name: antidots for name, antidots in placed.items() if geometry.in_dataset(antidots, wire)
-}
-moved = (
-    constants.image(images_of(wire, np.stack(list(placed.values())), 0).astype(np.float32)) - x0[:1]
-)
-tangents = dict(zip(placed, moved[:, 0].numpy()))
+soft = live.soft_directions(wires, *wires.levels([1.0]))
 
 # %% mystnb={"figure": {"caption": "Above: the softest directions of the learned field at the true image of a test wire, noise as strong as the image. Below: what the exact solver changes when an antidot moves by a site. Normalised images, antidots outlined; a direction has no sign.", "name": "score-soft"}, "image": {"alt": "Two rows of difference images of a wire, red and blue; both have rings around the antidots and fringes between them."}}
 score_figures.soft_directions(
-    vectors[0].reshape(-1, 60, 60),
-    values[0],
-    dict(list(tangents.items())[:4]),
-    pairs.antidots[0],
-    wire.radius,
+    soft.vectors, soft.values, soft.changes, wires.pairs.antidots[0], config.device.radius
 )
 
 # %%
-inside = forcefield.share_in_span(
-    vectors[0], np.stack([image.ravel() for image in tangents.values()])
-)
-print(
-    "share of the four directions in the span of the antidots' steps: "
-    + ", ".join(f"{v:.2f}" for v in inside)
-    + f" ({len(tangents)} of 3600 directions)"
-)
+print(text.live_soft_text(soft))
 if result:
-    for place, rows in ((name, result["soft"][name]) for name in ("clean", "noisy")):
-        for level, row in zip(result["soft"]["noise"], rows):
-            low, high = row["saddle"]["interval"]
-            print(
-                f"{place}, σ/α = {level:.2g}: eigenvalues {', '.join(f'{v:.2f}' for v in row['eigenvalues']['mean'])}; an "
-                f"eigenvalue above 1 for {row['saddle']['mean']:.0%} ({low:.0%} to {high:.0%}); softest direction: "
-                f"{row['position']['mean'][0]:.2f} antidots' steps, {row['potential']['mean'][0]:.2f} potentials, "
-                f"{row['both']['mean'][0]:.2f} both, of another wire {row['both_control']['mean'][0]:.2f}"
-            )
+    print(text.soft_text(result["soft"]))
 
 # %% [markdown]
 # ## Beside the exact score of the training images
@@ -432,38 +185,11 @@ if result:
 
 # %% mystnb={"figure": {"caption": "Predicted clean images: distance of the network's and of the training set's exact score to the truth, and to each other. Columns: wires of the test and the training set, with the curve and without. Below: effective number of training images in the mean, median and quartiles.", "name": "score-memory"}, "image": {"alt": "Four panels over noise level. For unseen wires with the curve the network is nearer to the truth than the training set's score; for training wires it is farther. Below, the effective number of images grows from one to many thousands without a curve."}}
 if result:
-    memory = result["empirical"]
-    titles = {
-        f"{name}, {label}": memory[part][label]
-        for name, part in (("unseen", "test"), ("trained on", "train"))
-        for label in ("curve", "no curve")
-    }
-    display(
-        score_figures.against_memory(
-            memory["noise"],
-            {
-                title: {
-                    **{key: line(row, key) for key in ("network", "empirical", "apart")},
-                    "effective": np.array(row["effective"]),
-                }
-                for title, row in titles.items()
-            },
-        )
-    )
+    display(score_figures.against_memory(result["empirical"]))
 
 # %%
 if result:
-    print(f"{memory['known']:,} training pairs, width of a curve {memory['width']:g} e²/h")
-    for title, row in titles.items():
-        for level, mean, low, high in zip(memory["noise"], *line(row, "ahead")):
-            print(
-                f"{title:21s} σ/α = {level:5.1f}: network's distance minus the training set's {mean:+.3f} "
-                f"({low:+.3f} to {high:+.3f})"
-            )
-    for name, row in result["langevin"].items():
-        print(
-            f"sampled by {name}: within one site {row['within_1']:.1%}, r >= {accuracy.HIGH} for {row['r_high']:.1%}"
-        )
+    print(text.memory_text(result))
 
 # %% [markdown]
 # ## What the paper claims, what we find, what we could not decide
@@ -486,24 +212,18 @@ if result:
 # that has an energy along noise, not an exact gradient.
 
 # %% tags=["nbval-check-output"]
-assert full.min() > 0.3 and np.mean([plane.cosine > 0 for plane in planes.values()]) > 0.75
-distance = (points - truth).double().square().sum((1, 2, 3)).sqrt() / (1 - alpha_bar) ** 0.5
-assert abs(float(distance.mean()) / 60 - 1) < 0.02, "a shell of radius sigma times the root of 3600"
-exact = -(points.double() - truth) / (1 - alpha_bar)  # the score of a single image
-assert forcefield.cosine(exact, truth - points).min() > 1 - 1e-9
-assert all(
-    np.allclose(forcefield.score_on_plane(points, exact, truth, p).cosine, 1)
-    for p in forcefield.PIXEL_PAIRS.values()
-)
-for kind in ("full", "planes"):
-    assert lines["Gaussian"][kind][0][0] > 0, (
-        "even a Gaussian of few wires points home at low noise"
-    )
-assert lines["own curve"]["end"][0][-1] < lines["another curve"]["end"][0][-1], (
-    "at strong noise the curve matters"
-)
-assert len(tangents) >= 2 and all(abs(image).max() > 0.1 for image in tangents.values())
-assert (np.diff(values[0]) <= 0).all() and ((0 <= inside) & (inside <= 1 + 1e-9)).all()
+arrows = np.array([plane.cosine for plane in cloud.planes.values()])
+assert cloud.cosine.min() > 0.3 and (arrows > 0).mean() > 0.75
+assert abs(cloud.radii.mean() / 60 - 1) < 0.02, "a shell of radius sigma times the root of 3600"
+exact = cloud.of_one_image()
+assert exact.cosine.min() > 1 - 1e-9
+assert all(np.allclose(plane.cosine, 1) for plane in exact.planes.values())
+own, other, gaussian = (here["rows"][k] for k in ("own curve", "another curve", "Gaussian"))
+assert gaussian["full"]["mean"][0] > 0 and gaussian["within"]["mean"][0] > 0, "even a Gaussian does"
+assert own["end"]["mean"][-1] < other["end"]["mean"][-1], "at strong noise the curve matters"
+assert len(soft.changes) >= 2 and all(abs(image).max() > 0.1 for image in soft.changes.values())
+assert (np.diff(soft.values) <= 0).all() and ((soft.shares >= 0) & (soft.shares <= 1 + 1e-9)).all()
 print(
-    "checks passed: arrows point home, so do a Gaussian's; the shell of noise; at strong noise the own curve ends nearer; the solver's steps"
+    "checks passed: arrows point home, so do a Gaussian's; the shell of noise; "
+    "at strong noise the own curve ends nearer; the solver's steps"
 )

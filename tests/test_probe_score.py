@@ -2,7 +2,6 @@
 run."""
 
 import json
-from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -11,7 +10,7 @@ from test_evaluate import CONFIG, study, world  # noqa: F401
 
 from qfp.model.unet import Condition
 from qfp.studies import frame
-from qfp.studies.score import dynamics, energies, forcefield, memory, pointing, soft
+from qfp.studies.score import dynamics, energies, forcefield, live, memory, pointing, soft, text
 from qfp.studies.score import probe as probe_score
 from qfp.studies.score.subject import Subject, tangents
 from qfp.tools import SettingsError
@@ -101,6 +100,34 @@ def test_what_is_measured(known):
     )
 
 
+def test_what_the_parts_say(known):
+    result = run(known)
+    assert text.pointing_text(result["pointing"]).startswith("own curve, σ/α = 0.17: within 90°")
+    around = [line for line in text.energy_text(result["energy"]).splitlines() if "error" in line]
+    assert len(around) == 3
+    told = text.profiles_text(result["energy"]).splitlines()
+    assert len(told) == 3 * 3 + 1 and "stiffness 1.00 / σ², parabola up to 2.00" in told[0]
+    assert text.soft_text(result["soft"]).count("an eigenvalue above 1 for 0%") == 2 * 3
+    assert text.memory_text(result).count("unseen, no curve") == 2
+
+
+def test_a_cloud_of_a_network_that_knows_leads_home(known, monkeypatch):
+    rows = np.array([[1, n] for n in range(4)])
+    subject = Subject(frame.load_decoder("known"), known[0], {}, 0, rows)
+    cloud = live.cloud(subject, 400, 5)
+    np.testing.assert_allclose(cloud.cosine, cloud.of_one_image().cosine, atol=1e-6)
+    np.testing.assert_allclose(cloud.radii, 60, rtol=0.05)
+    assert "(d) towards the truth: 5 of 5" in live.cloud_text(cloud)
+    assert "site (x, y) = (35, 20)" in live.recipe_text(subject, 99)
+    soft = live.soft_directions(subject, 400, 2, 2)
+    assert soft.vectors.shape == (2, 60, 60) and abs(soft.values).max() < 1e-3
+    assert list(soft.changes) == list(subject.steps_of(rows[0]))
+    gaussian = forcefield.Gaussian.of(subject.images(rows))
+    monkeypatch.setattr(live, "gaussian_of", lambda decoder: gaussian)
+    ends = {k: row["end"]["mean"][0] for k, row in live.pointing(subject, [400])["rows"].items()}
+    assert ends["own curve"] < 1e-3 < min(ends["another curve"], ends["no curve"])
+
+
 def test_an_interrupted_probe_resumes(known, monkeypatch):
     whole, parts, done = run(known), dict(probe_score.PARTS), []
 
@@ -121,8 +148,7 @@ def test_an_interrupted_probe_resumes(known, monkeypatch):
 
 def test_neighbours_are_exact_images_of_the_dataset(known):
     pairs, rows = known[0], np.array([[1, n] for n in range(12)])
-    run = SimpleNamespace(decoder=frame.load_decoder("known"), pairs=pairs, seed=0)
-    subject = Subject(run, rows)
+    subject = Subject(frame.load_decoder("known"), pairs, {}, 0, rows)
     for row in rows:
         images = subject.neighbours(row)
         change = (images - subject.images(row[None])).square().mean((1, 2, 3)).sqrt()

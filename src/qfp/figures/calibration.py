@@ -14,7 +14,7 @@ BAND = "#D9D9D9"
 
 
 def _diagram(ax, bins, label=None, color=BLUE, marker="o", shift=0.0, **line):
-    """Points of a reliability diagram with their intervals: bins as calibration.binned gives them,
+    """Points of a reliability diagram with their intervals: bins as forecasts.binned gives them,
     drawn `shift` beside."""
     some = [part for part in bins if part["n"]]
     x, y = (np.array([part[key] for part in some]) for key in ("forecast", "right"))
@@ -77,7 +77,7 @@ def _difference(ax, difference, band, color=BLUE):
 def reliability(panels):
     """Reliability diagrams, and below each how many forecasts lie in its bins.
 
-    panels: {title: {what is drawn: bins of calibration.binned}}, one or two in a panel; the first
+    panels: {title: {what is drawn: bins of forecasts.binned}}, one or two in a panel; the first
     one's are counted."""
     figure = canvas(4.2)
     axes = figure.subplots(2, len(panels), squeeze=False, height_ratios=[3, 1], sharex="col")
@@ -149,21 +149,21 @@ def ranks(coordinates):
 
 
 @style()
-def comparison(columns):
+def comparison(cases):
     """What each fault looks like: reliability diagram, histogram of ranks and ECDF difference, a
     column for each sampler.
 
-    columns: {title: (bins, histogram (cells,), its band, difference (cells - 1,), its band)}."""
+    cases: {title: {'bins', 'histogram' (cells,), 'band' (2, cells), 'difference' (cells - 1,),
+    'limits' (2, cells - 1)}}."""
     figure = canvas(5.4, 9.2)
-    axes = figure.subplots(3, len(columns), squeeze=False, height_ratios=[1.5, 1, 1])
-    for (title, (bins, histogram, band, difference, limits)), (top, middle, bottom) in zip(
-        columns.items(), axes.T
-    ):
+    axes = figure.subplots(3, len(cases), squeeze=False, height_ratios=[1.5, 1, 1])
+    for (title, case), (top, middle, bottom) in zip(cases.items(), axes.T):
+        difference, limits = case["difference"], case["limits"]
         _diagonal(top)
-        _diagram(top, bins)
+        _diagram(top, case["bins"])
         top.set_title(title)
         top.set_xlabel("share of samples")
-        _histogram(middle, histogram, band)
+        _histogram(middle, case["histogram"], case["band"])
         middle.set_xlabel("rank of the truth")
         _difference(bottom, difference, limits)
         reach = 1.15 * max(np.abs(difference).max(), np.abs(limits).max())

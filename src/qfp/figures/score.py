@@ -2,7 +2,8 @@
 directions are.
 
 As in `figures`, whose helpers they use: arrays to a Matplotlib figure, one function a figure;
-nothing is computed here.
+nothing is computed here. A spread is what results hold of values over many images: {'mean', 'low',
+'high'}, each over the noise level, with a 95 % band.
 """
 
 import numpy as np
@@ -23,6 +24,8 @@ from qfp.figures.wire import (
 
 NOISE_LABEL = "noise over signal σ/α"
 TICKS = [0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 50, 100]
+# straight lines along which an energy is drawn, and the unit on their axes
+DIRECTIONS = {"noise": "noise radii", "one site": "sites", "other": "part of the way"}
 
 
 def _noise_axis(ax, noise):
@@ -35,11 +38,11 @@ def _noise_axis(ax, noise):
     ax.minorticks_off()
 
 
-def _line(ax, noise, values, **options):
-    """Mean with its band, values (mean, low, high) over the noise level."""
-    mean, low, high = values
-    (drawn,) = ax.plot(noise, mean, markersize=3.5, linewidth=1.2, **options)
-    ax.fill_between(noise, low, high, color=drawn.get_color(), alpha=0.2, linewidth=0)
+def _line(ax, noise, spread, **options):
+    """Mean with its band over the noise level."""
+    (drawn,) = ax.plot(noise, spread["mean"], markersize=3.5, linewidth=1.2, **options)
+    band = spread["low"], spread["high"]
+    ax.fill_between(noise, *band, color=drawn.get_color(), alpha=0.2, linewidth=0)
 
 
 @style()
@@ -72,30 +75,29 @@ def score_planes(planes, step, title=None):
 
 
 @style()
-def score_pointing(noise, lines, marked):
-    """Does the score lead to the truth? Over the noise level σ/α (T,): cosine with the way there in
-    all pixels, share of two-pixel arrows within 90 degrees of it, and rms distance of the arrow's
-    end from the truth.
+def score_pointing(part):
+    """Does the score lead to the truth? Over the noise level σ/α: cosine with the way there in all
+    pixels, share of two-pixel arrows within 90 degrees of it, and rms distance of the arrow's end
+    from the truth.
 
-    lines: {label: {'full': (mean, low, high), 'planes': ..., 'end': ...}}, each (T,); where a label
-    has 'full_other' and 'planes_other', the same towards another image is dotted. marked: noise
-    levels of Fig. 5."""
-    figure = canvas(3.6)
+    part: noise (T,), marked: noise levels of Fig. 5, and rows {label: {'full', 'within', 'end':
+    spread}}; 'within_random' goes before 'within', and with 'full_other' and so on the same towards
+    another image is dotted."""
+    figure, noise = canvas(3.6), part["noise"]
     panels = {
         "full": "cosine, all pixels",
-        "planes": "share within 90°, two pixels",
+        "within": "share within 90°, two pixels",
         "end": "distance of the arrow's end",
     }
     for ax, (kind, title) in zip(figure.subplots(1, 3), panels.items()):
-        for color, marker, (label, values) in zip(
-            [BLUE, ORANGE, PURPLE, "black"], "osD^", lines.items()
-        ):
-            _line(ax, noise, values[kind], color=color, marker=marker, label=label)
-            if f"{kind}_other" in values:
-                ax.plot(
-                    noise, values[f"{kind}_other"][0], color=color, linestyle=":", linewidth=1.2
-                )
-        for level in marked:
+        looks = zip([BLUE, ORANGE, PURPLE, "black"], "osD^")
+        for (color, marker), (label, row) in zip(looks, part["rows"].items()):
+            key = f"{kind}_random" if f"{kind}_random" in row else kind
+            _line(ax, noise, row[key], color=color, marker=marker, label=label)
+            if f"{key}_other" in row:
+                other = row[f"{key}_other"]["mean"]
+                ax.plot(noise, other, color=color, linestyle=":", linewidth=1.2)
+        for level in part["marked"]:
             ax.axvline(level, color=GREY, linestyle="--", linewidth=0.8)
         _noise_axis(ax, noise)
         ax.set_title(title)
@@ -105,79 +107,76 @@ def score_pointing(noise, lines, marked):
 
 
 @style()
-def energy_tests(noise, antisymmetric, loop_noise, loops):
+def energy_tests(symmetry, loops):
     """Has the score an energy? Left: antisymmetric part of D over the norm of D less a multiple c
-    of 1, {label: (mean, low, high)} over noise (T,). Right: |∮ s·dx| of rectangles over the
-    integral along a side, {label: (mean, low, high)} over loop_noise (K,)."""
+    of 1. Right: |∮ s·dx| of rectangles over the integral along a side.
+
+    symmetry: noise (T,) and {'trained', 'untrained': {'of_rest': spread}}; loops: noise (K,) and
+    {label: {'relative': spread}}."""
     figure = canvas(3.3)
     left, right = figure.subplots(1, 2)
-    for ax, levels, lines in ((left, noise, antisymmetric), (right, loop_noise, loops)):
-        for color, marker, (label, values) in zip(
-            [BLUE, RED, GREEN, ORANGE, PURPLE], "osD^v", lines.items()
-        ):
-            _line(ax, levels, values, color=color, marker=marker, label=label)
-        _noise_axis(ax, levels)
-        ax.legend(
-            loc="upper center", bbox_to_anchor=(0.5, -0.2), ncols=1 + (len(lines) > 3), fontsize=8
-        )
+    shares = {label: symmetry[label]["of_rest"] for label in ("trained", "untrained")}
+    around = {label: row["relative"] for label, row in loops.items() if isinstance(row, dict)}
+    for ax, noise, lines in ((left, symmetry["noise"], shares), (right, loops["noise"], around)):
+        looks = zip([BLUE, RED, GREEN, ORANGE, PURPLE], "osD^v")
+        for (color, marker), (label, spread) in zip(looks, lines.items()):
+            _line(ax, noise, spread, color=color, marker=marker, label=label)
+        _noise_axis(ax, noise)
+        columns = 1 + (len(lines) > 3)
+        ax.legend(loc="upper center", bbox_to_anchor=(0.5, -0.2), ncols=columns, fontsize=8)
     left.set(ylabel="‖(D − Dᵀ)/2‖ / ‖D − c‖", ylim=(0, None))
     right.set(ylabel="|∮ s·dx| / |∫ s·dx| of a side", yscale="log")
     return figure
 
 
 @style()
-def energy_profiles(panels):
-    """Energies along straight lines with their parabolas: {row title: {column label: dict}}, a
-    panel each.
+def energy_profiles(noise, profiles):
+    """Energies along straight lines with their parabolas, a row for each noise level of (T,) and a
+    column for each of DIRECTIONS.
 
-    dict: at (P,), mean, low, high (P,) of beta E, parabola (P,), unit (the axis label), reach:
-    where the parabola fails."""
-    figure = canvas(2.15 * len(panels) + 0.4)
-    grid = figure.subplots(len(panels), max(map(len, panels.values())), squeeze=False)
-    for i, (axes, (row, columns)) in enumerate(zip(grid, panels.items())):
-        for ax, (label, line) in zip(axes, columns.items()):
-            ax.plot(line["at"], line["mean"], color=BLUE)
-            ax.fill_between(
-                line["at"], line["low"], line["high"], color=BLUE, alpha=0.2, linewidth=0
-            )
-            ax.plot(line["at"], line["parabola"], color=RED, linestyle="--", linewidth=1.2)
-            ax.axvline(line["reach"], color=GREY, linestyle=":", linewidth=1)
-            ax.set_ylim(*_limits(line))
+    profiles: {direction: {'at' (P,), 'levels': T dicts of 'energy', a spread (P,) of beta E,
+    'parabola' (P,) and 'reach', the spread of where it fails}}."""
+    figure = canvas(2.15 * len(noise) + 0.4)
+    grid = figure.subplots(len(noise), len(DIRECTIONS), squeeze=False)
+    for i, (axes, level) in enumerate(zip(grid, noise)):
+        for ax, (name, unit) in zip(axes, DIRECTIONS.items()):
+            _profile(ax, profiles[name]["at"], profiles[name]["levels"][i])
             if i == 0:
-                ax.set_title(label)
-            if i == len(panels) - 1:
-                ax.set_xlabel(line["unit"])
-        axes[0].set_ylabel(f"{row}\nβE")
+                ax.set_title(name)
+            if i == len(noise) - 1:
+                ax.set_xlabel(unit)
+        axes[0].set_ylabel(f"σ/α = {level:.2g}\nβE")
     entries = [
         Line2D([], [], color=BLUE),
         Line2D([], [], color=RED, linestyle="--"),
         Line2D([], [], color=GREY, linestyle=":"),
     ]
-    figure.legend(
-        entries,
-        ["−∫ s·dx", "parabola at its beginning", "10 % apart"],
-        loc="outside lower center",
-        ncols=3,
-    )
+    names = ["−∫ s·dx", "parabola at its beginning", "10 % apart"]
+    figure.legend(entries, names, loc="outside lower center", ncols=3)
     return figure
 
 
-def _limits(line):
-    """Range of a profile with a margin: a parabola may leave it."""
-    low, high = min(line["low"]), max(line["high"])
+def _profile(ax, at, level):
+    """One energy (P,) along a line with its parabola, which may leave the panel."""
+    energy = level["energy"]
+    ax.plot(at, energy["mean"], color=BLUE)
+    ax.fill_between(at, energy["low"], energy["high"], color=BLUE, alpha=0.2, linewidth=0)
+    ax.plot(at, level["parabola"], color=RED, linestyle="--", linewidth=1.2)
+    ax.axvline(level["reach"]["mean"], color=GREY, linestyle=":", linewidth=1)
+    low, high = min(energy["low"]), max(energy["high"])
     margin = 0.12 * max(high - low, 1e-9)
-    return low - margin, high + margin
+    ax.set_ylim(low - margin, high + margin)
 
 
 @style()
-def soft_directions(vectors, values, tangents, antidots, radius=5, margin=5):
-    """Softest directions (k, 60, 60) with their eigenvalues (k,) above exact changes {label: (60,
-    60)} of the same image."""
+def soft_directions(vectors, values, changes, antidots, radius=5, margin=5):
+    """Softest directions (k, 60, 60) with their eigenvalues (k,) above the first k of exact changes
+    {label: (60, 60)} of the same image."""
     figure = canvas(4.1)
-    grid = figure.subplots(2, max(len(vectors), len(tangents)))
+    grid = figure.subplots(2, len(vectors))
     rows = [
         zip(vectors, [f"eigenvalue {value:.3f}" for value in values]),
-        zip(tangents.values(), tangents),
+        zip(changes.values(), changes),
     ]
     for axes, row in zip(grid, rows):
         for ax in axes:
@@ -199,14 +198,21 @@ def soft_directions(vectors, values, tangents, antidots, radius=5, margin=5):
 
 
 @style()
-def against_memory(noise, panels):
-    """Network and exact score of the training pairs over the noise level: {title: {'network',
-    'empirical', 'apart': (mean, low, high), 'effective': (quartiles, T)}}; above rms distances per
-    pixel, below the effective number of training images."""
-    figure = canvas(5.0)
-    grid = figure.subplots(
-        2, len(panels), height_ratios=[1.7, 1], sharex=True, sharey="row", squeeze=False
-    )
+def against_memory(part):
+    """Network and exact score of the training pairs over the noise level: above rms distances per
+    pixel, below the effective number of training images; unseen wires and trained ones, with the
+    curve and without.
+
+    part: noise (T,) and {'test', 'train': {'curve', 'no curve': {'network', 'empirical', 'apart':
+    spread, 'effective': quartiles (3, T)}}}."""
+    figure, noise = canvas(5.0), part["noise"]
+    panels = {
+        f"{name}, {label}": part[key][label]
+        for name, key in (("unseen", "test"), ("trained on", "train"))
+        for label in ("curve", "no curve")
+    }
+    ratios = {"height_ratios": [1.7, 1], "sharex": True, "sharey": "row"}
+    grid = figure.subplots(2, len(panels), squeeze=False, **ratios)
     names = {
         "network": "network to truth",
         "empirical": "training set's score to truth",

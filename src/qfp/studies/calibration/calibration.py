@@ -13,7 +13,7 @@ import numpy as np
 from qfp.decoding import positions
 from qfp.physics import geometry
 from qfp.studies import intervals
-from qfp.studies.calibration import forecasts, sbc
+from qfp.studies.calibration import forecasts, sbc, text
 from qfp.studies.calibration.recalibrate import fit, recalibration
 from qfp.studies.frame import Option, Study
 from qfp.studies.scoring import WITHIN, agreement
@@ -21,7 +21,6 @@ from qfp.tools import SettingsError, as_dict
 
 SAMPLES = 31  # a curve, whatever the preset says: ranks then have 32 values
 DEV_CURVES = 200  # development curves on which the recalibration is fixed
-COORDINATES = ("x1", "x2", "dy")
 NOTES = {
     "reliability": {
         "exact": "forecast: share of the samples that say exactly what the consensus says; "
@@ -68,7 +67,7 @@ def rank_statistics(samples, truth, uniform, seed=0):
     found, cells = sbc.ranks(samples, truth, uniform), samples.shape[1] + 1
     chosen, (beyond, chance) = sbc.differing(samples, truth), sbc.outside(samples, truth)
     rows, p = {}, []
-    for c, name in enumerate(COORDINATES):
+    for c, name in enumerate(sbc.COORDINATES):
         row = {}
         for part, some in (("all", np.ones(len(truth), bool)), ("differing", chosen[:, c])):
             histogram = np.bincount(found[some, c], minlength=cells)
@@ -82,29 +81,6 @@ def rank_statistics(samples, truth, uniform, seed=0):
         "tests": len(p),
         "smallest_p": min(p),
         "smallest_p_bonferroni": min(1.0, len(p) * min(p)),
-    }
-
-
-def toy_case(name, number=1000, seed=0):
-    """What reliability and ranks say of one of sbc.TOYS: {bins, histogram, differing, outside,
-    excess, excess_interval}."""
-    samples, truth = sbc.toy(number, SAMPLES, seed, *sbc.TOYS[name])
-    less, (share, right) = samples[:, :-1], forecasts.most_frequent(samples, truth)
-    more = forecasts.further(
-        *forecasts.most_frequent(less, samples[:, -1]), forecasts.most_frequent(less, truth)[1]
-    )
-    samples, truth = samples[..., None], truth[:, None]  # one coordinate
-    uniform = sbc.tie_breakers(
-        np.stack([np.zeros(number, int), np.arange(number)], axis=1), 1, seed
-    )
-    found, some = sbc.ranks(samples, truth, uniform)[:, 0], sbc.differing(samples, truth)[:, 0]
-    return {
-        "bins": forecasts.binned(share, right, forecasts.bin_of(share)),
-        "excess": more["excess"],
-        "excess_interval": more["excess_interval"],
-        "histogram": np.bincount(found, minlength=SAMPLES + 1),
-        "differing": np.bincount(found[some], minlength=SAMPLES + 1),
-        "outside": sbc.coverage(*(part[:, 0] for part in sbc.outside(samples, truth))),
     }
 
 
@@ -157,7 +133,7 @@ def measure(run):
     samples, true = found_antidots(run, rows["test"], "test")
     test = agreement(device, samples, true)
     share, right, curve = forecasts.candidates(samples, true)
-    uniform = sbc.tie_breakers(rows["test"], len(COORDINATES), seed)
+    uniform = sbc.tie_breakers(rows["test"], len(sbc.COORDINATES), seed)
     return {
         "reliability": {name: forecasts.reliability(*test[name], seed) for name in WITHIN}
         | {"candidates": forecasts.reliability(share, right, seed, curve=curve)},
@@ -173,77 +149,10 @@ def measure(run):
     }
 
 
-def confidence(low, high):
-    """'overconfident', 'underconfident' or neither, of the interval of an excess."""
-    return (
-        "overconfident"
-        if low > 0
-        else "underconfident"
-        if high < 0
-        else "neither over- nor underconfident"
-    )
-
-
-def agreement_verdict(title, samples, row, more, mended):
-    """What shares of agreement are worth, in sentences."""
-    low, high = more["excess_interval"]
-    gain, gained = mended["brier_gain"], mended["brier_gain_interval"]
-    worth = (
-        "better" if gained[0] > 0 else "worse" if gained[1] < 0 else "no gain beyond its interval"
-    )
-    return [
-        f"{title}: on average {row['forecast']:.1%} of {samples} samples agree with their "
-        f"consensus, which is right on {row['right']:.1%} "
-        "({:.1%} to {:.1%}) of {} curves".format(*row["right_interval"], row["n"]),
-        f"  a further sample agrees with it on {more['sample']:.1%}, the truth on "
-        f"{more['truth']:.1%}: excess {more['excess']:+.1%} "
-        f"({low:+.1%} to {high:+.1%}), {confidence(low, high)}",
-        "  expected calibration error {:.1%} ({:.1%} to {:.1%}), with a further sample for the "
-        "truth {:.1%}; Brier score {:.4f} ({:.4f} to {:.4f})".format(
-            row["ece"], *row["ece_interval"], more["ece"], row["brier"], *row["brier_interval"]
-        ),
-        f"  with (n + {mended['a']:.2g}) / ({samples} + {mended['a'] + mended['b']:.2g}) for n / "
-        f"{samples}: error {mended['after']['ece']:.1%}, "
-        f"Brier score lower by {gain:.4f} ({gained[0]:.4f} to {gained[1]:.4f}), {worth}",
-    ]
-
-
-def rank_verdict(name, row):
-    """What the ranks of one coordinate say, in a sentence."""
-    parts = [(part, test) for part in ("all", "differing") for test in ("chi_square", "ecdf")]
-    p = [row[part][f"{test}_p"] for part, test in parts]
-    return (
-        "{}: ranks of all curves p = {:.2g} (chi-square), {:.2g} (ECDF); of the {} that differ "
-        "{:.2g}, {:.2g}; truth outside the samples on {:.1%}, expected {:.1%} (p = {:.2g})"
-    ).format(
-        name,
-        *p[:2],
-        row["differing"]["n"],
-        *p[2:],
-        *(row["outside"][key] for key in ("share", "expected", "p")),
-    )
-
-
-def verdicts(result):
-    """What a calibration.json says, in sentences."""
-    lines = []
-    for name, title in (("exact", "exactly"), ("within_1", "within one site")):
-        parts = (result[part][name] for part in ("reliability", "further_sample", "recalibration"))
-        lines += agreement_verdict(title, result["samples"], *parts)
-    lines += [rank_verdict(name, result["sbc"][name]) for name in COORDINATES]
-    p, tests = result["sbc"]["smallest_p_bonferroni"], result["sbc"]["tests"]
-    seen = (
-        "the samples are not the posterior"
-        if p < 0.05
-        else "no deviation from the posterior is seen"
-    )
-    return [*lines, f"smallest of {tests} p values, times {tests}: {p:.2g}, {seen}"]
-
-
 STUDY = Study(
     name="calibration",
     measure=measure,
-    show=lambda result: "\n".join(verdicts(result)),
+    show=lambda result: "\n".join(text.verdicts(result)),
     notes=NOTES,
     result="calibration",
     needs=("weights", "pairs"),

@@ -15,6 +15,7 @@ from scipy.stats import binom
 from qfp.studies.intervals import wilson
 from qfp.tools import stream
 
+COORDINATES = ("x1", "x2", "dy")  # of a pair of antidots
 SIMULATIONS = 9999  # histograms of uniform ranks; no p value is below 1 / (SIMULATIONS + 1)
 # what a sampler can do wrong: (standard deviation, shift), in units of the true posterior's
 # standard deviation
@@ -130,6 +131,12 @@ def ecdf_difference(histogram):
     return histogram.cumsum()[:-1] / max(histogram.sum(), 1) - np.arange(1, len(histogram)) / len(
         histogram
     )
+
+
+def within(difference, bands):
+    """Whether an ECDF difference (cells - 1,) stays in its band (2, cells - 1)."""
+    low, high = bands
+    return bool(((difference >= low) & (difference <= high)).all())
 
 
 def coverage(beyond, chance):

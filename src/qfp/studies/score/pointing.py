@@ -31,32 +31,37 @@ def row_of(x, s, a, x0, sets):
     return row
 
 
+def conditions(subject):
+    """What the network is told of each test wire: its own curve, that of another one, or none."""
+    own, number = subject.condition(subject.test), len(subject.test)
+    return {
+        "own curve": own,
+        "another curve": own.index(torch.arange(number).roll(1)),
+        "no curve": subject.model.null(number),
+    }
+
+
+def scores_at(subject, given, gaussian, t, x):
+    """Scores {label: (B, 1, 60, 60)} at points x, under conditions {label: condition} and of a
+    Gaussian."""
+    scores = {label: subject.score(condition, t, x) for label, condition in given.items()}
+    return scores | {"Gaussian": forcefield.gaussian_score(subject.schedule, x, t, gaussian)}
+
+
 @torch.no_grad()
 def pointing(subject):
     """Part (a): scores given the own curve, another one and none, and that of a Gaussian."""
-    device, schedule, test, seed = (
-        subject.pairs.device,
-        subject.schedule,
-        subject.test,
-        subject.seed,
-    )
+    device, test, seed = subject.pairs.device, subject.test, subject.seed
     rows = frame.choose_rows(subject.parts, "train", TRAINING_IMAGES, seed)
     gaussian = forcefield.Gaussian.of(subject.images(rows))
-    own, x0, marked = subject.condition(test), subject.images(test), marked_levels(subject)
+    given, x0, marked = conditions(subject), subject.images(test), marked_levels(subject)
     times = sorted({*subject.levels(POINTING_NOISE), *subject.levels(marked)})
     random = forcefield.random_pairs(PLANES, device.width, device.length, seed)
     sets = {"": list(forcefield.PIXEL_PAIRS.values()), "_random": random}
-    conditions = {
-        "own curve": own,
-        "another curve": own.index(torch.arange(len(test)).roll(1)),
-        "no curve": subject.model.null(len(test)),
-    }
-    found = {label: [] for label in (*conditions, "Gaussian")}
+    found = {label: [] for label in (*given, "Gaussian")}
     for t in progress_bar(times, desc="pointing", unit="level"):
-        x, a = subject.noisy(test, t), float(schedule.alpha_bar[t]) ** 0.5
-        scores = {label: subject.score(given, t, x) for label, given in conditions.items()}
-        scores["Gaussian"] = forcefield.gaussian_score(schedule, x, t, gaussian)
-        for label, s in scores.items():
+        x, a = subject.noisy(test, t), float(subject.schedule.alpha_bar[t]) ** 0.5
+        for label, s in scores_at(subject, given, gaussian, t, x).items():
             found[label].append(row_of(x, s, a, x0, sets))
     difference = [
         {name: ours[name] - theirs[name] for name in ours}

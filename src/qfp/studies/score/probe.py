@@ -73,7 +73,7 @@ def measure(run):
     test, found = run.rows("test", run.options.curves), {}
     about = {"curves": len(test), "steps": run.sampling.steps}
     run.start(f"{len(test)} test configurations", **about)
-    subject = Subject(run, test)
+    subject = Subject.of(run, test)
     for name, part in PARTS.items():
         path = run.folder / f"{name}.json"
         if not path.exists():

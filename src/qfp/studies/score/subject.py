@@ -6,6 +6,8 @@ from functools import cached_property
 import numpy as np
 import torch
 
+from qfp.data.dataset import Pairs
+from qfp.decoding.decode import Decoder
 from qfp.model.diffusion import guided, step_noise
 from qfp.model.exported import network_of
 from qfp.physics import geometry
@@ -18,6 +20,7 @@ from qfp.tools import stream
 BATCH = 20
 # spread of what is added to a fresh network's weights, whose last layers start at 0
 UNTRAINED = 0.05
+STEPS = ("x1 + 1", "x2 + 1", "Δy + 1", "x1 − 1", "x2 − 1", "Δy − 1")  # of one antidot by a site
 
 
 def spread(values, seed):
@@ -37,26 +40,19 @@ def gathered(rows, seed):
 
 @dataclass(frozen=True)
 class Subject:
-    """What is looked at: a network, its data and the seed; test rows (potential, configuration)."""
+    """What is looked at: a network, pairs and the seed; test rows (potential, configuration)."""
 
-    run: Run
+    decoder: Decoder
+    pairs: Pairs
+    parts: dict  # {part of the split: rows (M, 2) of the pairs}
+    seed: int
     test: np.ndarray  # (B, 2)
+    run: Run | None = None  # keeps what takes long
 
-    @property
-    def decoder(self):
-        return self.run.decoder
-
-    @property
-    def pairs(self):
-        return self.run.pairs
-
-    @property
-    def parts(self):
-        return self.run.parts
-
-    @property
-    def seed(self):
-        return self.run.seed
+    @classmethod
+    def of(cls, run, test):
+        """That of a run of the study."""
+        return cls(run.decoder, run.pairs, run.parts, run.seed, test, run)
 
     @property
     def model(self):
@@ -114,9 +110,8 @@ class Subject:
             * step_noise((1, *2 * [self.pairs.device.length]), self.seeds(rows), number).float()
         )
 
-    def neighbours(self, row):
-        """Images (m, 1, 60, 60) of the configurations one step of x1, x2 or dy from a row's, under
-        its potential.
+    def steps_of(self, row):
+        """{step: antidots (2, 2)} of the configurations one step of x1, x2 or dy from a row's.
 
         Those that the dataset has in that very placement: beyond a symmetry plane the canonical
         copy is no neighbour."""
@@ -125,12 +120,17 @@ class Subject:
             [np.eye(3, dtype=int), -np.eye(3, dtype=int)]
         )
         placed = geometry.placement(six, device)
-        kept = [
-            i
-            for i, pair in enumerate(placed)
-            if geometry.in_dataset(pair, device) and (geometry.orbit(pair, device) == six[i]).all()
-        ]
-        return self.decoder.normal.image(images_of(device, placed[kept], int(row[0])))
+        return {
+            name: pair
+            for name, orbit, pair in zip(STEPS, six, placed)
+            if geometry.in_dataset(pair, device) and (geometry.orbit(pair, device) == orbit).all()
+        }
+
+    def neighbours(self, row):
+        """Images (m, 1, 60, 60) of `steps_of` a row, under its potential."""
+        device, pairs = self.pairs.device, list(self.steps_of(row).values())
+        antidots = np.array(pairs, int).reshape(-1, 2, 2)
+        return self.decoder.normal.image(images_of(device, antidots, int(row[0])))
 
 
 def untrained_of(subject):
