@@ -50,10 +50,7 @@ decoder = qfp.load(config.weights)
 assert decoder.config.device == config.device, "these weights belong to another wire"
 result = frame.read_result(config.weights, probe.STUDY)
 if not result:
-    print(
-        "results/probe_score.json is not about these weights: `qfp study score` makes it; "
-        "its figures are left out here"
-    )
+    print("No results for these weights: `qfp study score` makes them; their figures are left out")
 
 # %% [markdown]
 # ## The recipe
