@@ -135,23 +135,27 @@ def drawn_again(decoder, result, name, case):
     return decode.draw(decoder, [case["curve"]], seeds, *how)[0, 0]
 
 
-def exact_images(device, case):
-    """The true image of a case and that of its neighbour, (2, L, W) [1/t]."""
-    antidots = np.array([case["antidots"], case["neighbour_antidots"]])
-    return pictures(device, antidots, [case["potential"], case["neighbour_potential"]])
+def exact_images(device, cases):
+    """True images of cases and those of their neighbours, (2, B, L, W) [1/t]."""
+    antidots, seeds = (
+        np.array([[case[part + key] for case in cases] for part in ("", "neighbour_")])
+        for key in ("antidots", "potential")
+    )
+    images = pictures(device, np.concatenate(antidots), np.concatenate(seeds))
+    return images.reshape(2, len(cases), *images.shape[1:])
 
 
 def examples(decoder, result):
     """A Triple for each of EXAMPLES."""
     device, triples = decoder.config.device, []
-    for name, title in EXAMPLES.items():
-        case = result["examples"][name]
-        truth, neighbour = exact_images(device, case)
+    cases = {name: result["examples"][name] for name in EXAMPLES}
+    exact = exact_images(device, list(cases.values()))
+    for (name, case), truth, neighbour in zip(cases.items(), *exact):
         image = drawn_again(decoder, result, name, case)
         answer = positions.recover(image[None], device)[0]
         subject = "a wire" if name == "no_curve" else "truth"
         titles = (
-            f"{title}:\n{subject}, d = {case['truth']:.2f}",
+            f"{EXAMPLES[name]}:\n{subject}, d = {case['truth']:.2f}",
             "\ngenerated",
             f"nearest,\nd = {case['neighbour']:.2f}",
         )

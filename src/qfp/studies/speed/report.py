@@ -23,26 +23,25 @@ def read():
     return json.loads((project_root() / "results" / f"{STUDY.result}.json").read_text())
 
 
-def race(bench):  # long: one table, five rows of it
+def single_solves(bench):
+    """Rows of `race` for one conductance, in both precisions."""
+    for suffix, precision, other in (("", "double", "Kwant"), ("_single", "single", "double")):
+        yield [
+            f"one conductance, {precision} precision",
+            f"{bench['kwant_ms']:.1f} ms",
+            f"{bench[f'fast{suffix}_ms']:.4f} ms",
+            f"{bench[f'ratio_per_solve{suffix}']:,.0f}",
+            f"≤ {bench[f'max_difference{suffix}']:.0e} e²/h from {other}",
+        ]
+
+
+def race(bench):
     """Kwant and this solver, a line for each thing that was timed."""
-    F, kwant = bench["device"]["field_points"], f"{bench['kwant_ms']:.1f} ms"
+    F = bench["device"]["field_points"]
     curve = F * bench["kwant_ms"]
     table = [
         ["what", "Kwant", "this solver", "ratio", "accuracy"],
-        [
-            "one conductance, double precision",
-            kwant,
-            f"{bench['fast_ms']:.4f} ms",
-            f"{bench['ratio_per_solve']:,.0f}",
-            f"≤ {bench['max_difference']:.0e} e²/h from Kwant",
-        ],
-        [
-            "one conductance, single precision",
-            kwant,
-            f"{bench['fast_single_ms']:.4f} ms",
-            f"{bench['ratio_per_solve_single']:,.0f}",
-            f"≤ {bench['max_difference_single']:.0e} e²/h from double",
-        ],
+        *single_solves(bench),
         [
             f"a curve of {F} fields at V = 0",
             f"{curve:,.0f} ms",
