@@ -34,12 +34,11 @@ sampling = None
 
 # %%
 import numpy as np
-from scipy.spatial import cKDTree
 
 import qfp
+from qfp.data import distances, simulate
 from qfp.figures import wire as wire_figures
-from qfp.physics import geometry, green, kwant_model, sweep
-from qfp.physics.wire import random_potential
+from qfp.physics import geometry, kwant_model
 from qfp.tools import stream
 
 config = qfp.notebook_config(globals())
@@ -59,13 +58,12 @@ fields = wire.fields
 # paper does not give the energy or the range of the field; ours are printed here.
 
 # %%
-_, antidots = geometry.configurations(wire)
+_, antidots = qfp.configurations(wire)
 pair = antidots[len(antidots) // 3]
-V = random_potential(0, wire)
-G, modes, image = green.solve(wire, pair, V, image=True)
-print(
-    f"energy {wire.energy} t, antidot radius {wire.radius} sites, b from {fields[0]} to {fields[-1]} in {len(fields)} points"
-)
+V = qfp.random_potential(0, wire)
+G, modes, image = qfp.solve(wire, pair, V, image=True)
+print(f"energy {wire.energy} t, antidot radius {wire.radius} sites, ", end="")
+print(f"b from {fields[0]} to {fields[-1]} in {len(fields)} points")
 print(f"antidots at {pair.tolist()}, random potential within {wire.amplitude} t")
 
 # %% mystnb={"figure": {"caption": "A learning pair, after Fig. 1 of the paper: (a) the wire with its removed sites, (b) the local density of states at b = 0, the electrons' interference pattern, (c) the magnetoconductance, its fingerprint, below the number of open modes of the leads.", "name": "fig-pair"}, "image": {"alt": "Lattice with two round holes; picture of the local density of states with interference fringes around the holes; conductance curve that wiggles as the field grows."}}
@@ -79,9 +77,8 @@ system = kwant_model.build(wire, geometry.removed_mask(pair, wire), V)
 f = len(fields) // 2
 difference = abs(kwant_model.conductance(system, wire, fields[f]) - G[f])
 ldos_difference = np.abs(kwant_model.ldos(system, wire) - image).max()
-print(
-    f"fast solver against Kwant: |ΔG| below 1e-12 e²/h: {difference < 1e-12}, |ΔLDOS| below 1e-12 1/t: {ldos_difference < 1e-12}"
-)
+print(f"fast solver against Kwant: |ΔG| below 1e-12 e²/h: {difference < 1e-12}, ", end="")
+print(f"|ΔLDOS| below 1e-12 1/t: {ldos_difference < 1e-12}")
 
 # %% [markdown]
 # ## Where 16,170 comes from
@@ -92,7 +89,7 @@ print(
 # $(x_1, x_2) \to (x_2, x_1)$ and $(x_1, x_2) \to (49 - x_1, 49 - x_2)$. Counting the orbits:
 
 # %% tags=["nbval-check-output"]
-orbits, antidots = geometry.configurations(wire)
+orbits, antidots = qfp.configurations(wire)
 r = geometry.clearance(wire)
 across, along = wire.width - 2 * r, wire.length - 2 * r
 print(f"centres: {across} values of x, {along} values of y; hard-disc radius {r}")
@@ -113,31 +110,13 @@ print(f"distinct: {len(np.unique(orbits, axis=0))}")
 
 
 # %%
-def copies_of(pairs):
-    """The pairs, and their copies under inversion of y, inversion of x, and translation: (4, N, 2, 2)."""
-    inverted_y = (pairs * [1, -1] + [0, wire.length - 1])[:, ::-1]
-    inverted_x = pairs * [-1, 1] + [wire.width - 1, 0]
-    room = pairs[..., 1].max(axis=1) + 3 < wire.length - r
-    moved = np.where(room[:, None, None], pairs + [0, 3], pairs)
-    return np.stack([pairs, inverted_y, inverted_x, moved])
-
-
-chosen = stream("notebook 01", config.seed).choice(
-    len(antidots), config.notebook_configurations, replace=False
-)
+rng, number = stream("notebook 01", config.seed), config.notebook_configurations
+chosen = rng.choice(len(antidots), number, replace=False)
 pairs = np.concatenate([pair[None], antidots[chosen]])
-copies = copies_of(pairs)
-assert np.array_equal(
-    geometry.orbit(copies, wire), np.broadcast_to(geometry.orbit(pairs, wire), (4, len(pairs), 3))
-)
-
-shape = (4, len(pairs), len(fields))
-clean = np.stack(
-    [sweep.curves_at(wire, copies.reshape(-1, 2, 2), None, b) for b in fields], axis=-1
-).reshape(shape)
-disordered = np.stack(
-    [sweep.curves_at(wire, copies.reshape(-1, 2, 2), 0, b) for b in fields], axis=-1
-).reshape(shape)
+copies = geometry.copies(pairs, wire)  # (4, N, 2, 2)
+assert (geometry.orbit(copies, wire) == geometry.orbit(pairs, wire)).all()
+clean = simulate.curves(wire, copies, None)  # (4, N, F)
+disordered = simulate.curves(wire, copies, 0)
 
 # %% mystnb={"figure": {"caption": "The four copies of one configuration. Without potential their curves coincide; under one random potential of 0.05 t they differ a little, because the potential is not symmetric.", "name": "fig-copies"}, "image": {"alt": "Left: four conductance curves that lie on each other. Right: the same four under a random potential, close together but not equal."}}
 names = ["itself", "y inverted", "x inverted", "moved by 3 in y"]
@@ -146,10 +125,9 @@ wire_figures.symmetric_copies(fields, clean[:, 0], disordered[:, 0], names)
 # %% tags=["nbval-check-output"]
 spread = np.abs(clean - clean[0]).max()
 print(f"V = 0: largest difference between copies below 1e-9 e²/h: {spread < 1e-9}")
-backwards, _, _ = green.solve(wire, pair, V, -fields[[1, f, -1]])
-print(
-    f"one potential: |G(b) - G(-b)| below 1e-9 e²/h: {np.abs(backwards - G[[1, f, -1]]).max() < 1e-9}"
-)
+backwards, _, _ = qfp.solve(wire, pair, V, -fields[[1, f, -1]])
+asymmetry = np.abs(backwards - G[[1, f, -1]]).max()
+print(f"one potential: |G(b) - G(-b)| below 1e-9 e²/h: {asymmetry < 1e-9}")
 
 # %% [markdown]
 # ## Do the 16,170 curves differ?
@@ -161,39 +139,21 @@ print(
 
 # %%
 sparse = fields[::8]
-library = np.stack([sweep.curves_at(wire, antidots, None, b) for b in sparse], axis=-1)
-nearest = cKDTree(library).query(library, k=2)[0][:, 1] / np.sqrt(len(sparse))
-other_potential = np.stack([sweep.curves_at(wire, pairs, 1, b) for b in fields], axis=-1)
-
-
-def rms(a, b):
-    return np.sqrt(np.mean((a - b) ** 2, axis=-1))
-
-
-groups = {
-    "nearest other configuration, V = 0": nearest,
-    "copy under one potential": rms(disordered[1:], disordered[0])[
-        (copies[1:] != copies[0]).any(axis=(-2, -1))
-    ],
-    "same wire, another potential": rms(other_potential, disordered[0]),
-    "unrelated configuration": rms(clean[0], np.roll(clean[0], 1, axis=0)),
-}
+library = simulate.curves(wire, antidots, None, sparse)
+nearest = distances.nearest_other(library)
+other_potential = simulate.curves(wire, pairs, 1)
+groups = distances.groups(nearest, copies, clean, disordered, other_potential)
 
 # %% mystnb={"figure": {"caption": "How far curves are apart. Every one of the 16,170 curves at V = 0 has its nearest neighbour at a finite distance. The random potential moves a curve by a comparable amount, which is what makes decoding more than a table look-up.", "name": "fig-distances"}, "image": {"alt": "Histograms of the distance between curves on a logarithmic axis: nearest neighbours, copies under a potential, another potential, unrelated configurations."}}
 wire_figures.curve_distances(groups)
 
 # %%
-for name, values in groups.items():
-    low, middle, high = np.quantile(values, [0.025, 0.5, 0.975])
-    print(
-        f"{name:36s} median {middle:.3f} e²/h, 95 % of them in {low:.3f} to {high:.3f} ({len(values)} values)"
-    )
+print(distances.told(groups))
 
 # %% tags=["nbval-check-output"]
 print(f"configurations at V = 0: {len(library)}")
-print(
-    f"closest two of the curves: {nearest.min():.4f} e²/h apart (root mean square over {len(sparse)} fields)"
-)
+print(f"closest two of the curves: {nearest.min():.4f} e²/h apart ", end="")
+print(f"(root mean square over {len(sparse)} fields)")
 
 # %% [markdown]
 # ## What it means
@@ -213,7 +173,6 @@ assert len(orbits) == len(antidots) == len(np.unique(orbits, axis=0))
 assert preset != "laptop" or len(orbits) == 16170, "the paper's number"
 assert difference < 1e-9 and ldos_difference < 1e-9, "the fast solver must agree with Kwant"
 assert spread < 1e-9, "symmetric copies share their curve at V = 0"
-assert nearest.min() > 1e-5, (
-    "no two configurations share a curve: they differ by far more than the solver errs"
-)
+# no two configurations share a curve: they differ by far more than the solver errs
+assert nearest.min() > 1e-5
 assert np.all(G >= 0) and np.all(G <= modes + 1e-9), "a wire conducts at most its open modes"

@@ -32,35 +32,22 @@ training = None
 sampling = None
 
 # %%
-import json
-from pathlib import Path
-
-import numpy as np
 import torch
 from IPython.display import Markdown
 
 import qfp
-from qfp.book.pages import result_file
-from qfp.config import load_preset
-from qfp.data.dataset import split
-from qfp.data.normalise import normalisation
-from qfp.data.simulate import simulate
-from qfp.decoding.decode import load_decoder
+from qfp import studies
+from qfp.data.dataset import configurations_of
 from qfp.figures import network as network_figures
-from qfp.model import anatomy
+from qfp.model import anatomy, exported
 from qfp.model.diffusion import Schedule, step_noise
-from qfp.model.exported import network_of
-from qfp.studies import accuracy
-from qfp.studies.attention import probes
-from qfp.studies.networks import diagnose
-from qfp.studies.short import ablations, learning
-from qfp.tools import project_root
-from qfp.training import batches, loss
+from qfp.studies.networks import diagnose, readout, stages
+from qfp.studies.short import ablations, closer, first_steps, learning
+from qfp.training import log, loss
 
 config = qfp.notebook_config(globals())
-wire = config.device
-model, trained, constants, schedule, meta = load_decoder(config.weights)
-assert trained.device == wire, "these weights belong to another wire"
+decoder = qfp.load(config.weights)
+assert decoder.config.device == config.device, "these weights belong to another wire"
 
 # %% [markdown]
 # ## What is learned: to take noise away
@@ -75,34 +62,24 @@ assert trained.device == wire, "these weights belong to another wire"
 # paper does not print. First some training wires, simulated afresh.
 
 # %%
-parts = split(
-    trained.dataset.configurations, trained.dataset.potentials, trained.training.split, trained.seed
-)
-chosen = list(dict.fromkeys(parts["train"][:, 1].tolist()))[: config.notebook_configurations]
-pairs = simulate(trained, chosen, potentials=(0,))
-x0 = constants.image(
-    pairs.ldos[0, :1].astype(np.float32)
-)  # (1, 1, 60, 60), zero mean and unit variance over the dataset
+chosen = configurations_of(decoder.config, "train")[: config.notebook_configurations]
+pairs = qfp.simulate(decoder.config, chosen)
+# (1, 1, 60, 60), zero mean and unit variance over the dataset
+x0 = decoder.normal.image(pairs.ldos[0, :1])
 
 # %% mystnb={"figure": {"caption": "The forward process on one training image, with the schedule of the shipped weights. Steps are counted from 1; below them the ratio of noise to signal. Somewhere between 5 and 20 the image stops telling which wire it is, and then only the curve can.", "name": "network-forward"}, "image": {"alt": "Six images of the same wire with growing noise: the interference pattern and the two antidots, outlined, drown in it."}}
-times = torch.tensor([0, 199, 399, 599, 799, 999]) * schedule.steps // 1000
+times = torch.tensor([0, 199, 399, 599, 799, 999]) * decoder.schedule.steps // 1000
 noise = step_noise((1, 60, 60), [config.seed] * len(times), 0).float()
-noisy = schedule.q_sample(x0.expand(len(times), -1, -1, -1), times, noise)
-ratio = ((1 - schedule.alpha_bar) / schedule.alpha_bar).sqrt()
-titles = [
-    f"step {t + 1}\nσ/α " + (f"= {ratio[t]:.2g}" if ratio[t] < 100 else "> 100")
-    for t in times.tolist()
-]
-network_figures.forward_process(noisy[:, 0], titles, pairs.antidots[0], wire.radius)
+noisy = decoder.schedule.q_sample(x0.expand(len(times), -1, -1, -1), times, noise)
+ratio, radius = decoder.schedule.ratio[times], config.device.radius
+network_figures.forward_process(noisy[:, 0], times, ratio, pairs.antidots[0], radius)
 
 # %% tags=["nbval-check-output"]
-shares = {}
-for kind in ("linear", "cosine"):
-    alpha_bar = Schedule(1000, kind).alpha_bar
-    shares[kind] = float(((1 - alpha_bar) / alpha_bar > 25).double().mean())
-    print(
-        f"{kind}: {shares[kind]:.1%} of the 1000 steps have σ/α > 5, alpha_bar after 100 steps = {alpha_bar[99]:.6f}"
-    )
+schedules = {kind: Schedule(1000, kind) for kind in ("linear", "cosine")}
+shares = {kind: float((own.ratio > 5).double().mean()) for kind, own in schedules.items()}
+for kind, share in shares.items():
+    print(f"{kind}: {share:.1%} of the 1000 steps have σ/α > 5, ", end="")
+    print(f"alpha_bar after 100 steps = {schedules[kind].alpha_bar[99]:.6f}")
 
 # %% [markdown]
 # The steps with $\sigma/\alpha > 5$ are the ones that teach the network to read the curve. The schedule of Ho et al., the
@@ -115,36 +92,16 @@ for kind in ("linear", "cosine"):
 # map of that level is concatenated with the image's channels before attention acts on the pixels.
 
 # %% mystnb={"figure": {"caption": "The shipped network, read off its modules. Blue: convolution blocks. Red: transformer blocks with self-attention over the pixels. Green: the path of the curve, whose maps are concatenated with the input of both transformer blocks of a level. The full attention at 15 x 15 is the one that the page on attention looks into.", "name": "network-unet"}, "image": {"alt": "Diagram of a U-shaped network: on the left blocks lead down from 60 by 60 pixels to 15 by 15, on the right up again; between them green boxes bring maps of the curve to the attention blocks on both sides."}}
-stages = anatomy.architecture(model)
-network_figures.network(stages, anatomy.condition_path(model), model.unshuffle)
+parts, path = anatomy.architecture(decoder.model), anatomy.condition_path(decoder.model)
+network_figures.network(parts, path, decoder.model.unshuffle)
 
 # %%
-with torch.device("meta"):  # shapes without memory
-    paper = load_preset("paper")
-    networks = {"shipped weights": model, "preset paper": network_of(paper)}
-lines = []
-for name, net in networks.items():
-    lines += [
-        f"**{name}**, {sum(p.numel() for p in net.parameters()):,} parameters with the path of the curve",
-        "",
-        "| stage | pixels | channels | attention | heads × width | curve's map | parameters |",
-        "| --- | ---: | ---: | --- | ---: | ---: | ---: |",
-    ]
-    lines += [
-        f"| {s['name']} | {s['size']} × {s['size']} | {s['channels']} | {s['attention']} | {s['heads']} × "
-        f"{s['head_dim']} | {s['condition']} | {s['parameters']:,} |"
-        for s in anatomy.architecture(net)
-    ]
-    lines.append("")
-Markdown("\n".join(lines))
+paper = exported.hollow_network(qfp.load_preset("paper"))
+networks = {"shipped weights": decoder.model, "preset paper": paper}
+Markdown(stages.table(networks))
 
 # %% tags=["nbval-check-output"]
-for name, net in networks.items():
-    found = anatomy.architecture(net)
-    print(f"{name}: " + ", ".join(f"{s['name']} {s['attention']}" for s in found))
-    print(
-        f"  heads {sorted({s['heads'] for s in found})}, curve of {probes.condition_path(net)['fields']} fields"
-    )
+print(stages.attention(networks))
 
 # %% [markdown]
 # The preset `paper` has the levels of the paper, 60, 30 and 15 pixels. On two cores a convolution over 60 x 60 pixels is
@@ -160,36 +117,23 @@ for name, net in networks.items():
 # antidots' coordinates; `qfp train` adds averaging of the weights, checkpoints and a learning rate that falls.
 
 # %%
-torch.manual_seed(config.seed)
-rows = np.stack(
-    [np.zeros(len(chosen), int), np.arange(len(chosen))], axis=1
-)  # (potential, configuration)
-fresh, own = network_of(config), normalisation(pairs, rows)
-forward = Schedule.of(config.diffusion)
-batches = batches.Batches(config, pairs, rows, own, "cpu")
-optimizer = torch.optim.AdamW(fresh.parameters(), lr=config.training.learning_rate)
-seen, error, head = [], [], []
+network, optimizer, batches = first_steps.prepared(config, pairs)
+forward, course = Schedule.of(config.diffusion), []
 for step in range(config.notebook_training_steps):
     batch = batches(step)
+    total, squared, curve = loss.losses(network, forward, batch, config.training)
     optimizer.zero_grad()
-    loss, squared, curve_loss = loss.losses(fresh, forward, batch, config.training)
-    loss.backward()
+    total.backward()
     optimizer.step()
-    alpha_bar = forward.alpha_bar[batch["t"]]
-    seen.append(((1 - alpha_bar) / alpha_bar).sqrt().numpy())
-    error.append(squared.numpy())
-    head.append(float(curve_loss))
-seen, error = np.stack(seen), np.stack(error)  # (steps, batch)
+    course.append((forward.ratio[batch["t"]], squared, curve))
+# (steps, batch), of head (steps,)
+seen, error, head = (torch.stack(values).numpy() for values in zip(*course))
 
 # %% mystnb={"figure": {"caption": "A training of a few steps. Left: the squared error of every image that was shown, over its noise level, coloured by the training step. Right: cross-entropy of the antidots' coordinates read off further curves; a blind guess over 60 rows or columns costs 4.1.", "name": "network-short-training"}, "image": {"alt": "Left, a scatter plot of loss against noise level whose points sink as training goes on; right, a falling curve of cross-entropy against training step."}}
 network_figures.training_steps(seen, error, head)
 
 # %%
-few = max(1, len(error) // 6)
-print(
-    f"{len(error)} steps of {error.shape[1]} images: mean error {error[:few].mean():.3f} at first, "
-    f"{error[-few:].mean():.3f} at last; curve head {np.mean(head[:few]):.2f} -> {np.mean(head[-few:]):.2f}"
-)
+print(first_steps.summary(error, head))
 
 # %% [markdown]
 # In so few steps the network learns what all images share: the padding and the mean. At strong noise this is a good part
@@ -201,85 +145,28 @@ print(
 # The log of the whole run stands beside the weights, in `models/`.
 
 # %%
-path = Path(config.weights)
-path = (
-    path.with_suffix(".jsonl")
-    if path.suffix
-    else project_root() / "models" / f"{config.weights}.jsonl"
-)
-log = [json.loads(line) for line in path.read_text().splitlines()]
-losses = [entry for entry in log if "levels" in entry]
-scores = [entry for entry in log if "preview" in entry]
-names = [name for name in losses[-1]["levels"] if all(name in entry["levels"] for entry in losses)]
-levels = {name: np.array([entry["levels"][name] for entry in losses]) for name in names}
-course = {"Pearson r, median": [entry["preview"]["r_median"] for entry in scores]}
-for key, within, label in (
-    ("image", "within1", "image within 1"),
-    ("image", "within0", "image exact"),
-    ("curve_head", "within1", "curve head within 1"),
-    ("curve_head", "within0", "curve head exact"),
-):
-    if all(key in entry["preview"] for entry in scores):
-        course[label] = [entry["preview"][key][within] for entry in scores]
-speed = np.median([entry["images_per_second"] for entry in losses])
-print(
-    f"{meta['parameters'] / 1e6:.2f} M parameters, {meta['step']:,} steps, {meta['images']:,} images, "
-    f"{meta['minutes']:.0f} minutes, {speed:.0f} images/s"
-)
-print(
-    "last scores on development curves: "
-    + ", ".join(f"{name} {values[-1]:.3f}" for name, values in course.items())
-)
+diary = log.read(config.weights)
+print(log.told(diary, decoder.meta))
 
 # %% mystnb={"figure": {"caption": "The shipped training. Left: loss by noise level (thin: as logged, thick: running mean). Right: scores on curves of configurations not in training, a few dozen curves for the images, a thousand for the head; single samples.", "name": "network-log"}, "image": {"alt": "Left, losses of four ranges of noise against minutes of training, all falling; right, scores on unseen curves against minutes, rising."}}
-network_figures.training_log(
-    np.array([entry["minutes"] for entry in losses]),
-    levels,
-    [entry["minutes"] for entry in scores],
-    course,
-)
+network_figures.training_log(**log.course(diary))
 
 # %% [markdown]
 # ## From nothing to 95 %
 #
-# How long must a reader train? `qfp bench learn --preset kettle` trains this network for a fixed number of steps and stops ten
+# How long must a reader train? `qfp study learning --preset kettle` trains this network for a fixed number of steps and stops ten
 # times to decode development curves, one sample each. The preset `kettle` is `laptop` but for its training: fewer images a step,
 # at a higher learning rate. A short training has to learn to read curves above all, and the further curves that teach it this,
 # as many a step as before, cost little beside images. Steps are the same on any machine and scores nearly; the minutes are not.
 # They count training alone, without the making of the data (README) and the time to load it, printed below.
 
 # %% mystnb={"figure": {"caption": "A short training of the network, from random weights (results/bench_learn.json). Shares of development curves, configurations that are not in training, with 95 % intervals. Dashed: 95 %. The learning rate falls over the last fifth.", "name": "network-learning"}, "image": {"alt": "Three rising curves of shares against minutes of training: both antidots within one site rises first and reaches nearly 1, exact positions follow, pattern correlation of at least 0.95 stays near 0 in so short a time."}}
-path = result_file("bench_learn")
-course = json.loads(path.read_text()) if path.is_file() else None
-network_figures.learning(*learning.lines(course), course["share"]) if course else print(
-    "no results: `qfp bench learn --preset kettle` makes them"
-)
+short = studies.recorded("learning")
+network_figures.learning(*learning.lines(short), short["share"]) if short else None
 
 # %%
-if course:
-    last = course["looks"][-1]
-    print(
-        f"preset {course['preset']}: {course['max_steps']:,} steps of {course['batch']} images with {course['threads']} thread(s) "
-        f"in {course['precision']}, {last['minutes']:.1f} minutes; "
-        f"loading and interpolating took {course['setup_s']:.0f} s before"
-    )
-    names = {"share": "reached", "lower_bound": "surpassed by the whole interval"}
-    for what, found in course["reached"].items():
-        print(
-            f"{course['share']:.0%} within one site {names[what]}: "
-            + (
-                f"after {found['minutes']:.1f} minutes, {found['images']:,} images"
-                if found
-                else "not reached"
-            )
-        )
-    print(
-        "at the end: "
-        + ", ".join(
-            f"{label} {values[0, -1]:.1%} ({values[1, -1]:.1%} to {values[2, -1]:.1%})"
-            for label, values in learning.lines(course)[1].items()
-        )
-    )
+missing = "no results: `qfp study learning --preset kettle` makes them"
+print(learning.told(short) if short else missing)
 
 # %% [markdown]
 # ```{admonition} Exercise: train your own decoder while the kettle boils
@@ -297,12 +184,11 @@ if course:
 # ```
 
 # %%
-if course:
-    name = course["preset"]
-    print(
-        f"qfp train --preset {name} --data data/laptop.h5 --out runs/{name}\nqfp export runs/{name} models/{name}\n"
-        f"qfp decode notebooks/curves/test.csv --weights {name}"
-    )
+if short:
+    name = short["preset"]
+    print(f"qfp train --preset {name} --data data/laptop.h5 --out runs/{name}")
+    print(f"qfp export runs/{name} models/{name}")
+    print(f"qfp decode notebooks/curves/test.csv --weights {name}")
 
 # %% [markdown]
 # ## What each part brings
@@ -315,26 +201,15 @@ if course:
 # by a linear probe, without any image: what is known there and not in the image is lost where the curve enters the U-Net.
 
 # %%
-networks = diagnose.read_networks()
-Markdown(diagnose.as_markdown(networks) if networks else "No results: `make twins` makes them.")
+found = diagnose.read_networks()
+Markdown(diagnose.compared(found) if found else "No results: `make twins` makes them.")
 
 # %% mystnb={"figure": {"caption": "Where does each network know what? Score of the clean image predicted in one evaluation from the true image with noise, on test curves (results/networks.json). Solid: with the curve; dashed: from the noisy image alone; dotted: positions read off the features of the curve, without image. The last point is pure noise. Bands: 95 % intervals.", "name": "network-noise"}, "image": {"alt": "Two panels of score against noise. Without the curve all networks fall from nearly 1 to 0 between a noise of 2 and 20. With it, both antidots within one site stay near 1 up to pure noise, except without the extra gradient; a correlation of at least 0.95 ends highest for laptop, lower for the twins, lower still without interpolation, and at 0 without the extra gradient."}}
-panels = {"both antidots within 1 site": "within_1", "r ≥ 0.95": "r_high"}
-network_figures.score_against_noise(
-    {label: diagnose.lines(networks, key) for label, key in panels.items()}
-) if networks else None
+network_figures.score_against_noise(diagnose.panels(found)) if found else None
 
 # %%
-for name, row in networks["networks"].items() if networks else ():
-    print(f"{name}: {row['verdict']['text']}")
-if networks:
-    print(
-        "the probe is linear, and alone finds something: on features of untrained networks within one site "
-        + ", ".join(
-            f"{row['readout_untrained']['within_1']:.0%} ({name})"
-            for name, row in networks["networks"].items()
-        )
-    )
+if found:
+    print(diagnose.show(found), readout.untrained(found), sep="\n")
 
 # %% [markdown]
 # ## What each choice brings, in minutes
@@ -361,51 +236,21 @@ if networks:
 # | … -seed-1 | the same row from another seed, of weights and batches |
 
 # %%
-path = result_file("bench_ablations")
-table = json.loads(path.read_text()) if path.is_file() else None
+table = studies.recorded("ablations")
 if table:
-    print(
-        f"{table['passes']:,} gradient passes a row, {table['curves']} development curves a look\n"
-        "x0 error: mean square error of the image predicted in one evaluation, mean over noise levels σ/α\n"
-        f"  {table['levels'][0]:.0f} to {table['levels'][-1]:.0f}, in units of the images' variance; of the mean of all training\n"
-        f"  images in place of a prediction: {accuracy.cell(table['mean_image'], 'error', '.3f')}\n"
-        f"brackets: 95 % intervals, for shares after the paired difference from {table['reference']},\n"
-        "  for the last weights from the averaged ones of the same row"
-    )
-Markdown(ablations.as_markdown(table) if table else "No results: `make ablations` makes them.")
+    print(ablations.preface(table))
+Markdown(ablations.show(table) if table else "No results: `make ablations` makes them.")
 
 # %% mystnb={"figure": {"caption": "Shares of development curves decoded right, against minutes of training on one core, for trainings that differ in one choice each, in three groups; black: the row that the others are compared with (results/bench_ablations.json). Minutes are passes times the seconds of a pass, timed for all rows in turn. Bars: 95 % intervals of the last look.", "name": "network-ablations"}, "image": {"alt": "Six panels of rising lines, one line a training. Both antidots within one site: most lines reach nearly 1; those without extra gradient stay near 0, those with pooled images or with predicted noise lie between. Both exact: the lines fan out, with the same ones at the bottom."}}
-GROUPS = {
-    "gradient for the curve": [
-        "no-gradient",
-        "no-gradient-seed-1",
-        "own-curves",
-        "own-curves-pooled",
-        "own-curves-pooled-1",
-    ],
-    "diffusion": ["linear", "epsilon", "epsilon-seed-1", "epsilon-linear", "uniform"],
-    "all else": ["reference-seed-1", "no-attention", "sam", "one-potential", "curve-noise"],
-}
-SCORES = ["both antidots within 1 site", "both exact"]
-network_figures.ablations(ablations.lines(table), SCORES, GROUPS) if table else None
+network_figures.ablations(*ablations.panels(table)) if table else None
 
 # %% [markdown]
 # Two rows are asked more: the one that was trained with noise, about noisy curves, and the one that saw a single potential, about
 # curves that all have this potential.
 
 # %%
-for name in (table["reference"], "curve-noise", "one-potential") if table else ():
-    row = table["rows"][name]
-    for title, scores in (
-        ("as in the table", row["looks"][-1]),
-        (f"noise of {table['noise']} e²/h", row.get("noisy")),
-        ("all under the first potential", row.get("first_potential")),
-    ):
-        if scores:
-            print(
-                f"{name}, {title}: within one site {accuracy.cell(scores, 'within_1', '.1%')}, "
-                f"exact {accuracy.cell(scores, 'within_0', '.1%')}"
-            )
+if table:
+    print(closer.asked_more(table))
 
 # %% [markdown]
 # ## What it means, and what could be wrong
@@ -481,19 +326,13 @@ for name in (table["reference"], "curve-noise", "one-potential") if table else (
 # {result}`networks:networks.twin.single.within_0:.1%` with them).
 
 # %% tags=["nbval-check-output"]
+alpha_bar, size = decoder.schedule.alpha_bar, stages.parameters(decoder.model)
 assert abs(shares["linear"] - 0.434) < 0.001 and abs(shares["cosine"] - 0.127) < 0.001
-assert (schedule.alpha_bar.diff() < 0).all() and float(schedule.alpha_bar[-1]) < 1e-4, (
-    "all signal is gone in the end"
-)
+assert (alpha_bar.diff() < 0).all() and alpha_bar[-1] < 1e-4, "all signal is gone in the end"
 assert abs(float(noisy[-1].std()) - 1) < 0.05, "the last step is white noise"
-assert np.isfinite(error).all() and np.isfinite(head).all()
-assert abs(error[0].mean() - 1) < 0.5, (
-    "an untrained network is off by the variance of what it is to predict"
-)
-assert config.training.curve_target != "positions" or head[0] < 1.2 * np.log(60)
-assert stages[len(stages) // 2]["attention"] == "full" and stages[len(stages) // 2]["size"] == 15
-assert sum(p.numel() for p in model.parameters()) == meta["parameters"]
-assert trained.preset != "laptop" or meta["parameters"] <= 5.5e6
-print(
-    "checks passed: shares of strong noise, white noise at the end, untrained error, full attention at 15 x 15, size"
-)
+first_steps.check_first_steps(config, error, head)
+bottom = parts[len(parts) // 2]
+assert bottom["attention"] == "full" and bottom["size"] == 15
+assert size == decoder.meta["parameters"] and (size <= 5.5e6 or decoder.config.preset != "laptop")
+print("checks passed: shares of strong noise, white noise at the end, ", end="")
+print("untrained error, full attention at 15 x 15, size")

@@ -278,6 +278,19 @@ def test_a_pass_costs_what_the_clock_says_and_a_step_of_sam_is_two(faked):
     np.testing.assert_allclose(60 * minutes, [5, 10])
     low, high = intervals.share("within_1", [True] * 3 + [False] * 3)["within_1_interval"]
     np.testing.assert_allclose(scores["both antidots within 1 site"][:, 1], [0.5, low, high])
+    rows, drawn, groups = ablations.panels(result)
+    assert rows.keys() == result["rows"].keys() and set(drawn) < set(rows["sam"][1]) and groups
+    assert "4 gradient passes a row, 6 development curves" in ablations.preface(result)
+    asked = closer.asked_more(result, ["noise", "one"]).splitlines()
+    assert [line.partition(":")[0] for line in asked] == [
+        "plain, as in the table",
+        "plain, noise of 0.05 e²/h",
+        "plain, all under the first potential",
+        "noise, as in the table",
+        "noise, noise of 0.05 e²/h",
+        "one, as in the table",
+        "one, all under the first potential",
+    ]
     table = ablations.show(result).splitlines()
     assert (
         len(table) == 2 + len(PLAN["rows"])

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from qfp.config import load_preset
-from qfp.data import damage, dataset, generate, normalise, simulate, workers
+from qfp.data import damage, dataset, distances, generate, normalise, simulate, workers
 from qfp.tools import SettingsError
 
 CONFIG = load_preset(
@@ -47,6 +47,33 @@ def test_file_equals_simulation_in_memory(file):
     assert np.allclose(pairs.conductance[1, [3, 7]], again.conductance[0], atol=1e-6)
     assert np.array_equal(pairs.ldos[1, [3, 7]], again.ldos[0])
     assert np.array_equal(pairs.antidots[[3, 7]], again.antidots)
+
+
+def test_curves_keep_the_order_of_their_antidots(file):
+    pairs = dataset.load(file)
+    found = simulate.curves(CONFIG.device, pairs.antidots.reshape(3, 4, 2, 2), 1)
+    assert found.shape == (3, 4, 3)
+    assert np.allclose(found.reshape(12, 3), pairs.conductance[1], atol=1e-6)
+    some = simulate.curves(CONFIG.device, pairs.antidots[:2], 1, CONFIG.device.fields[1:2])
+    assert np.allclose(some, pairs.conductance[1, :2, 1:2], atol=1e-6)
+
+
+def test_distances_are_root_mean_squares_over_the_fields():
+    curves = np.array([[0.0, 0.0], [3.0, 4.0], [3.0, 5.0]])
+    np.testing.assert_allclose(distances.apart(curves[1], curves[0]), np.sqrt(12.5))
+    np.testing.assert_allclose(distances.nearest_other(curves), np.sqrt([12.5, 0.5, 0.5]))
+    copies = np.zeros((4, 3, 2, 2), int)
+    copies[1, 0] = 1  # the only copy that is another pair
+    clean, disordered = np.stack([curves] * 4), np.stack([curves + k for k in range(4)])
+    found = distances.groups(np.ones(5), copies, clean, disordered, curves + 2)
+    assert [len(values) for values in found.values()] == [5, 1, 3, 3]
+    assert found["copy under one potential"] == [1]
+    np.testing.assert_allclose(found["same wire, another potential"], 2)
+    np.testing.assert_allclose(
+        found["unrelated configuration"],
+        np.sqrt([17, 12.5, 0.5]),  # of the one before
+    )
+    assert "another potential         median 2.000 e²/h" in distances.told(found)
 
 
 def test_an_interrupted_run_resumes_to_the_same_bytes(file, tmp_path):
@@ -122,6 +149,16 @@ def test_splits_have_the_paper_s_counts():
     assert len(pair["train"]) == 56595 and len(pair["dev"]) + len(pair["test"]) == 24255
     flat = np.concatenate([p[:, 0] * 16170 + p[:, 1] for p in pair.values()])
     assert len(np.unique(flat)) == 80850
+
+
+def test_configurations_of_a_part_are_those_of_the_split_once_each():
+    config = load_preset("smoke")
+    own, found = config.dataset, {}
+    rows = dataset.split(own.configurations, own.potentials, config.training.split, config.seed)
+    for part in rows:
+        found[part] = dataset.configurations_of(config, part)
+        assert set(found[part]) == set(rows[part][:, 1].tolist())
+    assert sorted(sum(found.values(), [])) == list(range(own.configurations))
 
 
 def test_normalisation_uses_training_pairs_only_and_inverts(file):

@@ -169,6 +169,11 @@ def test_the_table_and_the_curves_of_a_page_are_those_of_the_result(networks):
         assert (found["given"][1] <= found["given"][0]).all() and (
             found["given"][0] <= found["given"][2]
         ).all()
+    drawn = diagnose.panels(result)
+    assert list(drawn) == ["both antidots within 1 site", "r ≥ 0.95"]
+    assert (drawn["r ≥ 0.95"]["deaf"]["given"] == found["given"]).all()
+    share = result["networks"]["blind"]["readout_untrained"]["within_1"]
+    assert f"{share:.0%} (blind)" in readout.untrained(result)
     (root / "models" / "blind.json").write_text("{}")
     assert diagnose.read_networks() == result
     (root / "models" / "blind.safetensors").write_bytes(b"other weights")

@@ -188,7 +188,9 @@ FIGURES = {
     ),
     "network of laptop": lambda: network_figures.network(*network_of("laptop")),
     "network of paper": lambda: network_figures.network(*network_of("paper")),
-    "forward process": lambda: network_figures.forward_process(MAPS, list("abcdef"), PAIR),
+    "forward process": lambda: network_figures.forward_process(
+        MAPS, range(6), np.geomspace(0.01, 1e3, 6), PAIR
+    ),
     "training steps": lambda: network_figures.training_steps(
         RNG.random((4, 8)) + 0.1, RNG.random((4, 8)), RNG.random(4)
     ),

@@ -49,6 +49,17 @@ def test_canonical_placement_is_inside_the_wire_and_idempotent():
     assert not geometry.in_dataset([[10, 20], [20, 20]], DEVICE)
 
 
+def test_copies_belong_to_one_orbit_and_stay_in_the_wire():
+    pairs = geometry.configurations(DEVICE)[1][::40]
+    copies = geometry.copies(pairs, DEVICE)
+    assert copies.shape == (4, *pairs.shape) and (copies[0] == pairs).all()
+    assert (geometry.orbit(copies, DEVICE) == geometry.orbit(pairs, DEVICE)).all()
+    r = geometry.clearance(DEVICE)
+    assert copies.min() >= r and (copies < [50 - r, 60 - r]).all()
+    moved = (copies[3] != pairs).any(axis=(1, 2))
+    assert 0 < moved.mean() < 1 and (copies[3] - pairs == [0, 3])[moved].all()
+
+
 def test_disc_and_ring_have_the_known_sizes():
     assert len(geometry.disc(5)) == 81
     mask = geometry.removed_mask([[20, 20]], DEVICE)

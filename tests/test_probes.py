@@ -5,11 +5,12 @@ import pytest
 import torch
 
 from qfp.config import load_preset
-from qfp.model import anatomy
+from qfp.model import anatomy, exported
 from qfp.model.diffusion import Schedule, guided, sample
 from qfp.model.unet import UNet
 from qfp.physics import geometry
 from qfp.studies.attention import marks, watch
+from qfp.studies.networks import stages as tables
 
 CONFIG = load_preset("smoke")
 DEVICE = CONFIG.device
@@ -36,10 +37,9 @@ def condition(model):
     [("smoke", "down30 down15 up15 up30"), ("paper", "down60 down30 down15 up15 up30 up60")],
 )
 def test_architecture_is_read_off_the_modules(preset, names):
-    network = load_preset(preset).network
-    target = load_preset(preset).training.curve_target
-    with torch.device("meta"):
-        model = UNet(network, DEVICE.field_points, target)
+    config = load_preset(preset)
+    network, target = config.network, config.training.curve_target
+    model = exported.hollow_network(config)
     stages = anatomy.architecture(model)
     assert " ".join(stage["name"] for stage in stages) == names
     levels = len(network.channels)
@@ -52,6 +52,9 @@ def test_architecture_is_read_off_the_modules(preset, names):
     path = anatomy.condition_path(model)
     assert path["tokens"] == 30 and path["positions"] == (target == "positions")
     assert (path["hidden"], path["blocks"]) == (network.condition_hidden, network.condition_blocks)
+    table, kinds = tables.table({preset: model}), tables.attention({preset: model})
+    assert table.startswith(f"**{preset}**, {tables.parameters(model):,} parameters")
+    assert table.count("\n| ") == 2 + len(names.split()) == 2 + kinds.count(",")
 
 
 def test_watching_leaves_the_pass_as_it_is(model, condition):

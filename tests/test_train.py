@@ -16,9 +16,9 @@ from qfp.model import exported
 from qfp.model.diffusion import Schedule, guided, sample
 from qfp.model.precision import autocast
 from qfp.studies import frame
-from qfp.studies.short import course, learning
+from qfp.studies.short import course, first_steps, learning
 from qfp.tools import SettingsError, stream
-from qfp.training import checkpoint
+from qfp.training import checkpoint, log
 from qfp.training.batches import Batches
 from qfp.training.log import Log
 from qfp.training.loss import losses, position_loss
@@ -328,6 +328,41 @@ def test_the_log_tells_losses_by_noise_level(pairs, tmp_path):
     assert (tmp_path / "run" / "preview.png").stat().st_size > 1000
 
 
+def test_the_course_of_a_log_holds_what_all_of_its_lines_have():
+    preview = {"r_median": 0.5, "image": {"within0": 0.1, "within1": 0.2}}
+    lines = [
+        {"minutes": 1, "levels": {"<0.5": 0.4, ">5.0": 0.8}, "images_per_second": 10},
+        {"minutes": 2, "levels": {"<0.5": 0.3}, "images_per_second": 30},
+        {"minutes": 2, "preview": preview | {"curve_head": {"within0": 0.3, "within1": 0.4}}},
+        {"minutes": 3, "preview": preview | {"r_median": 0.6}},
+    ]
+    found = log.course(lines)
+    assert list(found["levels"]) == ["<0.5"] and found["levels"]["<0.5"].tolist() == [0.4, 0.3]
+    assert (found["minutes"].tolist(), found["score_minutes"]) == ([1, 2], [2, 3])
+    assert found["scores"] == {
+        "Pearson r, median": [0.5, 0.6],
+        "image within 1": [0.2, 0.2],
+        "image exact": [0.1, 0.1],
+    }
+    text = log.told(lines, {"parameters": 5e6, "step": 1000, "images": 4000, "minutes": 3})
+    assert "5.00 M parameters, 1,000 steps, 4,000 images, 3 minutes, 20 images/s" in text
+    assert text.endswith("Pearson r, median 0.600, image within 1 0.200, image exact 0.100")
+
+
+def test_a_training_of_a_few_steps_is_a_function_of_seed_and_pairs():
+    config, pairs = tiny(curve_neighbours=0), toy_pairs()
+    (network, _, batches), (again, _, _) = (first_steps.prepared(config, pairs) for _ in "ab")
+    for ours, theirs in zip(network.parameters(), again.parameters(), strict=True):
+        assert ours.equal(theirs)
+    assert (batches.rows[:, 0] == 0).all() and batches.rows[:, 1].tolist() == list(range(24))
+    _, error, head = losses(network, Schedule.of(config.diffusion), batches(0), config.training)
+    error, head = error[None].numpy(), head[None].numpy()
+    first_steps.check_first_steps(config, error, head)
+    assert "1 steps of 4 images" in first_steps.summary(error, head)
+    with pytest.raises(AssertionError):
+        first_steps.check_first_steps(config, np.nan * error, head)
+
+
 def test_a_preview_without_dev_pairs_is_empty(tmp_path):
     """A dataset of a few configurations has none."""
     assert not len(dataset.split(12, 2, "config", 0)["dev"])
@@ -473,3 +508,7 @@ def test_a_learning_curve_is_drawn_from_what_was_measured(pairs, tmp_path, monke
     assert (minutes == [row["minutes"] for row in result["looks"]]).all() and len(scores) == 3
     for value, low, high in scores.values():
         assert value.shape == minutes.shape and (low <= value).all() and (value <= high).all()
+    told = learning.told(result).splitlines()
+    assert "10 steps of 4 images" in told[0] and told[1].startswith("95% within one site reached: ")
+    share = result["looks"][-1]["within_1"]
+    assert told[-1].startswith(f"at the end: both antidots within 1 site {share:.1%} (")

@@ -169,12 +169,14 @@ def network(stages, path, unshuffle=1):
 
 
 @style()
-def forward_process(images, titles, antidots=(), radius=5, margin=5):
-    """Noisy images (S, 60, 60) side by side, in normalised units."""
+def forward_process(images, steps, ratio, antidots=(), radius=5, margin=5):
+    """Noisy images (S, 60, 60) side by side, in normalised units, with their steps (S,), which are
+    shown counted from 1, and noise over signal σ/α (S,)."""
     figure = canvas(1.9)
-    for ax, image, title in zip(figure.subplots(1, len(images)), images, titles):
+    for ax, image, step, noise in zip(figure.subplots(1, len(images)), images, steps, ratio):
         ldos_image(ax, image, antidots, radius, margin, labels=False, vmin=-2.5, vmax=3.5)
-        ax.set_title(title, fontsize=8)
+        told = f"= {noise:.2g}" if noise < 100 else "> 100"
+        ax.set_title(f"step {step + 1}\nσ/α {told}", fontsize=8)
     return figure
 
 

@@ -4,6 +4,7 @@ JSON, no pickles."""
 import json
 from pathlib import Path
 
+import torch
 from safetensors import SafetensorError, safe_open
 
 from qfp.config import SECTIONS, Config, build
@@ -133,3 +134,9 @@ def described(name_or_path):
 def network_of(config):
     """Fresh network of a Config."""
     return UNet(config.network, config.device.field_points, config.training.curve_target)
+
+
+def hollow_network(config):
+    """Network of a Config with all its modules and shapes, but without memory for its weights."""
+    with torch.device("meta"):
+        return network_of(config)

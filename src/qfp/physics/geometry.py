@@ -148,6 +148,17 @@ def orbit(antidots, device):
     return np.concatenate([best, dy[..., None]], axis=-1)
 
 
+def copies(pairs, device, shift=3):
+    """Pairs (N, 2, 2) and what shares their curves at V = 0: itself, its inversion of y, its
+    inversion of x, and it moved by `shift` sites along y where there is room; (4, N, 2, 2)."""
+    pairs = np.asarray(pairs, dtype=np.int64)
+    inverted_y = (pairs * [1, -1] + [0, device.length - 1])[:, ::-1]
+    inverted_x = pairs * [-1, 1] + [device.width - 1, 0]
+    room = pairs[..., 1].max(axis=1) + shift < device.length - clearance(device)
+    moved = pairs + [0, shift] * room[:, None, None]
+    return np.stack([pairs, inverted_y, inverted_x, moved])
+
+
 def placement(orbits, device):
     """Canonical antidots (..., 2, 2) of orbits (..., 3): the pair centred along the wire."""
     x1, x2, dy = np.moveaxis(np.asarray(orbits), -1, 0)

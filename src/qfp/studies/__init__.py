@@ -5,9 +5,10 @@ Nothing is imported before it is asked for: a study takes torch and more.
 
 import ast
 import importlib
+import json
 from pathlib import Path
 
-from qfp.tools import SettingsError
+from qfp.tools import SettingsError, project_root
 
 MODULES = {  # `qfp study NAME`: where its STUDY stands
     "accuracy": "accuracy",
@@ -34,6 +35,13 @@ def find(name):
     if name not in MODULES:
         raise SettingsError(f"no study {name!r}: choose {', '.join(MODULES)}")
     return importlib.import_module(f"qfp.studies.{MODULES[name]}").STUDY
+
+
+def recorded(name):
+    """What the file of a study's result holds, whatever it was measured on; an empty dict where
+    there is none."""
+    path = project_root() / "results" / f"{find(name).result}.json"
+    return json.loads(path.read_text()) if path.is_file() else {}
 
 
 def question(name):

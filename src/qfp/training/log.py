@@ -7,11 +7,18 @@ import time
 import numpy as np
 import torch
 
+from qfp.model import exported
 from qfp.tools import write_text
 
 LOG_STEPS = 50
 # bounds of σ/α in the log; above 5 the curve alone can tell
 LEVELS = (0.5, 2.0, 5.0)
+SCORES = (  # of a preview: its part, the score there, and the name that a reader sees
+    ("image", "within1", "image within 1"),
+    ("image", "within0", "image exact"),
+    ("curve_head", "within1", "curve head within 1"),
+    ("curve_head", "within0", "curve head exact"),
+)
 
 
 class Log:
@@ -70,3 +77,41 @@ class Log:
         with self.path.open("a") as file:
             file.write(line + "\n")
         return line
+
+
+def read(weights):
+    """Lines (dicts) of the log that stands beside exported weights: a name in models/ or a file."""
+    text = exported.weights_path(weights).with_suffix(".jsonl").read_text()
+    return [json.loads(line) for line in text.splitlines()]
+
+
+def course(lines):
+    """What figures.network.training_log draws of a log: minutes (S,), levels {σ/α: losses (S,)},
+    score_minutes (K,) and scores {name: (K,)} on development curves, those that all lines have."""
+    losses = [line for line in lines if "levels" in line]
+    looks = [line for line in lines if "preview" in line]
+    scores = {"Pearson r, median": [look["preview"]["r_median"] for look in looks]}
+    for source, within, name in SCORES:
+        if all(source in look["preview"] for look in looks):
+            scores[name] = [look["preview"][source][within] for look in looks]
+    return {
+        "minutes": np.array([line["minutes"] for line in losses]),
+        "levels": {
+            name: np.array([line["levels"][name] for line in losses])
+            for name in losses[-1]["levels"]
+            if all(name in line["levels"] for line in losses)
+        },
+        "score_minutes": [look["minutes"] for look in looks],
+        "scores": scores,
+    }
+
+
+def told(lines, meta):
+    """Sizes of a run by its log and the meta of its weights, and its last scores, as text."""
+    speed = np.median([line["images_per_second"] for line in lines if "levels" in line])
+    last = (f"{name} {values[-1]:.3f}" for name, values in course(lines)["scores"].items())
+    return (
+        f"{meta['parameters'] / 1e6:.2f} M parameters, {meta['step']:,} steps, {meta['images']:,} "
+        f"images, {meta['minutes']:.0f} minutes, {speed:.0f} images/s\n"
+        f"last scores on development curves: {', '.join(last)}"
+    )

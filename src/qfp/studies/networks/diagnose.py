@@ -221,6 +221,12 @@ def lines(result, key):
     return found
 
 
+def panels(result):
+    """Panels of figures.network.score_against_noise: {label of the score: `lines` of it}."""
+    scores = {"both antidots within 1 site": "within_1", f"r ≥ {scoring.HIGH}": "r_high"}
+    return {label: lines(result, key) for label, key in scores.items()}
+
+
 STUDY = Study(
     name="networks",
     measure=measure,

@@ -105,3 +105,16 @@ def read_out(path, constants, pairs, train, curves, seed):
         features(path, constants, pairs.conductance[p, n]), pairs.antidots[n], margin, seed, PROBE
     )
     return geometry.canonical(probe.read(features(path, constants, curves)), pairs.device)
+
+
+def untrained(result):
+    """What the probe reads off features of untrained networks, of the result of study `networks`,
+    in a sentence."""
+    shares = (
+        f"{row['readout_untrained']['within_1']:.0%} ({name})"
+        for name, row in result["networks"].items()
+    )
+    return (
+        "the probe is linear, and alone finds something: on features of untrained networks within "
+        f"one site {', '.join(shares)}"
+    )

@@ -21,7 +21,7 @@ from qfp.studies.frame import Option, Study
 from qfp.studies.short import learning
 from qfp.studies.short.closer import LEVELS, closer_look, differences, mean_image_error
 from qfp.studies.short.course import course, looked_at
-from qfp.studies.short.plan import load_plan, passes
+from qfp.studies.short.plan import GROUPS, load_plan, passes
 from qfp.tools import SettingsError, digest
 
 ROUNDS = 9  # of timing
@@ -185,10 +185,33 @@ def show(result):
     return tables.markdown(table)
 
 
+def preface(result):
+    """What the columns of `show` are, as text."""
+    levels, blind = result["levels"], tables.cell(result["mean_image"], "error", ".3f")
+    lines = [
+        f"{result['passes']:,} gradient passes a row, {result['curves']} development curves a look",
+        "x0 error: mean square error of the image predicted in one evaluation, mean over noise "
+        "levels σ/α",
+        f"  {levels[0]:.0f} to {levels[-1]:.0f}, in units of the images' variance; of the mean of "
+        "all training",
+        f"  images in place of a prediction: {blind}",
+        "brackets: 95 % intervals, for shares after the paired difference from "
+        f"{result['reference']},",
+        "  for the last weights from the averaged ones of the same row",
+    ]
+    return "\n".join(lines)
+
+
 def lines(result):
     """Columns of a bench_ablations.json for figures.network.ablations: {row: (minutes (K,), {score:
     (3, K)})}."""
     return {name: learning.lines(row) for name, row in result["rows"].items()}
+
+
+def panels(result):
+    """Arguments of figures.network.ablations: the rows' `lines`, the scores that are drawn, and
+    groups of rows {title: names}."""
+    return lines(result), list(learning.COLUMNS)[:2], GROUPS
 
 
 STUDY = Study(

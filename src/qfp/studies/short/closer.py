@@ -8,7 +8,7 @@ import numpy as np
 from qfp.data import normalise
 from qfp.decoding import decode, one_step
 from qfp.model import exported
-from qfp.studies import frame, intervals
+from qfp.studies import frame, intervals, tables
 from qfp.studies.short.course import decoded
 from qfp.tools import stream
 from qfp.training import checkpoint
@@ -90,3 +90,20 @@ def closer_look(config, noise, folder, pairs, rows, first, hits):
         found["first_potential"] = scores(decoder, same)[0]
     last, own = scores(last_weights(folder / "run", decoder))
     return found | {"last_weights": last | {"difference": differences(own, hits)}}
+
+
+def asked_more(result, names=("curve-noise", "one-potential")):
+    """What the reference and the rows `names` of study `ablations` score on other curves, as
+    text."""
+    kinds = {
+        "as in the table": lambda row: row["looks"][-1],
+        f"noise of {result['noise']} e²/h": lambda row: row.get("noisy"),
+        "all under the first potential": lambda row: row.get("first_potential"),
+    }
+    text = []
+    for name in (result["reference"], *names):
+        for title, scores in kinds.items():
+            if look := scores(result["rows"][name]):
+                near, exact = (tables.cell(look, key, ".1%") for key in ("within_1", "within_0"))
+                text.append(f"{name}, {title}: within one site {near}, exact {exact}")
+    return "\n".join(text)

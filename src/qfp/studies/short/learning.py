@@ -14,7 +14,7 @@ import torch
 
 from qfp.data import dataset, normalise
 from qfp.model.precision import arithmetic
-from qfp.studies import scoring
+from qfp.studies import scoring, tables
 from qfp.studies.frame import Option, Study
 from qfp.studies.short.course import course, looked_at
 from qfp.tools import SettingsError, as_dict, digest
@@ -23,6 +23,11 @@ from qfp.training.batches import Batches
 SHARE = 0.95  # of curves with both antidots within one site, the paper's figure of merit
 # of a run, where the preset plans by the clock: another machine would train another network
 STEPS, LOOKS = 1500, 10
+COLUMNS = {  # of a look, that a reader sees
+    "both antidots within 1 site": "within_1",
+    "both exact": "within_0",
+    f"r >= {scoring.HIGH}": "r_high",
+}
 NOTES = {
     "looks": "single samples of the averaged weights on development curves (unseen configurations, "
     "one potential each)",
@@ -123,18 +128,31 @@ def show(result):
     return f"{text}; {result['setup_s']:.0f} s to load; {result['threads']} threads"
 
 
+def told(result):
+    """How the training went, when the share was reached and what it knew at the end, as text."""
+    last, share = result["looks"][-1], f"{result['share']:.0%} within one site"
+    names = {"share": "reached", "lower_bound": "surpassed by the whole interval"}
+    text = [
+        f"preset {result['preset']}: {result['max_steps']:,} steps of {result['batch']} images "
+        f"with {result['threads']} thread(s) in {result['precision']}, {last['minutes']:.1f} "
+        f"minutes; loading and interpolating took {result['setup_s']:.0f} s before"
+    ]
+    for what, found in result["reached"].items():
+        when = "not reached"
+        if found:
+            when = f"after {found['minutes']:.1f} minutes, {found['images']:,} images"
+        text.append(f"{share} {names[what]}: {when}")
+    ends = (f"{label} {tables.cell(last, key, '.1%')}" for label, key in COLUMNS.items())
+    return "\n".join([*text, f"at the end: {', '.join(ends)}"])
+
+
 def lines(result):
     """Columns of a bench_learn.json for figures.network.learning: minutes (K,), and {label: (3, K)}
     value, low, high."""
     looks = result["looks"]
-    columns = {
-        "both antidots within 1 site": "within_1",
-        "both exact": "within_0",
-        f"r >= {scoring.HIGH}": "r_high",
-    }
     return np.array([row["minutes"] for row in looks]), {
         label: np.array([[row[key], *row[f"{key}_interval"]] for row in looks]).T
-        for label, key in columns.items()
+        for label, key in COLUMNS.items()
     }
 
 

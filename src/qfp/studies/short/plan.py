@@ -9,6 +9,18 @@ from qfp.config import SECTIONS, check
 from qfp.model import exported
 from qfp.tools import SettingsError, as_dict, project_root
 
+GROUPS = {  # of rows, a column of the figure each
+    "gradient for the curve": [
+        "no-gradient",
+        "no-gradient-seed-1",
+        "own-curves",
+        "own-curves-pooled",
+        "own-curves-pooled-1",
+    ],
+    "diffusion": ["linear", "epsilon", "epsilon-seed-1", "epsilon-linear", "uniform"],
+    "all else": ["reference-seed-1", "no-attention", "sam", "one-potential", "curve-noise"],
+}
+
 
 @dataclasses.dataclass(frozen=True)
 class Row:
