@@ -209,3 +209,11 @@ def split(configurations, potentials, kind, seed):
         )
         for name, part in parts.items()
     }
+
+
+def configurations_of(config, part):
+    """Configurations of a part ('train', 'dev', 'test') of a preset's own split, each once, in its
+    order: list of int."""
+    own = config.dataset
+    rows = split(own.configurations, own.potentials, config.training.split, config.seed)[part]
+    return list(dict.fromkeys(rows[:, 1].tolist()))

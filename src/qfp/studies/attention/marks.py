@@ -1,4 +1,4 @@
-"""Does a map over the cells of a level mark the antidots? Cells, and the area under the ROC curve."""
+"""Does a map over the cells of a level mark the antidots? Cells, and the area under a ROC curve."""
 
 import numpy as np
 import torch
