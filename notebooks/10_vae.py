@@ -34,29 +34,20 @@ training = None
 sampling = None
 
 # %%
-import json
-
 from IPython.display import Markdown
 
 import qfp
-from qfp.book.pages import result_file
-from qfp.data.dataset import choose, split
-from qfp.decoding import decode, positions
-from qfp.decoding.decode import load_decoder
-from qfp.figures import two_stage as two_stage_figures
-from qfp.figures import wire as wire_figures
-from qfp.physics import green
-from qfp.physics.wire import random_potential
-from qfp.studies import frame, tables
-from qfp.studies.two_stage import baseline, train_vae
+from qfp.decoding import positions
+from qfp.figures import two_stage as figures
+from qfp.studies import frame
+from qfp.studies.two_stage import baseline, examples, findings
 from qfp.studies.two_stage.network import load_vae
 from qfp.studies.two_stage.settings import load_baseline
 
 config = qfp.notebook_config(globals())
-wire = config.device
-decoder, (vae, trained, constants, about) = load_decoder(config.weights), load_vae("vae")
-small, _, small_constants, small_about = load_vae("vae-restricted")
-assert trained.device == wire == decoder.config.device, "these weights belong to another wire"
+decoder, vae, small = qfp.load(config.weights), load_vae("vae"), load_vae("vae-restricted")
+devices = {trained.config.device for trained in (decoder, vae, small)}
+assert devices == {config.device}, "these weights belong to another wire"
 
 # %% [markdown]
 # ## Two stages
@@ -73,19 +64,7 @@ assert trained.device == wire == decoder.config.device, "these weights belong to
 # second network is the same kind of residual network over the 64 numbers that leads the diffusion model's path of the curve.
 
 # %%
-parts = {
-    name: sum(p.numel() for p in getattr(vae, name).parameters())
-    for name in ("encoder", "decoder", "curve")
-}
-print(
-    ", ".join(f"{name} {n / 1e6:.1f} M" for name, n in parts.items()),
-    f"parameters; latent of {about['vae']['latent']} numbers",
-)
-for name, told in (("general", about), ("restricted", small_about)):
-    first, second = told["stage_minutes"]
-    print(
-        f"{name}: {told['training_pairs']:,} training pairs, first stage {first:.0f} minutes of one core, second {second:.0f}"
-    )
+print(findings.networks({"general": vae, "restricted": small}))
 
 # %% [markdown]
 # How many numbers the latent has, the weight $\beta$ and the width were chosen by short runs, scored on development curves.
@@ -93,17 +72,16 @@ for name, told in (("general", about), ("restricted", small_about)):
 # potentials are added to its curve, and the same ones to its latent.
 
 # %%
-path = result_file("vae")
-measured = json.loads(path.read_text()) if path.is_file() else None
+measured = frame.read_result(config.weights, baseline.STUDY)
 MISSING = "No results: `make vae` makes them."
-found = measured["sweep"] if measured else None
-Markdown(baseline.sweep_table(found["rows"], found["best"]) if found else MISSING)
+sweep = measured.get("sweep")
+Markdown(baseline.sweep_table(sweep["rows"], sweep["best"]) if sweep else MISSING)
 
 # %% [markdown]
 # The chosen one was trained in full, and its second stage, which costs little, in four ways:
 
 # %%
-Markdown(baseline.sweep_table(found["second_rows"], found["second_best"]) if found else MISSING)
+Markdown(baseline.sweep_table(sweep["second_rows"], sweep["second_best"]) if sweep else MISSING)
 
 # %% [markdown]
 # ## Side by side
@@ -112,60 +90,19 @@ Markdown(baseline.sweep_table(found["second_rows"], found["second_best"]) if fou
 # without any curve: what is missing there, no curve can bring back.
 
 # %%
+general = examples.general_examples(vae, decoder, 3, config.seed, config.sampling)
 settings = load_baseline().restricted
-general = choose(trained)[1]
-rows = frame.choose_rows(
-    split(len(general), trained.dataset.potentials, "config", trained.seed), "test", 3, trained.seed
-)
-restricted = train_vae.restricted_antidots(wire, settings.upper)
-own_rows = frame.choose_rows(
-    split(len(restricted), settings.potentials, "config", trained.seed), "test", 2, trained.seed
-)
-
-
-def images(antidots, rows, model, constants):
-    """For each row (potential, configuration): truth, VAE, its reconstruction, (a sample of) the diffusion model; antidots."""
-    for p, n in rows:
-        pair = antidots[n].astype(int)
-        conductance, _, ldos = green.solve(wire, pair, random_potential(int(p), wire), image=True)
-        sample = decode.draw(
-            decoder,
-            conductance[None],
-            [[config.seed]],
-            config.sampling.steps,
-            config.sampling.sampler,
-        )[0, 0]
-        yield (
-            [
-                ldos,
-                train_vae.decoded(model, constants, conductance[None])[0],
-                train_vae.reconstructed(model, constants, ldos[None])[0],
-                sample,
-            ],
-            pair,
-        )
-
-
-shown, pairs = zip(*images(general, rows, vae, constants))
+restricted = examples.restricted_examples(small, settings, 2)
 
 # %% mystnb={"figure": {"caption": "Three unseen general configurations: true LDOS at b = 0, the VAE's image from the curve, the VAE's image from the true image (no curve), and one sample of the diffusion model from the curve. True antidots outlined; one colour scale.", "name": "vae-general"}, "image": {"alt": "Grid of LDOS images, three wires in rows. The VAE's images show the antidots and the coarse ripples, its fine ripples are smoother than the truth; the diffusion sample is as sharp as the truth."}}
-titles = ["truth", "VAE, from the curve", "VAE, from the image", "diffusion, from the curve"]
-wire_figures.image_grid(
-    shown, [f"wire {k + 1}" for k in range(len(shown))], titles, [[pair] * 4 for pair in pairs]
-)
+figures.side_by_side(general)
 
 # %% [markdown]
 # The restricted configurations as they stand: the upper antidot of every image is in the same place. The diffusion model
 # was trained on the canonical placement and would answer there, so only the VAE trained for this set is shown.
 
 # %% mystnb={"figure": {"caption": "Two unseen restricted configurations: true LDOS, the VAE's image from the curve, and from the true image. The upper antidot is the same in all.", "name": "vae-restricted"}, "image": {"alt": "Grid of LDOS images, two wires in rows, the upper antidot always in the middle of the wire; the VAE's images from the curve resemble the truth."}}
-shown, pairs = zip(*images(restricted, own_rows, small, small_constants))
-wire_figures.image_grid(
-    [row[:3] for row in shown],
-    [f"wire {k + 1}" for k in range(len(shown))],
-    titles[:3],
-    [[pair] * 3 for pair in pairs],
-)
+figures.side_by_side(restricted)
 
 # %% [markdown]
 # ## How good
@@ -174,46 +111,24 @@ wire_figures.image_grid(
 # from pure noise, a mean over the images that fit the curve, as the VAE's answer is.
 
 # %%
-listed = ("two_stage", "two_stage_sample", "reconstruction", "single", "one_step", "train")
-Markdown(
-    tables.as_markdown({name: measured["general"][name] for name in listed})
-    if measured
-    else MISSING
-)
+Markdown(findings.scores(measured, "general") if measured else MISSING)
 
 # %% [markdown]
 # On the restricted set:
 
 # %%
-Markdown(
-    tables.as_markdown(
-        {name: measured["restricted"][name] for name in listed if name in measured["restricted"]}
-    )
-    if measured
-    else MISSING
-)
+Markdown(findings.scores(measured, "restricted") if measured else MISSING)
 
 # %% [markdown]
 # The paper does not say what counts as accurate. As a share of curves whose image has at least some Pearson r with the truth, a
 # model has any accuracy that one likes:
 
 # %% mystnb={"figure": {"caption": "Share of unseen test curves whose image has at least the Pearson correlation r with the true one (results/vae.json). The thin dotted line marks the 60 percent that the paper gives for the VAE on the general set. Few: the VAE trained on as few general configurations as the restricted set has.", "name": "vae-patterns"}, "image": {"alt": "Two panels of falling curves. In the general set the diffusion model stays high up to r of about 0.95, the VAE falls earlier; in the restricted set it falls earlier still, far from its reconstruction."}}
-names = {
-    "single": "diffusion, one sample",
-    "one_step": "diffusion, one step",
-    "two_stage": "VAE, two stages",
-    "one_stage": "VAE, trained on as one",
-    "reconstruction": "VAE, from the image",
-    "few": "VAE, few configurations",
-}
-two_stage_figures.patterns(
-    {f"{name} set": measured[name]["r"] for name in ("general", "restricted")}, names, 0.6
-) if measured else None
+figures.patterns(measured, 0.6) if measured else None
 
 # %%
-for name in ("general", "restricted") if measured else ():
-    r = baseline.best_share(measured[name]["r"]["two_stage"], 0.6)
-    print(f"{name}: 60 % of the VAE's images have r of at least {r:.3f}")
+if measured:
+    print(findings.reached(measured, 0.6))
 
 # %% [markdown]
 # ## Why
@@ -221,20 +136,8 @@ for name in ("general", "restricted") if measured else ():
 # Paired differences on the same curves, in points of the share, with 95 % intervals.
 
 # %%
-for name in ("general", "restricted") if measured else ():
-    print(name)
-    for key, row in measured[name]["differences"].items():
-        first, second, text = baseline.PAIRS[key]
-        cells = ", ".join(
-            f"{label} {100 * row[column]:+.1f} ({100 * row[f'{column}_interval'][0]:+.1f} to "
-            f"{100 * row[f'{column}_interval'][1]:+.1f})"
-            for label, column in (
-                ("within 1 site", "within_1"),
-                ("exact", "within_0"),
-                ("r ≥ 0.95", "r_high"),
-            )
-        )
-        print(f"  {first} - {second}, {text}: {cells}")
+if measured:
+    print(findings.differences(measured))
 
 # %% [markdown]
 # ## What it means, and what could be wrong
@@ -257,14 +160,12 @@ for name in ("general", "restricted") if measured else ():
 # chosen by us; other second stages may read better. All that was tried stands in the tables above.
 
 # %% tags=["nbval-check-output"]
-assert (
-    set(about["vae"]) == set(small_about["vae"])
-    and about["training_pairs"] > small_about["training_pairs"]
-)
-assert all(
-    (pair == positions.recover(row[:1], wire)[0]).all() for row, pair in zip(shown, pairs)
-), "true images give true antidots"
-assert (restricted[:, 1] == settings.upper).all() and len(restricted) < len(general)
+assert set(vae.meta["vae"]) == set(small.meta["vae"])
+assert vae.meta["training_pairs"] > small.meta["training_pairs"]
+found = positions.recover(restricted.images[:, 0], config.device)
+assert (found == restricted.antidots).all(), "true images give true antidots"
+every, few = general.configurations, restricted.configurations
+assert (few[:, 1] == settings.upper).all() and len(few) < len(every)
 print(
-    f"{len(general)} general configurations, {len(restricted)} restricted ones: upper antidot at {tuple(settings.upper)}"
+    f"{len(every)} general configurations, {len(few)} restricted ones: upper antidot at {tuple(settings.upper)}"
 )

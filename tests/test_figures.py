@@ -2,6 +2,7 @@
 
 import io
 import warnings
+from types import SimpleNamespace
 
 import matplotlib
 import matplotlib.pyplot as plt
@@ -19,6 +20,7 @@ from qfp.figures import limits as limits_figures
 from qfp.figures import network as network_figures
 from qfp.figures import score as score_figures
 from qfp.figures import solver as solver_figures
+from qfp.figures import two_stage as two_stage_figures
 from qfp.figures import wire as wire_figures
 from qfp.model import anatomy
 from qfp.model.unet import UNet
@@ -115,8 +117,27 @@ def network_of(preset):
     return anatomy.architecture(model), anatomy.condition_path(model), model.unshuffle
 
 
+def head_rows(*means):
+    """Rows 'heads' of the attention study at two levels: heads a, b, ... of these preferences."""
+    heads = {
+        name: {"mean": [0, mean], "mean_interval": [(-1, 1), (mean - 0.1, mean + 0.2)]}
+        for name, mean in zip("abc", means)
+    }
+    return {"heads": heads, "sorted": [list(heads)] * 2}
+
+
 AUC = [(f"head {k}", *RNG.random((4, 5))) for k in range(4)]
-TOLD = [(row[0], np.sort(row[1:], axis=0).T) for row in RNG.random((4, 3, 5))]
+TOLD = [
+    {"difference": row[0], "difference_interval": np.sort(row[1:], axis=0).T}
+    for row in RNG.random((4, 3, 5))
+]
+WAVES = [
+    {
+        "all_levels": dict(zip(("own", "other", "difference"), row))
+        | {"difference_interval": row[:2]}
+    }
+    for row in RNG.random((2, 3))
+]
 
 
 def spread(number):
@@ -130,6 +151,13 @@ PROFILE = {"at": np.arange(5), "levels": [LEVEL, LEVEL]}
 DISTANCES = {key: spread(3) for key in ("network", "empirical", "apart")}
 MEMORY = dict.fromkeys(("curve", "no curve"), DISTANCES | {"effective": RNG.random((3, 3)) + 0.1})
 MAPS = RNG.normal(size=(6, 60, 60))
+RATIO = np.geomspace(0.01, 1e4, 8)
+PATH = SimpleNamespace(
+    t=np.arange(7, 1, -1),
+    x=MAPS[:, None],
+    x0=MAPS[:, None],
+    importance={"up15": RNG.random((6, 1, 4, 15, 15))},
+)
 AGAINST_NOISE = {
     "noise": np.geomspace(0.2, 2e4, 10),
     "given": np.sort(RNG.random((3, 10)), 0)[[1, 0, 2]],
@@ -203,28 +231,33 @@ FIGURES = {
     "short training log": lambda: network_figures.training_log(
         np.arange(2), {"<0.5": RNG.random(2)}, np.arange(1), {"a": np.ones(1)}
     ),
-    "attention steps": lambda: attention_figures.attention_steps(
-        MAPS, MAPS, RNG.random((6, 4, 15, 15)), list("abcdef"), PAIR
-    ),
+    "attention steps": lambda: attention_figures.attention_steps(PATH, "up15", RATIO, PAIR),
     "attention auc": lambda: attention_figures.attention_auc(
         np.geomspace(100, 0.1, 5), {"down15": AUC, "up15": AUC}, 0.85
     ),
-    "attention frame": lambda: attention_figures.attention_frame(
-        MAPS[0], MAPS[1], RNG.random((4, 15, 15)), "step 1", np.ones(4), PAIR
-    ),
+    "attention frame": lambda: next(attention_figures.attention_frames(PATH, "up15", RATIO, PAIR)),
     "through generation": lambda: attention_figures.through_generation(
-        np.geomspace(1e4, 0.01, 5),
-        {"down15": TOLD, "up15": TOLD, "up30": TOLD},
-        {"$x_t$": TOLD[0], r"$\hat x_0$": TOLD[1]},
-    ),
-    "preferences": lambda: attention_figures.preferences(
         {
-            "a": dict.fromkeys("xyz", (0.1, (-0.1, 0.2))),
-            "b": {"x": (-0.3, (-0.4, -0.2)), "y": (0.3, (0.2, 0.4))},
+            "ratio": np.geomspace(1e4, 0.01, 5),
+            "attention": dict.fromkeys(("down15", "up15", "up30"), {"heads": TOLD}),
+            "images": {"x_t": TOLD[0], "x0": TOLD[1]},
         }
     ),
+    "preferences": lambda: attention_figures.preferences(
+        {"a": head_rows(0.1, 0.2, 0.3), "b": head_rows(-0.3, 0.3)}
+    ),
     "wave correlation": lambda: attention_figures.wave_correlation(
-        list("abc"), *RNG.random((3, 3)), np.sort(RNG.random((3, 2)))
+        {"curves": 3, "down15": {"heads": WAVES}, "up15": {"heads": WAVES}}
+    ),
+    "two stages": lambda: two_stage_figures.patterns(
+        {
+            "general": {"r": dict.fromkeys(two_stage_figures.LINES, np.linspace(0, 1, 11))},
+            "restricted": {"r": {"two_stage": np.linspace(0.5, 1, 11)}},
+        },
+        0.6,
+    ),
+    "two stages, images": lambda: two_stage_figures.side_by_side(
+        SimpleNamespace(images=np.array([[IMAGE] * 3] * 2), antidots=[PAIR, PAIR])
     ),
     "score planes": lambda: score_figures.score_planes({name: plane() for name in "abcd"}, 0.02),
     "score pointing": lambda: score_figures.score_pointing(

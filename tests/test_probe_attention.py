@@ -16,9 +16,10 @@ from qfp.model.diffusion import Schedule
 from qfp.model.unet import UNet
 from qfp.physics import geometry, green
 from qfp.studies import frame
-from qfp.studies.attention import generations, marks, waves
+from qfp.studies.attention import findings, generations, marks, waves
 from qfp.studies.attention import probe as probe_attention
 from qfp.studies.attention import rows as attention_rows
+from qfp.studies.attention.subject import FirstStep, Subject
 from qfp.tools import SettingsError, as_dict
 
 ANTIDOTS = geometry.configurations(DEVICE)[1]
@@ -242,6 +243,22 @@ def numbers(value):
         yield value
 
 
+def check_lines(result):
+    """What a reader is told of a result on networks first, second and plain."""
+    summary = result["summary"]
+    assert findings.about(result, "first").endswith(": 6 test wires")
+    assert "other weights than x" in findings.about({}, "x")
+    told = findings.first_tells(result).splitlines()
+    assert len(told) == 18 and all("tells" in line for line in told)
+    origins = findings.origins(result)
+    assert f"|own - other|: {summary['first']['absolute']:.3f}" in origins
+    assert f"untrained: {summary['first']['untrained']:.3f}" in origins
+    assert list(findings.head_rows(result)) == ["first", "second"], "one has no attention"
+    assert len(findings.preferences(result).splitlines()) == 4
+    assert f"of {summary['waves']['heads']} heads above 0" in findings.waves(result)
+    assert len(findings.verdict(result).splitlines()) == 3
+
+
 def test_a_run_resumes_and_says_what_it_measured(networks, monkeypatch):
     examine, blocks = generations.examine, []
 
@@ -264,6 +281,7 @@ def test_a_run_resumes_and_says_what_it_measured(networks, monkeypatch):
     run(networks, *names)
     assert path.read_text() == text and frame.read_result("first", probe_attention.STUDY) == resumed
     result = resumed
+    check_lines(result)
     assert np.isfinite(list(numbers(result))).all()
     assert (
         result["curves"] == 6 and result["steps"] == len(result["t"]) == len(result["ratio"]) == 6
@@ -320,6 +338,50 @@ def test_a_network_without_attention(networks):
         and result["summary"]["heads"] == 0
     )
     assert len(result["images"]["x0"]["difference"]) == 6 and "waves" not in result["summary"]
+    assert findings.verdict(result).splitlines()[1:] == ["complementary heads: "]
+
+
+def test_a_few_wires_are_looked_at(networks):
+    pairs, decoders, _ = networks
+    few = dataclasses.replace(
+        pairs,
+        antidots=pairs.antidots[:4],
+        conductance=pairs.conductance[:1, :4],
+        ldos=pairs.ldos[:, :4],
+    )
+    subject = Subject(decoders["first"], few, 0, 7)
+    assert subject.blocks == ["down15", "up15"] and "195 of 225 cells" in subject.show()
+    assert (subject.mark("truth", -subject.truth[None]).own > 0.9).all()
+    usual = subject.mark("usual", np.ones((1, 4, 15, 15)))
+    assert usual.own == usual.other == 0.5 and usual.low == usual.high == 0
+    assert 0.6 < subject.prior() < 1
+    cells = np.sum(list(subject.places().values()), axis=0)
+    np.testing.assert_array_equal(cells, np.broadcast_to(subject.valid, cells.shape))
+    path, one = subject.generations(5), subject.one_generation()
+    assert path.importance["up15"].shape == (5, 4, 4, 15, 15)
+    assert one.x.shape[1] == 1 and one.t[0] == 39 and one.t[-1] == 0
+    groups = subject.mark_all(path)
+    rows = subject.first_steps(groups, subject.without_curve())
+    assert list(rows) == [f"{block} head {h}" for block in subject.blocks for h in range(1, 5)]
+    head = groups["up15"][1]
+    assert rows["up15 head 2"].difference == head.own[0] - head.other[0]
+    assert len(findings.first_steps(rows, 0.8).splitlines()) == 8 + 2
+    assert len(findings.by_place(subject, path).splitlines()) == 2 * (1 + 4)
+
+
+def test_the_few_wires_are_unseen_and_a_page_agrees_with_the_file(networks):
+    device = dataclasses.replace(DEVICE, field_points=2)
+    decoder = networks[1]["first"]
+    decoder = dataclasses.replace(decoder, config=dataclasses.replace(CONFIG, device=device))
+    subject = Subject.of(decoder, 2, 0)
+    test = dataset.configurations_of(decoder.config, "test")
+    assert len(test) == len(set(test)) and subject.seen == 0
+    np.testing.assert_array_equal(subject.antidots, dataset.choose(decoder.config)[1][test[:2]])
+    result = {"attention": {"up15": {"heads": [{"difference": [0.2]}]}}}
+    row = FirstStep(0.8, 0.21, (0.15, 0.25), (0, 0))
+    findings.check_agreement({"up15 head 1": row}, result)
+    with pytest.raises(AssertionError, match="up15 head 1"):
+        findings.check_agreement({"up15 head 1": row._replace(difference=0.5)}, result)
 
 
 def test_controls_along_a_generation(networks):

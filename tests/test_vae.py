@@ -16,7 +16,16 @@ from qfp.data import dataset, normalise, simulate
 from qfp.decoding import decode, positions
 from qfp.physics import geometry
 from qfp.studies import frame, scoring
-from qfp.studies.two_stage import baseline, images, network, restricted, stages, train_vae
+from qfp.studies.two_stage import (
+    baseline,
+    examples,
+    findings,
+    images,
+    network,
+    restricted,
+    stages,
+    train_vae,
+)
 from qfp.studies.two_stage.settings import load_baseline
 from qfp.tools import SettingsError, as_dict
 from qfp.training import checkpoint
@@ -291,11 +300,39 @@ def test_the_whole_table(trained, pairs, tmp_path, monkeypatch):
         and "two stage" in lines[-2]
     )
     assert "| none (chosen) |" in baseline.sweep_table(result["sweep"]["second_rows"], {})
+    assert "| exact |" in findings.scores(result, "restricted")
+    assert len(findings.differences(result).splitlines()) == 2 + len(baseline.PAIRS) + 1
+    assert len(findings.reached(result, 0.6).splitlines()) == 2
     row = result["networks"][names[0]]
     assert (
         row["vae"] == as_dict(TINY.vae) | result["sweep"]["best"] | result["sweep"]["second_best"]
         and sum(row["stage_minutes"]) > 0
     )
+
+
+def test_gains_in_points():
+    row = {"within_1": 0.031, "within_1_interval": [0.022, 0.044]}
+    assert findings.gain(row, "within_1") == "+3.1 (+2.2 to +4.4)"
+
+
+def test_examples_are_unseen_wires_of_their_set(trained, monkeypatch):
+    vae, small = (
+        network.load_vae(trained[0] / f"{name}.safetensors") for name in ("general", "restricted")
+    )
+    assert findings.networks({"general": vae, "restricted": small}).count("minutes") == 2
+    monkeypatch.setattr(decode, "draw", lambda *_: np.full((1, 1, 60, 50), 7.0))
+    general = examples.general_examples(vae, None, 2, 0, SMOKE.sampling)
+    few = examples.restricted_examples(small, TINY.restricted, 2)
+    assert general.images.shape == (2, 4, 60, 50) and few.images.shape == (2, 3, 60, 50)
+    assert (general.images[:, 3] == 7).all(), "the sample of the diffusion model"
+    test = dataset.configurations_of(CONFIG, "test")
+    unseen = general.configurations[test].tolist()
+    for shown in (general, few):
+        found = positions.recover(shown.images[:, 0], CONFIG.device)
+        np.testing.assert_array_equal(found, shown.antidots)
+        assert np.isfinite(shown.images).all()
+    assert all(pair in unseen for pair in general.antidots.tolist())
+    assert (few.antidots[:, 1] == TINY.restricted.upper).all()
 
 
 def test_weights_of_other_data_are_refused(trained, pairs):

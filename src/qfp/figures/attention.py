@@ -28,10 +28,21 @@ def _noise_axis(ax):
     ax.set_xticks([100, 10, 1, 0.1, 0.01], ["noise", "10", "1", "0.1", "0.01"])
 
 
+def step_titles(times, ratio):
+    """Titles of diffusion steps `times` (S,), counted from noise; ratio (T,): σ/α of all steps."""
+    noise = [f"= {ratio[t]:.3g}" if ratio[t] < 1000 else "> 1000" for t in times]
+    return [f"step {len(ratio) - t}\nσ/α {text}" for t, text in zip(times, noise)]
+
+
 @style()
-def attention_steps(x, x0, importance, titles, antidots, radius=5, margin=5):
-    """Fig. 4: columns are steps of a generation, rows the noisy image (S, 60, 60), the clean image
-    predicted from it and the importance B_j (S, head, 15, 15) of each head."""
+def attention_steps(path, block, ratio, antidots, radius=5, margin=5, columns=6):
+    """Fig. 4: columns are steps of a generation, rows the noisy image, the clean image predicted
+    from it and the importance B_j of each head of a block.
+
+    path: watch.Trajectory, of which the first curve is drawn; ratio (T,): σ/α of all steps."""
+    few = np.linspace(0, len(path.t) - 1, columns).round().astype(int)
+    x, x0, importance = (part[few, 0] for part in (path.x, path.x0, path.importance[block]))
+    titles = step_titles(path.t[few], ratio)
     heads, cell = importance.shape[1], x.shape[-1] // importance.shape[-1]
     # the padding must not set the scale
     wire = slice(margin // cell, importance.shape[-1] - margin // cell)
@@ -106,25 +117,39 @@ def attention_frame(x, x0, importance, title, tops, antidots, radius=5, margin=5
     return figure
 
 
-@style()
-def through_generation(noise, layers, images):
-    """How much a map tells its own curve, AUC own - other, through a generation; a panel a layer,
-    heads in colours.
+def attention_frames(path, block, ratio, antidots, radius=5, margin=5):
+    """A figure for each step of a watch.Trajectory, first curve, with B_j of a block; ratio (T,):
+    σ/α of all steps."""
+    B, cell = path.importance[block][:, 0], path.x.shape[-1] // path.importance[block].shape[-1]
+    # one scale a head for all steps, which no cell that reaches into the padding sets
+    edge = -(-margin // cell)
+    tops = np.quantile(B[..., edge:-edge], 0.995, axis=(0, 2, 3))
+    titles = [title.replace("\n", ", ") for title in step_titles(path.t, ratio)]
+    for x, x0, importance, title in zip(path.x[:, 0], path.x0[:, 0], B, titles):
+        yield attention_frame(x, x0, importance, title, tops, antidots, radius, margin)
 
-    noise (S,): σ/α; layers: {layer: [(difference (S,), bounds (S, 2)), ...]}; images: {label: the
-    same} of the noisy and the predicted image, in black and grey in every panel."""
-    noise = np.minimum(noise, PURE_NOISE)
+
+@style()
+def through_generation(result):
+    """How much a map tells its own curve, AUC own - other, through a generation; a panel a layer,
+    heads in colours, the noisy and the predicted image in black in every panel.
+
+    result: of the attention study; of its rows, 'difference' (S,) and its interval are drawn."""
+    layers, noise = result["attention"], np.minimum(result["ratio"], PURE_NOISE)
+    images = {
+        "noisy $x_t$": ("-", result["images"]["x_t"]),
+        r"predicted $\hat x_0$": (":", result["images"]["x0"]),
+    }
     rows = -(-max(len(layers), 1) // 2)
     figure = canvas(0.7 + 2.1 * rows)
     axes = figure.subplots(rows, 2, sharex=True, sharey=True, squeeze=False)
-    for ax, (layer, heads) in zip(axes.flat, layers.items()):
-        lines = [
-            (label, "black", line, *row) for (label, row), line in zip(images.items(), ("-", ":"))
-        ]
-        lines += [(f"head {k + 1}", COLORS[k % 5], "-", *row) for k, row in enumerate(heads)]
-        for label, color, line, difference, bounds in lines:
-            ax.plot(noise, difference, color=color, linestyle=line, label=label, linewidth=1.3)
-            ax.fill_between(noise, *np.transpose(bounds), color=color, alpha=0.18, linewidth=0)
+    for ax, (layer, part) in zip(axes.flat, layers.items()):
+        lines = [(label, "black", *row) for label, row in images.items()]
+        lines += [(f"head {k + 1}", COLORS[k % 5], "-", row) for k, row in enumerate(part["heads"])]
+        for label, color, line, row in lines:
+            bounds = np.transpose(row["difference_interval"])
+            ax.plot(noise, row["difference"], color=color, linestyle=line, label=label, lw=1.3)
+            ax.fill_between(noise, *bounds, color=color, alpha=0.18, linewidth=0)
         ax.axhline(0, color=GREY, linewidth=0.8)
         ax.set_title(layer)
         _noise_axis(ax)
@@ -152,44 +177,50 @@ def _dots(ax, labels, values, bounds, color, offset=0.0, **dots):
 
 
 @style()
-def preferences(networks):
-    """Which antidot each head prefers, networks side by side: {name: {head: (mean, (low, high))}},
-    drawn in their order."""
-    count = max(len(heads) for heads in networks.values())
-    figure = canvas(0.8 + 0.26 * count)
-    for ax, (name, heads) in zip(
+def preferences(networks, level=1):
+    """Which antidot each head prefers, networks side by side, heads in the order of preference.
+
+    networks {name: rows 'heads' of the attention study}; level: index of the noise levels."""
+    figure = canvas(0.8 + 0.26 * max(len(rows["heads"]) for rows in networks.values()))
+    for ax, (name, rows) in zip(
         figure.subplots(1, len(networks), sharex=True, squeeze=False)[0], networks.items()
     ):
-        values, bounds = (np.array(part) for part in zip(*heads.values()))
+        names = rows["sorted"][level]
+        values, bounds = (
+            np.array([rows["heads"][head][key][level] for head in names])
+            for key in ("mean", "mean_interval")
+        )
         for sign, color in ((1, BLUE), (-1, RED), (0, GREY)):
             chosen = np.where(bounds[:, 0] > 0, 1, np.where(bounds[:, 1] < 0, -1, 0)) == sign
             shown = np.where(chosen, values, np.nan)
-            _dots(ax, list(heads), shown, np.where(chosen[:, None], bounds, np.nan), color)
+            _dots(ax, names, shown, np.where(chosen[:, None], bounds, np.nan), color)
         ax.axvline(0, color=GREY, linewidth=0.8)
         ax.set(xlabel="← lower antidot · upper antidot →", title=name)
     return figure
 
 
 @style()
-def wave_correlation(labels, own, other, difference, bounds):
-    """Does A_ij follow the wave functions? Left: partial rank correlation (n,) of each head with
-    C_ij of the own curve and of another; right: their difference with its interval bounds (n, 2).
-    """
+def wave_correlation(waves):
+    """Does A_ij follow the wave functions? Left: partial rank correlation of each head with C_ij of
+    the own curve and of another; right: their difference with its interval.
+
+    waves: rows 'waves' of the attention study, of which the means over all levels are drawn."""
+    heads = {
+        f"{block} head {h + 1}": head["all_levels"]
+        for block, part in waves.items()
+        if isinstance(part, dict)
+        for h, head in enumerate(part["heads"])
+    }
+    labels, keys = list(heads), ("own", "other", "difference", "difference_interval")
+    own, other, difference, bounds = (
+        np.array([row[key] for row in heads.values()]) for key in keys
+    )
     figure = canvas(1.1 + 0.26 * len(labels))
     left, right = figure.subplots(1, 2, sharey=True)
     nothing = np.full((len(labels), 2), np.nan)
-    _dots(
-        left,
-        labels,
-        np.asarray(other),
-        nothing,
-        ORANGE,
-        0.12,
-        label="another curve's C$_{ij}$",
-        marker="s",
-    )
-    _dots(left, labels, np.asarray(own), nothing, BLUE, -0.12, label="own curve's C$_{ij}$")
-    _dots(right, labels, np.asarray(difference), bounds, BLUE)
+    _dots(left, labels, other, nothing, ORANGE, 0.12, label="another curve's C$_{ij}$", marker="s")
+    _dots(left, labels, own, nothing, BLUE, -0.12, label="own curve's C$_{ij}$")
+    _dots(right, labels, difference, bounds, BLUE)
     left.set(xlabel="partial rank correlation with A$_{ij}$")
     right.set(xlabel="own − other")
     for ax in (left, right):

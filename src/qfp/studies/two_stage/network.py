@@ -7,11 +7,14 @@ unit one. Second stage: with encoder and decoder fixed, a network gives a Gaussi
 a curve, trained to match the encoder's. A curve is decoded by its mean.
 """
 
+from typing import NamedTuple
+
 import torch
 from torch import nn
 from torch.nn import functional as F
 
-from qfp.config import build
+from qfp.config import Config, build
+from qfp.data.normalise import Normalisation
 from qfp.model import exported
 from qfp.model.unet import GRID, SIZE, Mlp, norm, zero
 from qfp.studies.two_stage import settings
@@ -150,14 +153,21 @@ def curve_loss(vae, curves, mean, log_variance):
     return divergence(mean, log_variance, found, found_log_variance) / mean.shape[1]
 
 
-def load_vae(name_or_path):
-    """The two-stage baseline of exported weights (eval mode, float32), its Config, Normalisation
-    and meta dict.
+class TrainedVae(NamedTuple):
+    """The two-stage baseline of exported weights."""
 
-    Named as for `load_decoder`; raises SettingsError as it does, and where the weights are a
-    diffusion model's."""
+    model: Vae  # in evaluation mode, float32
+    config: Config  # of its device and data
+    normal: Normalisation
+    meta: dict  # what the weights' JSON says of their making
+
+
+def load_vae(name_or_path):
+    """TrainedVae of exported weights, named as for `load_decoder`.
+
+    Raises SettingsError as it does, and where the weights are a diffusion model's."""
     path, meta, config, normal, files = exported.described(name_or_path)
     if "vae" not in meta:
         raise SettingsError(f"{path.name} holds a diffusion model, not the two-stage baseline")
     model = Vae(build(settings.Vae, meta["vae"], f"{path.name}, vae"), config.device.field_points)
-    return exported.filled(model, path, files), config, normal, meta
+    return TrainedVae(exported.filled(model, path, files), config, normal, meta)
