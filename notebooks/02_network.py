@@ -38,6 +38,7 @@ from IPython.display import Markdown
 import qfp
 from qfp import studies
 from qfp.data.dataset import configurations_of
+from qfp.figures import architecture as architecture_figures
 from qfp.figures import network as network_figures
 from qfp.model import anatomy, exported
 from qfp.model.diffusion import Schedule, step_noise
@@ -93,7 +94,7 @@ for kind, share in shares.items():
 
 # %% mystnb={"figure": {"caption": "The shipped network, read off its modules. Blue: convolution blocks. Red: transformer blocks with self-attention over the pixels. Green: the path of the curve, whose maps are concatenated with the input of both transformer blocks of a level. The full attention at 15 x 15 is the one that the page on attention looks into.", "name": "network-unet"}, "image": {"alt": "Diagram of a U-shaped network: on the left blocks lead down from 60 by 60 pixels to 15 by 15, on the right up again; between them green boxes bring maps of the curve to the attention blocks on both sides."}}
 parts, path = anatomy.architecture(decoder.model), anatomy.condition_path(decoder.model)
-network_figures.network(parts, path, decoder.model.unshuffle)
+architecture_figures.network(parts, path, decoder.model.unshuffle)
 
 # %%
 paper = exported.hollow_network(qfp.load_preset("paper"))

@@ -13,6 +13,7 @@ import torch
 from matplotlib.patches import Circle
 
 from qfp.config import load_preset
+from qfp.figures import architecture as architecture_figures
 from qfp.figures import attention as attention_figures
 from qfp.figures import calibration as calibration_figures
 from qfp.figures import limit_images
@@ -214,8 +215,8 @@ FIGURES = {
     "comparison": lambda: calibration_figures.comparison(
         dict.fromkeys("abcd", {"bins": BINS} | dict(zip(CASE, (*RANKS, *ECDF))))
     ),
-    "network of laptop": lambda: network_figures.network(*network_of("laptop")),
-    "network of paper": lambda: network_figures.network(*network_of("paper")),
+    "network of laptop": lambda: architecture_figures.network(*network_of("laptop")),
+    "network of paper": lambda: architecture_figures.network(*network_of("paper")),
     "forward process": lambda: network_figures.forward_process(
         MAPS, range(6), np.geomspace(0.01, 1e3, 6), PAIR
     ),
