@@ -37,8 +37,7 @@ sampling = None
 import numpy as np
 
 import qfp
-from qfp.data import unseen
-from qfp.data.dataset import choose
+from qfp.data.dataset import choose, split_of
 from qfp.decoding import metrics, positions
 from qfp.figures import wire as wire_figures
 from qfp.physics import geometry
@@ -58,7 +57,7 @@ assert trained.device == wire, "these weights belong to another wire"
 # at each of 64 magnetic fields. The weights name the configurations that they were not trained on; here is the first.
 
 # %%
-antidots, parts = choose(trained)[1], unseen.parts(trained)
+antidots, parts = choose(trained)[1], split_of(trained)
 first = parts["test"][0, 1]
 truth = antidots[first].astype(int)
 conductance, open_modes, ldos = qfp.solve(wire, truth, qfp.random_potential(0, wire), image=True)

@@ -39,13 +39,13 @@ from IPython.display import Markdown
 import qfp
 from qfp.figures import calibration as calibration_figures
 from qfp.figures import trust as trust_figures
-from qfp.studies import accuracy, frame, results
+from qfp.studies import accuracy, frame, shown
 from qfp.studies.calibration import calibration, panels, sbc, text, toys
 from qfp.studies.novelty import rates
 from qfp.studies.novelty import text as novelty_text
 
 config = qfp.notebook_config(globals())
-table = results.if_measured(config.weights, calibration.STUDY)
+table = shown.if_measured(config.weights, calibration.STUDY)
 if table:
     print(text.about(table))
 
@@ -128,7 +128,7 @@ print("\n".join(text.rank_lines(table)) if table else "")
 # flagged, and curves of other wires, or of none.
 
 # %% mystnb={"figure": {"caption": "Novelty of genuine and of foreign curves (results/novelty.json), one point a curve; black: median and quartiles. Right of the line, above 1, a curve is flagged; at the right the share of these.", "name": "trust-novelty"}, "image": {"alt": "Strips of points on a logarithmic axis of novelty: genuine curves left of the threshold, curves of other wires and of none mostly right of it."}}
-novelty = results.if_measured(config.weights, rates.STUDY)
+novelty = shown.if_measured(config.weights, rates.STUDY)
 trust_figures.novelty_rates(trust_figures.novelty_rows(novelty)) if novelty else None
 
 # %%

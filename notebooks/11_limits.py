@@ -40,15 +40,15 @@ import qfp
 from qfp.decoding import novelty, positions
 from qfp.figures import limit_images
 from qfp.figures import limits as limits_figures
-from qfp.studies import results
+from qfp.studies import shown
 from qfp.studies.limits import live, memorisation, memory_report, robustness, robustness_report
 from qfp.studies.novelty import rates
 
 config = qfp.notebook_config(globals())
 decoder = qfp.load(config.weights)
 assert decoder.config.device == config.device, f"weights {config.weights} belong to another wire"
-table = results.if_measured(config.weights, robustness.STUDY)
-memory = results.if_measured(config.weights, memorisation.STUDY)
+table = shown.if_measured(config.weights, robustness.STUDY)
+memory = shown.if_measured(config.weights, memorisation.STUDY)
 print(robustness_report.about(table) if table else "")
 print(memory_report.about(memory) if memory else "")
 
@@ -119,7 +119,7 @@ Markdown(robustness_report.agreement(table) if table else "")
 # as stronger noise. And it was tried on offset curves only for the few wires above:
 
 # %%
-foreign, reference = results.if_measured(config.weights, rates.STUDY), novelty.load(config.weights)
+foreign, reference = shown.if_measured(config.weights, rates.STUDY), novelty.load(config.weights)
 print(robustness_report.novelties(foreign) if foreign else "")
 print(live.flagged(reference, given, images) if reference else "")
 

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from qfp.config import load_preset
-from qfp.data import examples, unseen
+from qfp.data import dataset, examples, unseen
 from qfp.data.measured import per_tesla
 from qfp.figures import generation as figures
 from qfp.model.diffusion import Schedule
@@ -33,8 +33,8 @@ def stored(study):
 
 
 def test_wires_are_of_the_test_list_and_none_was_trained_on(wires):
-    parts = unseen.parts(CONFIG)
-    assert wires.numbers == unseen.first(CONFIG, "test", 6)
+    parts = dataset.split_of(CONFIG)
+    assert wires.numbers == dataset.configurations_of(CONFIG, "test")[:6]
     assert set(wires.numbers) <= set(parts["test"][:, 1]) and len(set(wires.numbers)) == 6
     assert wires.curves.shape == (6, 3) and wires.ldos.shape == (6, 60, 50)
     removed = geometry.removed_masks(wires.antidots, DEVICE)
@@ -42,7 +42,7 @@ def test_wires_are_of_the_test_list_and_none_was_trained_on(wires):
     assert unseen.described(CONFIG, wires.numbers).endswith(
         "simulated here: 6, of which 0 in training"
     )
-    trained_on = unseen.first(CONFIG, "train", 2)
+    trained_on = dataset.configurations_of(CONFIG, "train")[:2]
     assert unseen.described(CONFIG, trained_on).endswith("2, of which 2 in training")
     assert wires.part(slice(2)).numbers == wires.numbers[:2]
 

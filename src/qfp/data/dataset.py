@@ -211,9 +211,13 @@ def split(configurations, potentials, kind, seed):
     }
 
 
+def split_of(config):
+    """`split` of the pairs that a preset's own dataset holds."""
+    own = config.dataset
+    return split(own.configurations, own.potentials, config.training.split, config.seed)
+
+
 def configurations_of(config, part):
     """Configurations of a part ('train', 'dev', 'test') of a preset's own split, each once, in its
     order: list of int."""
-    own = config.dataset
-    rows = split(own.configurations, own.potentials, config.training.split, config.seed)[part]
-    return list(dict.fromkeys(rows[:, 1].tolist()))
+    return list(dict.fromkeys(split_of(config)[part][:, 1].tolist()))

@@ -4,7 +4,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from qfp.data import dataset
+from qfp.data.dataset import configurations_of
 from qfp.data.simulate import simulate
 
 
@@ -21,22 +21,9 @@ class Wires(NamedTuple):
         return Wires(*(values[some] for values in self))
 
 
-def parts(trained):
-    """{'train', 'dev', 'test'}: rows (M, 2) of (potential, configuration), the split of a Config's
-    own data."""
-    own = trained.dataset
-    return dataset.split(own.configurations, own.potentials, trained.training.split, trained.seed)
-
-
-def first(trained, part, number):
-    """The first `number` configurations of a part of a Config's split, in the split's order; list
-    of int."""
-    return list(dict.fromkeys(parts(trained)[part][:, 1].tolist()))[:number]
-
-
 def wires(trained, number, potential=0):
     """Wires of the first `number` test configurations of a Config, under one potential (seed)."""
-    numbers = first(trained, "test", number)
+    numbers = configurations_of(trained, "test")[:number]
     pairs = simulate(trained, numbers, potentials=(potential,))
     ldos = pairs.ldos[0].astype(np.float32)
     return Wires(numbers, pairs.antidots.astype(int), pairs.conductance[0], ldos)
@@ -45,7 +32,7 @@ def wires(trained, number, potential=0):
 def described(trained, numbers):
     """How many configurations a Config has, and how many of those with `numbers` it was trained on:
     a line."""
-    seen = set(parts(trained)["train"][:, 1].tolist())
+    seen = set(configurations_of(trained, "train"))
     return (
         f"{trained.dataset.configurations} configurations, {len(seen)} in training; simulated "
         f"here: {len(numbers)}, of which {len(seen & set(numbers))} in training"

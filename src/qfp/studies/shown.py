@@ -3,7 +3,7 @@
 import json
 
 from qfp.studies import frame
-from qfp.tools import project_root
+from qfp.tools import SettingsError, project_root
 
 
 def stored(study):
@@ -23,3 +23,16 @@ def table(study, weights=None, show=None):
     if weights:
         return f"No table for the weights {weights}: {command} makes one."
     return f"No results: {command} makes them."
+
+
+def if_measured(weights, study):
+    """What the file of a study holds for these weights; where there is none, an empty dict, and a
+    printed line says which command makes it."""
+    try:
+        result = frame.read_result(weights, study)
+    except SettingsError as error:
+        print(error)
+        return {}
+    if not result:
+        print(f"no results for the weights {weights}: `qfp study {study.name}` makes them")
+    return result

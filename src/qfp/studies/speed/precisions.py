@@ -5,8 +5,8 @@ from pathlib import Path
 import numpy as np
 import torch
 
+from qfp.data.dataset import split_of
 from qfp.data.simulate import simulate
-from qfp.data.unseen import parts as split_of
 from qfp.decoding import positions
 from qfp.decoding.decode import load_decoder
 from qfp.model import exported
