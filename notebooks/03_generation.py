@@ -38,6 +38,7 @@ import numpy as np
 from IPython.display import Markdown
 
 import qfp
+from qfp import studies
 from qfp.data import unseen
 from qfp.decoding import positions
 from qfp.figures import generation as figures
@@ -159,7 +160,7 @@ Markdown(shown.table(race_sample.STUDY, config.weights))
 
 # %%
 curves_race = frame.read_result(config.weights, race_sample.STUDY)
-print(told.told(shown.stored(race.STUDY), curves_race))
+print(told.told(studies.recorded("training-speed"), curves_race))
 
 # %% [markdown]
 # What a user of the library would write is far slower, with our stem too:

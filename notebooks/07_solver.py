@@ -45,6 +45,7 @@ import torch
 from IPython.display import Markdown
 
 import qfp
+from qfp import studies
 from qfp.data.dataset import choose
 from qfp.figures import solver as solver_figures
 from qfp.physics import geometry, green, kwant_model, sweep
@@ -53,7 +54,7 @@ from qfp.studies.speed import report
 
 config = qfp.notebook_config(globals())
 wire = config.device
-bench = report.read()
+bench = studies.recorded("solver-speed")
 
 # %% [markdown]
 # ## The idea: removing sites is a small correction

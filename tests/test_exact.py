@@ -6,6 +6,7 @@ import dataclasses
 import numpy as np
 import pytest
 
+from qfp import studies
 from qfp.config import load_preset
 from qfp.physics import geometry
 from qfp.studies import tables
@@ -59,7 +60,7 @@ def test_a_table_of_numbers_is_flush_right():
 
 
 def test_the_race_s_sentences_follow_its_numbers():
-    bench = report.read()
+    bench = studies.recorded("solver-speed")
     assert "faster" in report.verdict(bench | {"ratio_per_solve": 1000.0})
     assert "a thousand times faster" in report.verdict(bench | {"ratio_per_solve": 1000.0})
     assert "short of a thousand" in report.verdict(bench | {"ratio_per_solve": 999.0})

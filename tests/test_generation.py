@@ -8,6 +8,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
+from qfp import studies
 from qfp.config import load_preset
 from qfp.data import dataset, examples, unseen
 from qfp.data.measured import per_tesla
@@ -16,7 +17,7 @@ from qfp.model.diffusion import Schedule
 from qfp.physics import geometry
 from qfp.studies import accuracy, frame, scoring, shown, units
 from qfp.studies.generation import course, fresh, worst
-from qfp.studies.speed import race, race_sample, told
+from qfp.studies.speed import race, told
 from qfp.tools import SettingsError, project_root
 
 CONFIG = load_preset("smoke", device={"field_points": 3})
@@ -111,7 +112,7 @@ def test_whether_the_curve_tells_the_wrong_answer(wires):
 
 
 def test_texts_of_the_accuracy_table():
-    result = stored(accuracy.STUDY)
+    result = studies.recorded("accuracy")
     accuracy.check(result)
     assert accuracy.groups_table(result).count("\n") == 1 + len(result["groups"])
     lines = accuracy.verdicts(result).splitlines()
@@ -125,7 +126,7 @@ def test_texts_of_the_accuracy_table():
 
 
 def test_what_the_races_say():
-    steps, curves = stored(race.STUDY), stored(race_sample.STUDY)
+    steps, curves = studies.recorded("training-speed"), studies.recorded("sampling-speed")
     text = told.told(steps, curves)
     assert told.told({}, {}) == ""
     assert set(told.told(steps, {}).splitlines()) < set(text.splitlines())

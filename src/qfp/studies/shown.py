@@ -1,22 +1,14 @@
 """What a page shows of a study: the table of its file, or the command that makes the file."""
 
-import json
-
-from qfp.studies import frame
-from qfp.tools import SettingsError, project_root
-
-
-def stored(study):
-    """What the file of a study without weights holds; an empty dict where there is none."""
-    path = project_root() / f"results/{study.result}.json"
-    return json.loads(path.read_text()) if path.is_file() else {}
+from qfp.studies import frame, recorded
+from qfp.tools import SettingsError
 
 
 def table(study, weights=None, show=None):
     """The table of a study's file as Markdown, for these weights where it has weights.
 
     show : function of the result in place of the study's own."""
-    result = frame.read_result(weights, study) if weights else stored(study)
+    result = frame.read_result(weights, study) if weights else recorded(study.name)
     if result:
         return (show or study.show)(result)
     command = f"`qfp study {study.name}`"

@@ -1,12 +1,8 @@
 """What results/bench_solver.json says, in tables and sentences (notebook 07)."""
 
-import json
-
 import numpy as np
 
 from qfp.studies import tables
-from qfp.studies.speed.solver import STUDY
-from qfp.tools import project_root
 
 SHARES = {  # of the dataset's time
     "pristine": "the wires without antidots",
@@ -16,11 +12,6 @@ SHARES = {  # of the dataset's time
 }
 SINGLE = 1e-5  # [e^2/h] error of single precision that a reader is told of
 THOUSAND = 1000
-
-
-def read():
-    """What results/bench_solver.json holds."""
-    return json.loads((project_root() / "results" / f"{STUDY.result}.json").read_text())
 
 
 def single_solves(bench):
