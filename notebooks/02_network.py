@@ -40,7 +40,7 @@ from qfp import studies
 from qfp.data.dataset import configurations_of
 from qfp.figures import architecture as architecture_figures
 from qfp.figures import network as network_figures
-from qfp.model import anatomy, exported
+from qfp.model import anatomy
 from qfp.model.diffusion import Schedule, step_noise
 from qfp.studies.networks import diagnose, readout, stages
 from qfp.studies.short import ablations, closer, first_steps, learning
@@ -97,8 +97,7 @@ parts, path = anatomy.architecture(decoder.model), anatomy.condition_path(decode
 architecture_figures.network(parts, path, decoder.model.unshuffle)
 
 # %%
-paper = exported.hollow_network(qfp.load_preset("paper"))
-networks = {"shipped weights": decoder.model, "preset paper": paper}
+networks = stages.beside(decoder.model, "paper")
 Markdown(stages.table(networks))
 
 # %% tags=["nbval-check-output"]

@@ -2,7 +2,6 @@
 course of a generation, the worst decodings, and texts that follow from results."""
 
 import copy
-import json
 from types import SimpleNamespace
 
 import numpy as np
@@ -27,10 +26,6 @@ DEVICE = CONFIG.device
 @pytest.fixture(scope="module")
 def wires():
     return unseen.wires(CONFIG, 6)
-
-
-def stored(study):
-    return json.loads((project_root() / "results" / f"{study.result}.json").read_text())
 
 
 def test_wires_are_of_the_test_list_and_none_was_trained_on(wires):

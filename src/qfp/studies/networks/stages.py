@@ -1,6 +1,8 @@
 """What networks are made of, in words: the tables beside the drawing of Fig. 2."""
 
+from qfp.config import load_preset
 from qfp.model.anatomy import architecture, condition_path
+from qfp.model.exported import hollow_network
 
 HEADER = "| stage | pixels | channels | attention | heads × width | curve's map | parameters |"
 ALIGNED = "| --- | ---: | ---: | --- | ---: | ---: | ---: |"
@@ -13,6 +15,11 @@ ROW = (
 def parameters(network):
     """Number of all parameters of a network."""
     return sum(p.numel() for p in network.parameters())
+
+
+def beside(model, preset):
+    """The shipped network and that of a preset, without weights: {name: UNet}."""
+    return {"shipped weights": model, f"preset {preset}": hollow_network(load_preset(preset))}
 
 
 def table(networks):
