@@ -467,10 +467,10 @@ def test_chains_and_slabs(width, length):
 def test_a_large_wire_is_solved_without_its_full_green_function(monkeypatch):
     """Width 60, length 120: only the blocks between the rows that hold removed sites are kept, 1
     and 10 % of (W L)^2."""
-    sizes, wire = [], green.wire
+    sizes, solved = [], green.wire
 
     def recorded(*arguments, **options):
-        w = wire(*arguments, **options)
+        w = solved(*arguments, **options)
         sizes.append(w.g.numel())
         return w
 

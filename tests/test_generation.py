@@ -132,7 +132,7 @@ def test_what_the_races_say():
 
 
 def test_a_page_shows_a_table_or_names_the_command(monkeypatch, tmp_path):
-    for module in (frame, shown):
+    for module in (frame, studies):
         monkeypatch.setattr(module, "project_root", lambda: tmp_path)
     assert shown.table(race.STUDY) == "No results: `qfp study training-speed` makes them."
     with pytest.raises(SettingsError, match="qfp study accuracy"):

@@ -158,5 +158,5 @@ def test_paired_difference_covers():
     u, v = np.random.default_rng(0).random((2, 1000, 100))
     second = u < 0.6
     first = np.where(second, v < 0.9, v < 0.4)  # 0.54 + 0.16
-    intervals = [intervals.paired_difference(a, b)[1] for a, b in zip(first, second, strict=True)]
-    assert 930 <= sum(low <= 0.1 <= high for low, high in intervals) <= 970
+    found = [intervals.paired_difference(a, b)[1] for a, b in zip(first, second, strict=True)]
+    assert 930 <= sum(low <= 0.1 <= high for low, high in found) <= 970

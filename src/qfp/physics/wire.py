@@ -15,15 +15,18 @@ class Device:
 
     Attributes
     ----------
-    width, length : int
-        Sites across (x) and along (y).
+    width : int
+        Sites across (x).
+    length : int
+        Sites along (y).
     energy : float
         Of the electrons [t]; the band begins at 0.
     radius : int
         Of an antidot [sites].
-    field_max, field_points : float, int
-        The sweep, ``numpy.linspace(0, field_max, field_points)``: b = 2 pi Phi/(h/e) is the phase
-        around a plaquette [rad].
+    field_max : float
+        End of the sweep; a field b = 2 pi Phi/(h/e) is the phase around a plaquette [rad].
+    field_points : int
+        Of the sweep, ``numpy.linspace(0, field_max, field_points)``.
     amplitude : float
         The random potential is uniform in [-amplitude, amplitude] [t].
 
