@@ -152,7 +152,8 @@ def test_a_killed_worker_of_a_cluster_changes_nothing(
 
 def test_a_killed_job_resumes_and_leaves_no_process(reference, tmp_path):
     out = tmp_path / "small.h5"
-    for moment in sorted(random.Random(2).sample(range(1, CHUNKS - 4), 3)):
+    # the first half: a busy machine may look late, and a job that is over cannot be killed
+    for moment in sorted(random.Random(2).sample(range(1, CHUNKS // 2), 3)):
         job = generate(out, "--workers", "2")
         wait_for_chunks(out, moment, job)
         family = psutil.Process(job.pid).children(recursive=True)
