@@ -139,10 +139,11 @@ class Run:
         """Where exact curves are kept that several studies use."""
         return project_root() / "runs" / "curves"
 
-    def start(self, text, **facts):
-        """Add facts to `about`, name the folder of finished parts by all of it, and say `text`."""
+    def start(self, text, *depends, **facts):
+        """Add facts to `about`, name the folder of finished parts by all of it and by JSON values
+        that they depend on, too, and say `text`."""
         self.about.update(facts)
-        self.folder = self.place(self.about)
+        self.folder = self.place(self.about, *depends)
         self.report(f"{text}; finished parts in {self.folder.relative_to(project_root())}")
 
     def place(self, *depends):

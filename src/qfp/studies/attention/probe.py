@@ -193,9 +193,9 @@ def prior(wires, device, seed):
 
 def start(run, test, path):
     """Say what the result is of, before the work."""
-    run.start(f"{len(test)} test configurations", curves=len(test), steps=len(path.times))
-    run.about["sampler"] = "ddim"
-    run.folder = run.place(run.about, generations.LEVELS, generations.WAVES)
+    facts = {"curves": len(test), "steps": len(path.times), "sampler": "ddim"}
+    levels = generations.LEVELS, generations.WAVES
+    run.start(f"{len(test)} test configurations", *levels, **facts)
 
 
 def measure(run):
