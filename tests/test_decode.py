@@ -173,7 +173,7 @@ def command(decoder, monkeypatch):
     novelty."""
     monkeypatch.setattr(answer, "load_decoder", lambda name: decoder)
     monkeypatch.setattr(novelty, "load", lambda weights: None)
-    return lambda *arguments: cli.main(["decode", *map(str, arguments)])
+    return lambda *arguments: cli.main(["decode", "--network-only", *map(str, arguments)])
 
 
 @pytest.fixture
@@ -311,6 +311,7 @@ def test_report_shows_what_was_found(images):
             ("a/b.csv",),
             (curve,),
             decode.conclude(samples, device),
+            None,
             judged,
             ((),),
             per_tesla(5),

@@ -17,7 +17,7 @@ from qfp.decoding.decode import Decoder
 from qfp.figures import trust as trust_figures
 from qfp.model import exported
 from qfp.model.diffusion import Schedule
-from qfp.physics import geometry, green, sweep
+from qfp.physics import geometry, green, sweep, symmetry
 from qfp.studies import frame
 from qfp.studies.novelty import bench, choice
 from qfp.studies.novelty import rates as novelty_rates
@@ -47,7 +47,7 @@ def curves(antidots, seed):
 def reference():
     """From changes of 100 configurations under one potential."""
     some = geometry.configurations(DEVICE)[1][::160]
-    changes = curves(some, 0) - novelty.predicted(DEVICE, some)
+    changes = curves(some, 0) - green.clean_curves(DEVICE, some)
     return novelty.Reference(
         "0" * 64, DEVICE, changes.mean(axis=0), np.cov(changes.T), 1e-4, 0.1, 2.0, 0.97
     )
@@ -80,21 +80,24 @@ def test_right_and_wrong_answers(reference, measured):
 def test_an_answer_one_site_off_is_no_novelty(reference):
     orbits = geometry.orbit(ANTIDOTS, DEVICE) + [0, 0, 1]
     beside = geometry.canonical(geometry.placement(orbits, DEVICE), DEVICE)
-    exact = novelty.predicted(DEVICE, beside) + reference.mean
+    exact = green.clean_curves(DEVICE, beside) + reference.mean
     assert novelty.judge(reference, exact, decoded(ANTIDOTS)).novelty == pytest.approx(0, abs=1e-12)
 
 
 def test_neighbours():
     for pair in ANTIDOTS:
-        near = novelty.neighbours(pair, DEVICE)
+        near = symmetry.neighbours(pair, DEVICE)
         assert (near[0] == geometry.canonical(pair, DEVICE)).all() and len(
             np.unique(near, axis=0)
         ) == len(near) <= 27
         assert all(geometry.in_dataset(other, DEVICE) for other in near)
     level = geometry.placement([10, 30, 0], DEVICE)  # dy = -1 is a copy of dy = 1
-    assert {geometry.orbit(pair, DEVICE)[2] for pair in novelty.neighbours(level, DEVICE)} == {0, 1}
+    assert {geometry.orbit(pair, DEVICE)[2] for pair in symmetry.neighbours(level, DEVICE)} == {
+        0,
+        1,
+    }
     assert (
-        novelty.neighbours(geometry.placement([20, 20, 20], DEVICE)[::-1], DEVICE).shape[0] > 1
+        symmetry.neighbours(geometry.placement([20, 20, 20], DEVICE)[::-1], DEVICE).shape[0] > 1
     ), "in any order"
 
 

@@ -34,6 +34,8 @@ _PLACES = {  # name: the module that it is in, and its name there where that is 
     "Decoder": "decoding.decode",
     "decode": "decoding.decode",
     "answer": "decoding.answer",
+    "infer": "inference.infer",
+    "Posterior": "inference.posterior",
     "train": "training.train",
     "export": "training.checkpoint",
     # what the book quotes

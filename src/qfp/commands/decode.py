@@ -36,6 +36,11 @@ def add(sub):
         default="laptop",
         help="name in models/, or a .safetensors file (default laptop)",
     )
+    sub.add_argument(
+        "--network-only",
+        action="store_true",
+        help="the network's samples as they are, not judged by the exact solver",
+    )
     sub.add_argument("--json", action="store_true", help="one JSON object a line")
 
 
@@ -43,22 +48,25 @@ def run(arguments):
     """Decode; print the answers, or with --json one object a line; reports and samples go to
     --out."""
     from qfp.decoding import answer as answering
+    from qfp.decoding.answer_json import as_dict
 
     targets = output_paths(arguments.curves, arguments.out)
-    names = ("weights", "samples", "steps", "lattice_nm", "siemens")
+    names = ("weights", "samples", "steps", "lattice_nm", "siemens", "network_only")
     options = {name: getattr(arguments, name) for name in names}
-    answers = answering.answer(arguments.curves, **options, progress=sys.stderr.isatty())
-    for file, notes in zip(answers.files, answers.notes):
-        for note in notes:
-            print(f"note: {file}: {note}", file=sys.stderr)
-    for i in range(len(answers.files)):
-        found = json.dumps(answering.as_dict(answers, i)) if arguments.json else None
-        print(found or answering.as_text(answers, i))
+    done = 0
+    for answers in answering.in_blocks(arguments.curves, **options, progress=sys.stderr.isatty()):
+        for file, notes in zip(answers.files, answers.notes):
+            for note in notes:
+                print(f"note: {file}: {note}", file=sys.stderr)
+        for i in range(len(answers.files)):
+            found = json.dumps(as_dict(answers, i)) if arguments.json else None
+            print(found or answering.as_text(answers, i), flush=True)
+        for i, stem in enumerate(targets[done : done + len(answers.files)]):
+            write_samples(f"{stem}.npy", answers.decoded.ldos[i])
+            write_report(f"{stem}.png", answering.report(answers, i))
+        done += len(answers.files)
     if not arguments.json:
         print(answering.SYMMETRIES)
-    for i, stem in enumerate(targets):
-        write_samples(f"{stem}.npy", answers.decoded.ldos[i])
-        write_report(f"{stem}.png", answering.report(answers, i))
     if targets and not arguments.json:
         print(f"reports and samples: {targets[0].parent}")
 

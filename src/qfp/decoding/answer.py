@@ -10,6 +10,9 @@ import numpy as np
 from qfp.data.measured import per_tesla, read_curve
 from qfp.decoding import novelty
 from qfp.decoding.decode import Decoded, decode, load_decoder
+from qfp.inference.infer import infer
+from qfp.inference.posterior import LARGEST
+from qfp.physics import green
 from qfp.physics.wire import Device
 from qfp.tools import SettingsError
 
@@ -19,34 +22,31 @@ SYMMETRIES = (
     "images are in the canonical placement, one of the four, centred along y."
 )
 
-OUTLINES = "Outlined: the consensus (solid) and other candidates (dotted)."
+OUTLINES = "Outlined: the answer (solid) and other candidates (dotted)."
+
+PROPOSALS = 4  # samples of a curve, where physics decides among them and their neighbours
+BLOCK = 100  # files whose samples are in memory at once
 
 
 @dataclass(frozen=True)
 class Answers:
-    """What the network says to the curves of B files, and whether they are of its kind."""
+    """What is said to the curves of B files: by physics, and by the network that proposed."""
 
     device: Device
     files: tuple
     curves: tuple  # measured.Curve of each
-    decoded: Decoded
-    judged: object  # novelty.Judgement of all, None where the weights have no reference
+    decoded: Decoded  # the network's samples
+    posterior: tuple | None  # inference.Posterior of each, None where the network alone was asked
+    judged: (
+        object  # novelty.Judgement of all, where the network alone was asked and has a reference
+    )
     notes: tuple  # lines about each file
     tesla: float | None  # b [rad/plaquette] of one tesla, where the files are in tesla
     seconds: float  # of decoding, for one file
 
 
-def answer(
-    files,
-    weights="laptop",
-    samples=None,
-    steps=None,
-    seed=0,
-    lattice_nm=None,
-    siemens=False,
-    progress=False,
-):
-    """Answers to CSV files, decoded in one batch, and whether they can be trusted.
+def answer(files, weights="laptop", **options):
+    """Answers to CSV files: the network proposes, the exact solver decides.
 
     Parameters
     ----------
@@ -54,17 +54,20 @@ def answer(
         As `read_curve` reads them.
     weights : str or path
     samples, steps : int, optional
-        In place of the weights' sampling settings.
+        In place of the weights' sampling settings; of samples 4, unless the network is alone.
     seed : int
     lattice_nm, siemens
         As for `read_curve`.
+    network_only : bool
+        Whether the network's samples are the answer, as they are.
     progress : bool
         Whether a progress bar is shown.
 
     Returns
     -------
     Answers
-        curves, decoded, judged (the novelty of each curve; None without a reference), notes.
+        curves, decoded, posterior (see `infer`; None with `network_only`), judged (the novelty of
+        each curve with `network_only`; None without a reference), notes.
 
     Raises
     ------
@@ -73,38 +76,61 @@ def answer(
 
     Examples
     --------
-    >>> found = qfp.answer(["notebooks/curves/test.csv"], samples=1, steps=2)
+    >>> found = qfp.answer(["notebooks/curves/test.csv"], samples=1, steps=2, network_only=True)
     >>> found.decoded.consensus.shape
     (1, 2, 2)
     """
+    return next(in_blocks(files, weights, block=len(files), **options))
+
+
+def in_blocks(
+    files,
+    weights="laptop",
+    samples=None,
+    steps=None,
+    seed=0,
+    lattice_nm=None,
+    siemens=False,
+    network_only=False,
+    progress=False,
+    block=BLOCK,
+):
+    """Answers to some CSV files after the other, in bounded memory; see `answer`."""
     decoder = load_decoder(weights)
     config = decoder.config
-    samples = config.sampling.samples if samples is None else samples
+    if samples is None:
+        samples = config.sampling.samples if network_only else PROPOSALS
     steps = config.sampling.steps if steps is None else steps
+    check_sampling(config, samples, steps)
+    curves = tuple(read_curve(file, config.device, lattice_nm, siemens) for file in files)
+    reference = novelty.load(weights) if network_only else None
+    tesla = None if lattice_nm is None else per_tesla(lattice_nm)
+
+    def block_of(part):
+        own, start = curves[part], time.perf_counter()
+        G, noise = np.stack([curve.conductance for curve in own]), noise_of(own)
+        decoded = decode(decoder, G, samples, steps, seed=seed, noise=noise, progress=progress)
+        error, exact, judged, missing = np.stack([curve.error for curve in own]), None, None, ()
+        if not network_only:
+            exact = tuple(infer(G, config.device, error, decoded.antidots, seed, progress))
+        elif reference:
+            judged = novelty.judge(reference, G, decoded, error)
+        else:
+            remedy = f"make a reference with `qfp study novelty --weights {weights}`"
+            missing = (f"novelty is not judged: {remedy}",)
+        notes = tuple(curve.notes + missing for curve in own)
+        names, seconds = tuple(map(str, files[part])), (time.perf_counter() - start) / len(own)
+        return Answers(config.device, names, own, decoded, exact, judged, notes, tesla, seconds)
+
+    return map(block_of, [slice(k, k + block) for k in range(0, len(files), block)])
+
+
+def check_sampling(config, samples, steps):
+    """SettingsError where a decoder could not draw so many samples in so many steps."""
     if samples < 1:
         raise SettingsError(f"--samples {samples}: must be 1 or more")
     if not 1 <= steps <= config.diffusion.steps:
         raise SettingsError(f"--steps {steps}: must lie between 1 and {config.diffusion.steps}")
-    curves = tuple(read_curve(file, config.device, lattice_nm, siemens) for file in files)
-    reference = novelty.load(weights)
-    remedy = f"make a reference with `qfp study novelty --weights {weights}`"
-    missing = () if reference else (f"novelty is not judged: {remedy}",)
-    start = time.perf_counter()
-    G, noise = np.stack([curve.conductance for curve in curves]), noise_of(curves)
-    decoded = decode(decoder, G, samples, steps, seed=seed, noise=noise, progress=progress)
-    error, judged = np.stack([curve.error for curve in curves]), None
-    if reference:
-        judged = novelty.judge(reference, G, decoded, error)
-    return Answers(
-        config.device,
-        tuple(map(str, files)),
-        curves,
-        decoded,
-        judged,
-        tuple(curve.notes + missing for curve in curves),
-        None if lattice_nm is None else per_tesla(lattice_nm),
-        (time.perf_counter() - start) / len(files),
-    )
 
 
 def noise_of(curves):
@@ -121,7 +147,9 @@ def places(pair):
 
 
 def verdict(answers, i):
-    """Whether curve i is like those that the network was trained on, in a line."""
+    """Whether the answer to curve i can be trusted, in a line."""
+    if answers.posterior is not None:
+        return certificate_line(answers.posterior[i])
     if answers.judged is None:
         return "novelty not judged: no reference for these weights"
     value = answers.judged.novelty[i]
@@ -130,40 +158,42 @@ def verdict(answers, i):
     return f"like the training curves: novelty {value:.2f}, not above 1"
 
 
-def as_dict(answers, i):
-    """Answer i as values of JSON."""
-    decoded, judged = answers.decoded, answers.judged
-    candidates = [
-        {"antidots": pair.tolist(), "share": share} for pair, share in decoded.candidates[i]
-    ]
-    return {
-        "file": answers.files[i],
-        "antidots": decoded.consensus[i].tolist(),
-        "probability": float(decoded.probability[i]),
-        "samples": decoded.ldos.shape[1],
-        "candidates": candidates,
-        "novelty": None if judged is None else float(judged.novelty[i]),
-        "flagged": None if judged is None else bool(judged.flagged[i]),
-        "notes": list(answers.notes[i]),
-        "seconds": round(answers.seconds, 3),
-    }
+def certificate_line(posterior):
+    """What the certificate says, in a line."""
+    fields = len(posterior.curve)
+    if not posterior.explained:
+        return (
+            f"no wire of this kind explains the curve: chi2 {posterior.chi2:.0f} for {fields} "
+            f"fields, above {LARGEST:.0f}; do not trust this answer"
+        )
+    return (
+        f"explained by physics: chi2 {posterior.chi2:.0f} for {fields} fields; under the recovered "
+        f"potential the exact curve is {posterior.residual:.3f} e^2/h off"
+    )
 
 
 def as_text(answers, i):
     """Answer i in a few lines."""
-    decoded = answers.decoded
-    consensus = decoded.consensus[i]
-    exact = sum(share for pair, share in decoded.candidates[i] if (pair == consensus).all())
-    others = [(pair, share) for pair, share in decoded.candidates[i] if (pair != consensus).any()]
-    agree = (
-        f"{decoded.probability[i]:.0%} of {decoded.ldos.shape[1]} samples agree within one "
-        f"site, {exact:.0%} exactly"
-    )
+    decoded, consensus = answers.decoded, answers.decoded.consensus[i]
+    share, samples = f"{decoded.probability[i]:.0%}", decoded.ldos.shape[1]
+    if answers.posterior is None:
+        pairs, answer = decoded.candidates[i], consensus
+        exact = sum(share for pair, share in pairs if (pair == consensus).all())
+        lines = [f"{share} of {samples} samples agree within one site, {exact:.0%} exactly"]
+    else:
+        own = answers.posterior[i]
+        pairs, answer = list(zip(own.antidots, own.probability, strict=True)), own.answer
+        lines = [
+            f"probability {own.probability[0]:.4f}, from the exact solver",
+            f"network: {places(consensus)}, {share} of {samples} samples within one site; they "
+            f"hold {own.proposed.mass:.0%} of the posterior",
+        ]
+    others = [(p, pair) for pair, p in pairs if (pair != answer).any() and p >= 0.001]
     return "\n  ".join(
         [
-            f"{answers.files[i]}: antidots at (x, y) = {places(consensus)}",
-            agree,
-            *(f"{share:.0%} say {places(pair)}" for pair, share in others[:3]),
+            f"{answers.files[i]}: antidots at (x, y) = {places(answer)}",
+            *lines,
+            *(f"{p:.1%} for {places(pair)}" for p, pair in others[:3]),
             verdict(answers, i),
         ]
     )
@@ -175,32 +205,40 @@ def report(answers, i):
         report as report_figures,  # Matplotlib takes a second to load, and most calls draw nothing
     )
 
-    decoded, judged, curve = answers.decoded, answers.judged, answers.curves[i]
-    consensus = decoded.consensus[i]
-    predicted = (
-        novelty.predicted(answers.device, consensus[None])[0]
-        if judged is None
-        else judged.predicted[i]
-    )
-    title = (
-        f"{Path(answers.files[i]).name}: antidots at (x, y) = "
-        f"{places(consensus)}\n{decoded.probability[i]:.0%} of "
-        f"{decoded.ldos.shape[1]} samples agree within one site"
-    )
+    decoded, curve, name = answers.decoded, answers.curves[i], Path(answers.files[i]).name
+    if answers.posterior is None:
+        answer, candidates = decoded.consensus[i], decoded.candidates[i]
+        images = decoded.ldos[i].mean(axis=0), decoded.ldos[i].std(axis=0)
+        said = (
+            f"{decoded.probability[i]:.0%} of {decoded.ldos.shape[1]} samples agree within one site"
+        )
+        judged, band = answers.judged, None
+        flagged = judged is not None and bool(judged.flagged[i])
+        predicted = (
+            green.clean_curves(answers.device, answer[None])[0]
+            if judged is None
+            else judged.predicted[i]
+        )
+    else:
+        own = answers.posterior[i]
+        answer, candidates = own.answer, tuple(zip(own.antidots, own.probability, strict=True))
+        images, predicted, band = (own.ldos, own.ldos_spread), own.curve, (own.expected, own.spread)
+        said, flagged = f"probability {own.probability[0]:.4f}", not own.explained
     return report_figures.report(
         answers.device.fields,
         curve.conductance,
         curve.error,
         predicted,
-        decoded.ldos[i],
-        decoded.candidates[i],
-        consensus,
+        images,
+        candidates,
+        answer,
         {
-            "title": title,
-            "verdict": verdict(answers, i),
+            "title": f"{name}: antidots at (x, y) = {places(answer)}\n{said}",
+            "verdict": verdict(answers, i).replace("e^2/h", "e²/h").replace("chi2", "χ²"),
             "note": textwrap.fill(f"{OUTLINES} {SYMMETRIES}", 125),
         },
-        flagged=judged is not None and bool(judged.flagged[i]),
+        flagged=flagged,
         tesla=answers.tesla,
         radius=answers.device.radius,
+        band=band,
     )

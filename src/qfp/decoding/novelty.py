@@ -17,17 +17,14 @@ nothing of. Neighbours are tried because an answer one site off is no sign of a 
 though neighbours' curves differ by more than what potentials change.
 """
 
-import itertools
 import json
 from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
-import torch
 
-from qfp.data.workers import one_torch_thread
 from qfp.model.exported import weights_hash, weights_path
-from qfp.physics import geometry, green
+from qfp.physics import green, symmetry
 from qfp.physics.wire import Device
 from qfp.tools import SettingsError, as_dict, write_json
 
@@ -118,38 +115,13 @@ def load(weights):
 # --- the score
 
 
-def predicted(device, antidots):
-    """Exact curves (N, F) [e^2/h] of antidots (N, 2, 2) at V = 0. Every configuration shares the
-    clean wire of a field, which is kept for later calls (`green.clean_wire_cached`)."""
-    rings = torch.as_tensor(geometry.rings(antidots, device))
-    with one_torch_thread():  # the matrices are small: more threads take longer
-        wires = (green.clean_wire_cached(device, float(b)) for b in device.fields)
-        return torch.stack([green.conductance(wire, rings) for wire in wires], dim=1).numpy()
-
-
-# (0, 0, 0) first
-STEPS = np.array(
-    sorted(itertools.product((-1, 0, 1), repeat=3), key=lambda step: sum(map(abs, step)))
-)
-
-
-def neighbours(antidots, device):
-    """A pair (2, 2) and the pairs of the dataset whose x1, x2 and dy are at most one site from its
-    own: (K, 2, 2), itself first, canonical, none twice."""
-    orbits = geometry.orbit(np.asarray(antidots, int), device) + STEPS
-    # dy = -1: the pair with its antidots exchanged, a copy of which has dy = 1
-    orbits[:, 2] = np.abs(orbits[:, 2])
-    moved = geometry.canonical(geometry.placement(orbits, device), device)
-    kept = [moved[0], *(pair for pair in moved[1:] if geometry.in_dataset(pair, device))]
-    return np.stack(list({pair.tobytes(): pair for pair in kept}.values()))
-
-
 def explained(device, antidots):
     """Exact curves at V = 0 of each of pairs (B, 2, 2) and its neighbours: a list of (K, F)
     [e^2/h], the pair's own first."""
-    near = [neighbours(pair, device) for pair in antidots]
+    near = [symmetry.neighbours(pair, device) for pair in antidots]
     return np.split(
-        predicted(device, np.concatenate(near)), np.cumsum([len(pairs) for pairs in near])[:-1]
+        green.clean_curves(device, np.concatenate(near)),
+        np.cumsum([len(pairs) for pairs in near])[:-1],
     )
 
 

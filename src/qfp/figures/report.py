@@ -24,19 +24,22 @@ def report(
     conductance,
     error,
     predicted,
-    samples,
+    images,
     candidates,
-    consensus,
+    answer,
     texts,
     flagged=False,
     tesla=None,
     radius=5,
+    band=None,
 ):
     """One page about a measured curve (F,) with its standard deviation `error` (F,) [e²/h].
 
-    predicted (F,): exact curve of the decoded antidots `consensus` (K, 2) at V = 0; samples (S, L,
-    W) [1/t]; candidates: ((antidots, share), ...), most frequent first; texts: title, verdict and
-    note; tesla: b [rad/plaquette] of one."""
+    predicted (F,): exact curve of the antidots `answer` (K, 2), under the recovered potential where
+    there is a band, else at V = 0; images: mean and standard deviation (L, W) of the LDOS [1/t];
+    candidates: ((antidots, probability), ...), the best first; texts: title, verdict and note;
+    tesla: b [rad/plaquette] of one; band: mean and standard deviation (F,) of the answer's curve
+    over all potentials."""
     figure = canvas(6.4 if tesla is None else 6.9, 7.8)
     figure.get_layout_engine().set(h_pad=0.06, hspace=0.02)
     figure.suptitle(texts["title"], x=0.012, ha="left", fontsize=10.5)
@@ -46,10 +49,10 @@ def report(
         height_ratios=[1.1, 1],
         width_ratios=[1, 1, 0.72],
     )
-    _images(panels, figure, samples, candidates, consensus, radius)
-    _shares(panels["shares"], candidates, consensus)
+    _images(panels, figure, images, candidates, answer, radius)
+    _shares(panels["shares"], candidates, answer, band is not None)
     ax = panels["curve"]
-    _curves(ax, fields, conductance, error, predicted)
+    _curves(ax, fields, conductance, error, predicted, band)
     weight = {"color": RED, "fontweight": "bold"} if flagged else {"fontweight": "normal"}
     ax.set_title(f"(d) {texts['verdict']}", loc="left", **{"color": "black"} | weight)
     if tesla is not None:
@@ -59,10 +62,16 @@ def report(
     return figure
 
 
-def _curves(ax, fields, conductance, error, predicted):
+def _curves(ax, fields, conductance, error, predicted, band):
     """The measured curve beside the exact one of the answer."""
     rms = np.sqrt(np.mean((predicted - conductance) ** 2))
-    label = f"decoded antidots, exact, V = 0 (rms difference {rms:.2f} e²/h)"
+    if band is None:
+        label = f"decoded antidots, exact, V = 0 (rms difference {rms:.2f} e²/h)"
+    else:
+        label = f"exact, under the recovered potential (rms difference {rms:.3f} e²/h)"
+        low, high = band[0] - 2 * band[1], band[0] + 2 * band[1]
+        every = "these antidots, any potential (mean ± 2 standard deviations)"
+        ax.fill_between(fields, low, high, color=BLUE, alpha=0.18, linewidth=0, label=every)
     curve(ax, fields, predicted, color=BLUE, label=label)
     noisy = (error > 0).any()
     ax.errorbar(
@@ -79,34 +88,28 @@ def _curves(ax, fields, conductance, error, predicted):
     ax.legend(loc="lower left")
 
 
-def _images(panels, figure, samples, candidates, consensus, radius):
-    """Mean and standard deviation of all samples, candidates outlined."""
-    mean = samples.mean(axis=0)
+def _images(panels, figure, images, candidates, answer, radius):
+    """Mean and standard deviation of the LDOS, candidates outlined."""
+    mean, spread = images
     for name, image, title, options, colour in (
         ("mean", mean, "(a) mean LDOS [1/t]", {"vmax": np.quantile(mean, 0.995)}, OUTLINE),
-        (
-            "spread",
-            samples.std(axis=0),
-            "(b) standard deviation [1/t]",
-            {"cmap": "viridis"},
-            ORANGE,
-        ),
+        ("spread", spread, "(b) standard deviation [1/t]", {"cmap": "viridis"}, ORANGE),
     ):
         ax = panels[name]
         shown = ldos_image(ax, image, vmin=0, **options)
         for pair, _ in candidates[:SHOWN]:
-            if (pair != consensus).any():
+            if (pair != answer).any():
                 outline(ax, pair, radius, edgecolor="white", linestyle=":", linewidth=0.9)
-        outline(ax, consensus, radius, edgecolor=colour, linewidth=1.5)
+        outline(ax, answer, radius, edgecolor=colour, linewidth=1.5)
         ax.set_title(title, loc="left")
         figure.colorbar(shown, ax=ax, fraction=0.05, pad=0.02)
     panels["spread"].set_ylabel("")
 
 
-def _shares(ax, candidates, consensus):
-    """Bars of the candidates' shares, their positions written above them."""
+def _shares(ax, candidates, answer, exact):
+    """Bars of the candidates' shares or (exact) probabilities, their positions written above."""
     rows = [
-        (" ".join(f"({x}, {y})" for x, y in pair), share, (pair == consensus).all())
+        (" ".join(f"({x}, {y})" for x, y in pair), share, (pair == answer).all())
         for pair, share in candidates[:SHOWN]
     ]
     rest = sum(share for _, share in candidates[SHOWN:])
@@ -123,7 +126,7 @@ def _shares(ax, candidates, consensus):
         )
     ax.set(
         title="(c) antidots (x, y)",
-        xlabel="share of the samples",
+        xlabel="probability" if exact else "share of the samples",
         xlim=(0, 1),
         ylim=(max(len(rows), 4) - 0.5, -0.8),
         yticks=[],

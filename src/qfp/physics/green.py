@@ -20,7 +20,7 @@ import numpy as np
 import torch
 
 from qfp.physics import geometry
-from qfp.physics.leads import COMPLEX, Leads, hoppings, lead_modes, row_hamiltonian
+from qfp.physics.leads import COMPLEX, Leads, hoppings, lead_modes, leads_cached, row_hamiltonian
 
 SPOILT = 1e6  # amplitude on a ring above which rounding shows in the tenth digit
 NULL = 1e-13  # singular values of G0[D,D] below this times the largest are levels of the interior
@@ -116,11 +116,11 @@ def steps(device, b, potential, leads=None, to="cpu"):
     )
 
 
-def clean_wire(device, b, to="cpu"):
+def clean_wire(device, b, to="cpu", leads=None):
     """Wire without potential: translation invariant, so G0 depends on y - y' alone and comes from
     the lead modes."""
     W, L = device.width, device.length
-    leads = lead_modes(device, b, to)
+    leads = leads or lead_modes(device, b, to)
     d = hoppings(device, b, to)
     h = row_hamiltonian(device, torch.zeros(W, dtype=torch.float64, device=to)).to(COMPLEX)
     eye = torch.eye(W, dtype=COMPLEX, device=to)
@@ -233,7 +233,15 @@ def ldos(wire, ring, removed):
 @functools.lru_cache(maxsize=128)
 def clean_wire_cached(device, b):
     """Clean wires are shared by every curve at V = 0: 5 MB a field at the paper's size."""
-    return clean_wire(device, b)
+    return clean_wire(device, b, leads=leads_cached(device, b))
+
+
+def clean_curves(device, antidots):
+    """Exact curves (N, F) [e^2/h] of antidots (N, K, 2) of the dataset's rule at V = 0. Every
+    configuration shares the clean wire of a field, which is kept for later calls."""
+    rings = torch.as_tensor(geometry.rings(antidots, device))
+    wires = (clean_wire_cached(device, float(b)) for b in device.fields)
+    return torch.stack([conductance(wire, rings) for wire in wires], dim=1).numpy()
 
 
 def solve_mask(device, mask, potential=None, fields=None, image=False):

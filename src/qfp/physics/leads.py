@@ -1,6 +1,7 @@
 """Lead modes and self-energies of the wire, from a 2W x 2W eigenproblem per magnetic field; no
 Kwant."""
 
+import functools
 from dataclasses import dataclass
 
 import numpy as np
@@ -66,18 +67,24 @@ def lead_modes(device, b, to="cpu"):
             f"energy {device.energy} lies on the threshold of a lead mode at b = {float(b)}: move "
             "it by 1e-6"
         )
-    rising, falling = _invariant_subspaces(transfer, lam, upward)
+    rising = _rising(transfer, lam, upward)
     # psi_{y+1} = step_up psi_y in lead 1
     step_up = torch.linalg.solve(rising[W:], rising[:W], left=False)
-    # psi_{y-1} = step_down psi_y in lead 0
-    step_down = torch.linalg.solve(falling[:W], falling[W:], left=False)
-    sigma = torch.stack([d[:, None] * step_down, d.conj()[:, None] * step_up]).to(to)  # (2, W, W)
+    above = d.conj()[:, None] * step_up
+    # the inversion of x and y leaves the field as it is and takes one lead to the other
+    sigma = torch.stack([above.flip(0, 1), above]).to(to)  # (2, W, W)
     n = int(propagating.sum()) // 2
     U = []
     for s in sigma:
         weight, basis = torch.linalg.eigh(1j * (s - s.mH))
         U.append(basis[:, W - n :] * weight[W - n :].clamp(min=0).sqrt())
     return Leads(sigma, tuple(U))
+
+
+@functools.lru_cache(maxsize=256)
+def leads_cached(device, b):
+    """Leads are shared by every curve of a device: 0.1 MB a field at the paper's size."""
+    return lead_modes(device, b)
 
 
 def _at_threshold(lam, current, upward, propagating):
@@ -100,8 +107,8 @@ def _at_threshold(lam, current, upward, propagating):
     return (near & ((current * apart < 4 * CLOSEST) | (current < SLOWEST))).any()
 
 
-def _invariant_subspaces(transfer, lam, upward):
-    """Orthonormal bases (2W, W) of the modes that move or decay to +y, and of those to -y.
+def _rising(transfer, lam, upward):
+    """Orthonormal basis (2W, W) of the modes that move or decay to +y.
 
     Schur vectors, because the evanescent eigenvectors become nearly parallel in a field: at b =
     0.05 a basis of eigenvectors costs ten digits."""
@@ -110,8 +117,5 @@ def _invariant_subspaces(transfer, lam, upward):
     def is_upward(value):
         return upward[np.abs(lam - value).argmin()]
 
-    bases = [
-        scipy.linalg.schur(transfer.numpy(), output="complex", sort=choice)[1][:, : len(lam) // 2]
-        for choice in (is_upward, lambda value: not is_upward(value))
-    ]
-    return tuple(torch.from_numpy(basis) for basis in bases)
+    _, basis, _ = scipy.linalg.schur(transfer.numpy(), output="complex", sort=is_upward)
+    return torch.from_numpy(basis[:, : len(lam) // 2])

@@ -13,6 +13,7 @@ from qfp.tools import SettingsError, project_root
 MODULES = {  # `qfp study NAME`: where its STUDY stands
     "accuracy": "accuracy",
     "rivals": "rivals.rivals",
+    "inference": "inference.inference",
     "samplers": "limits.samplers",
     "networks": "networks.diagnose",
     "vae": "two_stage.baseline",

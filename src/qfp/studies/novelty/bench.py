@@ -7,7 +7,7 @@ import numpy as np
 from qfp.data import foreign, simulate
 from qfp.decoding import decode, novelty
 from qfp.decoding.decode import head_positions
-from qfp.physics import geometry
+from qfp.physics import geometry, symmetry
 from qfp.studies.frame import Run
 
 FAMILY_CURVES, FEW = 200, 1  # foreign curves of a family that are judged, and the samples of each
@@ -34,7 +34,7 @@ class Clean:
     def explained(self, antidots, near=True):
         """As novelty.explained; near=False: of the pairs alone."""
         return [
-            self.of(novelty.neighbours(pair, self.device) if near else np.asarray(pair)[None])
+            self.of(symmetry.neighbours(pair, self.device) if near else np.asarray(pair)[None])
             for pair in antidots
         ]
 

@@ -1,0 +1,212 @@
+"""Exact inference: candidates, their likelihood, and the potential that explains the curve.
+
+Candidates come from the library of all configurations or from a network's samples; the second-order
+likelihood weighs them; where that leaves a doubt, or no candidate explains the curve, each is
+refined and weighed by its evidence at the optimum. The best one is refined always: it is the
+certificate.
+"""
+
+import dataclasses
+import os
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from threadpoolctl import threadpool_limits
+
+from qfp.data.workers import one_torch_thread
+from qfp.inference import library as libraries
+from qfp.inference.likelihood import expected, judge, probabilities
+from qfp.inference.posterior import LARGEST, Posterior, proposed
+from qfp.inference.refine import Refined, images, refine
+from qfp.physics import geometry, green, symmetry
+from qfp.physics.response import response
+from qfp.tools import SettingsError, progress_bar, stream
+
+APART = 0.05  # [e^2/h], how far potentials take a curve, roughly
+SURE = 0.999  # probability from which on the second order decides alone
+DOUBTS = 4, 1e-3  # at most so many candidates are refined, and of at least this probability
+HARD = 150.0  # nats that refining may bring where the second order explains nothing
+QUICK, PATIENT = 1, 6  # Gauss-Newton steps for the certificate, and where evidences decide
+
+
+def infer(curves, device, noise=None, proposals=None, certificate=True, seed=0, progress=False):
+    """Exact posterior of the antidots, the potential and the LDOS, for each of some curves.
+
+    Source: Sec. III's wire, solved exactly; the method is this project's.
+
+    Parameters
+    ----------
+    curves : array (B, F)
+        [e^2/h], at the fields of the device.
+    device : Device
+    noise : array (B, F), optional
+        Standard deviations of the curves [e^2/h].
+    proposals : sequence of B arrays, int (S, 2, 2), optional
+        Antidots that a network proposes; they and their neighbours are the candidates, and the
+        library of all configurations only where none of these explains the curve.
+    certificate : bool
+        Whether the potential and the LDOS are recovered where the answer does not need them; it is
+        more than half of the work.
+    seed : int
+        Of the draws of potentials.
+    progress : bool
+        Whether a progress bar is shown.
+
+    Returns
+    -------
+    list of B Posterior
+
+    Raises
+    ------
+    SettingsError
+        Where curves do not fit the device or hold values that are no numbers.
+
+    Examples
+    --------
+    >>> wire = qfp.load_preset("laptop").device
+    >>> curve = qfp.solve(wire, [[14, 20], [35, 41]], qfp.random_potential(0, wire))[0]
+    >>> found = qfp.infer(curve[None], wire, proposals=[[[[14, 19], [35, 41]]]])[0]
+    >>> found.answer.tolist(), bool(found.probability[0] > 0.99)
+    ([[14, 19], [35, 40]], True)
+    """
+    curves = np.asarray(curves, float)
+    if curves.ndim != 2 or curves.shape[1] != device.field_points or not np.isfinite(curves).all():
+        raise SettingsError(
+            f"curves: expected finite numbers of shape (B, {device.field_points}), a row for each "
+            f"curve; got {curves.dtype} {curves.shape}"
+        )
+    errors = [None] * len(curves) if noise is None else np.broadcast_to(noise, curves.shape)
+    proposals = [None] * len(curves) if proposals is None else proposals
+    one = partial(infer_one, device=device, certificate=certificate)
+    workers = min(os.cpu_count(), len(curves))
+    # one thread a curve: the matrices are small, and more threads only wait for each other
+    with (
+        threadpool_limits(1, "blas"),
+        one_torch_thread(),
+        ThreadPoolExecutor(workers, initializer=torch.set_num_threads, initargs=(1,)) as pool,
+    ):
+        prepare(device, any(given is None for given in proposals))
+        seeds = [[seed, k] for k in range(len(curves))]
+        found = pool.map(one, curves, errors, proposals, seeds)
+        return list(
+            progress_bar(
+                found, total=len(curves), desc="judged", unit="curve", disable=not progress
+            )
+        )
+
+
+def prepare(device, library=False):
+    """What all curves share, once: clean wires of all fields, and the library where it is used."""
+    for b in device.fields:
+        green.clean_wire_cached(device, float(b))
+    if library:
+        libraries.library(device)
+
+
+def infer_one(curve, noise=None, proposals=None, seed=(0,), *, device, certificate=True):
+    """Posterior of one curve (F,) [e^2/h]; see `infer`."""
+    if proposals is None:
+        antidots, source = from_library(device, curve, noise), "library"
+    else:
+        antidots, source = from_proposals(device, curve, noise, proposals), "proposals"
+    weighed = weigh(device, curve, noise, antidots, certificate)
+    if source == "proposals" and weighed.chi2 > LARGEST:
+        more = from_library(device, curve, noise)
+        antidots, source = without_copies(np.concatenate([antidots, more])), "library"
+        weighed = weigh(device, curve, noise, antidots, certificate)
+    probability = probabilities(weighed.log)
+    samples = None if proposals is None else proposed(proposals, weighed.antidots, probability)
+    found = Posterior(
+        device,
+        weighed.antidots,
+        probability,
+        weighed.log,
+        weighed.chi2,
+        bool(weighed.chi2 <= LARGEST),
+        weighed.mean,
+        weighed.spread,
+        samples,
+        source,
+    )
+    if weighed.best is None:
+        return found
+    best, rng = weighed.best, stream("posterior", *seed)
+    ldos, spread = images(device, found.answer, best, rng) if certificate else (None, None)
+    return dataclasses.replace(
+        found,
+        curve=best.curve,
+        residual=best.residual,
+        converged=best.converged,
+        potential=best.potential,
+        ldos=ldos,
+        ldos_spread=spread,
+    )
+
+
+class Weighed(NamedTuple):
+    """Candidates in the order of their evidence, and what the best one expects."""
+
+    antidots: np.ndarray  # (C, 2, 2)
+    log: np.ndarray  # (C,)
+    chi2: float
+    best: Refined | None
+    mean: np.ndarray  # (F,) [e^2/h]
+    spread: np.ndarray  # (F,) [e^2/h]
+
+
+def weigh(device, curve, noise, antidots, certificate):
+    """Weighed of candidates (C, 2, 2): by the second order, or by refined evidences where that
+    leaves a doubt."""
+    expectation = expected(device, antidots, curve, noise)
+    log, chi2 = judge(curve, expectation, noise)
+    order = np.argsort(-log)
+    first = order[0]
+    sure = probabilities(log)[first] >= SURE and chi2[first] <= LARGEST
+
+    def refined(k, steps):
+        rest = expectation.rest[k]
+        return refine(device, antidots[k], curve, expectation.shift[k], rest, noise, steps)
+
+    if sure:
+        found = {first: refined(first, QUICK)} if certificate else {}
+        least = min([chi2[first], *(one.chi2 for one in found.values())])
+    else:
+        behind = -np.log(DOUBTS[1]) if chi2[first] <= LARGEST else HARD
+        likely = [k for k in order[: DOUBTS[0]] if log[k] >= log[first] - behind]
+        found = {k: refined(k, PATIENT) for k in likely}
+        for k, one in found.items():
+            log[k] = one.log_evidence
+        # those that were not refined stay behind those that were
+        worst = min(log[k] for k in likely)
+        log = np.array([v if k in found else min(v, worst) for k, v in enumerate(log)])
+        order = np.argsort(-log)
+        first = order[0]
+        least = found[first].chi2
+    spread = np.sqrt(np.diag(expectation.first[first] + expectation.rest[first]))
+    best = found.get(first)
+    return Weighed(antidots[order], log[order], least, best, expectation.mean[first], spread)
+
+
+def from_library(device, curve, noise):
+    """Candidates (C, 2, 2) from the library of all configurations."""
+    library = libraries.library(device)
+    return library.antidots[library.candidates(curve, noise)]
+
+
+def from_proposals(device, curve, noise, proposals):
+    """Candidates (C, 2, 2) among proposals (S, 2, 2) and their neighbours."""
+    named = without_copies(geometry.canonical(np.asarray(proposals, int), device))
+    near = without_copies(np.concatenate([symmetry.neighbours(pair, device) for pair in named]))
+    left = curve - green.clean_curves(device, near)
+    first = near[libraries.robust(left / APART).argmin()]
+    changes = response(device, first[None])  # of neighbours they are much the same
+    root = libraries.whitening(changes.covariance[0], noise)
+    return near[libraries.chosen(libraries.robust((left - changes.shift[0]) @ root.T))]
+
+
+def without_copies(antidots):
+    """Antidots (C, 2, 2), none twice, in their order."""
+    return np.stack(list({pair.tobytes(): pair for pair in np.asarray(antidots, int)}.values()))
