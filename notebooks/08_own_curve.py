@@ -9,11 +9,11 @@
 # %% [markdown]
 # # Your own curve
 #
-# **Question.** What does the network say to a curve that you measured or computed yourself, and when may you believe it?
+# **Question.** Which antidots gave a curve that you measured or computed yourself, and when may you believe the answer?
 #
-# **Method.** Write the curve into a CSV file and decode it. The answer comes with three things to judge it by: how many
-# samples agree, how well the exact curve of the decoded antidots fits, and whether the curve is of the kind that the
-# network was trained on at all. Three files in `notebooks/curves/` show what that looks like.
+# **Method.** Write the curve into a CSV file and decode it. The network proposes; the exact solver judges its samples and
+# their neighbours, and answers with a probability, a certificate (an exact curve beside yours) and a verdict: does any wire
+# of this kind explain the curve at all ([](12_exact) says how)? Three files in `notebooks/curves/` show what that looks like.
 #
 # This page takes a file of yours, too: `qfp run --only 08 -p curve=mine.csv`, in tesla and siemens with
 # `-p lattice_nm=5 -p siemens=true`. The same without a notebook: `qfp decode mine.csv --lattice-nm 5 --siemens --out decoded/`.
@@ -101,57 +101,48 @@ print(f"e^2/h = {SIEMENS:.6e} S; fields of the decoder: {fields}")
 mine = qfp.answer([curve], lattice_nm=lattice_nm, siemens=siemens, **options)
 print(answer.as_text(mine, 0), *(f"note: {note}" for note in mine.notes[0]), sep="\n")
 
-# %% mystnb={"figure": {"caption": "The report that `qfp decode --out` writes. (a), (b) Mean and standard deviation of the LDOS over all samples, that is over what the network holds possible. (c) The antidots found in the samples. (d) The measured curve, and the exact curve of the decoded antidots without random potential, with the verdict above it.", "name": "own-test"}, "image": {"alt": "Report of a page: interference pattern with two outlined antidots, its small spread among the samples, a single bar of candidates, and the measured points along the exact curve of the decoded antidots."}}
+# %% mystnb={"figure": {"caption": "The report that `qfp decode --out` writes. (a), (b) Mean and standard deviation of the LDOS over the random potentials that explain the curve. (c) The antidots and their probability. (d) The measured curve, the exact curve of the answer under the recovered potential, and what all potentials could make of it; above it the verdict.", "name": "own-test"}, "image": {"alt": "Report of a page: interference pattern with two outlined antidots, its small spread, a single bar of candidates, and the measured points along the exact curve, within a band."}}
 answer.report(mine, 0)
 
 # %% [markdown]
-# The random potential of your wire is not known. The exact curve leaves it out, so a right answer fits only up to the
-# potential's effect. The *novelty* measures the misfit in units of that effect: is the curve less the exact one, of the answer
-# or of a pair one site off, a change that potentials of the trained strength make? What lies above 1 is flagged; the cell
-# prints how many genuine curves do.
-
-# %%
-reference = answer.novelty.load(config.weights)
-print(
-    f"{1 - reference.quantile:.1%} of genuine curves lie above 1"
-    if reference
-    else "no reference for these weights"
-)
+# The random potential of your wire is not known. The band shows what potentials of the device's strength make of the
+# answer's curve; $\chi^2$ measures the misfit within it, and where it is larger than genuine curves give, the curve is
+# flagged. `--network-only` gives the network's samples as they are.
 
 # %% [markdown]
 # ## With noise
 #
-# The verdict tolerates what the column `noise` says. Each sample decodes the curve plus a further draw of that noise, so that
-# the agreement of the samples shows what the noise leaves open.
+# The likelihood counts what the column `noise` says: noise leaves more pairs possible, and the probability says so.
 
 # %%
 others = qfp.answer(["curves/noisy.csv", "curves/foreign.csv"], **options)
 print(answer.as_text(others, 0))
 
-# %% mystnb={"figure": {"caption": "A test wire with noise of one twentieth of e²/h, drawn as error bars.", "name": "own-noisy"}, "image": {"alt": "Report of a page for a noisy curve: points with error bars scatter about the exact curve of the decoded antidots."}}
+# %% mystnb={"figure": {"caption": "A test wire with noise of one twentieth of e²/h, drawn as error bars.", "name": "own-noisy"}, "image": {"alt": "Report of a page for a noisy curve: points with error bars scatter about the exact curve of the answer."}}
 answer.report(others, 0)
 
 # %% [markdown]
 # ## A curve of another kind
 #
-# Three antidots instead of two. The network answers all the same, for it knows nothing but wires with two:
+# Three antidots instead of two. None of the network's proposals explains the curve; nor does any pair of the whole library,
+# which is then asked (made once, in about a minute):
 
 # %%
 print(answer.as_text(others, 1))
 
-# %% mystnb={"figure": {"caption": "A wire with three antidots. The samples may well agree on two; the curve of these two is not the measured one, and the answer is flagged.", "name": "own-foreign"}, "image": {"alt": "Report of a page for a wire with three antidots: an interference pattern with two outlined antidots that the samples agree on, and an exact curve that misses the measured points."}}
+# %% mystnb={"figure": {"caption": "A wire with three antidots. The best pair, with the best potential, does not give the measured curve, and the answer is flagged.", "name": "own-foreign"}, "image": {"alt": "Report of a page for a wire with three antidots: an interference pattern with two outlined antidots that the samples agree on, and an exact curve that misses the measured points."}}
 answer.report(others, 1)
 
 # %% [markdown]
-# **Flagged** means: no two antidots near the answer, with a potential of the trained strength, give this curve. The answer is
-# printed and drawn, but do not trust it. **Agreement of the samples is no substitute**: it says how sure the network is,
-# provided that the wire is of its kind.
+# **Flagged** means: no two antidots, with a potential of the device's strength, give this curve. The answer is
+# printed and drawn, but do not trust it. **A probability is no substitute**: it compares pairs with each other, provided that
+# the wire is of this kind.
 #
 # ## What the answer cannot know
 #
 # - **Where along the wire, and which way round.** A shift of both antidots along $y$ leaves the curve as it is, and so do two
 #   inversions, which make four copies. Positions and images are in the canonical placement, one of the four, centred.
-# - **The random potential.** The image is one of a wire with a typical potential, not with yours.
+# - **The random potential.** The curve fixes as many directions of it as there are fields, of one for each site.
 # - **Another wire that happens to fit.** Not flagged means that this answer explains the curve, not that no other wire
 #   would: other energies, leads, radii or temperatures were never compared.
 #
@@ -165,9 +156,9 @@ examples.check("curves", wire)
 tesla = per_tesla(1) * 4.135667696e-15
 assert np.isclose(tesla, 2 * np.pi * 1e-18), "one flux quantum h/e through a plaquette is 2 pi"
 noisy = examples.MADE["noisy"][0]
-off = metrics.within(others.decoded.consensus[0], noisy, wire)
+off = metrics.within(others.posterior[0].answer, noisy, wire)
 assert off <= 1, "noise of 0.05 is survived"
-flagged = others.judged.flagged.tolist() if reference else [False, True]
+flagged = [not one.explained for one in others.posterior]
 assert flagged == [False, True], "three antidots are flagged"
 try:
     qfp.read_curve("curves/none.csv", wire)

@@ -11,7 +11,7 @@ from qfp.data.measured import per_tesla, read_curve
 from qfp.decoding import novelty
 from qfp.decoding.decode import Decoded, decode, load_decoder
 from qfp.inference.infer import infer
-from qfp.inference.posterior import LARGEST
+from qfp.inference.posterior import largest_chi2
 from qfp.physics import green
 from qfp.physics.wire import Device
 from qfp.tools import SettingsError
@@ -164,7 +164,7 @@ def certificate_line(posterior):
     if not posterior.explained:
         return (
             f"no wire of this kind explains the curve: chi2 {posterior.chi2:.0f} for {fields} "
-            f"fields, above {LARGEST:.0f}; do not trust this answer"
+            f"fields, above {largest_chi2(fields):.0f}; do not trust this answer"
         )
     return (
         f"explained by physics: chi2 {posterior.chi2:.0f} for {fields} fields; under the recovered "

@@ -1,6 +1,6 @@
 """Answers to curves as values of JSON, one object a curve."""
 
-from qfp.inference.posterior import LARGEST
+from qfp.inference.posterior import largest_chi2
 
 
 def as_dict(answers, i):
@@ -37,7 +37,7 @@ def _by_physics(answers, i):
         "antidots": own.answer.tolist(),
         "probability": float(own.probability[0]),
         "candidates": candidates,
-        "novelty": own.chi2 / LARGEST,
+        "novelty": own.chi2 / largest_chi2(len(own.expected)),
         "flagged": not own.explained,
         "certificate": {
             "chi2": own.chi2,

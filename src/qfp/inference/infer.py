@@ -18,8 +18,8 @@ from threadpoolctl import threadpool_limits
 
 from qfp.data.workers import one_torch_thread
 from qfp.inference import library as libraries
-from qfp.inference.likelihood import expected, judge, probabilities
-from qfp.inference.posterior import LARGEST, Posterior, proposed
+from qfp.inference.likelihood import Expected, expected, judge, probabilities
+from qfp.inference.posterior import Posterior, largest_chi2, proposed
 from qfp.inference.refine import Refined, images, refine
 from qfp.physics import geometry, green, symmetry
 from qfp.physics.response import response
@@ -27,9 +27,9 @@ from qfp.tools import SettingsError, progress_bar, stream
 
 APART = 0.05  # [e^2/h], how far potentials take a curve, roughly
 SURE = 0.999  # probability from which on the second order decides alone
-DOUBTS = 4, 1e-3  # at most so many candidates are refined, and of at least this probability
-HARD = 150.0  # nats that refining may bring where the second order explains nothing
-QUICK, PATIENT = 1, 6  # Gauss-Newton steps for the certificate, and where evidences decide
+DOUBTS = 3, 1e-3  # at most so many candidates are refined, and of at least this probability
+HARD = 60.0  # nats that refining may bring where the second order explains nothing
+QUICK, PATIENT = 1, 5  # Gauss-Newton steps for the certificate, and where evidences decide
 
 
 def infer(curves, device, noise=None, proposals=None, certificate=True, seed=0, progress=False):
@@ -108,15 +108,17 @@ def prepare(device, library=False):
 
 def infer_one(curve, noise=None, proposals=None, seed=(0,), *, device, certificate=True):
     """Posterior of one curve (F,) [e^2/h]; see `infer`."""
+    largest, source = largest_chi2(len(curve)), "library" if proposals is None else "proposals"
     if proposals is None:
-        antidots, source = from_library(device, curve, noise), "library"
+        antidots = from_library(device, curve, noise)
     else:
-        antidots, source = from_proposals(device, curve, noise, proposals), "proposals"
-    weighed = weigh(device, curve, noise, antidots, certificate)
-    if source == "proposals" and weighed.chi2 > LARGEST:
+        antidots = from_proposals(device, curve, noise, proposals)
+    second = SecondOrder.of(device, curve, noise, antidots)
+    if source == "proposals" and second.chi2[second.log.argmax()] > largest:
         more = from_library(device, curve, noise)
         antidots, source = without_copies(np.concatenate([antidots, more])), "library"
-        weighed = weigh(device, curve, noise, antidots, certificate)
+        second = SecondOrder.of(device, curve, noise, antidots)
+    weighed = weigh(device, curve, noise, antidots, second, certificate)
     probability = probabilities(weighed.log)
     samples = None if proposals is None else proposed(proposals, weighed.antidots, probability)
     found = Posterior(
@@ -125,7 +127,7 @@ def infer_one(curve, noise=None, proposals=None, seed=(0,), *, device, certifica
         probability,
         weighed.log,
         weighed.chi2,
-        bool(weighed.chi2 <= LARGEST),
+        bool(weighed.chi2 <= largest),
         weighed.mean,
         weighed.spread,
         samples,
@@ -146,6 +148,20 @@ def infer_one(curve, noise=None, proposals=None, seed=(0,), *, device, certifica
     )
 
 
+class SecondOrder(NamedTuple):
+    """What the second order says of candidates."""
+
+    expectation: Expected
+    log: np.ndarray  # (C,)
+    chi2: np.ndarray  # (C,)
+
+    @classmethod
+    def of(cls, device, curve, noise, antidots):
+        """Of candidates (C, 2, 2) for a curve (F,)."""
+        expectation = expected(device, antidots, curve, noise)
+        return cls(expectation, *judge(curve, expectation, noise))
+
+
 class Weighed(NamedTuple):
     """Candidates in the order of their evidence, and what the best one expects."""
 
@@ -157,14 +173,13 @@ class Weighed(NamedTuple):
     spread: np.ndarray  # (F,) [e^2/h]
 
 
-def weigh(device, curve, noise, antidots, certificate):
+def weigh(device, curve, noise, antidots, second, certificate):
     """Weighed of candidates (C, 2, 2): by the second order, or by refined evidences where that
     leaves a doubt."""
-    expectation = expected(device, antidots, curve, noise)
-    log, chi2 = judge(curve, expectation, noise)
+    (expectation, log, chi2), largest = second, largest_chi2(len(curve))
     order = np.argsort(-log)
     first = order[0]
-    sure = probabilities(log)[first] >= SURE and chi2[first] <= LARGEST
+    sure = probabilities(log)[first] >= SURE and chi2[first] <= largest
 
     def refined(k, steps):
         rest = expectation.rest[k]
@@ -174,7 +189,7 @@ def weigh(device, curve, noise, antidots, certificate):
         found = {first: refined(first, QUICK)} if certificate else {}
         least = min([chi2[first], *(one.chi2 for one in found.values())])
     else:
-        behind = -np.log(DOUBTS[1]) if chi2[first] <= LARGEST else HARD
+        behind = -np.log(DOUBTS[1]) if chi2[first] <= largest else HARD
         likely = [k for k in order[: DOUBTS[0]] if log[k] >= log[first] - behind]
         found = {k: refined(k, PATIENT) for k in likely}
         for k, one in found.items():

@@ -7,7 +7,11 @@ import numpy as np
 from qfp.physics import symmetry
 from qfp.physics.wire import Device
 
-LARGEST = 100.0  # chi2 of 64 fields above which no candidate explains a curve
+
+def largest_chi2(fields):
+    """chi2 above which no candidate explains a curve at so many fields, 100 for 64: of 520 dev
+    curves, each under a fresh potential, one lay above."""
+    return fields + 4.5 * fields**0.5
 
 
 @dataclass(frozen=True)
@@ -28,7 +32,8 @@ class Posterior:
     chi2 : float
         Of the curve under the best candidate; about F, the number of fields, or less.
     explained : bool
-        Whether chi2 is one that a wire of this kind gives: if not, no answer can be trusted.
+        Whether chi2 is at most `largest_chi2`, as wires of this kind have it: if not, no answer can
+        be trusted.
     expected, spread : ndarray (F,)
         Of the best candidate's curve over all random potentials [e^2/h].
     proposed : Proposed or None

@@ -11,7 +11,7 @@ import numpy as np
 from qfp.data import foreign, fresh
 from qfp.decoding import decode, metrics, novelty
 from qfp.inference.library import library
-from qfp.inference.posterior import LARGEST
+from qfp.inference.posterior import largest_chi2
 from qfp.studies import intervals, scoring, tables
 from qfp.studies.frame import Option, Study
 from qfp.studies.inference import score
@@ -39,7 +39,7 @@ NOTES = {
         "answers that are exact; 95 % bootstrap interval",
         "sure, sure_right": f"answers of probability {score.SURE} and more, and how many are exact",
         "truth_mass": "posterior probability of the true configuration, on average",
-        "explained": f"chi2 of the answer at most {LARGEST:.0f}",
+        "explained": f"chi2 of the answer at most {largest_chi2(64):.0f} for 64 fields",
         "right_or_flagged": "exact, or not explained",
         "r_good": f"share of images with Pearson r >= {score.GOOD}",
         "residual_median": "root mean square of what the certificate leaves of the curve [e^2/h]",
@@ -62,6 +62,8 @@ def measure(run):
         f"{number} wires, each under a fresh potential",
         curves=number,
         others=few,
+        noisy=run.options.noisy,
+        foreign_curves=run.options.foreign,
         noise=NOISE,
         proposals=PROPOSALS,
         potentials_from=fresh.FIRST["test"],
@@ -75,7 +77,8 @@ def measure(run):
     result["ranks"] = score.ranks(device, exact, antidots, run.seed)
     result["chi2"] = score.misfit(exact)
     result["proposal"] = score.proposal(samples, exact, device)
-    result["noise"] = {str(s): noisy(run, s, curves, antidots) for s in NOISE}
+    some = slice(run.options.noisy)
+    result["noise"] = {str(s): noisy(run, s, curves[some], antidots[some]) for s in NOISE}
     result |= misdescribed(run, device, antidots[:few], seeds[:few])
     result["foreign"] = alarms(run, device, curves[:few])
     return result
@@ -200,7 +203,8 @@ STUDY = Study(
     needs=("weights", "pairs"),
     options={
         "curves": Option(1000, "test configurations, each under a fresh potential"),
-        "others": Option(300, "of these, for fields one step off and for a stronger potential"),
-        "foreign": Option(60, "curves of each kind that no such wire gives"),
+        "noisy": Option(300, "of these, with noise"),
+        "others": Option(60, "of these, for fields one step off and for a stronger potential"),
+        "foreign": Option(20, "curves of each kind that no such wire gives"),
     },
 )
