@@ -276,7 +276,7 @@ def test_proposals_are_weighed():
 
 
 def test_copies_share_the_curve():
-    pair = np.array([[4, 4], [9, 11]])
+    pair = np.array([[3, 4], [9, 11]])
     places = symmetry.placements(pair, SMALL)
     assert len(np.unique(places, axis=0)) == len(places) == 4 * (16 - 6 - 7)
     curves = green.clean_curves(SMALL, places)
@@ -322,6 +322,6 @@ def test_decode_is_judged_by_the_exact_solver(monkeypatch, tmp_path, capsys):
     assert found["antidots"] == truth.tolist() and found["probability"] > 0.99
     assert found["network"]["antidots"] == wrong.tolist() and found["network"]["samples"] == 4
     assert not found["flagged"] and found["novelty"] < 1
-    assert len(found["certificate"]["curve"]) == 64 and found["copies"] == 4 * (48 - 21)
+    assert len(found["certificate"]["curve"]) == 64 and found["copies"] == 2 * (48 - 21)
     assert (tmp_path / "out" / "0.png").stat().st_size > 20_000
     assert len(list(answer.in_blocks(names, block=2, network_only=True))) == 2

@@ -112,7 +112,8 @@ def in_blocks(
         decoded = decode(decoder, G, samples, steps, seed=seed, noise=noise, progress=progress)
         error, exact, judged, missing = np.stack([curve.error for curve in own]), None, None, ()
         if not network_only:
-            exact = tuple(infer(G, config.device, error, decoded.antidots, seed, progress))
+            options = {"seed": seed, "progress": progress}
+            exact = tuple(infer(G, config.device, error, decoded.antidots, **options))
         elif reference:
             judged = novelty.judge(reference, G, decoded, error)
         else:

@@ -32,7 +32,7 @@ HARD = 60.0  # nats that refining may bring where the second order explains noth
 QUICK, PATIENT = 1, 5  # Gauss-Newton steps for the certificate, and where evidences decide
 
 
-def infer(curves, device, noise=None, proposals=None, certificate=True, seed=0, progress=False):
+def infer(curves, device, noise=None, proposals=None, *, certificate=True, seed=0, progress=False):
     """Exact posterior of the antidots, the potential and the LDOS, for each of some curves.
 
     Source: Sec. III's wire, solved exactly; the method is this project's.

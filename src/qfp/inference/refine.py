@@ -85,7 +85,7 @@ def refine(device, antidots, curve, shift, rest, noise=None, steps=MOST):
         S = s2 * J @ J.T + Q
         evidence, chi2 = gaussian(left + J @ V, S)
         gain = s2 * cho_solve(cho_factor(S), J).T
-        converged = abs(evidence - last) < CLOSE
+        converged = bool(abs(evidence - last) < CLOSE)
         best = {"V": V, "g": g, "J": J, "gain": gain, "objective": objective}
         best |= {"evidence": evidence, "chi2": chi2, "converged": converged}
         last, best["next"] = evidence, gain @ (left + J @ V)
