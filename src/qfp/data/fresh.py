@@ -8,11 +8,7 @@ from qfp.physics.rows import Rows
 from qfp.physics.wire import random_potential
 from qfp.tools import digest, kept_arrays, progress_bar, stream
 
-FIRST = {
-    "dev": 1_000_000,
-    "test": 2_000_000,
-    "limits": 3_000_000,
-}  # seed of the first potential of a part
+FIRST = {"dev": 1_000_000, "test": 2_000_000}  # seed of the first potential of a part
 BLOCK = 50  # wires of one file
 
 

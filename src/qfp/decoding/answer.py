@@ -168,8 +168,8 @@ def certificate_line(posterior):
             f"fields, above {largest_chi2(fields):.0f}; do not trust this answer"
         )
     return (
-        f"explained by physics: chi2 {posterior.chi2:.0f} for {fields} fields; under the recovered "
-        f"potential the exact curve is {posterior.residual:.3f} e^2/h off"
+        f"explained by physics: chi2 {posterior.chi2:.0f} for {fields} fields; certificate within "
+        f"{posterior.residual:.3f} e^2/h"
     )
 
 
@@ -223,7 +223,8 @@ def report(answers, i):
     else:
         own = answers.posterior[i]
         answer, candidates = own.answer, tuple(zip(own.antidots, own.probability, strict=True))
-        images, predicted, band = (own.ldos, own.ldos_spread), own.curve, (own.expected, own.spread)
+        images, band = (own.ldos, own.ldos_spread), (own.expected, own.spread)
+        predicted = own.curve + own.shift
         said, flagged = f"probability {own.probability[0]:.4f}", not own.explained
     return report_figures.report(
         answers.device.fields,

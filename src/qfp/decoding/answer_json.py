@@ -45,6 +45,7 @@ def _by_physics(answers, i):
             "residual": own.residual,
             "converged": own.converged,
             "curve": own.curve.tolist(),
+            "shift": own.shift.tolist(),
         },
         "copies": own.copies,
         "network": {

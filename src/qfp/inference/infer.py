@@ -8,6 +8,7 @@ certificate.
 
 import dataclasses
 import os
+import threading
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from typing import NamedTuple
@@ -27,6 +28,7 @@ from qfp.tools import SettingsError, progress_bar, stream
 
 APART = 0.05  # [e^2/h], how far potentials take a curve, roughly
 SURE = 0.999  # probability from which on the second order decides alone
+ONCE = threading.Lock()  # two curves that need the library make it once
 DOUBTS = 3, 1e-3  # at most so many candidates are refined, and of at least this probability
 HARD = 60.0  # nats that refining may bring where the second order explains nothing
 QUICK, PATIENT = 1, 5  # Gauss-Newton steps for the certificate, and where evidences decide
@@ -140,6 +142,7 @@ def infer_one(curve, noise=None, proposals=None, seed=(0,), *, device, certifica
     return dataclasses.replace(
         found,
         curve=best.curve,
+        shift=best.shift,
         residual=best.residual,
         converged=best.converged,
         potential=best.potential,
@@ -207,7 +210,8 @@ def weigh(device, curve, noise, antidots, second, certificate):
 
 def from_library(device, curve, noise):
     """Candidates (C, 2, 2) from the library of all configurations."""
-    library = libraries.library(device)
+    with ONCE:
+        library = libraries.library(device)
     return library.antidots[library.candidates(curve, noise)]
 
 

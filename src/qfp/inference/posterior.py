@@ -43,8 +43,11 @@ class Posterior:
     curve : ndarray (F,)
         The certificate, None where none was asked for: the exact curve of the best candidate under
         `potential` [e^2/h].
+    shift : ndarray (F,)
+        Mean change of the curve by what of the potential stays unknown [e^2/h]: `potential` fills F
+        directions of as many as there are sites.
     residual : float
-        Root mean square of what the certificate leaves, less the mean of the second order [e^2/h].
+        Root mean square of what curve and shift leave of the measured curve [e^2/h].
     converged : bool
         Whether the potential is the most probable one.
     potential : ndarray (L, W)
@@ -69,6 +72,7 @@ class Posterior:
     proposed: object
     source: str
     curve: np.ndarray | None = None
+    shift: np.ndarray | None = None
     residual: float | None = None
     converged: bool | None = None
     potential: np.ndarray | None = None

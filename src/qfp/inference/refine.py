@@ -34,8 +34,10 @@ class Refined:
         The most probable one [t].
     curve : ndarray (F,)
         The exact curve under it [e^2/h], without m.
+    shift : ndarray (F,)
+        m, as it was given [e^2/h].
     residual : float
-        Root mean square of what it leaves of the measured curve [e^2/h].
+        Root mean square of what both leave of the measured curve [e^2/h].
     log_evidence, chi2 : float
         Of the configuration, linearised at the potential.
     converged : bool
@@ -43,6 +45,7 @@ class Refined:
 
     potential: np.ndarray
     curve: np.ndarray
+    shift: np.ndarray
     residual: float
     log_evidence: float
     chi2: float
@@ -96,6 +99,7 @@ def refine(device, antidots, curve, shift, rest, noise=None, steps=MOST):
     return Refined(
         best["V"].reshape(rows.kept.shape),
         best["g"],
+        shift,
         residual,
         *(best[name] for name in ("evidence", "chi2", "converged", "next", "J", "gain")),
         np.linalg.cholesky(Q),
