@@ -144,13 +144,13 @@ Markdown(shown.table(inference.STUDY, config.weights))
 # %% [markdown]
 # ## What could be wrong
 #
-# - **Another wire.** The likelihood knows two discs of a radius, an energy, a strength of disorder. Fields that are off by a
-#   step make many answers wrong; most of them are flagged, not all.
-# - **Narrow resonances.** There the expansion in $V$ diverges; shift and spread are held at values that fresh potentials
-#   showed. The few answers that are sure and wrong lie there.
-# - **The pattern.** Only 64 of 3,000 directions of the potential are fixed by the curve. The recovered pattern is hardly
-#   nearer to the truth than that at $V = 0$ with the right antidots: the gain over the network's is in the positions and in
-#   clean holes.
+# - **Another wire.** The likelihood knows two discs of a radius, an energy, a strength of disorder. A probability means
+#   nothing where these are not as described: fields that are off by a step leave most answers wrong and many of them sure.
+#   What protects the reader there is the flag alone.
+# - **Sure and wrong.** The lines above count such answers; each is one site off, as the table says. Near a narrow resonance
+#   the expansion in $V$ diverges, and shift and spread are held at values that fresh potentials showed.
+# - **The pattern.** A curve fixes as many directions of the potential as it has fields, of one for each site. What stays open
+#   is what (d) of the second figure shows.
 
 # %% tags=["nbval-check-output"]
 assert posterior.answer.tolist() == truth and posterior.explained

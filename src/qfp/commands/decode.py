@@ -48,7 +48,7 @@ def run(arguments):
     """Decode; print the answers, or with --json one object a line; reports and samples go to
     --out."""
     from qfp.decoding import answer as answering
-    from qfp.decoding.answer_json import as_dict
+    from qfp.decoding.told import as_dict
 
     targets = output_paths(arguments.curves, arguments.out)
     names = ("weights", "samples", "steps", "lattice_nm", "siemens", "network_only")

@@ -10,9 +10,9 @@ import numpy as np
 from qfp.data.measured import per_tesla, read_curve
 from qfp.decoding import novelty
 from qfp.decoding.decode import Decoded, decode, load_decoder
+from qfp.decoding.told import report_parts
 from qfp.inference.infer import infer
 from qfp.inference.posterior import largest_chi2
-from qfp.physics import green
 from qfp.physics.wire import Device
 from qfp.tools import SettingsError
 
@@ -206,41 +206,20 @@ def report(answers, i):
         report as report_figures,  # Matplotlib takes a second to load, and most calls draw nothing
     )
 
-    decoded, curve, name = answers.decoded, answers.curves[i], Path(answers.files[i]).name
-    if answers.posterior is None:
-        answer, candidates = decoded.consensus[i], decoded.candidates[i]
-        images = decoded.ldos[i].mean(axis=0), decoded.ldos[i].std(axis=0)
-        said = (
-            f"{decoded.probability[i]:.0%} of {decoded.ldos.shape[1]} samples agree within one site"
-        )
-        judged, band = answers.judged, None
-        flagged = judged is not None and bool(judged.flagged[i])
-        predicted = (
-            green.clean_curves(answers.device, answer[None])[0]
-            if judged is None
-            else judged.predicted[i]
-        )
-    else:
-        own = answers.posterior[i]
-        answer, candidates = own.answer, tuple(zip(own.antidots, own.probability, strict=True))
-        images, band = (own.ldos, own.ldos_spread), (own.expected, own.spread)
-        predicted = own.curve + own.shift
-        said, flagged = f"probability {own.probability[0]:.4f}", not own.explained
+    curve, name = answers.curves[i], Path(answers.files[i]).name
+    answer, said, parts = report_parts(answers, i)
+    texts = {
+        "title": f"{name}: antidots at (x, y) = {places(answer)}\n{said}",
+        "verdict": verdict(answers, i).replace("e^2/h", "e²/h").replace("chi2", "χ²"),
+        "note": textwrap.fill(f"{OUTLINES} {SYMMETRIES}", 125),
+    }
     return report_figures.report(
         answers.device.fields,
         curve.conductance,
         curve.error,
-        predicted,
-        images,
-        candidates,
-        answer,
-        {
-            "title": f"{name}: antidots at (x, y) = {places(answer)}\n{said}",
-            "verdict": verdict(answers, i).replace("e^2/h", "e²/h").replace("chi2", "χ²"),
-            "note": textwrap.fill(f"{OUTLINES} {SYMMETRIES}", 125),
-        },
-        flagged=flagged,
+        answer=answer,
+        texts=texts,
         tesla=answers.tesla,
         radius=answers.device.radius,
-        band=band,
+        **parts,
     )

@@ -23,6 +23,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from qfp.data.workers import one_torch_thread
 from qfp.model.exported import weights_hash, weights_path
 from qfp.physics import green, symmetry
 from qfp.physics.wire import Device
@@ -119,10 +120,9 @@ def explained(device, antidots):
     """Exact curves at V = 0 of each of pairs (B, 2, 2) and its neighbours: a list of (K, F)
     [e^2/h], the pair's own first."""
     near = [symmetry.neighbours(pair, device) for pair in antidots]
-    return np.split(
-        green.clean_curves(device, np.concatenate(near)),
-        np.cumsum([len(pairs) for pairs in near])[:-1],
-    )
+    with one_torch_thread():  # the matrices are small: more threads take longer
+        curves = green.clean_curves(device, np.concatenate(near))
+    return np.split(curves, np.cumsum([len(pairs) for pairs in near])[:-1])
 
 
 def steepness(curves):

@@ -198,8 +198,8 @@ def weigh(device, curve, noise, antidots, second, certificate):
         for k, one in found.items():
             log[k] = one.log_evidence
         # those that were not refined stay behind those that were
-        worst = min(log[k] for k in likely)
-        log = np.array([v if k in found else min(v, worst) for k, v in enumerate(log)])
+        below = np.nextafter(min(log[k] for k in likely), -np.inf)
+        log = np.array([v if k in found else min(v, below) for k, v in enumerate(log)])
         order = np.argsort(-log)
         first = order[0]
         least = found[first].chi2

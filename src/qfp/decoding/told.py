@@ -1,6 +1,8 @@
-"""Answers to curves as values of JSON, one object a curve."""
+"""Answers to curves as values of JSON, and as what a report draws: by the network alone, or by
+physics."""
 
 from qfp.inference.posterior import largest_chi2
+from qfp.physics import green
 
 
 def as_dict(answers, i):
@@ -57,3 +59,43 @@ def _by_physics(answers, i):
             "candidates_from": own.source,
         },
     }
+
+
+def report_parts(answers, i):
+    """Antidots (2, 2) of answer i, a line about them, and what the report draws."""
+    return (_drawn_of_network if answers.posterior is None else _drawn_of_physics)(answers, i)
+
+
+def _drawn_of_network(answers, i):
+    """Antidots (2, 2) that the samples agree on, a line, and what the report draws."""
+    decoded, judged = answers.decoded, answers.judged
+    answer, samples = decoded.consensus[i], decoded.ldos[i]
+    said = f"{decoded.probability[i]:.0%} of {len(samples)} samples agree within one site"
+    return (
+        answer,
+        said,
+        {
+            "predicted": green.clean_curves(answers.device, answer[None])[0]
+            if judged is None
+            else judged.predicted[i],
+            "images": (samples.mean(axis=0), samples.std(axis=0)),
+            "candidates": decoded.candidates[i],
+            "flagged": judged is not None and bool(judged.flagged[i]),
+        },
+    )
+
+
+def _drawn_of_physics(answers, i):
+    """The most probable antidots (2, 2), a line, and what the report draws."""
+    own = answers.posterior[i]
+    return (
+        own.answer,
+        f"probability {own.probability[0]:.4f}",
+        {
+            "predicted": own.curve + own.shift,
+            "images": (own.ldos, own.ldos_spread),
+            "candidates": tuple(zip(own.antidots, own.probability, strict=True)),
+            "flagged": not own.explained,
+            "band": (own.expected, own.spread),
+        },
+    )
