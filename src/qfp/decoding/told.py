@@ -4,6 +4,8 @@ physics."""
 from qfp.inference.posterior import largest_chi2
 from qfp.physics import green
 
+SHOWN = 0.001  # least probability of a candidate that a report draws
+
 
 def as_dict(answers, i):
     """Answer i as values of JSON."""
@@ -94,7 +96,11 @@ def _drawn_of_physics(answers, i):
         {
             "predicted": own.curve + own.shift,
             "images": (own.ldos, own.ldos_spread),
-            "candidates": tuple(zip(own.antidots, own.probability, strict=True)),
+            "candidates": tuple(
+                (pair, p)
+                for k, (pair, p) in enumerate(zip(own.antidots, own.probability, strict=True))
+                if k == 0 or p >= SHOWN
+            ),
             "flagged": not own.explained,
             "band": (own.expected, own.spread),
         },
