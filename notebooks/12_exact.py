@@ -9,7 +9,8 @@
 # %% [markdown]
 # # Exact inference
 #
-# **Claim** (Sec. IV). A generative model is needed to get from a curve to the antidots.
+# **Claim** (Sec. IV). A conditional generative model reads the antidots and the pattern from a curve. Whether it takes a
+# network to read them, the paper does not ask.
 #
 # **Question.** The Schrödinger equation itself says how likely a curve is from any pair of antidots. What does it answer,
 # how sure is it, and what is left for the network to do?
@@ -59,8 +60,9 @@ wire = decoder.config.device
 # $J_i = 2\,\mathrm{Re}\sum_m o_{mi}(\psi t^\dagger)_{im}$. Of a potential with variance $s^2$ at each site this leaves the
 # covariance $C = s^2 J J^{\mathsf T}$ between fields. The second order, $\sum_{ij} V_i K_{ij} V_j$, has the mean
 # $m = s^2 \sum_i K_{ii}$, as large as the random part, and the covariance $Q = 2 s^4 \sum_{i\ne j} K_{ij}K'_{ij}$. The curves
-# of a configuration are then Gaussian, $\mathcal N(g + m,\, C + Q)$, with **nothing fitted**. A wire under a potential that
-# no file of this book holds:
+# of a configuration are then Gaussian, $\mathcal N(g + m,\, C + Q)$. **Both orders come from the wire alone**; chosen on
+# development curves are a floor and the two values at which $m$ and $Q$ saturate near narrow resonances. A wire under a
+# potential that no file of this book holds:
 
 # %%
 truth, own = [[10, 19], [33, 40]], 77

@@ -2,9 +2,9 @@
 
 Over potentials the curves of a configuration are Gaussian to second order, N(g + m, C + Q +
 noise^2): exact curve g at V = 0, mean shift m and first-order covariance C (`response.response`),
-and the covariance Q of the second order (`response.fluctuation`). No constant is fitted to them.
-Near a narrow resonance the expansion diverges while a change of conductance cannot; there m and Q
-are held below what curves of fresh potentials showed.
+and the covariance Q of the second order (`response.fluctuation`). Near a
+narrow resonance the expansion diverges while a change of conductance cannot; there m and Q are held
+below what curves of fresh potentials showed.
 """
 
 from typing import NamedTuple
@@ -14,6 +14,7 @@ from scipy.linalg import cholesky, solve_triangular
 
 from qfp.physics.response import Response, fluctuation, response
 
+# Likeliest on 200 dev curves; there a factor of C would be 0.9995, one of Q 0.996.
 SHIFT = 0.33  # [e^2/h] at which m saturates
 SPREAD = 0.84  # [e^2/h] at which the standard deviation of the second order does
 BEHIND = 40.0  # nats of log likelihood that own fluctuations do not make up for
