@@ -289,6 +289,10 @@ def test_curves_that_do_not_fit_are_refused():
         qfp.infer(np.zeros((2, 63)), PAPER)
     with pytest.raises(SettingsError, match="finite"):
         qfp.infer(np.full((1, 64), np.nan), PAPER)
+    with pytest.raises(SettingsError, match=r"noise: .* 0 or more, of shape \(1, 64\)"):
+        qfp.infer(np.zeros((1, 64)), PAPER, noise=np.full((1, 64), -0.1))
+    with pytest.raises(SettingsError, match="proposals: 1 for 2 curves"):
+        qfp.infer(np.zeros((2, 64)), PAPER, proposals=[[PAIR]])
 
 
 # --- the command

@@ -8,7 +8,6 @@ certificate.
 
 import dataclasses
 import os
-import threading
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from typing import NamedTuple
@@ -19,16 +18,14 @@ from threadpoolctl import threadpool_limits
 
 from qfp.data.workers import one_torch_thread
 from qfp.inference import library as libraries
+from qfp.inference.candidates import from_library, from_proposals, without_copies
 from qfp.inference.likelihood import Expected, expected, judge, probabilities
 from qfp.inference.posterior import Posterior, largest_chi2, proposed
 from qfp.inference.refine import Refined, images, refine
-from qfp.physics import geometry, green, symmetry
-from qfp.physics.response import response
+from qfp.physics import green
 from qfp.tools import SettingsError, progress_bar, stream
 
-APART = 0.05  # [e^2/h], how far potentials take a curve, roughly
 SURE = 0.999  # probability from which on the second order decides alone
-ONCE = threading.Lock()  # two curves that need the library make it once
 DOUBTS = 3, 1e-3  # at most so many candidates are refined, and of at least this probability
 HARD = 60.0  # nats that refining may bring where the second order explains nothing
 QUICK, PATIENT = 1, 5  # Gauss-Newton steps for the certificate, and where evidences decide
@@ -64,7 +61,7 @@ def infer(curves, device, noise=None, proposals=None, *, certificate=True, seed=
     Raises
     ------
     SettingsError
-        Where curves do not fit the device or hold values that are no numbers.
+        Where curves do not fit the device, or noise and proposals the curves.
 
     Examples
     --------
@@ -74,16 +71,9 @@ def infer(curves, device, noise=None, proposals=None, *, certificate=True, seed=
     >>> found.answer.tolist(), bool(found.probability[0] > 0.99)
     ([[14, 19], [35, 40]], True)
     """
-    curves = np.asarray(curves, float)
-    if curves.ndim != 2 or curves.shape[1] != device.field_points or not np.isfinite(curves).all():
-        raise SettingsError(
-            f"curves: expected finite numbers of shape (B, {device.field_points}), a row for each "
-            f"curve; got {curves.dtype} {curves.shape}"
-        )
-    errors = [None] * len(curves) if noise is None else np.broadcast_to(noise, curves.shape)
-    proposals = [None] * len(curves) if proposals is None else proposals
+    curves, errors, proposals = checked(curves, device, noise, proposals)
     one = partial(infer_one, device=device, certificate=certificate)
-    workers = min(os.cpu_count(), len(curves))
+    workers = max(1, min(os.cpu_count(), len(curves)))
     # one thread a curve: the matrices are small, and more threads only wait for each other
     with (
         threadpool_limits(1, "blas"),
@@ -98,6 +88,34 @@ def infer(curves, device, noise=None, proposals=None, *, certificate=True, seed=
                 found, total=len(curves), desc="judged", unit="curve", disable=not progress
             )
         )
+
+
+def checked(curves, device, noise, proposals):
+    """Curves (B, F), and noise and proposals of each, None where there is none. SettingsError where
+    they do not fit together."""
+    curves = np.asarray(curves, float)
+    if curves.ndim != 2 or curves.shape[1] != device.field_points or not np.isfinite(curves).all():
+        raise SettingsError(
+            f"curves: expected finite numbers of shape (B, {device.field_points}), a row for each "
+            f"curve; got {curves.dtype} {curves.shape}"
+        )
+    errors = [None] * len(curves)
+    if noise is not None:
+        noise = np.asarray(noise, float)
+        if (
+            noise.shape not in (curves.shape, curves.shape[1:], (1, curves.shape[1]))
+            or not (np.isfinite(noise) & (noise >= 0)).all()
+        ):
+            raise SettingsError(
+                f"noise: expected standard deviations, 0 or more, of shape {curves.shape} or "
+                f"{curves.shape[1:]}; got shape {noise.shape}"
+            )
+        errors = np.broadcast_to(noise, curves.shape)
+    if proposals is None:
+        proposals = [None] * len(curves)
+    if len(proposals) != len(curves):
+        raise SettingsError(f"proposals: {len(proposals)} for {len(curves)} curves: give one each")
+    return curves, errors, proposals
 
 
 def prepare(device, library=False):
@@ -206,26 +224,3 @@ def weigh(device, curve, noise, antidots, second, certificate):
     spread = np.sqrt(np.diag(expectation.first[first] + expectation.rest[first]))
     best = found.get(first)
     return Weighed(antidots[order], log[order], least, best, expectation.mean[first], spread)
-
-
-def from_library(device, curve, noise):
-    """Candidates (C, 2, 2) from the library of all configurations."""
-    with ONCE:
-        library = libraries.library(device)
-    return library.antidots[library.candidates(curve, noise)]
-
-
-def from_proposals(device, curve, noise, proposals):
-    """Candidates (C, 2, 2) among proposals (S, 2, 2) and their neighbours."""
-    named = without_copies(geometry.canonical(np.asarray(proposals, int), device))
-    near = without_copies(np.concatenate([symmetry.neighbours(pair, device) for pair in named]))
-    left = curve - green.clean_curves(device, near)
-    first = near[libraries.robust(left / APART).argmin()]
-    changes = response(device, first[None])  # of neighbours they are much the same
-    root = libraries.whitening(changes.covariance[0], noise)
-    return near[libraries.chosen(libraries.robust((left - changes.shift[0]) @ root.T))]
-
-
-def without_copies(antidots):
-    """Antidots (C, 2, 2), none twice, in their order."""
-    return np.stack(list({pair.tobytes(): pair for pair in np.asarray(antidots, int)}.values()))

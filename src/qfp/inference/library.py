@@ -84,7 +84,6 @@ def chosen(distances):
     return order[: max(FEWEST, near)]
 
 
-@lru_cache(maxsize=2)
 def typical(device):
     """Median shift (F,) and covariance (F, F) of what potentials do, over 48 configurations."""
     antidots = geometry.configurations(device)[1]
@@ -94,9 +93,9 @@ def typical(device):
 
 
 @lru_cache(maxsize=2)
-def library(device, folder=None):
-    """Library of a device, kept in `folder` (runs/curves): a minute of one core the first time."""
-    folder = folder or project_root() / "runs" / "curves"
+def library(device):
+    """Library of a device, kept in runs/curves: a minute of one core the first time."""
+    folder = project_root() / "runs" / "curves"
     antidots = geometry.configurations(device)[1].astype(int)
     curves = simulate.simulated(device, antidots, None, folder)
 

@@ -82,9 +82,9 @@ def lead_modes(device, b, to="cpu"):
 
 
 @functools.lru_cache(maxsize=256)
-def leads_cached(device, b):
+def leads_cached(device, b, to="cpu"):
     """Leads are shared by every curve of a device: 0.1 MB a field at the paper's size."""
-    return lead_modes(device, b)
+    return lead_modes(device, b, to)
 
 
 def _at_threshold(lam, current, upward, propagating):

@@ -20,7 +20,7 @@ import numpy as np
 import torch
 
 from qfp.physics import geometry, green
-from qfp.physics.leads import COMPLEX, lead_modes
+from qfp.physics.leads import COMPLEX, leads_cached
 from qfp.physics.wire import random_potential
 
 # Measured on one core: batches that stay in its cache; first antidots in bins, so that those of a
@@ -252,18 +252,15 @@ def _sweep(device, antidots, shape, dtype, to):
     return Sweep(device, np.frombuffer(antidots, dtype=np.int64).reshape(shape), dtype, to)
 
 
-@functools.lru_cache(maxsize=4)
-def _leads(device, b, to):
-    return lead_modes(device, b, to)
-
-
 def curves_at(device, antidots, seed, b, dtype=COMPLEX, to="cpu"):
     """Conductances (N,) [e^2/h] of configurations (N, 2, 2) under one potential (seed, or None: V =
     0) at one field."""
     antidots = np.ascontiguousarray(geometry.ordered(antidots), dtype=np.int64)
     sweep = _sweep(device, antidots.tobytes(), antidots.shape, dtype, to)
     return (
-        sweep.conductance(b, _potential(device, seed), _leads(device, float(b), to)).cpu().numpy()
+        sweep.conductance(b, _potential(device, seed), leads_cached(device, float(b), to))
+        .cpu()
+        .numpy()
     )
 
 
@@ -277,7 +274,9 @@ def _potential(device, seed):
 def _standing(device, seed, dtype, to):
     """The wire at b = 0, and its Green's function G0 = P - i Phi Phi^T / 2 with P (sites, sites)
     and Phi (sites, 2n) real."""
-    w = green.wire(device, 0.0, _potential(device, seed), leads=_leads(device, 0.0, to), to=to)
+    w = green.wire(
+        device, 0.0, _potential(device, seed), leads=leads_cached(device, 0.0, to), to=to
+    )
     # (sites, 4n): psi psi^dagger is real, so of rank 2n
     psi = torch.view_as_real(torch.cat(w.psi, dim=1)).flatten(1)
     Phi = psi @ torch.linalg.eigh(psi.T @ psi)[1][:, psi.shape[1] // 2 :]

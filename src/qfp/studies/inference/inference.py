@@ -88,10 +88,9 @@ def network(run, curves, ldos):
     """Antidots (B, S, 2, 2) of the network's samples, and r (B, 2) of the first image and of the
     consensus'."""
     device, S = run.decoder.config.device, PROPOSALS
-    rows = np.stack([np.full(len(curves), -1) % 2**31, np.arange(len(curves))], axis=1)
 
     def compute(part):
-        seeds = [[int(s) for s in decode.sample_seeds(int(k), S)] for _, k in rows[part]]
+        seeds = [decode.sample_seeds(k, S) for k in range(part.start, part.stop)]
         found = decode.conclude(decode.draw(run.decoder, curves[part], seeds), device)
         r = [metrics.pearson(images, ldos[part]) for images in (found.ldos[:, 0], found.image)]
         return np.concatenate([found.antidots.reshape(len(r[0]), -1), np.stack(r, axis=1)], axis=1)
