@@ -39,9 +39,9 @@ from IPython.display import Markdown
 import qfp
 from qfp.decoding import positions
 from qfp.figures import two_stage as figures
+from qfp.model.vae import load_vae
 from qfp.studies import frame
 from qfp.studies.two_stage import baseline, examples, findings
-from qfp.studies.two_stage.network import load_vae
 from qfp.studies.two_stage.settings import load_baseline
 
 config = qfp.notebook_config(globals())

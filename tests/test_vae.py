@@ -14,6 +14,7 @@ from qfp import cli
 from qfp.config import load_preset
 from qfp.data import dataset, normalise, simulate
 from qfp.decoding import decode, positions
+from qfp.model import vae as network
 from qfp.physics import geometry
 from qfp.studies import frame, scoring
 from qfp.studies.two_stage import (
@@ -21,7 +22,6 @@ from qfp.studies.two_stage import (
     examples,
     findings,
     images,
-    network,
     restricted,
     stages,
     train_vae,

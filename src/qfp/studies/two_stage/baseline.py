@@ -15,10 +15,10 @@ import numpy as np
 from qfp.data import dataset
 from qfp.decoding import metrics, positions
 from qfp.model import exported
+from qfp.model.vae import decoded, load_vae
 from qfp.studies import frame, intervals, scoring, tables
 from qfp.studies.frame import Option, Study
-from qfp.studies.two_stage.images import decoded, drawn, reconstructed
-from qfp.studies.two_stage.network import load_vae
+from qfp.studies.two_stage.images import drawn, reconstructed
 from qfp.studies.two_stage.restricted import restricted_pairs
 from qfp.studies.two_stage.settings import load_baseline
 from qfp.tools import SettingsError, as_dict, digest, stream

@@ -6,10 +6,11 @@ import numpy as np
 
 from qfp.data import dataset
 from qfp.decoding import decode
+from qfp.model.vae import decoded
 from qfp.physics import green
 from qfp.physics.wire import random_potential
 from qfp.studies import frame
-from qfp.studies.two_stage.images import decoded, reconstructed
+from qfp.studies.two_stage.images import reconstructed
 from qfp.studies.two_stage.restricted import restricted_antidots
 
 

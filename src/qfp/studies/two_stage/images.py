@@ -4,26 +4,8 @@ import numpy as np
 import torch
 
 from qfp.decoding import positions
-from qfp.model.precision import autocast
+from qfp.model.vae import BLOCK, decoded, images_of
 from qfp.studies import scoring
-
-BLOCK = 256  # images at a time
-
-
-@torch.no_grad()
-def images_of(found, normal, blocks):
-    """LDOS (B, L, W) [1/t] of found(block), a function that gives normalised images, over blocks (a
-    list)."""
-    images = []
-    for block in blocks:
-        with autocast("auto", "cpu"):
-            images.append(normal.ldos(found(block)))
-    return np.concatenate(images)
-
-
-def decoded(model, normal, curves):
-    """LDOS (B, L, W) [1/t] of curves (B, F) [e^2/h]."""
-    return images_of(model, normal, normal.curve(curves).split(BLOCK))
 
 
 def drawn(model, normal, curves, rng):

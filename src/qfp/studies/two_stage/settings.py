@@ -6,30 +6,8 @@ from pathlib import Path
 import yaml
 
 from qfp.config import build
+from qfp.model.vae import VaeSettings
 from qfp.tools import SettingsError, project_root
-
-
-@dataclass(frozen=True)
-class Vae:
-    """The two-stage baseline (the paper's reference [7]) and its training."""
-
-    latent: int  # numbers that stand for an image
-    beta: float  # weight of the divergence of the latents from the unit Gaussian
-    width: int  # channels at 15 x 15; half as many at 30 x 30
-    blocks: int  # residual blocks a level, in encoder and decoder each
-    curve_hidden: int  # width of the residual MLP from curve to latent
-    curve_blocks: int
-    # size of the random combination of potentials in a training curve and its latent; 0: none
-    curve_mixing: float
-    learning_rate: float
-    weight_decay: float
-    batch: int  # images of a step
-    image_steps: int  # first stage
-    curve_batch: int
-    curve_learning_rate: float
-    curve_weight_decay: float
-    curve_steps: int  # second stage
-    joint_steps: int  # of both stages together, from curve to image, for comparison
 
 
 @dataclass(frozen=True)
@@ -57,7 +35,7 @@ class Baseline:
     """presets/vae.yaml: what the baseline has beside the preset that gives device, data, split and
     seed."""
 
-    vae: Vae
+    vae: VaeSettings
     sweep: Sweep
     restricted: Restricted
 
@@ -78,8 +56,8 @@ def load_baseline(path=None, **overrides):
         values[section] = values[section] | change
     built = {
         name: build(cls, values[name], f"{path.name}, {name}")
-        for name, cls in (("vae", Vae), ("sweep", Sweep), ("restricted", Restricted))
+        for name, cls in (("vae", VaeSettings), ("sweep", Sweep), ("restricted", Restricted))
     }
     for row in built["sweep"].rows + built["sweep"].second_rows:
-        build(Vae, values["vae"] | row, f"{path.name}, sweep")
+        build(VaeSettings, values["vae"] | row, f"{path.name}, sweep")
     return Baseline(**built)

@@ -14,8 +14,7 @@ from torch.nn import functional as F
 
 from qfp.data import dataset, normalise
 from qfp.model.precision import autocast
-from qfp.studies.two_stage.images import BLOCK
-from qfp.studies.two_stage.network import curve_loss, image_loss
+from qfp.model.vae import BLOCK, curve_loss, image_loss
 from qfp.tools import progress_bar, stream
 from qfp.training import checkpoint
 from qfp.training.optimise import GRADIENT_NORM, average

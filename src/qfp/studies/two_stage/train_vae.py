@@ -13,9 +13,9 @@ import torch
 from qfp import tools
 from qfp.data import dataset, normalise
 from qfp.model.precision import keep_memory
+from qfp.model.vae import Vae
 from qfp.studies import frame
 from qfp.studies.two_stage.images import scored
-from qfp.studies.two_stage.network import Vae
 from qfp.studies.two_stage.restricted import restricted_pairs
 from qfp.studies.two_stage.stages import EMA, Part, first_stage, joint_stage, latents, second_stage
 from qfp.tools import SettingsError, as_dict, digest

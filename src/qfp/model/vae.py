@@ -7,8 +7,10 @@ unit one. Second stage: with encoder and decoder fixed, a network gives a Gaussi
 a curve, trained to match the encoder's. A curve is decoded by its mean.
 """
 
+from dataclasses import dataclass
 from typing import NamedTuple
 
+import numpy as np
 import torch
 from torch import nn
 from torch.nn import functional as F
@@ -16,12 +18,37 @@ from torch.nn import functional as F
 from qfp.config import Config, build
 from qfp.data.normalise import Normalisation
 from qfp.model import exported
+from qfp.model.precision import autocast
 from qfp.model.unet import GRID, SIZE, Mlp, norm, zero
-from qfp.studies.two_stage import settings
 from qfp.tools import SettingsError
 
 NARROW = 24  # channels between the 15 x 15 grid and the latent: all weights of that layer
 LOG_VARIANCE = (-14.0, 4.0)  # bounds: an encoder that is nearly sure makes no overflow of exp
+
+BLOCK = 256  # images at a time
+
+
+@dataclass(frozen=True)
+class VaeSettings:
+    """The two-stage baseline (the paper's reference [7]) and its training."""
+
+    latent: int  # numbers that stand for an image
+    beta: float  # weight of the divergence of the latents from the unit Gaussian
+    width: int  # channels at 15 x 15; half as many at 30 x 30
+    blocks: int  # residual blocks a level, in encoder and decoder each
+    curve_hidden: int  # width of the residual MLP from curve to latent
+    curve_blocks: int
+    # size of the random combination of potentials in a training curve and its latent; 0: none
+    curve_mixing: float
+    learning_rate: float
+    weight_decay: float
+    batch: int  # images of a step
+    image_steps: int  # first stage
+    curve_batch: int
+    curve_learning_rate: float
+    curve_weight_decay: float
+    curve_steps: int  # second stage
+    joint_steps: int  # of both stages together, from curve to image, for comparison
 
 
 class Residual(nn.Sequential):
@@ -77,7 +104,7 @@ def decoder(latent, width, blocks):
 
 
 class Vae(nn.Module):
-    """Both stages; `settings` is a settings.Vae, `fields` the number of points of a curve. All
+    """Both stages; `settings` is a VaeSettings, `fields` the number of points of a curve. All
     in normalised units."""
 
     def __init__(self, settings, fields):
@@ -169,5 +196,21 @@ def load_vae(name_or_path):
     path, meta, config, normal, files = exported.described(name_or_path)
     if "vae" not in meta:
         raise SettingsError(f"{path.name} holds a diffusion model, not the two-stage baseline")
-    model = Vae(build(settings.Vae, meta["vae"], f"{path.name}, vae"), config.device.field_points)
+    model = Vae(build(VaeSettings, meta["vae"], f"{path.name}, vae"), config.device.field_points)
     return TrainedVae(exported.filled(model, path, files), config, normal, meta)
+
+
+@torch.no_grad()
+def images_of(found, normal, blocks):
+    """LDOS (B, L, W) [1/t] of found(block), a function that gives normalised images, over blocks (a
+    list)."""
+    images = []
+    for block in blocks:
+        with autocast("auto", "cpu"):
+            images.append(normal.ldos(found(block)))
+    return np.concatenate(images)
+
+
+def decoded(model, normal, curves):
+    """LDOS (B, L, W) [1/t] of curves (B, F) [e^2/h]."""
+    return images_of(model, normal, normal.curve(curves).split(BLOCK))
