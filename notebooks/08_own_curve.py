@@ -79,7 +79,9 @@ for name in ("test", "noisy"):
 #
 # A field $B$ is $b = 2\pi B A^2/(h/e)$, with $A$ the lattice constant. It is no free choice: the network knows one wire,
 # {result}`presets/laptop:device.width` $A$ wide, at one energy, that is with one Fermi wavelength. Choose $A$ so that your wire
-# has this width; wavelength and holes must then fit as well.
+# has this width; wavelength and holes must then fit as well. **Another wire** needs no network: describe it in a file, in
+# nanometres, tesla and millielectronvolts, look at what follows from it with `qfp device mine.yaml`, and
+# `qfp decode mine.csv --device mine.yaml` answers from the exact solver alone.
 
 # %% tags=["nbval-check-output"]
 Markdown(units.table(wire, (1, 2, 5, 10, 20)))

@@ -5,11 +5,12 @@ import argparse
 import sys
 
 from qfp import __version__
-from qfp.commands import dataset, decode, export, notebooks, solve, study, train, train_vae
+from qfp.commands import dataset, decode, device, export, notebooks, solve, study, train, train_vae
 from qfp.tools import SettingsError
 
 COMMANDS = {
     "solve": solve,
+    "device": device,
     "dataset": dataset,
     "train": train,
     "export": export,

@@ -37,6 +37,11 @@ def add(sub):
         help="name in models/, or a .safetensors file (default laptop)",
     )
     sub.add_argument(
+        "--device",
+        metavar="FILE.yaml",
+        help="of another wire, see `qfp device`: the exact solver alone, without any network",
+    )
+    sub.add_argument(
         "--network-only",
         action="store_true",
         help="the network's samples as they are, not judged by the exact solver",
@@ -49,10 +54,13 @@ def run(arguments):
     --out."""
     from qfp.decoding import answer as answering
     from qfp.decoding.told import as_dict
+    from qfp.physics.wire import Device
 
     targets = output_paths(arguments.curves, arguments.out)
     names = ("weights", "samples", "steps", "lattice_nm", "siemens", "network_only")
     options = {name: getattr(arguments, name) for name in names}
+    if arguments.device is not None:
+        options["device"] = Device.from_file(arguments.device)
     done = 0
     for answers in answering.in_blocks(arguments.curves, **options, progress=sys.stderr.isatty()):
         for file, notes in zip(answers.files, answers.notes):
@@ -62,7 +70,8 @@ def run(arguments):
             found = json.dumps(as_dict(answers, i)) if arguments.json else None
             print(found or answering.as_text(answers, i), flush=True)
         for i, stem in enumerate(targets[done : done + len(answers.files)]):
-            write_samples(f"{stem}.npy", answers.decoded.ldos[i])
+            if answers.decoded is not None:
+                write_samples(f"{stem}.npy", answers.decoded.ldos[i])
             write_report(f"{stem}.png", answering.report(answers, i))
         done += len(answers.files)
     if not arguments.json:

@@ -7,9 +7,11 @@ from qfp.tools import SettingsError, as_dict
 
 
 def add_settings(parser):
-    """--preset, --set and --dry-run."""
+    """--preset, --device, --set and --dry-run."""
     choices = f"{', '.join(PRESETS)} or a .yaml file (default laptop)"
     parser.add_argument("--preset", default="laptop", help=choices)
+    wire = "a wire of your own in place of the preset's: see `qfp device FILE.yaml`"
+    parser.add_argument("--device", metavar="FILE.yaml", help=wire)
     change = {"action": "append", "metavar": "KEY=VALUE"}
     parser.add_argument("--set", help="change a setting: training.minutes=5", **change)
     parser.add_argument("--dry-run", action="store_true", help="print the settings and exit")
@@ -34,10 +36,25 @@ def parse_changes(pairs):
     return changes
 
 
+def with_device(changes, path):
+    """Changes for load_preset with the wire of a device file, and all its configurations."""
+    from qfp.physics import device_file, geometry
+
+    device, _ = device_file.read(path)
+    number = {"configurations": len(geometry.configurations(device)[0])}
+    return changes | {
+        "device": as_dict(device) | changes.get("device", {}),
+        "dataset": number | changes.get("dataset", {}),
+    }
+
+
 def config_of(given):
-    """Config of --preset and --set, from {name: value}; with --dry-run it is printed, and the
-    program ends."""
-    config = load_preset(given["preset"], **parse_changes(given["set"]))
+    """Config of --preset, --device and --set, from {name: value}; with --dry-run it is printed, and
+    the program ends."""
+    changes = parse_changes(given["set"])
+    if given.get("device") is not None:
+        changes = with_device(changes, given["device"])
+    config = load_preset(given["preset"], **changes)
     if given["dry_run"]:
         print(yaml.safe_dump(as_dict(config), sort_keys=False), end="")
         raise SystemExit(0)

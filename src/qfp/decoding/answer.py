@@ -3,6 +3,7 @@
 import textwrap
 import time
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -35,7 +36,7 @@ class Answers:
     device: Device
     files: tuple
     curves: tuple  # measured.Curve of each
-    decoded: Decoded  # the network's samples
+    decoded: Decoded | None  # the network's samples, None where none was asked
     posterior: tuple | None  # inference.Posterior of each, None where the network alone was asked
     judged: (
         object  # novelty.Judgement of all, where the network alone was asked and has a reference
@@ -53,6 +54,8 @@ def answer(files, weights="laptop", **options):
     files : sequence of path
         As `read_curve` reads them.
     weights : str or path
+    device : Device, optional
+        Of another wire: the exact solver answers alone, without any network.
     samples, steps : int, optional
         In place of the weights' sampling settings; of samples 4, unless the network is alone.
     seed : int
@@ -86,6 +89,7 @@ def answer(files, weights="laptop", **options):
 def in_blocks(
     files,
     weights="laptop",
+    device=None,
     samples=None,
     steps=None,
     seed=0,
@@ -96,24 +100,29 @@ def in_blocks(
     block=BLOCK,
 ):
     """Answers to some CSV files after the other, in bounded memory; see `answer`."""
-    decoder = load_decoder(weights)
-    config = decoder.config
-    if samples is None:
-        samples = config.sampling.samples if network_only else PROPOSALS
-    steps = config.sampling.steps if steps is None else steps
-    check_sampling(config, samples, steps)
-    curves = tuple(read_curve(file, config.device, lattice_nm, siemens) for file in files)
-    reference = novelty.load(weights) if network_only else None
+    if device is not None:
+        draw, reference = alone(samples, steps, network_only), None
+    else:
+        decoder = load_decoder(weights)
+        device, sampling = decoder.config.device, decoder.config.sampling
+        if samples is None:
+            samples = sampling.samples if network_only else PROPOSALS
+        steps = sampling.steps if steps is None else steps
+        check_sampling(decoder.config, samples, steps)
+        draw = partial(decode, decoder, samples=samples, steps=steps, seed=seed, progress=progress)
+        reference = novelty.load(weights) if network_only else None
+    curves = tuple(read_curve(file, device, lattice_nm, siemens) for file in files)
     tesla = None if lattice_nm is None else per_tesla(lattice_nm)
 
     def block_of(part):
         own, start = curves[part], time.perf_counter()
         G, noise = np.stack([curve.conductance for curve in own]), noise_of(own)
-        decoded = decode(decoder, G, samples, steps, seed=seed, noise=noise, progress=progress)
+        decoded = draw(G, noise=noise)
         error, exact, judged, missing = np.stack([curve.error for curve in own]), None, None, ()
         if not network_only:
             options = {"seed": seed, "progress": progress}
-            exact = tuple(infer(G, config.device, error, decoded.antidots, **options))
+            proposals = None if decoded is None else decoded.antidots
+            exact = tuple(infer(G, device, error, proposals, **options))
         elif reference:
             judged = novelty.judge(reference, G, decoded, error)
         else:
@@ -121,9 +130,19 @@ def in_blocks(
             missing = (f"novelty is not judged: {remedy}",)
         notes = tuple(curve.notes + missing for curve in own)
         names, seconds = tuple(map(str, files[part])), (time.perf_counter() - start) / len(own)
-        return Answers(config.device, names, own, decoded, exact, judged, notes, tesla, seconds)
+        return Answers(device, names, own, decoded, exact, judged, notes, tesla, seconds)
 
     return map(block_of, [slice(k, k + block) for k in range(0, len(files), block)])
+
+
+def alone(samples, steps, network_only):
+    """What draws no samples. SettingsError where samples are asked for."""
+    if samples is not None or steps is not None or network_only:
+        raise SettingsError(
+            "--device: the exact solver answers alone, so --samples, --steps and --network-only "
+            "have nothing to set"
+        )
+    return lambda curves, noise: None
 
 
 def check_sampling(config, samples, steps):
@@ -175,20 +194,23 @@ def certificate_line(posterior):
 
 def as_text(answers, i):
     """Answer i in a few lines."""
-    decoded, consensus = answers.decoded, answers.decoded.consensus[i]
-    share, samples = f"{decoded.probability[i]:.0%}", decoded.ldos.shape[1]
+    decoded, lines = answers.decoded, []
+    if decoded is not None:
+        consensus, samples = decoded.consensus[i], decoded.ldos.shape[1]
+        agreed = f"{decoded.probability[i]:.0%} of {samples} samples"
     if answers.posterior is None:
         pairs, answer = decoded.candidates[i], consensus
         exact = sum(share for pair, share in pairs if (pair == consensus).all())
-        lines = [f"{share} of {samples} samples agree within one site, {exact:.0%} exactly"]
+        lines.append(f"{agreed} agree within one site, {exact:.0%} exactly")
     else:
         own = answers.posterior[i]
         pairs, answer = list(zip(own.antidots, own.probability, strict=True)), own.answer
-        lines = [
-            f"probability {own.probability[0]:.4f}, from the exact solver",
-            f"network: {places(consensus)}, {share} of {samples} samples within one site; they "
-            f"hold {own.proposed.mass:.0%} of the posterior",
-        ]
+        lines.append(f"probability {own.probability[0]:.4f}, from the exact solver")
+        if decoded is not None:
+            lines.append(
+                f"network: {places(consensus)}, {agreed} within one site; they "
+                f"hold {own.proposed.mass:.0%} of the posterior"
+            )
     others = [(p, pair) for pair, p in pairs if (pair != answer).any() and p >= 0.001]
     return "\n  ".join(
         [

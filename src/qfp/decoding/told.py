@@ -32,7 +32,7 @@ def _by_network(answers, i):
 
 def _by_physics(answers, i):
     """The exact posterior, its certificate, and what the network's samples were worth."""
-    own, decoded = answers.posterior[i], answers.decoded
+    own = answers.posterior[i]
     candidates = [
         {"antidots": pair.tolist(), "probability": float(p)}
         for pair, p in zip(own.antidots, own.probability, strict=True)
@@ -52,14 +52,20 @@ def _by_physics(answers, i):
             "shift": own.shift.tolist(),
         },
         "copies": own.copies,
-        "network": {
-            "antidots": decoded.consensus[i].tolist(),
-            "share": float(decoded.probability[i]),
-            "samples": own.proposed.samples,
-            "effective_samples": own.proposed.effective,
-            "posterior_mass": own.proposed.mass,
-            "candidates_from": own.source,
-        },
+        "candidates_from": own.source,
+        "network": None if own.proposed is None else _network(answers, i),
+    }
+
+
+def _network(answers, i):
+    """What the network said, and what its samples were worth as a proposal."""
+    own, decoded = answers.posterior[i].proposed, answers.decoded
+    return {
+        "antidots": decoded.consensus[i].tolist(),
+        "share": float(decoded.probability[i]),
+        "samples": own.samples,
+        "effective_samples": own.effective,
+        "posterior_mass": own.mass,
     }
 
 

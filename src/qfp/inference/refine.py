@@ -81,7 +81,8 @@ def refine(device, antidots, curve, shift, rest, noise=None, steps=MOST):
     for _ in range(steps + 1):
         g, J = rows.linear(V.reshape(rows.kept.shape))
         left = curve - shift - g
-        objective = V @ V / s2 + left @ cho_solve(inner, left)
+        # without disorder V stays 0
+        objective = (V @ V / s2 if s2 else 0.0) + left @ cho_solve(inner, left)
         if best is not None and objective > best["objective"]:
             V = (best["V"] + V) / 2  # too far: half a step back
             continue

@@ -47,6 +47,38 @@ class Device:
     field_points: int  # numpy.linspace(0, field_max, field_points)
     amplitude: float  # random potential uniform in [-amplitude, amplitude] [t]
 
+    @classmethod
+    def from_file(cls, path):
+        """Device of a YAML file, in laboratory or lattice units.
+
+        Source: the wire of Sec. III in a physicist's own units; ``qfp device FILE`` explains it.
+
+        Parameters
+        ----------
+        path : path
+            With the fields of `Device`, or with width_nm, length_nm, radius_nm, effective_mass,
+            density_per_m2 or fermi_energy_mev, field_max_tesla, and if wanted field_points,
+            lattice_nm, disorder_mev or mean_free_path_nm, temperature_kelvin.
+
+        Returns
+        -------
+        Device
+
+        Raises
+        ------
+        SettingsError
+            Where the file is none, or no lattice can stand for the wire.
+
+        Examples
+        --------
+        >>> wire = qfp.Device.from_file("presets/gaas.yaml")
+        >>> wire.width, wire.length, round(wire.energy, 2)
+        (50, 60, 1.16)
+        """
+        from qfp.physics import device_file
+
+        return device_file.read(path)[0]
+
     @property
     def fields(self):
         """Magnetic fields of the sweep, shape (F,) [rad/plaquette]."""

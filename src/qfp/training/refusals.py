@@ -1,8 +1,19 @@
 """What a training refuses before its first step, in one line each."""
 
 from qfp.data import dataset
+from qfp.model.unet import SIZE
 from qfp.tools import SettingsError, as_dict
 from qfp.training import checkpoint
+
+
+def check_images(device):
+    """SettingsError where images of a wire are no square that the network takes once they are
+    padded."""
+    if device.length != SIZE or device.width > SIZE or device.width % 2:
+        raise SettingsError(
+            f"device: images of {device.width} x {device.length} sites: the network takes length "
+            f"{SIZE} and an even width of at most {SIZE}; exact inference (qfp.infer) takes any"
+        )
 
 
 def check_plan(training, slice_minutes):

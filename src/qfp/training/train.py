@@ -17,7 +17,7 @@ from qfp.training.log import LOG_STEPS, Log
 from qfp.training.loss import closure_of
 from qfp.training.optimise import average, learning_rate, optimiser, radius, share_done
 from qfp.training.preview import preview
-from qfp.training.refusals import check_plan, check_resumed, pairs_of, prepare_folder
+from qfp.training.refusals import check_images, check_plan, check_resumed, pairs_of, prepare_folder
 
 
 class Training:
@@ -187,6 +187,7 @@ def train(
     """
     called, out = time.monotonic(), Path(out)
     check_plan(config.training, slice_minutes)
+    check_images(config.device)
     if device == "auto":
         device = "cuda" if torch.cuda.is_available() else "cpu"
     pairs = pairs_of(config, data_path)

@@ -1,0 +1,199 @@
+"""Device files (YAML), in laboratory or in lattice units: read, checked, refused with a remedy.
+
+The Fermi line of the lattice that stands for a wire is no circle: the energy is chosen so that it
+holds the density of electrons, which with spin is n = 2 (area in k space) / (4 pi^2).
+"""
+
+import dataclasses
+import math
+from pathlib import Path
+
+import numpy as np
+import yaml
+from scipy import constants
+
+from qfp.physics import geometry, leads
+from qfp.physics.laboratory import Laboratory
+from qfp.physics.units import MEV, NM, fermi_wavenumber, field, hopping, lattice_energy
+from qfp.physics.wire import Device
+from qfp.tools import SettingsError
+
+FINE, COARSE = 7.0, 5.0  # sites of a Fermi wavelength: aimed at, and refused below
+FLUX = 0.3  # [rad], largest phase around a plaquette
+KEYS = {  # of a device file in laboratory units: what must stand in it, and defaults
+    "width_nm": None,
+    "length_nm": None,
+    "radius_nm": None,
+    "effective_mass": None,  # in units of the electron's
+    "density_per_m2": 0.0,
+    "fermi_energy_mev": 0.0,  # in place of the density
+    "field_max_tesla": None,
+    "field_points": 64,
+    "lattice_nm": 0.0,  # 0: chosen
+    "disorder_mev": 0.0,  # amplitude of the random potential, uniform in +-
+    "mean_free_path_nm": 0.0,  # in place of it
+    "temperature_kelvin": 0.0,
+}
+POSITIVE = ("width_nm", "length_nm", "radius_nm", "effective_mass", "field_max_tesla")
+
+
+def read(path):
+    """Device and Laboratory of a device file (YAML): the keys of KEYS, or those of Device in
+    lattice units, which leave the Laboratory None. SettingsError names what does not fit."""
+    path = Path(path)
+    try:
+        values = yaml.safe_load(path.read_text())
+    except (OSError, UnicodeDecodeError) as error:
+        raise SettingsError(f"device file {path}: not readable ({error})") from None
+    except yaml.YAMLError as error:
+        first = str(error).splitlines()[0]
+        raise SettingsError(f"device file {path}: not valid YAML ({first})") from None
+    if isinstance(values, dict) and set(values) == {"device"}:  # a section of a preset
+        values = values["device"]
+    if not isinstance(values, dict) or not values:
+        raise SettingsError(f"device file {path}: expected lines such as 'width_nm: 500'")
+    if not set(values) & {field.name for field in dataclasses.fields(Device)} - set(KEYS):
+        found = of_units(values, path.name)
+        return found.device, found
+    device = of_lattice(values, path.name)
+    check_fit(device, path.name)
+    return off_threshold(device), None
+
+
+def of_lattice(values, where):
+    """Device of a mapping with its fields, in lattice units."""
+    fields = {field.name: field.type for field in dataclasses.fields(Device)}
+    unknown, missing = sorted(set(values) - set(fields)), [k for k in fields if k not in values]
+    if unknown:
+        mixed = " (laboratory and lattice units cannot be mixed)" if unknown[0] in KEYS else ""
+        known = ", ".join(fields)
+        raise SettingsError(f"{where}: unknown key {unknown[0]!r}{mixed}; known: {known}")
+    if missing:
+        raise SettingsError(f"{where}: missing key {missing[0]!r}")
+    for name, kind in fields.items():
+        value = values[name]
+        whole = kind is int and value == int(value) if is_number(value) else False
+        if not is_number(value) or value < 0 or not (kind is float or whole):
+            expected = "whole number" if kind is int else "number"
+            raise SettingsError(f"{where}: {name} must be a {expected}, 0 or more; got {value!r}")
+    return Device(**{name: kind(values[name]) for name, kind in fields.items()})
+
+
+def is_number(value):
+    """Whether a value of a file is a finite number."""
+    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+
+
+def of_units(values, where):
+    """Laboratory of a mapping with the keys of KEYS. SettingsError names what does not fit."""
+    given = checked(values, where)
+    mass, width = given["effective_mass"], given["width_nm"]
+    density = given["density_per_m2"]
+    if not density:  # n = m* E_F / (pi hbar^2)
+        density = mass * constants.m_e * given["fermi_energy_mev"] * MEV
+        density /= math.pi * constants.hbar**2
+    wavelength = 2 * math.pi / fermi_wavenumber(density) / NM
+    a = given["lattice_nm"] or chosen_lattice(given, wavelength)
+    if wavelength < COARSE * a:
+        raise SettingsError(
+            f"{where}: lattice_nm {a:g} leaves {wavelength / a:.1f} sites a Fermi wavelength "
+            f"({wavelength:.1f} nm): at least {COARSE:g} are needed, lattice_nm "
+            f"{math.floor(100 * wavelength / COARSE) / 100:g} or less"
+        )
+    t, flux = hopping(mass, a), given["field_max_tesla"] / field(1.0, a)
+    if flux > FLUX:
+        raise SettingsError(
+            f"{where}: field_max_tesla {given['field_max_tesla']:g} is {flux:.2f} rad a plaquette "
+            f"of {a:g} nm: at most {FLUX:g} stand for a field; field_max_tesla "
+            f"{field(FLUX, a):.3g} or a smaller lattice_nm"
+        )
+    ka = fermi_wavenumber(density) * a * NM
+    amplitude = given["disorder_mev"] / t
+    if given["mean_free_path_nm"]:
+        amplitude = math.sqrt(12 * ka * a / given["mean_free_path_nm"])
+    device = Device(
+        round(width / a),
+        round(given["length_nm"] / a),
+        lattice_energy(ka),
+        round(given["radius_nm"] / a),
+        flux,
+        given["field_points"],
+        amplitude,
+    )
+    check_fit(device, where, a)
+    return Laboratory(off_threshold(device), a, mass, density, given["temperature_kelvin"])
+
+
+def checked(values, where):
+    """All of KEYS from a mapping, numbers of the right sign."""
+    unknown = sorted(set(values) - set(KEYS))
+    if unknown:
+        raise SettingsError(f"{where}: unknown key {unknown[0]!r}; known: {', '.join(KEYS)}")
+    given = {name: values.get(name, default) for name, default in KEYS.items()}
+    for name, value in given.items():
+        if value is None:
+            raise SettingsError(f"{where}: missing key {name!r}")
+        if isinstance(value, str):  # YAML 1.1 reads 2e15 as text
+            try:
+                value = given[name] = float(value)
+            except ValueError:
+                pass
+        if not is_number(value) or value < 0:
+            raise SettingsError(f"{where}: {name} must be a number, 0 or more; got {value!r}")
+        if name in POSITIVE and value == 0:
+            raise SettingsError(f"{where}: {name} must be above 0")
+    points = given["field_points"]
+    if points != int(points) or points < 2:
+        raise SettingsError(
+            f"{where}: field_points must be a whole number, 2 or more; got {points}"
+        )
+    given["field_points"] = int(points)
+    for one, other in (
+        ("density_per_m2", "fermi_energy_mev"),
+        ("disorder_mev", "mean_free_path_nm"),
+    ):
+        if given[one] and given[other]:
+            raise SettingsError(f"{where}: give {one} or {other}, not both")
+    if not given["density_per_m2"] and not given["fermi_energy_mev"]:
+        raise SettingsError(f"{where}: give density_per_m2 or fermi_energy_mev")
+    return given
+
+
+def chosen_lattice(given, wavelength):
+    """The lattice constant [nm] with about FINE sites a wavelength in which width, length and
+    radius are most nearly whole numbers of sites."""
+    sizes = np.array([given[name] for name in ("width_nm", "length_nm", "radius_nm")])
+    least = math.ceil(FINE * given["width_nm"] / wavelength)
+    options = given["width_nm"] / np.arange(least, math.ceil(1.3 * least) + 1)
+    sites = sizes / options[:, None]
+    off = (abs(sites - sites.round()) / sites).max(axis=1)
+    return float(options[off.argmin()])
+
+
+def check_fit(device, where, lattice=None):
+    """SettingsError where two antidots do not fit."""
+    r, unit = geometry.clearance(device), "" if lattice is None else f" ({lattice:g} nm a site)"
+    if device.radius < 1 or min(device.width, device.length) <= 2 * r:
+        raise SettingsError(
+            f"{where}: antidots of {device.radius} sites in a wire of {device.width} x "
+            f"{device.length}{unit}: the radius must lie between 1 and "
+            f"{(min(device.width, device.length) - 1) // 2 - 1} sites"
+        )
+    if not len(geometry.configurations(device)[0]):
+        raise SettingsError(
+            f"{where}: no two antidots of radius {device.radius} that keep a site of clearance fit "
+            f"into {device.width} x {device.length} sites{unit}: make them smaller"
+        )
+
+
+def off_threshold(device):
+    """The device, or one with its energy moved by some 1e-6 t where a mode of the leads opens at
+    the first field, as it does at b = 0 for energies that are easily typed."""
+    for step in (0.0, 1e-6, -1e-6, 1e-5):
+        moved = dataclasses.replace(device, energy=device.energy + step)
+        try:
+            leads.leads_cached(moved, float(moved.fields[0]))
+            return moved
+        except SettingsError as error:
+            last = error
+    raise last

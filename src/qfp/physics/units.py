@@ -1,0 +1,42 @@
+"""Laboratory units and the lattice's: hopping t, lattice constant a, hbar = e = 1 or not.
+
+A square lattice of constant a stands for the effective-mass equation with t = hbar^2 / (2 m* a^2).
+"""
+
+import math
+
+import numpy as np
+from scipy import constants, optimize
+
+NM, MEV = 1e-9, constants.e * 1e-3
+
+
+def hopping(mass, lattice):
+    """t = hbar^2 / (2 m* a^2) [meV] of a lattice constant [nm]."""
+    return constants.hbar**2 / (2 * mass * constants.m_e * (lattice * NM) ** 2) / MEV
+
+
+def fermi_wavenumber(density):
+    """k_F = sqrt(2 pi n) [1/m] of a density of both spins [1/m^2]."""
+    return math.sqrt(2 * math.pi * density)
+
+
+def fermi_energy(mass, density):
+    """hbar^2 k_F^2 / (2 m*) [meV]."""
+    return (constants.hbar * fermi_wavenumber(density)) ** 2 / (2 * mass * constants.m_e) / MEV
+
+
+def field(flux, lattice):
+    """B [T] with a flux of b = e B a^2 / hbar [rad] through a plaquette."""
+    return flux * constants.hbar / (constants.e * (lattice * NM) ** 2)
+
+
+def lattice_energy(ka):
+    """Energy [t] of the Fermi line that holds as many states as the circle of radius ka."""
+
+    def missing(energy):
+        kx = np.linspace(0.0, math.acos(1 - energy / 2), 4001)
+        ky = np.arccos(np.clip(2 - energy / 2 - np.cos(kx), -1, 1))
+        return 4 * np.trapezoid(ky, kx) - math.pi * ka**2
+
+    return float(optimize.brentq(missing, 1e-6, 4 - 1e-6, xtol=1e-9))
