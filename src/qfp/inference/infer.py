@@ -73,14 +73,13 @@ def infer(curves, device, noise=None, proposals=None, *, certificate=True, seed=
     """
     curves, errors, proposals = checked(curves, device, noise, proposals)
     one = partial(infer_one, device=device, certificate=certificate)
-    workers = max(1, min(os.cpu_count(), len(curves)))
     # one thread a curve: the matrices are small, and more threads only wait for each other
     with (
         threadpool_limits(1, "blas"),
         one_torch_thread(),
-        ThreadPoolExecutor(workers, initializer=torch.set_num_threads, initargs=(1,)) as pool,
+        ThreadPoolExecutor(os.cpu_count(), initializer=torch.set_num_threads, initargs=(1,)) as pool,
     ):
-        prepare(device, any(given is None for given in proposals))
+        prepare(device, pool, any(given is None for given in proposals))
         seeds = [[seed, k] for k in range(len(curves))]
         found = pool.map(one, curves, errors, proposals, seeds)
         return list(
@@ -118,10 +117,9 @@ def checked(curves, device, noise, proposals):
     return curves, errors, proposals
 
 
-def prepare(device, library=False):
+def prepare(device, pool, library=False):
     """What all curves share, once: clean wires of all fields, and the library where it is used."""
-    for b in device.fields:
-        green.clean_wire_cached(device, float(b))
+    list(pool.map(partial(green.clean_wire_cached, device), map(float, device.fields)))
     if library:
         libraries.library(device)
 

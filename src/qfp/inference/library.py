@@ -92,6 +92,12 @@ def typical(device):
     return np.median(found.shift, axis=0), np.median(found.covariance, axis=0)
 
 
+def semidefinite(matrix):
+    """The nearest positive semidefinite matrix (F, F): a median, entry by entry, is none."""
+    values, directions = np.linalg.eigh(matrix)
+    return (directions * np.maximum(values, 0)) @ directions.T
+
+
 @lru_cache(maxsize=2)
 def library(device):
     """Library of a device, kept in runs/curves: a minute of one core the first time."""
@@ -103,4 +109,5 @@ def library(device):
         return dict(zip(("shift", "covariance"), typical(device), strict=True))
 
     changes = kept_arrays(folder / f"typical-{digest(device, TYPICAL)[:16]}.npz", make)
-    return Library(antidots, curves.astype(float), **changes)
+    covariance = semidefinite(changes["covariance"])
+    return Library(antidots, curves.astype(float), changes["shift"], covariance)
