@@ -39,7 +39,9 @@ SMALL = {
 
 def of(**changes):
     values = GAAS | changes
-    return device_file.of_units({k: v for k, v in values.items() if v is not None}, "mine.yaml")
+    return device_file.of_units(
+        {k: v for k, v in values.items() if v is not None}, "mine.yaml", qfp.Device
+    )
 
 
 def written(tmp_path, values, name="mine.yaml"):

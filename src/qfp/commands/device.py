@@ -13,8 +13,9 @@ def add(sub):
 def run(arguments):
     """Print what the file describes. Raises SettingsError where no lattice can stand for it."""
     from qfp.physics import device_file
+    from qfp.physics.wire import Device
 
-    device, found = device_file.read(arguments.file)
+    device, found = device_file.read(arguments.file, Device)
     rows = [*(lattice_rows(device) if found is None else laboratory_rows(found)), *costs(device)]
     width = max(len(name) for name, _ in rows)
     print("".join(f"{name:<{width}}  {text}\n" for name, text in rows), end="")

@@ -38,9 +38,10 @@ def parse_changes(pairs):
 
 def with_device(changes, path):
     """Changes for load_preset with the wire of a device file, and all its configurations."""
-    from qfp.physics import device_file, geometry
+    from qfp.physics import geometry
+    from qfp.physics.wire import Device
 
-    device, _ = device_file.read(path)
+    device = Device.from_file(path)
     number = {"configurations": len(geometry.configurations(device)[0])}
     return changes | {
         "device": as_dict(device) | changes.get("device", {}),

@@ -19,8 +19,7 @@ from qfp.tools import SettingsError
 
 SYMMETRIES = (
     "A curve fixes the antidots only up to a shift along y and two inversions, which make four "
-    "copies; positions and "
-    "images are in the canonical placement, one of the four, centred along y."
+    "copies; positions and images are in the canonical placement, one of the four, centred along y."
 )
 
 OUTLINES = "Outlined: the answer (solid) and other candidates (dotted)."
@@ -100,17 +99,8 @@ def in_blocks(
     block=BLOCK,
 ):
     """Answers to some CSV files after the other, in bounded memory; see `answer`."""
-    if device is not None:
-        draw, reference = alone(samples, steps, network_only), None
-    else:
-        decoder = load_decoder(weights)
-        device, sampling = decoder.config.device, decoder.config.sampling
-        if samples is None:
-            samples = sampling.samples if network_only else PROPOSALS
-        steps = sampling.steps if steps is None else steps
-        check_sampling(decoder.config, samples, steps)
-        draw = partial(decode, decoder, samples=samples, steps=steps, seed=seed, progress=progress)
-        reference = novelty.load(weights) if network_only else None
+    sampling = {"samples": samples, "steps": steps, "network_only": network_only}
+    device, draw, reference = proposer(weights, device, sampling, seed, progress)
     curves = tuple(read_curve(file, device, lattice_nm, siemens) for file in files)
     tesla = None if lattice_nm is None else per_tesla(lattice_nm)
 
@@ -135,22 +125,34 @@ def in_blocks(
     return map(block_of, [slice(k, k + block) for k in range(0, len(files), block)])
 
 
-def alone(samples, steps, network_only):
-    """What draws no samples. SettingsError where samples are asked for."""
-    if samples is not None or steps is not None or network_only:
-        raise SettingsError(
-            "--device: the exact solver answers alone, so --samples, --steps and --network-only "
-            "have nothing to set"
-        )
-    return lambda curves, noise: None
+def proposer(weights, device, sampling, seed, progress):
+    """Device, what draws samples for curves (B, F), and the reference of novelty or None. With a
+    device there are no samples, and SettingsError where some are asked for."""
+    if device is not None:
+        if any(sampling.values()):
+            raise SettingsError(
+                "--device: the exact solver answers alone, so --samples, --steps and "
+                "--network-only have nothing to set"
+            )
+        return device, lambda curves, noise: None, None
+    decoder = load_decoder(weights)
+    plan = check_sampling(decoder.config, **sampling)
+    draw = partial(decode, decoder, **plan, seed=seed, progress=progress)
+    reference = novelty.load(weights) if sampling["network_only"] else None
+    return decoder.config.device, draw, reference
 
 
-def check_sampling(config, samples, steps):
-    """SettingsError where a decoder could not draw so many samples in so many steps."""
+def check_sampling(config, samples, steps, network_only):
+    """Samples of a curve and their steps, None the default. SettingsError where a decoder could not
+    draw so many in so many steps."""
+    if samples is None:
+        samples = config.sampling.samples if network_only else PROPOSALS
+    steps = config.sampling.steps if steps is None else steps
     if samples < 1:
         raise SettingsError(f"--samples {samples}: must be 1 or more")
     if not 1 <= steps <= config.diffusion.steps:
         raise SettingsError(f"--steps {steps}: must lie between 1 and {config.diffusion.steps}")
+    return {"samples": samples, "steps": steps}
 
 
 def noise_of(curves):

@@ -15,7 +15,6 @@ from scipy import constants
 from qfp.physics import geometry, leads
 from qfp.physics.laboratory import Laboratory
 from qfp.physics.units import MEV, NM, fermi_wavenumber, field, hopping, lattice_energy
-from qfp.physics.wire import Device
 from qfp.tools import SettingsError
 
 FINE, COARSE = 7.0, 5.0  # sites of a Fermi wavelength: aimed at, and refused below
@@ -37,9 +36,10 @@ KEYS = {  # of a device file in laboratory units: what must stand in it, and def
 POSITIVE = ("width_nm", "length_nm", "radius_nm", "effective_mass", "field_max_tesla")
 
 
-def read(path):
-    """Device and Laboratory of a device file (YAML): the keys of KEYS, or those of Device in
-    lattice units, which leave the Laboratory None. SettingsError names what does not fit."""
+def read(path, kind):
+    """Device (of class `kind`) and Laboratory of a device file (YAML): the keys of KEYS, or the
+    fields of the device in lattice units, which leave the Laboratory None. SettingsError names what
+    does not fit."""
     path = Path(path)
     try:
         values = yaml.safe_load(path.read_text())
@@ -52,17 +52,17 @@ def read(path):
         values = values["device"]
     if not isinstance(values, dict) or not values:
         raise SettingsError(f"device file {path}: expected lines such as 'width_nm: 500'")
-    if not set(values) & {field.name for field in dataclasses.fields(Device)} - set(KEYS):
-        found = of_units(values, path.name)
+    if not set(values) & {field.name for field in dataclasses.fields(kind)} - set(KEYS):
+        found = of_units(values, path.name, kind)
         return found.device, found
-    device = of_lattice(values, path.name)
+    device = of_lattice(values, path.name, kind)
     check_fit(device, path.name)
     return off_threshold(device), None
 
 
-def of_lattice(values, where):
-    """Device of a mapping with its fields, in lattice units."""
-    fields = {field.name: field.type for field in dataclasses.fields(Device)}
+def of_lattice(values, where, kind):
+    """Device (of class `kind`) of a mapping with its fields, in lattice units."""
+    fields = {field.name: field.type for field in dataclasses.fields(kind)}
     unknown, missing = sorted(set(values) - set(fields)), [k for k in fields if k not in values]
     if unknown:
         mixed = " (laboratory and lattice units cannot be mixed)" if unknown[0] in KEYS else ""
@@ -70,13 +70,13 @@ def of_lattice(values, where):
         raise SettingsError(f"{where}: unknown key {unknown[0]!r}{mixed}; known: {known}")
     if missing:
         raise SettingsError(f"{where}: missing key {missing[0]!r}")
-    for name, kind in fields.items():
+    for name, form in fields.items():
         value = values[name]
-        whole = kind is int and value == int(value) if is_number(value) else False
-        if not is_number(value) or value < 0 or not (kind is float or whole):
-            expected = "whole number" if kind is int else "number"
+        whole = form is int and value == int(value) if is_number(value) else False
+        if not is_number(value) or value < 0 or not (form is float or whole):
+            expected = "whole number" if form is int else "number"
             raise SettingsError(f"{where}: {name} must be a {expected}, 0 or more; got {value!r}")
-    return Device(**{name: kind(values[name]) for name, kind in fields.items()})
+    return kind(**{name: form(values[name]) for name, form in fields.items()})
 
 
 def is_number(value):
@@ -84,8 +84,9 @@ def is_number(value):
     return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
 
 
-def of_units(values, where):
-    """Laboratory of a mapping with the keys of KEYS. SettingsError names what does not fit."""
+def of_units(values, where, kind):
+    """Laboratory, its device of class `kind`, of a mapping with the keys of KEYS. SettingsError
+    names what does not fit."""
     given = checked(values, where)
     mass, width = given["effective_mass"], given["width_nm"]
     density = given["density_per_m2"]
@@ -111,7 +112,7 @@ def of_units(values, where):
     amplitude = given["disorder_mev"] / t
     if given["mean_free_path_nm"]:
         amplitude = math.sqrt(12 * ka * a / given["mean_free_path_nm"])
-    device = Device(
+    device = kind(
         round(width / a),
         round(given["length_nm"] / a),
         lattice_energy(ka),

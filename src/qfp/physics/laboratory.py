@@ -8,7 +8,6 @@ from scipy import constants
 
 from qfp.physics import leads
 from qfp.physics.units import MEV, NM, fermi_energy, fermi_wavenumber, field, hopping
-from qfp.physics.wire import Device
 
 
 @dataclass(frozen=True)
@@ -28,7 +27,7 @@ class Laboratory:
         [K].
     """
 
-    device: Device
+    device: object
     lattice: float
     mass: float
     density: float

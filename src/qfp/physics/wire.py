@@ -77,7 +77,7 @@ class Device:
         """
         from qfp.physics import device_file
 
-        return device_file.read(path)[0]
+        return device_file.read(path, cls)[0]
 
     @property
     def fields(self):
