@@ -47,6 +47,7 @@ from qfp.inference import likelihood
 from qfp.physics.response import response
 from qfp.studies import shown
 from qfp.studies.inference import inference, text
+from qfp.studies.rivals.rivals import STUDY as RIVALS
 
 config = qfp.notebook_config(globals())
 decoder = qfp.load(config.weights)
@@ -113,13 +114,22 @@ print(f"{posterior.copies} placements in the wire share this curve at V = 0")
 
 # %% mystnb={"figure": {"caption": "Wrong answers on the same curves (results/inference.json), logarithmic: the network, the nearest curve of a library without potential, the exact posterior, and the posterior with declared white noise.", "name": "exact-ladder"}, "image": {"alt": "Points with intervals on a logarithmic axis: the network's single sample is wrong most often, then its consensus, the library and, far to the left, the exact posterior."}}
 result = shown.if_measured(config.weights, inference.STUDY)
-inference_figures.ladder(text.ladder_rows(result)) if result else None
+inference_figures.ladder({"": text.ladder_rows(result)}) if result else None
 
 # %%
 print(text.calibration_text(result) if result else "")
 
 # %%
 Markdown(text.bins_table(result) if result else "")
+
+# %% [markdown]
+# **All rivals on the same curves.** The page on accuracy ([](03_generation)) compares the network with simpler readers. Here is
+# the whole ladder, from the nearest training curve to the exact posterior, under the five potentials that the network was
+# trained with and under a new one for every curve:
+
+# %% mystnb={"figure": {"caption": "Wrong answers of all readers on the same test configurations (results/rivals.json), logarithmic. Left: under the potentials of the training set. Right: each curve under a potential of its own that no training file holds.", "name": "exact-whole-ladder"}, "image": {"alt": "Two panels of points with intervals, nine readers each: from the nearest training curve, which is never exact, over plain network and VAE to libraries, diffusion model and, farthest left, the exact posterior."}}
+rivals = shown.if_measured(config.weights, RIVALS)
+inference_figures.ladder(text.whole_ladder(rivals)) if rivals else None
 
 # %% [markdown]
 # **Where the wire is not as described** the answer should be right or flagged. A curve is flagged where even the best

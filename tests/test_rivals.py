@@ -12,7 +12,7 @@ import torch
 from test_evaluate import study
 
 from qfp.config import load_preset
-from qfp.data import dataset, simulate
+from qfp.data import dataset, fresh, simulate
 from qfp.decoding import decode, metrics
 from qfp.model import exported
 from qfp.physics import geometry, sweep
@@ -231,10 +231,9 @@ def world(pairs, parts, other, folder, monkeypatch, tmp_path):
     antidots = pairs.antidots[rows[:, 1]]
     curves = [pairs.conductance[p, rows[:, 1]] for p in (0, 1)]
     curves += [simulate.simulated(DEVICE, antidots, seed, folder) for seed in seeds[2:]]
-    curves, images = (
-        np.concatenate(curves),
-        np.concatenate([sweep.images_of(DEVICE, antidots, seed) for seed in seeds]),
-    )
+    images = [sweep.images_of(DEVICE, antidots, seed) for seed in seeds]
+    own = fresh.simulated(DEVICE, antidots, fresh.seeds_of("rivals", 12), folder)
+    curves, images = np.concatenate([*curves, own[0]]), np.concatenate([*images, own[1]])
     shutil.copytree(folder, tmp_path / "runs" / "curves")  # as after an earlier run
     drawn = []
 
@@ -252,6 +251,11 @@ def world(pairs, parts, other, folder, monkeypatch, tmp_path):
     monkeypatch.setattr(decode, "draw", draw)
     monkeypatch.setattr(
         decode, "head_positions", lambda decoder, G: np.tile(antidots[:1], (len(G), 1, 1))
+    )
+    baseline = SimpleNamespace(model=None, normal=None, meta=meta)
+    monkeypatch.setattr(rivals, "load_vae", lambda name: baseline)
+    monkeypatch.setattr(
+        rivals, "decoded", lambda model, normal, G: images[metrics.nearest_curve(curves, G)]
     )
     monkeypatch.setattr(readers, "PLAIN", SHORT)
     for module in (frame, exported):
@@ -294,13 +298,14 @@ def test_the_table(world, monkeypatch):
             rows["shuffled"]["within_0"] == rows["nearest"]["within_0"] == 0
             and "difference" not in rows["single"]
         )
+        assert rows["vae"]["within_0"] == 1 and rows["posterior"]["r_median"] > 0.9
         assert rows["mlp_kriged"]["within_2"] < 1 and rows["library"]["r_median"] < 0.999
         for name, row in rows.items():
             if name != "single":
                 assert row["difference"]["within_0"] == pytest.approx(row["within_0"] - 1)
                 low, high = row["difference"]["within_1_interval"]
                 assert -1 <= low <= row["within_1"] - 1 <= high <= 1
-    assert lines[-2] == rivals.STUDY.show(result) and lines[-2].count("| kriged mean |") == 3
+    assert lines[-2] == rivals.STUDY.show(result) and lines[-2].count("| kriged mean |") == 4
     assert frame.read_result("known", rivals.STUDY) == result
 
 
@@ -315,19 +320,19 @@ def test_images_are_of_the_potential_found(pairs):
 
 
 def test_an_interrupted_run_resumes(world, monkeypatch):
-    whole, pictures = run(world), simulate.pictures
-    assert world[3] == [12, 12, 12]
+    whole, table = run(world), rivals.table
+    assert world[3] == [12] * 4
 
     def interrupted(*arguments):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(simulate, "pictures", interrupted)
+    monkeypatch.setattr(rivals, "table", interrupted)
     with pytest.raises(KeyboardInterrupt):
         run(world)
-    monkeypatch.setattr(simulate, "pictures", pictures)
+    monkeypatch.setattr(rivals, "table", table)
     for module, name in ((readers, "Mlp"), (sweep, "curves_at")):
         monkeypatch.setattr(module, name, interrupted)
-    assert run(world) == whole and len(world[3]) == 6, (
+    assert run(world) == whole and len(world[3]) == 8, (
         "nothing is drawn, trained or simulated again"
     )
 

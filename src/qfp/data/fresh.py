@@ -8,12 +8,13 @@ from qfp.physics.rows import Rows
 from qfp.physics.wire import random_potential
 from qfp.tools import digest, kept_arrays, progress_bar, stream
 
-FIRST = {"dev": 1_000_000, "test": 2_000_000}  # seed of the first potential of a part
+# seed of the first potential of a part
+FIRST = {"dev": 1_000_000, "test": 2_000_000, "limits": 3_000_000, "rivals": 4_000_000}
 BLOCK = 50  # wires of one file
 
 
 def seeds_of(part, number):
-    """Seeds (B,) of the potentials of the first wires of a part, 'dev' or 'test'."""
+    """Seeds (B,) of the potentials of the first wires of a part: one of FIRST."""
     return FIRST[part] + np.arange(number)
 
 

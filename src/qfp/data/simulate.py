@@ -64,8 +64,10 @@ def curves(device, antidots, seed, fields=None):
     0), at the device's fields or others (F,) [rad/plaquette]."""
     antidots = np.asarray(antidots)
     flat, fields = antidots.reshape(-1, 2, 2), device.fields if fields is None else fields
+    if not len(flat):
+        return np.empty((*antidots.shape[:-2], len(fields)))
     found = np.stack([curves_at(device, flat, seed, b) for b in fields], axis=-1)
-    return found.reshape(*antidots.shape[:-2], -1)
+    return found.reshape(*antidots.shape[:-2], len(fields))
 
 
 def simulated(device, antidots, seed, folder):

@@ -1,6 +1,7 @@
 """Figures of exact inference: arrays to a Matplotlib figure, one function a figure."""
 
 import numpy as np
+from matplotlib.ticker import MaxNLocator
 
 from qfp.figures.wire import BLUE, GREEN, GREY, ORANGE, RED, canvas, curve, ldos_image, style
 
@@ -49,29 +50,34 @@ def recovered(true, mean, spread, antidots, radius=5):
 
 
 @style()
-def ladder(rows):
+def ladder(panels):
     """Share of curves that are *not* answered exactly, and not within one site, on a logarithmic
-    axis; rows: {label: (n, (exact, (low, high)), (within one, (low, high)))}, shares that are."""
-    figure = canvas(1.2 + 0.36 * len(rows))
-    ax = figure.subplots()
-    top = len(rows) - 1
-    for k, (n, *shares) in enumerate(rows.values()):
-        for offset, color, (share, (low, high)) in zip((0.13, -0.13), (RED, BLUE), shares):
-            least = 0.3 / n  # none of n: an open mark at the left
-            place, wrong = top - k + offset, max(1 - share, least)
-            ends = [max(1 - high, least), max(1 - low, least)]
-            ax.plot(ends, [place, place], color=color, linewidth=1.6)
-            face = color if share < 1 else "white"
-            ax.plot(wrong, place, "o", color=color, markerfacecolor=face, markersize=5)
-    ax.plot([], [], "o", color=RED, label="not exact")
-    ax.plot([], [], "o", color=BLUE, label="not within one site")
-    ax.plot([], [], "o", color="black", markerfacecolor="white", label="none")
-    ax.set(xscale="log", xlabel="share of the curves (95 % intervals)", ylim=(-0.6, top + 0.6))
-    ax.set_yticks(range(top, -1, -1), rows)
-    ticks = [tick for tick in TICKS if ax.get_xlim()[0] < tick < ax.get_xlim()[1]]
-    ax.set_xticks(ticks, [f"{100 * tick:g} %" for tick in ticks])
-    ax.set_xticks([], minor=True)
-    ax.grid(axis="x", color="0.9")
+    axis; a panel for each of {title: rows}, rows: {label: (n, (exact, (low, high)), (within one,
+    (low, high)))}, shares that are."""
+    labels = list(next(iter(panels.values())))
+    figure = canvas(1.3 + 0.36 * len(labels))
+    axes = figure.subplots(1, len(panels), sharex=True, sharey=True, squeeze=False)[0]
+    top = len(labels) - 1
+    for ax, (title, rows) in zip(axes, panels.items(), strict=True):
+        for k, (n, *shares) in enumerate(rows[label] for label in labels):
+            for offset, color, (share, (low, high)) in zip((0.13, -0.13), (RED, BLUE), shares):
+                least = 0.3 / n  # none of n: an open mark at the left
+                place, wrong = top - k + offset, max(1 - share, least)
+                ends = [max(1 - high, least), max(1 - low, least)]
+                ax.plot(ends, [place, place], color=color, linewidth=1.6)
+                face = color if share < 1 else "white"
+                ax.plot(wrong, place, "o", color=color, markerfacecolor=face, markersize=5)
+        ax.set(xscale="log", xlabel="share of the curves", ylim=(-0.6, top + 0.6))
+        ax.set_title(title, loc="left", fontsize=9)
+        ax.set_yticks(range(top, -1, -1), labels)
+        ax.grid(axis="x", color="0.9")
+    ticks = [tick for tick in TICKS if axes[0].get_xlim()[0] < tick < axes[0].get_xlim()[1]]
+    for ax in axes:
+        ax.set_xticks(ticks[:: len(axes)], [f"{100 * tick:g} %" for tick in ticks[:: len(axes)]])
+        ax.set_xticks([], minor=True)
+    axes[0].plot([], [], "o", color=RED, label="not exact")
+    axes[0].plot([], [], "o", color=BLUE, label="not within one site")
+    axes[0].plot([], [], "o", color="black", markerfacecolor="white", label="none")
     figure.legend(loc="outside lower center", ncols=3)
     return figure
 
@@ -92,4 +98,71 @@ def flags(rows):
     ax.set(xlabel="share flagged (95 % intervals)", xlim=(-0.02, 1.02), ylim=(-0.6, top + 0.6))
     ax.set_yticks(range(top, -1, -1), rows)
     figure.legend(loc="outside lower center", ncols=2)
+    return figure
+
+
+@style()
+def limits(panels, most):
+    """What a curve fixes, against what is varied: share exact and within one site (bars: 95 %
+    intervals), mean probability of the answer, and bits on the right axis, `most` at best.
+
+    panels: {axis label: rows}, at most five, rows of dicts with value, exact, within_1, certainty
+    and bits."""
+    figure = canvas(5.2)
+    axes = figure.subplots(2, 3, sharey=True).ravel()
+    for ax, (label, rows) in zip(axes, panels.items()):
+        x = np.arange(len(rows))
+        for key, color, name in (("within_1", BLUE, "within one site"), ("exact", RED, "exact")):
+            share = np.array([row[key] for row in rows])
+            low, high = np.array([row[f"{key}_interval"] for row in rows]).T
+            bars = np.maximum([share - low, high - share], 0)
+            ax.errorbar(x, share, bars, color=color, fmt="o-", markersize=4, label=name)
+        certainty = [row["certainty"] for row in rows]
+        ax.plot(x, certainty, "x", color="black", markersize=5, label="probability of the answer")
+        bits = [row["bits"] / most for row in rows]
+        ax.plot(x, bits, "s--", color=GREY, markersize=3.5, label=f"bits, of {most:.0f}")
+        ax.set(xlabel=label, ylim=(0, 1.03))
+        ax.set_xticks(x, [f"{row['value']:.{2 + (row['value'] >= 100)}g}" for row in rows])
+    for ax in axes[::3]:
+        ax.set_ylabel("share")
+    for ax in axes[len(panels) :]:
+        ax.set_axis_off()
+        ax.legend(*axes[0].get_legend_handles_labels(), loc="center")
+    return figure
+
+
+@style()
+def ambiguous(panels, axes_of):
+    """Posteriors of one wire over x1, x2 and dy: a row of maps over (x1, x2) for each noise, a
+    column for each dy.
+
+    panels: {noise [e^2/h]: array (dy, x1, x2) of probability}; axes_of: the values (dy, x1, x2),
+    and the true one."""
+    (dy, x1, x2), truth = axes_of
+    figure = canvas(0.6 + 1.25 * len(panels))
+    grid = figure.subplots(len(panels), len(dy), sharex=True, sharey=True, squeeze=False)
+    half = 0.5
+    extent = (x1[0] - half, x1[-1] + half, x2[0] - half, x2[-1] + half)
+    for row, (noise, maps) in zip(grid, panels.items(), strict=True):
+        for ax, value, p in zip(row, dy, maps, strict=True):
+            shown = ax.imshow(
+                np.log10(np.maximum(p.T, 1e-4)),
+                origin="lower",
+                extent=extent,
+                vmin=-4,
+                vmax=0,
+                cmap="Blues",
+                aspect="auto",
+            )
+            if value == truth[2]:
+                ax.plot(*truth[:2], "o", color=ORANGE, markerfacecolor="none", markersize=7)
+        row[0].set_ylabel(f"noise {noise}\n$x_2$ [sites]", fontsize=8)
+    for ax, value in zip(grid[0], dy, strict=True):
+        ax.set_title(f"$\\Delta y$ = {value}", fontsize=9)
+    for ax in grid[-1]:
+        ax.set_xlabel("$x_1$ [sites]", fontsize=8)
+        ax.xaxis.set_major_locator(MaxNLocator(3, integer=True))
+    grid[0][0].yaxis.set_major_locator(MaxNLocator(4, integer=True))
+    bar = figure.colorbar(shown, ax=grid, fraction=0.03, ticks=range(-4, 1))
+    bar.set_label("log₁₀ probability")
     return figure

@@ -77,7 +77,9 @@ def infer(curves, device, noise=None, proposals=None, *, certificate=True, seed=
     with (
         threadpool_limits(1, "blas"),
         one_torch_thread(),
-        ThreadPoolExecutor(os.cpu_count(), initializer=torch.set_num_threads, initargs=(1,)) as pool,
+        ThreadPoolExecutor(
+            os.cpu_count(), initializer=torch.set_num_threads, initargs=(1,)
+        ) as pool,
     ):
         prepare(device, pool, any(given is None for given in proposals))
         seeds = [[seed, k] for k in range(len(curves))]

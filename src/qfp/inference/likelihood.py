@@ -33,6 +33,11 @@ class Expected(NamedTuple):
         """Those of some configurations: an index array, a slice or bool (K,)."""
         return Expected(*(values[some] for values in self))
 
+    def fields(self, some):
+        """Those at some of the fields: a slice."""
+        mean, shift, first, rest = self
+        return Expected(mean[:, some], shift[:, some], first[:, some, some], rest[:, some, some])
+
 
 class Judged(NamedTuple):
     """What the likelihood says of K configurations."""

@@ -81,7 +81,7 @@ def lead_modes(device, b, to="cpu"):
     return Leads(sigma, tuple(U))
 
 
-@functools.lru_cache(maxsize=256)
+@functools.lru_cache(maxsize=2048)
 def leads_cached(device, b, to="cpu"):
     """Leads are shared by every curve of a device: 0.1 MB a field at the paper's size."""
     return lead_modes(device, b, to)

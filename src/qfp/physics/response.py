@@ -17,7 +17,7 @@ from typing import NamedTuple
 import numpy as np
 import torch
 
-from qfp.physics import geometry, green
+from qfp.physics import geometry, green, thermal
 from qfp.tools import stream
 
 STRIDE = 2  # every second row and column: J and m vary with at most 4 k_F < pi
@@ -44,7 +44,7 @@ def variance(device):
     return device.amplitude**2 / 3
 
 
-def response(device, antidots, stride=STRIDE, dtype=torch.complex64):
+def response(device, antidots, stride=STRIDE, dtype=torch.complex64, energies=None, batch=None):
     """Curves at V = 0 of configurations, and what random potentials do to them.
 
     Source: perturbation theory of Sec. III's wire; tested against exact curves of 2,000 potentials.
@@ -58,6 +58,10 @@ def response(device, antidots, stride=STRIDE, dtype=torch.complex64):
         The sum over sites takes every stride-th row and column.
     dtype : torch.dtype
         Of the products; rings are eliminated in double precision.
+    energies : sequence of (weight, energy [t]), optional
+        Of a thermal average, see `thermal.energies`; None: the device's own energy alone.
+    batch : int, optional
+        Configurations at once: the more, the less clean wires weigh, which energies make anew.
 
     Returns
     -------
@@ -67,14 +71,15 @@ def response(device, antidots, stride=STRIDE, dtype=torch.complex64):
     antidots = np.asarray(antidots)
     rings = torch.as_tensor(geometry.rings(antidots, device))
     kept = ~geometry.removed_masks(antidots, device)
+    size = batch or BATCH
     found = [
-        _response(device, rings[k : k + BATCH], kept[k : k + BATCH], stride, dtype)
-        for k in range(0, len(rings), BATCH)
+        _response(device, rings[k : k + size], kept[k : k + size], stride, dtype, energies)
+        for k in range(0, len(rings), size)
     ]
     return Response(*(np.concatenate(values) for values in zip(*found, strict=True)))
 
 
-def _response(device, rings, kept, stride, dtype):
+def _response(device, rings, kept, stride, dtype, energies):
     """Response of a batch with rings (B, R) and sites that are there, kept (B, L, W)."""
     W, L = device.width, device.length
     y, x = torch.arange(0, L, stride), torch.arange(0, W, stride)
@@ -86,15 +91,18 @@ def _response(device, rings, kept, stride, dtype):
     places = [(L - 1 + way * apart) * W + rings[:, :, None] % W for way in (1, -1)]
     curve, shift, J = [], [], []
     for b in device.fields:
-        wire = green.clean_wire_cached(device, float(b))
-        # G0 depends on y - y' alone: rows [x, ::stride] of its blocks, and of their transposes
-        blocks = wire.g.view(2 * L - 1, W, W)
-        tables = [part[:, :, ::stride].to(dtype).flatten(0, 1) for part in (blocks, blocks.mT)]
-        to, back = (
-            table.index_select(0, place.flatten()).view(*rings.shape, len(sites))
-            for table, place in zip(tables, places, strict=True)
-        )  # (B, R, S): G0[ring, site] and G0[site, ring]
-        T, second, slope = _at(wire, rings, sites, to, back)
+        found = 0.0, 0.0, 0.0
+        for share, wire in thermal.wires(device, float(b), energies):
+            # G0 depends on y - y' alone: rows [x, ::stride] of its blocks, and of their transposes
+            blocks = wire.g.view(2 * L - 1, W, W)
+            tables = [part[:, :, ::stride].to(dtype).flatten(0, 1) for part in (blocks, blocks.mT)]
+            to, back = (
+                table.index_select(0, place.flatten()).view(*rings.shape, len(sites))
+                for table, place in zip(tables, places, strict=True)
+            )  # (B, R, S): G0[ring, site] and G0[site, ring]
+            parts = _at(wire, rings, sites, to, back)
+            found = [total + share * part for total, part in zip(found, parts, strict=True)]
+        T, second, slope = found
         curve.append(T)
         shift.append((second * there).sum(dim=1))
         J.append(slope * there)
@@ -125,7 +133,7 @@ def _at(wire, rings, sites, to, back):
     return t.abs().square().sum(dim=(1, 2)), second + 2 * (diagonal * z).real, 2 * z.real
 
 
-def fluctuation(device, antidots, dtype=torch.complex64):
+def fluctuation(device, antidots, dtype=torch.complex64, energies=None, batch=None):
     """Covariance between fields of what random potentials do in second order.
 
     Source: the same perturbation theory. The second-order change is sum_ij V_i K_ij V_j with
@@ -135,7 +143,7 @@ def fluctuation(device, antidots, dtype=torch.complex64):
 
     Parameters
     ----------
-    device, antidots, dtype
+    device, antidots, dtype, energies, batch
         As for `response`.
 
     Returns
@@ -150,9 +158,10 @@ def fluctuation(device, antidots, dtype=torch.complex64):
     there = torch.as_tensor(kept[:, sites.numpy()])
     drawn = there.sum(dim=1).numpy()
     pairs = kept.sum(axis=1) * (kept.sum(axis=1) - 1) / (drawn * (drawn - 1))
+    size = batch or PAIRS
     found = [
-        _fluctuation(device, rings[k : k + PAIRS], sites, there[k : k + PAIRS], dtype)
-        for k in range(0, len(rings), PAIRS)
+        _fluctuation(device, rings[k : k + size], sites, there[k : k + size], dtype, energies)
+        for k in range(0, len(rings), size)
     ]
     return 2 * variance(device) ** 2 * pairs[:, None, None] * np.concatenate(found)
 
@@ -170,7 +179,7 @@ def _drawn(device):
     return torch.as_tensor(sites)
 
 
-def _fluctuation(device, rings, sites, there, dtype):
+def _fluctuation(device, rings, sites, there, dtype, energies):
     """sum_ij K_ij K'_ij over pairs of different sites that are there (B, S): (B, F, F)."""
     S = len(sites)
     first = green.clean_wire_cached(device, float(device.fields[0]))
@@ -181,18 +190,18 @@ def _fluctuation(device, rings, sites, there, dtype):
         first.row[sites][:, None] + first.column[sites],
     )
     missing = ~there
-    K = torch.empty(len(rings), device.field_points, S, S, dtype=dtype.to_real())
+    K = torch.zeros(len(rings), device.field_points, S, S, dtype=dtype.to_real())
     for f, b in enumerate(device.fields):
-        wire = green.clean_wire_cached(device, float(b))
-        g = wire.g.to(dtype)
-        to, back, between = (g.take(place) for place in places)
-        t, psi, o, Y = _states(wire, rings, sites, to, back)
-        psi.masked_fill_(missing[:, :, None], 0)  # where psi and o vanish, K does
-        o.masked_fill_(missing[:, None], 0)
-        once = (o.mH @ o).mT.mul_(psi @ psi.mH).real
-        twice = (between - back.mT @ Y).mul_(((psi @ t.mH.to(dtype)) @ o).mT).real
-        k = once.add(twice, alpha=2)
-        torch.add(k, k.mT, out=K[:, f])
+        for share, wire in thermal.wires(device, float(b), energies):
+            g = wire.g.to(dtype)
+            to, back, between = (g.take(place) for place in places)
+            t, psi, o, Y = _states(wire, rings, sites, to, back)
+            psi.masked_fill_(missing[:, :, None], 0)  # where psi and o vanish, K does
+            o.masked_fill_(missing[:, None], 0)
+            once = (o.mH @ o).mT.mul_(psi @ psi.mH).real
+            twice = (between - back.mT @ Y).mul_(((psi @ t.mH.to(dtype)) @ o).mT).real
+            k = once.add(twice, alpha=2)
+            K[:, f].add_(k + k.mT, alpha=share)
     K.diagonal(dim1=2, dim2=3).zero_()
     K = K.flatten(2) / 2
     return (K @ K.mT).double().numpy()

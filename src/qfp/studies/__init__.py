@@ -14,6 +14,7 @@ MODULES = {  # `qfp study NAME`: where its STUDY stands
     "accuracy": "accuracy",
     "rivals": "rivals.rivals",
     "inference": "inference.inference",
+    "limits": "inference.limits",
     "samplers": "limits.samplers",
     "networks": "networks.diagnose",
     "vae": "two_stage.baseline",

@@ -1,6 +1,9 @@
 """What an inference.json says, in rows of figures and in sentences."""
 
+import numpy as np
+
 from qfp.data import foreign
+from qfp.physics import geometry
 from qfp.studies import tables
 
 LABELS = {
@@ -9,6 +12,25 @@ LABELS = {
     "library": "library at V = 0, nearest",
     "posterior": "exact posterior",
 }
+VARIED = {
+    "noise": "noise [e²/h]",
+    "strength": "strength of $V$ [its own]",
+    "fields": "number of fields",
+    "range": "largest field [rad/plaquette]",
+    "temperature": "temperature $k_B T$ [t]",
+}
+RIVALS = {  # rows of rivals.json in the whole ladder
+    "nearest": "nearest training curve",
+    "mlp": "plain network (MLP)",
+    "vae": "VAE, two stages",
+    "library": "library, other potential",
+    "library_whitened": "the same, whitened",
+    "kriged": "interpolated library",
+    "single": "diffusion, one sample",
+    "consensus": "diffusion, consensus",
+    "posterior": "exact posterior",
+}
+PANELS = {"known": "the five trained potentials", "fresh": "a new potential for every curve"}
 OTHERS = {"offset": "fields one step off", "strong": "potential twice as strong"}
 
 
@@ -23,6 +45,17 @@ def ladder_rows(result):
     return {
         label: (row["n"], _share(row, "within_0"), _share(row, "within_1"))
         for label, row in rows.items()
+    }
+
+
+def whole_ladder(rivals):
+    """Panels of `figures.inference.ladder` of a rivals.json."""
+    return {
+        title: {
+            label: (row["n"], _share(row, "within_0"), _share(row, "within_1"))
+            for label, row in ((RIVALS[name], rivals[kind][name]) for name in RIVALS)
+        }
+        for kind, title in PANELS.items()
     }
 
 
@@ -81,3 +114,37 @@ def proposal_text(result):
         f"posterior, effective sample size {row['effective_mean']:.2f}; the exact answer is a "
         f"sample or beside one on {near} of the curves"
     )
+
+
+def limit_panels(result):
+    """Panels of `figures.inference.limits`."""
+    return {label: result[name] for name, label in VARIED.items()}
+
+
+def placements_text(result):
+    """How much of what the symmetries leave open a known potential decides."""
+    row = result["placements"]
+    lifted = ", ".join(f"{bits:.2f} at noise {s}" for s, bits in row["bits_lifted"].items())
+    return (
+        f"placements that share a curve at V = 0: {row['bits_open']:.2f} bits on average; with a "
+        f"known potential the curve decides {lifted} e²/h ({row['wires']} wires)"
+    )
+
+
+def ambiguous_panels(result, device):
+    """Panels and axes of `figures.inference.ambiguous`, and what is open in each: a sentence."""
+    row = result["drawn"]
+    orbits = geometry.orbit(np.array(row["candidates"]), device)[:, [2, 0, 1]]  # dy, x1, x2
+    truth = geometry.orbit(np.array(row["antidots"]), device)
+    p = np.array(list(row["probability"].values()))
+    shown = orbits[p.max(axis=0) > 0.02]
+    margin = [0, 1, 1]
+    low, high = shown.min(axis=0) - margin, shown.max(axis=0) + margin
+    inside = ((orbits >= low) & (orbits <= high)).all(axis=1)
+    panels = {}
+    for noise, own in row["probability"].items():
+        panels[noise] = np.zeros(high - low + 1)
+        np.add.at(panels[noise], tuple((orbits - low)[inside].T), np.array(own)[inside])
+    values = [np.arange(a, b + 1) for a, b in zip(low, high, strict=True)]
+    open_bits = ", ".join(f"{bits:.2f} at noise {noise}" for noise, bits in row["bits"].items())
+    return panels, (values, truth), f"bits left open: {open_bits} e²/h"

@@ -10,10 +10,12 @@ from typing import NamedTuple
 
 import numpy as np
 
-from qfp.data import simulate
-from qfp.decoding import decode
+from qfp.data import fresh, simulate
+from qfp.decoding import decode, positions
+from qfp.inference.infer import infer
+from qfp.model.vae import decoded, load_vae
 from qfp.physics import geometry
-from qfp.studies import intervals, scoring, tables
+from qfp.studies import frame, intervals, scoring, tables
 from qfp.studies.frame import Option, Study
 from qfp.studies.rivals import readers
 from qfp.studies.rivals.libraries import libraries, plain_networks
@@ -23,6 +25,7 @@ DEV_CURVES = 1000  # dev configurations on which metrics are chosen
 SETS = {
     "known": "potentials of the dataset; the network saw them with other configurations",
     "unseen": "a potential that no training file holds",
+    "fresh": "for every curve a potential of its own that no training file holds",
     "zero": "V = 0: no random potential at all",
 }
 ROWS = {name: scoring.ROWS[name] for name in ("single", "consensus", "curve_head", "shuffled")} | {
@@ -47,6 +50,10 @@ ROWS = {name: scoring.ROWS[name] for name in ("single", "consensus", "curve_head
     "mlp_kriged": "the same, trained on the library of 'kriged', as curve_neighbours trains the "
     "condition path",
     "mlp_one": "the same as 'mlp', trained under potential 0 alone",
+    "vae": "the two-stage baseline, trained on the training pairs: image from the curve, positions "
+    "read from it",
+    "posterior": "exact inference: the Schroedinger equation for any potential, no training; "
+    "image: mean of the LDOS over potentials of the posterior",
 }
 NOTES = {
     "rows": ROWS,
@@ -80,6 +87,25 @@ def network(run, name, curves, rows):
     return (
         found if head is None else found | {"curve_head": Answer(geometry.canonical(head, device))}
     )
+
+
+def posterior(run, name, curves):
+    """Answer of exact inference to curves (B, F)."""
+    device = run.pairs.device
+
+    def compute(part):
+        found = infer(curves[part], device, seed=run.seed)
+        return np.stack([np.append(one.answer, one.ldos) for one in found]).astype(np.float32)
+
+    rows = run.in_blocks(f"posterior_{name}", len(curves), compute)
+    images = rows[:, 4:].reshape(-1, device.length, device.width)
+    return Answer(rows[:, :4].astype(int).reshape(-1, 2, 2), images)
+
+
+def two_stage(baseline, curves, device):
+    """Answer of the VAE to curves (B, F)."""
+    images = decoded(baseline.model, baseline.normal, curves)
+    return Answer(positions.recover(images, device), images)
 
 
 def table(device, answers, antidots, ldos, seed):
@@ -143,16 +169,10 @@ def with_rivals(answers, read, pairs, place):
     return answers
 
 
-def measure(run):
-    """Weights and their rivals on test configurations.
-
-    Besides the samples (3 x `samples` a curve) it takes about seven minutes of one core; simulated
-    curves stay in runs/curves."""
-    run.require_unseen()
-    pairs, device, P = run.pairs, run.pairs.device, len(run.pairs.potentials)
-    test, dev = run.rows("test", run.options.curves), run.rows("dev", DEV_CURVES)
-    start(run, test, dev)
-    (p, n), folder = test.T, run.curves_folder
+def exact_pairs(run, test):
+    """Curves {name of SETS: (B, F) [e^2/h]} and images {name: (B, L, W) [1/t]} of rows (B, 2)."""
+    pairs, device, folder = run.pairs, run.pairs.device, run.curves_folder
+    (p, n), P = test.T, len(pairs.potentials)
     antidots = pairs.antidots[n]
     seeds = {"known": p, "unseen": np.full(len(n), P), "zero": np.full(len(n), -1)}
     G = {
@@ -160,13 +180,32 @@ def measure(run):
         "unseen": simulate.simulated(device, antidots, P, folder),
         "zero": simulate.simulated(device, antidots, None, folder),
     }
+    truth = {name: simulate.pictures(device, antidots, own) for name, own in seeds.items()}
+    own = fresh.seeds_of("rivals", len(n))
+    G["fresh"], truth["fresh"] = fresh.simulated(device, antidots, own, folder)
+    return G, truth
+
+
+def measure(run):
+    """Weights and their rivals on test configurations.
+
+    Besides the samples (4 x `samples` a curve) it takes about half an hour of one core, most of it
+    exact inference; simulated curves stay in runs/curves."""
+    run.require_unseen()
+    pairs, device, baseline = run.pairs, run.pairs.device, load_vae(run.options.vae)
+    frame.check_data(baseline.meta, pairs, run.data, run.options.vae)
+    test, dev = run.rows("test", run.options.curves), run.rows("dev", DEV_CURVES)
+    start(run, test, dev)
+    G, truth = exact_pairs(run, test)
+    antidots, B = pairs.antidots[test[:, 1]], len(test)
     answers = {name: network(run, name, G[name], test) for name in SETS}  # from the same noise
     read, metric, sizes = read_by_rivals(run, dev, np.concatenate([G[name] for name in SETS]))
     rows = {}
     for k, name in enumerate(SETS):
-        part = with_rivals(answers[name], read, pairs, slice(k * len(n), (k + 1) * len(n)))
-        truth = simulate.pictures(device, antidots, seeds[name])
-        rows[name] = table(device, part, antidots, truth, run.seed)
+        part = with_rivals(answers[name], read, pairs, slice(k * B, (k + 1) * B))
+        part["vae"] = two_stage(baseline, G[name], device)
+        part["posterior"] = posterior(run, name, G[name])
+        rows[name] = table(device, part, antidots, truth[name], run.seed)
     return {**rows, "metrics": metric, "plain_network_curves": sizes}
 
 
@@ -198,5 +237,8 @@ STUDY = Study(
     notes=NOTES,
     result="rivals",
     needs=("weights", "pairs"),
-    options={"curves": Option(300, "test configurations")},
+    options={
+        "curves": Option(300, "test configurations"),
+        "vae": Option("vae", "weights of the two-stage baseline", kind=str),
+    },
 )
