@@ -13,8 +13,9 @@
 # ([](12_exact)) answers: it is the limit that every decoder of this book is measured against.
 #
 # **Method.** Wires with two antidots, each under a random potential of its own. The posterior of all plausible
-# configurations, while the noise of the curve, the strength of the potential, the number of the fields or their range is
-# varied. There are 16,170 configurations, which is 14 bits; each curve leaves some of them open.
+# configurations, while the noise of the curve, the strength of the potential, the number of the fields, their range or the
+# temperature is varied: a curve at $T$ is the average over energies with $-\partial f/\partial E$. There are
+# {result}`presets/laptop:dataset.configurations:,` configurations; each curve leaves some of them open.
 
 # %% tags=["parameters"]
 preset = "laptop"
