@@ -197,6 +197,12 @@ def test_solve_takes_a_device_file(tmp_path, capsys):
     np.testing.assert_allclose(other, qfp.solve(thin, [[4, 5], [9, 10]])[0], atol=1e-12)
 
 
+def test_a_temperature_that_no_curve_has_is_said(tmp_path, capsys):
+    path = str(written(tmp_path, GAAS | {"field_points": 2}))
+    assert cli.main(["solve", "--device", path, "--antidots", "10,20", "33,41"]) == 0
+    assert "at T = 0, not at 0.3 K (k_B T = 0.0045 t)" in capsys.readouterr().err
+
+
 def test_a_dataset_has_all_configurations_of_a_device_file(tmp_path, capsys):
     path, out = str(written(tmp_path, SMALL)), str(tmp_path / "mine.h5")
     few = ["--preset", "smoke", "--device", path, "--workers", "1"]

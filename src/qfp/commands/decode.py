@@ -5,6 +5,7 @@ import sys
 from collections import Counter
 from pathlib import Path
 
+from qfp.commands.settings import device_of
 from qfp.tools import SettingsError, check_folder, write_atomic
 
 HELP = "decode magnetoconductance curves into LDOS and antidots"
@@ -54,13 +55,12 @@ def run(arguments):
     --out."""
     from qfp.decoding import answer as answering
     from qfp.decoding.told import as_dict
-    from qfp.physics.wire import Device
 
     targets = output_paths(arguments.curves, arguments.out)
     names = ("weights", "samples", "steps", "lattice_nm", "siemens", "network_only")
     options = {name: getattr(arguments, name) for name in names}
     if arguments.device is not None:
-        options["device"] = Device.from_file(arguments.device)
+        options["device"] = device_of(arguments.device)
     done = 0
     for answers in answering.in_blocks(arguments.curves, **options, progress=sys.stderr.isatty()):
         for file, notes in zip(answers.files, answers.notes):

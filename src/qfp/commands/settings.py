@@ -1,5 +1,7 @@
 """Settings on the command line: --preset, --set and --dry-run, and the Config that they give."""
 
+import sys
+
 import yaml
 
 from qfp.config import PRESETS, load_preset
@@ -36,12 +38,26 @@ def parse_changes(pairs):
     return changes
 
 
+def device_of(path):
+    """Device of a device file; a note says what of the file no curve here has."""
+    from qfp.physics import device_file
+    from qfp.physics.wire import Device
+
+    device, found = device_file.read(path, Device)
+    if found is not None and found.temperature:
+        print(
+            f"note: {path}: curves and answers are those at T = 0, not at {found.temperature:g} K "
+            f"(k_B T = {found.thermal:.4f} t)",
+            file=sys.stderr,
+        )
+    return device
+
+
 def with_device(changes, path):
     """Changes for load_preset with the wire of a device file, and all its configurations."""
     from qfp.physics import geometry
-    from qfp.physics.wire import Device
 
-    device = Device.from_file(path)
+    device = device_of(path)
     number = {"configurations": len(geometry.configurations(device)[0])}
     return changes | {
         "device": as_dict(device) | changes.get("device", {}),

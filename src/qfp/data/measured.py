@@ -13,9 +13,9 @@ import numpy as np
 
 from qfp.data.csv_table import read_table
 from qfp.data.curve_checks import SAME, check_conductance, check_order, check_range
+from qfp.physics.units import per_tesla
 from qfp.tools import SettingsError
 
-FLUX_QUANTUM = 4.135667697e-15  # h/e [Wb]
 SIEMENS = 3.874045865e-5  # e^2/h [S]
 OWN = 0.01  # a point this near to one of the decoder's fields, in steps between them, stands on it
 # Error of interpolation over that at every second point, left out and interpolated from the others:
@@ -40,11 +40,6 @@ class Curve:
             np.zeros_like(self.conductance) if self.noise is None else self.noise,
             self.interpolation,
         )
-
-
-def per_tesla(lattice_nm):
-    """b [rad/plaquette] of one tesla, 2 pi A^2 / (h/e), for a lattice constant A [nm]."""
-    return 2 * np.pi * (lattice_nm * 1e-9) ** 2 / FLUX_QUANTUM
 
 
 def read_curve(path, device, lattice_nm=None, siemens=False):

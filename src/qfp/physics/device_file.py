@@ -14,7 +14,7 @@ from scipy import constants
 
 from qfp.physics import geometry, leads
 from qfp.physics.laboratory import Laboratory
-from qfp.physics.units import MEV, NM, fermi_wavenumber, field, hopping, lattice_energy
+from qfp.physics.units import MEV, NM, fermi_wavenumber, hopping, lattice_energy, per_tesla
 from qfp.tools import SettingsError
 
 FINE, COARSE = 7.0, 5.0  # sites of a Fermi wavelength: aimed at, and refused below
@@ -101,12 +101,12 @@ def of_units(values, where, kind):
             f"({wavelength:.1f} nm): at least {COARSE:g} are needed, lattice_nm "
             f"{math.floor(100 * wavelength / COARSE) / 100:g} or less"
         )
-    t, flux = hopping(mass, a), given["field_max_tesla"] / field(1.0, a)
+    t, flux = hopping(mass, a), given["field_max_tesla"] * per_tesla(a)
     if flux > FLUX:
         raise SettingsError(
             f"{where}: field_max_tesla {given['field_max_tesla']:g} is {flux:.2f} rad a plaquette "
             f"of {a:g} nm: at most {FLUX:g} stand for a field; field_max_tesla "
-            f"{field(FLUX, a):.3g} or a smaller lattice_nm"
+            f"{FLUX / per_tesla(a):.3g} or a smaller lattice_nm"
         )
     ka = fermi_wavenumber(density) * a * NM
     amplitude = given["disorder_mev"] / t

@@ -7,7 +7,7 @@ from functools import cached_property
 from scipy import constants
 
 from qfp.physics import leads
-from qfp.physics.units import MEV, NM, fermi_energy, fermi_wavenumber, field, hopping
+from qfp.physics.units import MEV, NM, fermi_energy, fermi_wavenumber, hopping, per_tesla
 
 
 @dataclass(frozen=True)
@@ -56,7 +56,7 @@ class Laboratory:
     @property
     def tesla(self):
         """Largest field [T]."""
-        return field(self.device.field_max, self.lattice)
+        return self.device.field_max / per_tesla(self.lattice)
 
     @property
     def cyclotron_radius(self):

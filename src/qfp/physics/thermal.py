@@ -19,8 +19,8 @@ def energies(device, temperature, points):
     temperature : float
         k_B T [t].
     points : int
-        How many; the mistake falls with points and grows with temperature over the energy at which
-        a curve is another one (some 0.003 t in the paper's wire).
+        How many; the mistake falls with points, and grows with the temperature in units of the
+        energy over which a curve becomes another one.
 
     Returns
     -------

@@ -1,4 +1,4 @@
-"""Laboratory units and the lattice's: hopping t, lattice constant a, hbar = e = 1 or not.
+"""From laboratory units to those of the lattice and back.
 
 A square lattice of constant a stands for the effective-mass equation with t = hbar^2 / (2 m* a^2).
 """
@@ -6,7 +6,7 @@ A square lattice of constant a stands for the effective-mass equation with t = h
 import math
 
 import numpy as np
-from scipy import constants, optimize
+from scipy import constants
 
 NM, MEV = 1e-9, constants.e * 1e-3
 
@@ -26,17 +26,18 @@ def fermi_energy(mass, density):
     return (constants.hbar * fermi_wavenumber(density)) ** 2 / (2 * mass * constants.m_e) / MEV
 
 
-def field(flux, lattice):
-    """B [T] with a flux of b = e B a^2 / hbar [rad] through a plaquette."""
-    return flux * constants.hbar / (constants.e * (lattice * NM) ** 2)
+def per_tesla(lattice):
+    """b = e B a^2 / hbar [rad/plaquette] of one tesla, for a lattice constant [nm]."""
+    return constants.e * (lattice * NM) ** 2 / constants.hbar
 
 
 def lattice_energy(ka):
     """Energy [t] of the Fermi line that holds as many states as the circle of radius ka."""
+    from scipy.optimize import brentq  # every reader of curves loads this module, few need it
 
     def missing(energy):
         kx = np.linspace(0.0, math.acos(1 - energy / 2), 4001)
         ky = np.arccos(np.clip(2 - energy / 2 - np.cos(kx), -1, 1))
         return 4 * np.trapezoid(ky, kx) - math.pi * ka**2
 
-    return float(optimize.brentq(missing, 1e-6, 4 - 1e-6, xtol=1e-9))
+    return float(brentq(missing, 1e-6, 4 - 1e-6, xtol=1e-9))
