@@ -43,7 +43,7 @@ from IPython.display import Markdown
 import qfp
 from qfp.data import examples
 from qfp.data.measured import SIEMENS, per_tesla
-from qfp.decoding import answer, metrics
+from qfp.decoding import answer, metrics, told
 from qfp.studies import units
 
 config = qfp.notebook_config(globals())
@@ -101,7 +101,7 @@ print(f"e^2/h = {SIEMENS:.6e} S; fields of the decoder: {fields}")
 
 # %%
 mine = qfp.answer([curve], lattice_nm=lattice_nm, siemens=siemens, **options)
-print(answer.as_text(mine, 0), *(f"note: {note}" for note in mine.notes[0]), sep="\n")
+print(told.as_text(mine, 0), *(f"note: {note}" for note in mine.notes[0]), sep="\n")
 
 # %% mystnb={"figure": {"caption": "The report that `qfp decode --out` writes. (a), (b) Mean and standard deviation of the LDOS over the random potentials that explain the curve. (c) The antidots and their probability. (d) The measured curve, the exact curve of the answer under the recovered potential, and what all potentials could make of it; above it the verdict.", "name": "own-test"}, "image": {"alt": "Report of a page: interference pattern with two outlined antidots, its small spread, a single bar of candidates, and the measured points along the exact curve, within a band."}}
 answer.report(mine, 0)
@@ -118,7 +118,7 @@ answer.report(mine, 0)
 
 # %%
 others = qfp.answer(["curves/noisy.csv", "curves/foreign.csv"], **options)
-print(answer.as_text(others, 0))
+print(told.as_text(others, 0))
 
 # %% mystnb={"figure": {"caption": "A test wire with noise of one twentieth of e²/h, drawn as error bars.", "name": "own-noisy"}, "image": {"alt": "Report of a page for a noisy curve: points with error bars scatter about the exact curve of the answer."}}
 answer.report(others, 0)
@@ -130,7 +130,7 @@ answer.report(others, 0)
 # which is then asked (made once, in about a minute):
 
 # %%
-print(answer.as_text(others, 1))
+print(told.as_text(others, 1))
 
 # %% mystnb={"figure": {"caption": "A wire with three antidots. The best pair, with the best potential, does not give the measured curve, and the answer is flagged.", "name": "own-foreign"}, "image": {"alt": "Report of a page for a wire with three antidots: an interference pattern with two outlined antidots that the samples agree on, and an exact curve that misses the measured points."}}
 answer.report(others, 1)

@@ -12,7 +12,7 @@ from qfp import cli
 from qfp.config import load_preset
 from qfp.data import normalise
 from qfp.data.measured import SIEMENS, Curve, per_tesla
-from qfp.decoding import answer, decode, novelty, positions
+from qfp.decoding import answer, decode, novelty, positions, told
 from qfp.model.diffusion import Schedule
 from qfp.model.unet import Condition
 from qfp.physics import geometry, green, sweep
@@ -237,8 +237,8 @@ def test_what_is_flagged_is_answered_and_marked(command, judge, images, tmp_path
     ]
     assert command(*files, "--samples", 1, "--steps", 2, "--out", tmp_path / "out") == 0
     lines = capsys.readouterr().out.splitlines()
-    assert lines[0].endswith(f"(x, y) = {answer.places(images[0][5])}") and lines[3].endswith(
-        answer.places(images[0][1])
+    assert lines[0].endswith(f"(x, y) = {told.places(images[0][5])}") and lines[3].endswith(
+        told.places(images[0][1])
     )
     assert (
         lines[2] == "  unlike the training curves: novelty 2.5, above 1; do not trust this answer"

@@ -236,3 +236,36 @@ def test_a_curve_of_another_wire_is_decoded_without_a_network(tmp_path, capsys, 
     assert "the exact solver answers alone" in capsys.readouterr().err
     assert cli.main(["decode", str(file), "--device", path]) == 0
     assert "network" not in capsys.readouterr().out
+
+
+def test_a_device_file_says_what_its_curves_are(tmp_path, capsys, monkeypatch):
+    from qfp.inference import library
+
+    monkeypatch.setattr(library, "project_root", lambda: tmp_path)
+    small = {"width_nm": 200, "length_nm": 240, "radius_nm": 20, "field_points": 24}
+    own = {"series_ohm": 1000, "spin": 2, "antidots": [1, 2], "field_max_tesla": 0.6}
+    path = written(tmp_path, GAAS | small | own)
+    found = device_file.read(path, qfp.Device)[1]
+    assert found.antidots == (1, 2) and found.spin == 2 and found.unknown == {"series_ohm": 1000}
+    truth = [[9, 11]]
+    u = 2 * qfp.solve(found.device, truth, qfp.random_potential(3, found.device))[0]
+    siemens = 3.874045865e-5
+    y = u / (1 + 700 * siemens * u) * siemens
+    table = np.column_stack([found.device.fields / units.per_tesla(10.0), y])
+    np.savetxt(tmp_path / "c.csv", table, delimiter=",", header="field,conductance", comments="")
+    call = ["decode", str(tmp_path / "c.csv"), "--siemens", "--device", str(path), "--json"]
+    assert cli.main(call) == 0
+    said = json.loads(capsys.readouterr().out)
+    assert said["antidots"] == truth and said["numbers"]["1"] > 0.99
+    value, error = said["unknown"]["series_ohm"]
+    assert abs(value - 700) < 4 * error < 400
+    assert cli.main(["device", str(path)]) == 0
+    assert "2 spins, 1 or 2 antidots; inferred with them: series_ohm +-1000" in (
+        capsys.readouterr().out
+    )
+    for wrong, told in (
+        ({"spin": 3}, "spin must be 1 or 2; got 3"),
+        ({"antidots": [2, 9]}, "antidots must be a number from 1 to 6 or a list of them"),
+    ):
+        with pytest.raises(SettingsError, match=told):
+            of(**wrong)

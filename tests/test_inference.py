@@ -17,7 +17,7 @@ from qfp.config import load_preset
 from qfp.data import fresh
 from qfp.decoding import answer
 from qfp.decoding.decode import Decoded
-from qfp.inference import infer as inferring
+from qfp.inference import decide as deciding
 from qfp.inference import library as libraries
 from qfp.inference import likelihood, posterior
 from qfp.inference.refine import images, refine
@@ -288,11 +288,11 @@ def test_a_curve_of_kwant_is_decided(monkeypatch):
     # a curve that no such wire gives: the library is asked, too, and it is said
     calls = []
 
-    def from_library(device, curve, noise):
+    def from_library(device, curve, noise, number=2):
         calls.append(curve)
         return beside[1:]
 
-    monkeypatch.setattr(inferring, "from_library", from_library)
+    monkeypatch.setattr(deciding, "from_library", from_library)
     three = np.array([[10, 15], [25, 30], [38, 44]])
     foreign = green.solve(PAPER, three)[0]
     found = qfp.infer(foreign[None], PAPER, proposals=[beside], certificate=False)[0]

@@ -36,6 +36,7 @@ _PLACES = {  # name: the module that it is in, and its name there where that is 
     "answer": "decoding.answer",
     "infer": "inference.infer",
     "Posterior": "inference.posterior",
+    "Nuisance": "inference.nuisance",
     "train": "training.train",
     "export": "training.checkpoint",
     # what the book quotes

@@ -70,7 +70,18 @@ def laboratory_rows(found):
             f"{found.temperature:g} K: k_B T = {found.thermal:.4f} t, {heat:.2g} of the Thouless "
             f"energy {found.thouless_energy:.3g} meV",
         ),
+        ("curves", curves_text(found)),
     ]
+
+
+def curves_text(found):
+    """What the curves of a Laboratory are, in words."""
+    numbers = " or ".join(map(str, found.antidots))
+    known = ", ".join(f"{name} +-{size:g}" for name, size in found.unknown.items())
+    return (
+        f"in tesla, conductance of {found.spin} spin{'s' * (found.spin > 1)}, {numbers} "
+        f"antidot{'s' * (found.antidots != (1,))}; inferred with them: {known or 'nothing'}"
+    )
 
 
 def costs(device, some=1000):

@@ -38,8 +38,9 @@ def parse_changes(pairs):
     return changes
 
 
-def device_of(path):
-    """Device of a device file; a note says what of the file no curve here has."""
+def described(path):
+    """Device and Laboratory (None for lattice units) of a device file; a note says what of the file
+    no curve here has."""
     from qfp.physics import device_file
     from qfp.physics.wire import Device
 
@@ -50,7 +51,12 @@ def device_of(path):
             f"(k_B T = {found.thermal:.4f} t)",
             file=sys.stderr,
         )
-    return device
+    return device, found
+
+
+def device_of(path):
+    """Device of a device file."""
+    return described(path)[0]
 
 
 def with_device(changes, path):

@@ -9,7 +9,13 @@ from qfp.physics.wire import random_potential
 from qfp.tools import digest, kept_arrays, progress_bar, stream
 
 # seed of the first potential of a part
-FIRST = {"dev": 1_000_000, "test": 2_000_000, "limits": 3_000_000, "rivals": 4_000_000}
+FIRST = {
+    "dev": 1_000_000,
+    "test": 2_000_000,
+    "limits": 3_000_000,
+    "rivals": 4_000_000,
+    "measured": 5_000_000,
+}
 BLOCK = 50  # wires of one file
 
 

@@ -42,7 +42,7 @@ class Curve:
         )
 
 
-def read_curve(path, device, lattice_nm=None, siemens=False):
+def read_curve(path, device, lattice_nm=None, siemens=False, spin=1):
     """Curve of a CSV file at a device's fields.
 
     A falling sweep is turned round, negative fields are folded by G(b) = G(-b), any other grid that
@@ -59,6 +59,9 @@ def read_curve(path, device, lattice_nm=None, siemens=False):
         The field is in tesla, this is the lattice constant [nm].
     siemens : bool
         Conductance and noise are in siemens.
+    spin : int
+        How many spins the conductance counts: 2 for that of a wire at small fields; the solver's
+        counts one.
 
     Returns
     -------
@@ -86,12 +89,15 @@ def read_curve(path, device, lattice_nm=None, siemens=False):
         raise SettingsError(
             f"--lattice-nm {lattice_nm}: a lattice constant in nm is wanted, such as 5"
         )
+    if spin not in (1, 2):
+        raise SettingsError(f"--spin {spin}: a curve counts 1 spin or 2")
     notes = []
     lines, values = read_table(
         path, {"field": lattice_nm is not None, "conductance": siemens, "noise": siemens}, notes
     )
     unit, scale = ("rad/plaquette", 1.0) if lattice_nm is None else ("T", per_tesla(lattice_nm))
-    field, (conductance, *noise) = scale * values[0], values[1:] / (SIEMENS if siemens else 1.0)
+    one = spin * (SIEMENS if siemens else 1.0)
+    field, (conductance, *noise) = scale * values[0], values[1:] / one
     check_order(path, lines, field, values[0])
     check_range(path, values[0], scale, unit, device)
     check_conductance(path, conductance, noise[0] if noise else 0.0, device, siemens)
@@ -132,7 +138,7 @@ def _resampled(grid, best, field, conductance, noise, notes):
     left = np.minimum(place.astype(int), len(field) - 2)
     w = place - left
     inside = slice(0, int((field < grid[-1] + SAME).sum()))
-    error = _interpolation_error(
+    error = interpolation_error(
         field[inside], conductance[inside], None if noise is None else noise[inside]
     )
     notes.append(
@@ -147,7 +153,7 @@ def _resampled(grid, best, field, conductance, noise, notes):
     )
 
 
-def _interpolation_error(field, conductance, noise):
+def interpolation_error(field, conductance, noise=None):
     """Estimated rms error [e^2/h] of interpolating between the points: at every second one, from
     its neighbours, less what noise alone would give there, times LEFT_OUT."""
     w = (field[1:-1:2] - field[:-2:2]) / (field[2::2] - field[:-2:2])

@@ -5,6 +5,7 @@ import dataclasses
 import numpy as np
 
 from qfp.data import dataset
+from qfp.physics import green
 from qfp.physics.sweep import curves_at, images_of
 from qfp.physics.wire import random_potential
 from qfp.tools import digest, kept, progress_bar
@@ -60,10 +61,16 @@ def simulate(config, indices=None, potentials=(0,), images=True, progress=False)
 
 
 def curves(device, antidots, seed, fields=None):
-    """Exact curves (..., F) [e^2/h] of antidots (..., 2, 2) under one potential (seed, or None: V =
-    0), at the device's fields or others (F,) [rad/plaquette]."""
+    """Exact curves (..., F) [e^2/h] of pairs of antidots (..., 2, 2) under one potential (seed, or
+    None: V = 0), at the device's fields or others (F,) [rad/plaquette]; of any other number of
+    antidots (..., K, 2) at V = 0 and the device's fields."""
     antidots = np.asarray(antidots)
-    flat, fields = antidots.reshape(-1, 2, 2), device.fields if fields is None else fields
+    flat, fields = (
+        antidots.reshape(-1, *antidots.shape[-2:]),
+        device.fields if fields is None else fields,
+    )
+    if flat.shape[1] != 2:
+        return green.clean_curves(device, flat).reshape(*antidots.shape[:-2], len(fields))
     if not len(flat):
         return np.empty((*antidots.shape[:-2], len(fields)))
     found = np.stack([curves_at(device, flat, seed, b) for b in fields], axis=-1)
@@ -71,7 +78,7 @@ def curves(device, antidots, seed, fields=None):
 
 
 def simulated(device, antidots, seed, folder):
-    """Exact curves (N, F) float32 [e^2/h] of antidots (N, 2, 2) under one potential (seed, or None:
+    """Exact curves (N, F) float32 [e^2/h] of antidots (N, K, 2) under one potential (seed, or None:
     V = 0), kept in `folder`. All 16,170 at 64 fields take about a minute of one core."""
     if seed is None:  # devices that differ by their potential share these curves
         device = dataclasses.replace(device, amplitude=0.0)

@@ -5,25 +5,26 @@ A curve fixes positions only up to translation along y and the two inversions (S
 position error is measured modulo that group.
 """
 
+import itertools
+
 import numpy as np
 
 
 def within(found, truth, device):
-    """Smallest k such that both found centres lie within k sites (Chebyshev) of the true ones; int
+    """Smallest k such that all found centres lie within k sites (Chebyshev) of the true ones; int
     (...).
 
-    found and truth (..., 2, 2) are matched as sets, modulo translation along y and the two
-    inversions. A translation takes any part of a common error in y, so an error d of y2 - y1 is
-    shared by both centres and counts ceil(|d| / 2)."""
+    found and truth (..., K, 2) are matched as sets, modulo translation along y and the two
+    inversions. A translation takes any part of a common error in y, so of the errors in y half of
+    their range counts."""
     found, truth = np.broadcast_arrays(np.asarray(found, int), np.asarray(truth, int))
-    x, dy = truth[..., 0], truth[..., 1, 1] - truth[..., 0, 1]
+    mirrored = [device.width - 1, 0] + found * [-1, 1]
     errors = []
-    for pair in (found, found[..., ::-1, :]):  # either way round
-        u, du = pair[..., 0], pair[..., 1, 1] - pair[..., 0, 1]
-        # as is, x inverted
-        across = [np.abs(v - x).max(axis=-1) for v in (u, device.width - 1 - u)]
-        along = [(np.abs(v - dy) + 1) // 2 for v in (du, -du)]  # as is, y inverted
-        errors += [np.maximum(a, b) for a in across for b in along]
+    for order in map(list, itertools.permutations(range(truth.shape[-2]))):
+        for copy in (found, mirrored, found * [1, -1], mirrored * [1, -1]):
+            off = copy[..., order, :] - truth
+            along = (np.ptp(off[..., 1], axis=-1) + 1) // 2
+            errors.append(np.maximum(np.abs(off[..., 0]).max(axis=-1), along))
     return np.min(errors, axis=0)
 
 

@@ -1,6 +1,9 @@
-"""Answers to curves as values of JSON, and as what a report draws: by the network alone, or by
-physics."""
+"""Answers to curves as values of JSON, as lines, and as what a report draws: by the network alone,
+or by physics."""
 
+import numpy as np
+
+from qfp.data.measured import SIEMENS
 from qfp.inference.posterior import largest_chi2
 from qfp.physics import green
 
@@ -52,6 +55,8 @@ def _by_physics(answers, i):
             "shift": own.shift.tolist(),
         },
         "copies": own.copies,
+        "numbers": own.numbers,
+        "unknown": {name: told for name, told, _ in unknown(answers, i)},
         "candidates_from": own.source,
         "network": None if own.proposed is None else _network(answers, i),
     }
@@ -67,6 +72,22 @@ def _network(answers, i):
         "effective_samples": own.effective,
         "posterior_mass": own.mass,
     }
+
+
+def unknown(answers, i):
+    """(name, (value, standard deviation), unit) of what was inferred of the measurement, in the
+    file's units; the background's are those of each coefficient."""
+    units = {
+        "gain": ("gain", 1.0, ""),
+        "series": ("series_ohm", 1 / (SIEMENS * answers.spin), " ohm"),
+        "offset": ("offset", 1 / (answers.tesla or 1.0), " T" if answers.tesla else " rad"),
+        "background": ("background", float(answers.spin), " e^2/h"),
+    }
+    found = []
+    for own, values in (answers.posterior[i].unknown or {}).items():
+        name, scale, unit = units[own]
+        found.append((name, tuple((scale * np.array(v)).tolist() for v in values), unit))
+    return found
 
 
 def report_parts(answers, i):
@@ -110,4 +131,76 @@ def _drawn_of_physics(answers, i):
             "flagged": not own.explained,
             "band": (own.expected, own.spread),
         },
+    )
+
+
+def places(pair):
+    """'(10, 20) and (33, 41)'."""
+    return " and ".join(f"({x}, {y})" for x, y in pair)
+
+
+def verdict(answers, i):
+    """Whether the answer to curve i can be trusted, in a line."""
+    if answers.posterior is not None:
+        return certificate_line(answers.posterior[i])
+    if answers.judged is None:
+        return "novelty not judged: no reference for these weights"
+    value = answers.judged.novelty[i]
+    if answers.judged.flagged[i]:
+        return f"unlike the training curves: novelty {value:.1f}, above 1; do not trust this answer"
+    return f"like the training curves: novelty {value:.2f}, not above 1"
+
+
+def unknown_line(name, told, unit):
+    """'gain 0.0152 +- 0.0028'."""
+    pairs = zip(*told, strict=True) if np.ndim(told[0]) else [told]
+    values = ", ".join(f"{value:.3g} +- {error:.2g}" for value, error in pairs)
+    return f"{name} {values}{unit}"
+
+
+def certificate_line(posterior):
+    """What the certificate says, in a line."""
+    fields = len(posterior.curve)
+    if not posterior.explained:
+        return (
+            f"no wire of this kind explains the curve: chi2 {posterior.chi2:.0f} for {fields} "
+            f"fields, above {largest_chi2(fields):.0f}; do not trust this answer"
+        )
+    return (
+        f"explained by physics: chi2 {posterior.chi2:.0f} for {fields} fields; certificate within "
+        f"{posterior.residual:.3f} e^2/h"
+    )
+
+
+def as_text(answers, i):
+    """Answer i in a few lines."""
+    decoded, lines = answers.decoded, []
+    if decoded is not None:
+        consensus, samples = decoded.consensus[i], decoded.ldos.shape[1]
+        agreed = f"{decoded.probability[i]:.0%} of {samples} samples"
+    if answers.posterior is None:
+        pairs, answer = decoded.candidates[i], consensus
+        exact = sum(share for pair, share in pairs if (pair == consensus).all())
+        lines.append(f"{agreed} agree within one site, {exact:.0%} exactly")
+    else:
+        own = answers.posterior[i]
+        pairs, answer = list(zip(own.antidots, own.probability, strict=True)), own.answer
+        lines.append(f"probability {own.probability[0]:.4f}, from the exact solver")
+        if decoded is not None:
+            lines.append(
+                f"network: {places(consensus)}, {agreed} within one site; they "
+                f"hold {own.proposed.mass:.0%} of the posterior"
+            )
+        lines += [unknown_line(*one) for one in unknown(answers, i)]
+        if own.numbers is not None:
+            shares = ", ".join(f"{K}: {p:.4f}" for K, p in own.numbers.items())
+            lines.append(f"number of antidots, {shares}")
+    others = [(p, pair) for pair, p in pairs if (pair != answer).any() and p >= 0.001]
+    return "\n  ".join(
+        [
+            f"{answers.files[i]}: antidots at (x, y) = {places(answer)}",
+            *lines,
+            *(f"{p:.1%} for {places(pair)}" for p, pair in others[:3]),
+            verdict(answers, i),
+        ]
     )

@@ -12,10 +12,10 @@ ONCE = threading.Lock()  # two curves that need the library make it once
 APART = 0.05  # [e^2/h], how far potentials take a curve, roughly
 
 
-def from_library(device, curve, noise):
-    """Candidates (C, 2, 2) from the library of all configurations."""
+def from_library(device, curve, noise, number=2):
+    """Candidates (C, K, 2) from the library of all configurations of so many antidots."""
     with ONCE:
-        library = libraries.library(device)
+        library = libraries.library(device, number)
     return library.antidots[library.candidates(curve, noise)]
 
 

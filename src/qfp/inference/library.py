@@ -12,6 +12,7 @@ import numpy as np
 from scipy.linalg import solve_triangular
 
 from qfp.data import simulate
+from qfp.inference.likelihood import covariance_of
 from qfp.physics import geometry
 from qfp.physics.response import response
 from qfp.tools import digest, kept_arrays, project_root, stream
@@ -30,7 +31,7 @@ class Library:
 
     Attributes
     ----------
-    antidots : ndarray, int (N, 2, 2)
+    antidots : ndarray, int (N, K, 2)
     curves : ndarray (N, F)
         [e^2/h].
     shift, covariance : ndarray (F,), (F, F)
@@ -64,9 +65,10 @@ class Library:
 
 
 def whitening(covariance, noise=None):
-    """Root (F, F) of the inverse of a typical covariance, floor and noise (F,) included."""
+    """Root (F, F) of the inverse of a typical covariance, floor and noise (see `covariance_of`)
+    included."""
     F = len(covariance)
-    allowed = covariance + np.eye(F) * (FLOOR**2 + np.square(0.0 if noise is None else noise))
+    allowed = covariance + np.eye(F) * FLOOR**2 + covariance_of(noise, F)
     return solve_triangular(np.linalg.cholesky(allowed), np.eye(F), lower=True)
 
 
@@ -84,9 +86,9 @@ def chosen(distances):
     return order[: max(FEWEST, near)]
 
 
-def typical(device):
+def typical(device, number=2):
     """Median shift (F,) and covariance (F, F) of what potentials do, over 48 configurations."""
-    antidots = geometry.configurations(device)[1]
+    antidots = geometry.configurations(device, number)[1]
     some = stream("typical changes").permutation(len(antidots))[:TYPICAL]
     found = response(device, antidots[some].astype(int))
     return np.median(found.shift, axis=0), np.median(found.covariance, axis=0)
@@ -98,16 +100,18 @@ def semidefinite(matrix):
     return (directions * np.maximum(values, 0)) @ directions.T
 
 
-@lru_cache(maxsize=2)
-def library(device):
-    """Library of a device, kept in runs/curves: a minute of one core the first time."""
+@lru_cache(maxsize=4)
+def library(device, number=2):
+    """Library of a device with so many antidots, kept in runs/curves: a minute of one core the
+    first time."""
     folder = project_root() / "runs" / "curves"
-    antidots = geometry.configurations(device)[1].astype(int)
+    antidots = geometry.configurations(device, number)[1].astype(int)
     curves = simulate.simulated(device, antidots, None, folder)
 
     def make():
-        return dict(zip(("shift", "covariance"), typical(device), strict=True))
+        return dict(zip(("shift", "covariance"), typical(device, number), strict=True))
 
-    changes = kept_arrays(folder / f"typical-{digest(device, TYPICAL)[:16]}.npz", make)
+    key = digest(device, TYPICAL) if number == 2 else digest(device, TYPICAL, number)
+    changes = kept_arrays(folder / f"typical-{key[:16]}.npz", make)
     covariance = semidefinite(changes["covariance"])
     return Library(antidots, curves.astype(float), changes["shift"], covariance)

@@ -81,9 +81,17 @@ def gaussian(residual, covariance):
     return -chi2 / 2 - np.log(np.diag(root)).sum() - constant, chi2
 
 
+def covariance_of(noise, fields):
+    """Covariance (F, F) [(e^2/h)^2] of the errors of a curve: of standard deviations (F,), or noise
+    as it is, where it is such a matrix."""
+    if np.ndim(noise) == 2:
+        return noise
+    return np.diag(np.square(np.broadcast_to(0.0 if noise is None else noise, fields)))
+
+
 def judge(curve, expectation, noise=None):
-    """Judged of a curve (F,) [e^2/h] under an Expected; noise (F,): its standard deviation."""
-    error = np.diag(np.square(np.broadcast_to(0.0 if noise is None else noise, len(curve))))
+    """Judged of a curve (F,) [e^2/h] under an Expected; noise: its errors, see `covariance_of`."""
+    error = covariance_of(noise, len(curve))
     parts = zip(expectation.mean, expectation.first, expectation.rest, strict=True)
     found = [gaussian(curve - mean, C + Q + error) for mean, C, Q in parts]
     return Judged(*(np.array(values) for values in zip(*found, strict=True)))

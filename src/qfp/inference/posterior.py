@@ -34,12 +34,18 @@ class Posterior:
     explained : bool
         Whether chi2 is at most `largest_chi2`, as wires of this kind have it: if not, no answer can
         be trusted.
-    expected, spread : ndarray (F,)
+    expected, covariance : ndarray (F,), (F, F)
         Of the best candidate's curve over all random potentials [e^2/h].
     proposed : Proposed or None
         What the network's samples were worth, where there were some.
     source : str
         'proposals' or 'library': where the candidates came from.
+    measured : ndarray (F,)
+        The curve that was judged [e^2/h]: as given, or with `unknown` taken off.
+    unknown : dict or None
+        {name: (value, standard deviation)} of what a `Nuisance` left open, in its units.
+    numbers : dict or None
+        {K: probability} of each number of antidots that was thought possible.
     curve : ndarray (F,)
         The certificate, None where none was asked for: the exact curve of the best candidate under
         `potential` [e^2/h].
@@ -68,9 +74,12 @@ class Posterior:
     chi2: float
     explained: bool
     expected: np.ndarray
-    spread: np.ndarray
+    covariance: np.ndarray
     proposed: object
     source: str
+    measured: np.ndarray
+    unknown: dict | None = None
+    numbers: dict | None = None
     curve: np.ndarray | None = None
     shift: np.ndarray | None = None
     residual: float | None = None
@@ -78,6 +87,11 @@ class Posterior:
     potential: np.ndarray | None = None
     ldos: np.ndarray | None = None
     ldos_spread: np.ndarray | None = None
+
+    @property
+    def spread(self):
+        """Standard deviation (F,) of the best candidate's curve over random potentials [e^2/h]."""
+        return np.sqrt(np.diag(self.covariance))
 
     @property
     def answer(self):

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.linalg import cho_factor, cho_solve
 
-from qfp.inference.likelihood import gaussian
+from qfp.inference.likelihood import covariance_of, gaussian
 from qfp.physics import geometry
 from qfp.physics.response import variance
 from qfp.physics.rows import Rows
@@ -65,8 +65,8 @@ def refine(device, antidots, curve, shift, rest, noise=None, steps=MOST):
         Mean of the second order [e^2/h].
     rest : array (F, F)
         Its covariance [(e^2/h)^2].
-    noise : array (F,), optional
-        Standard deviation of the curve [e^2/h].
+    noise : array (F,) or (F, F), optional
+        Standard deviation of the curve [e^2/h], or covariance of its errors.
     steps : int
         Gauss-Newton steps at most.
 
@@ -75,7 +75,7 @@ def refine(device, antidots, curve, shift, rest, noise=None, steps=MOST):
     Refined
     """
     rows, s2 = Rows(device, geometry.removed_mask(antidots, device)), variance(device)
-    Q = rest + np.diag(np.square(np.broadcast_to(0.0 if noise is None else noise, len(curve))))
+    Q = rest + covariance_of(noise, len(curve))
     inner = cho_factor(Q)
     V, best, last = np.zeros(rows.kept.numel()), None, -np.inf
     for _ in range(steps + 1):

@@ -32,7 +32,15 @@ KEYS = {  # of a device file in laboratory units: what must stand in it, and def
     "disorder_mev": 0.0,  # amplitude of the random potential, uniform in +-
     "mean_free_path_nm": 0.0,  # in place of it
     "temperature_kelvin": 0.0,
+    # of the measurement
+    "spin": 1,  # spins that the conductance counts
+    "antidots": 2,  # how many there are, or a list of how many there may be
+    "gain": 0.0,  # what is not known exactly: standard deviations, see inference.nuisance
+    "series_ohm": 0.0,
+    "offset_tesla": 0.0,
+    "background": 0.0,  # [e^2/h]
 }
+UNKNOWN = "gain", "series_ohm", "offset_tesla", "background"
 POSITIVE = ("width_nm", "length_nm", "radius_nm", "effective_mass", "field_max_tesla")
 
 
@@ -88,32 +96,15 @@ def of_units(values, where, kind):
     """Laboratory, its device of class `kind`, of a mapping with the keys of KEYS. SettingsError
     names what does not fit."""
     given = checked(values, where)
-    mass, width = given["effective_mass"], given["width_nm"]
-    density = given["density_per_m2"]
-    if not density:  # n = m* E_F / (pi hbar^2)
-        density = mass * constants.m_e * given["fermi_energy_mev"] * MEV
-        density /= math.pi * constants.hbar**2
-    wavelength = 2 * math.pi / fermi_wavenumber(density) / NM
-    a = given["lattice_nm"] or chosen_lattice(given, wavelength)
-    if wavelength < COARSE * a:
-        raise SettingsError(
-            f"{where}: lattice_nm {a:g} leaves {wavelength / a:.1f} sites a Fermi wavelength "
-            f"({wavelength:.1f} nm): at least {COARSE:g} are needed, lattice_nm "
-            f"{math.floor(100 * wavelength / COARSE) / 100:g} or less"
-        )
+    mass, density = given["effective_mass"], density_of(given)
+    a = lattice_of(given, density, where)
     t, flux = hopping(mass, a), given["field_max_tesla"] * per_tesla(a)
-    if flux > FLUX:
-        raise SettingsError(
-            f"{where}: field_max_tesla {given['field_max_tesla']:g} is {flux:.2f} rad a plaquette "
-            f"of {a:g} nm: at most {FLUX:g} stand for a field; field_max_tesla "
-            f"{FLUX / per_tesla(a):.3g} or a smaller lattice_nm"
-        )
     ka = fermi_wavenumber(density) * a * NM
     amplitude = given["disorder_mev"] / t
     if given["mean_free_path_nm"]:
         amplitude = math.sqrt(12 * ka * a / given["mean_free_path_nm"])
     device = kind(
-        round(width / a),
+        round(given["width_nm"] / a),
         round(given["length_nm"] / a),
         lattice_energy(ka),
         round(given["radius_nm"] / a),
@@ -122,7 +113,43 @@ def of_units(values, where, kind):
         amplitude,
     )
     check_fit(device, where, a)
-    return Laboratory(off_threshold(device), a, mass, density, given["temperature_kelvin"])
+    return Laboratory(
+        off_threshold(device),
+        a,
+        mass,
+        density,
+        given["temperature_kelvin"],
+        given["antidots"],
+        given["spin"],
+        {name: given[name] for name in UNKNOWN if given[name]},
+    )
+
+
+def density_of(given):
+    """Density of electrons [1/m^2], both spins: n = m* E_F / (pi hbar^2) where E_F is given."""
+    energy = given["effective_mass"] * constants.m_e * given["fermi_energy_mev"] * MEV
+    return given["density_per_m2"] or energy / (math.pi * constants.hbar**2)
+
+
+def lattice_of(given, density, where):
+    """The lattice constant [nm]. SettingsError where it is too coarse for the wavelength or the
+    field."""
+    wavelength = 2 * math.pi / fermi_wavenumber(density) / NM
+    a = given["lattice_nm"] or chosen_lattice(given, wavelength)
+    if wavelength < COARSE * a:
+        raise SettingsError(
+            f"{where}: lattice_nm {a:g} leaves {wavelength / a:.1f} sites a Fermi wavelength "
+            f"({wavelength:.1f} nm): at least {COARSE:g} are needed, lattice_nm "
+            f"{math.floor(100 * wavelength / COARSE) / 100:g} or less"
+        )
+    flux = given["field_max_tesla"] * per_tesla(a)
+    if flux > FLUX:
+        raise SettingsError(
+            f"{where}: field_max_tesla {given['field_max_tesla']:g} is {flux:.2f} rad a plaquette "
+            f"of {a:g} nm: at most {FLUX:g} stand for a field; field_max_tesla "
+            f"{FLUX / per_tesla(a):.3g} or a smaller lattice_nm"
+        )
+    return a
 
 
 def checked(values, where):
@@ -131,7 +158,10 @@ def checked(values, where):
     if unknown:
         raise SettingsError(f"{where}: unknown key {unknown[0]!r}; known: {', '.join(KEYS)}")
     given = {name: values.get(name, default) for name, default in KEYS.items()}
+    given["antidots"] = whole_numbers(given["antidots"], where)
     for name, value in given.items():
+        if name == "antidots":
+            continue
         if value is None:
             raise SettingsError(f"{where}: missing key {name!r}")
         if isinstance(value, str):  # YAML 1.1 reads 2e15 as text
@@ -149,6 +179,8 @@ def checked(values, where):
             f"{where}: field_points must be a whole number, 2 or more; got {points}"
         )
     given["field_points"] = int(points)
+    if given["spin"] not in (1, 2):
+        raise SettingsError(f"{where}: spin must be 1 or 2; got {given['spin']!r}")
     for one, other in (
         ("density_per_m2", "fermi_energy_mev"),
         ("disorder_mev", "mean_free_path_nm"),
@@ -158,6 +190,16 @@ def checked(values, where):
     if not given["density_per_m2"] and not given["fermi_energy_mev"]:
         raise SettingsError(f"{where}: give density_per_m2 or fermi_energy_mev")
     return given
+
+
+def whole_numbers(value, where):
+    """Numbers of antidots of a value, one or a list."""
+    numbers = value if isinstance(value, list) else [value]
+    if not numbers or not all(type(n) is int and 1 <= n <= 6 for n in numbers):
+        raise SettingsError(
+            f"{where}: antidots must be a number from 1 to 6 or a list of them; got {value!r}"
+        )
+    return tuple(sorted(set(numbers)))
 
 
 def chosen_lattice(given, wavelength):

@@ -1,3 +1,4 @@
+# long: discs, rings, symmetries and the rule of the configurations, one after the other
 """Antidots, rings and the symmetries that leave a conductance curve unchanged (Sec. III).
 
 Sites are (x, y), x across the wire and y along it; arrays over sites are indexed [y, x].
@@ -6,7 +7,10 @@ Sites are (x, y), x across the wire and y along it; arrays over sites are indexe
 import numpy as np
 import scipy.ndimage
 
-from qfp.tools import SettingsError
+from qfp.tools import SettingsError, stream
+
+LISTED = 1e7  # places of antidots up to which all configurations are listed
+DRAWS = 100_000  # of hard discs until there is no place for them
 
 
 def disc(radius):
@@ -118,34 +122,33 @@ def clearance(device):
 
 
 def ordered(antidots):
-    """Antidots (..., 2, 2) with the lower one first, by x where both have the same y."""
+    """Antidots (..., K, 2) with the lowest first, by x where some have the same y."""
     antidots = np.asarray(antidots)
-    (x1, y1), (x2, y2) = np.moveaxis(antidots, (-2, -1), (0, 1))
-    swap = (y1 > y2) | ((y1 == y2) & (x1 > x2))
-    return np.where(swap[..., None, None], antidots[..., ::-1, :], antidots)
+    order = np.lexsort((antidots[..., 0], antidots[..., 1]), axis=-1)
+    return np.take_along_axis(antidots, order[..., None], axis=-2)
 
 
-def orbit_copies(antidots, device):
-    """The four (x1, x2) of a pair under the two inversions, and dy; shapes (4, ..., 2) and (...).
-
-    x1 belongs to the lower antidot. Identity, inversion of y, inversion of x, both."""
-    pair = ordered(antidots)
-    x, dy = pair[..., 0], pair[..., 1, 1] - pair[..., 0, 1]
-    mirrored = device.width - 1 - x
-    copies = np.stack([x, x[..., ::-1], mirrored, mirrored[..., ::-1]])
-    level = (dy == 0)[..., None]  # at dy = 0 lower and upper are ordered by x
-    return np.where(level, np.sort(copies, axis=-1), copies), dy
+def inversions(antidots, device):
+    """Antidots (..., K, 2) and what the two inversions make of them, ordered, the lowest at y = 0:
+    (4, ..., K, 2). Identity, inversion of y, inversion of x, both."""
+    mirror = [device.width - 1, 0]
+    turns = [(0, (1, 1)), (0, (1, -1)), (mirror, (-1, 1)), (mirror, (-1, -1))]
+    found = np.stack([ordered(shift + np.asarray(antidots) * sign) for shift, sign in turns])
+    found[..., 1] -= found[..., :1, 1]
+    return found
 
 
 def orbit(antidots, device):
-    """(x1, x2, dy) that names a pair modulo translation along y and the two inversions; shape (...,
-    3).
-
-    (x1, x2) is the lexicographically smallest of the orbit."""
-    copies, dy = orbit_copies(antidots, device)
-    rank = copies[..., 0] * device.width + copies[..., 1]
-    best = np.take_along_axis(copies, rank.argmin(axis=0)[None, ..., None], axis=0)[0]
-    return np.concatenate([best, dy[..., None]], axis=-1)
+    """(x1, ..., xK, y2 - y1, ..., yK - y1) that names antidots (..., K, 2) modulo translation along
+    y and the two inversions; shape (..., 2 K - 1). The lexicographically smallest of the orbit."""
+    images = inversions(antidots, device)
+    names = np.concatenate([images[..., 0], images[..., 1:, 1]], axis=-1)
+    best = names[0]
+    for other in names[1:]:
+        change = other - best
+        first = np.take_along_axis(change, (change != 0).argmax(axis=-1)[..., None], axis=-1)
+        best = np.where(first < 0, other, best)
+    return best
 
 
 def copies(pairs, device, shift=3):
@@ -160,21 +163,23 @@ def copies(pairs, device, shift=3):
 
 
 def placement(orbits, device):
-    """Canonical antidots (..., 2, 2) of orbits (..., 3): the pair centred along the wire."""
-    x1, x2, dy = np.moveaxis(np.asarray(orbits), -1, 0)
-    y = (device.length - 1 - dy) // 2
-    return np.stack([np.stack([x1, y], axis=-1), np.stack([x2, y + dy], axis=-1)], axis=-2)
+    """Canonical antidots (..., K, 2) of orbits (..., 2 K - 1): centred along the wire."""
+    orbits = np.asarray(orbits)
+    K = (orbits.shape[-1] + 1) // 2
+    y = np.concatenate([np.zeros_like(orbits[..., :1]), orbits[..., K:]], axis=-1)
+    y = y + (device.length - 1 - y.max(axis=-1, keepdims=True)) // 2
+    return np.stack([orbits[..., :K], y], axis=-1)
 
 
 def canonical(antidots, device):
-    """The canonical placement of a pair, (..., 2, 2): what a curve can determine at best."""
+    """The canonical placement of antidots, (..., K, 2): what a curve can determine at best."""
     return placement(orbit(antidots, device), device)
 
 
-def configurations(device):
-    """All pairs of antidots of a wire, modulo translation along y and two inversions.
+def configurations(device, number=2):
+    """All configurations of antidots of a wire, modulo translation along y and two inversions.
 
-    Source: Sec. III.
+    Source: Sec. III, for two antidots.
 
     The rule: an antidot is a hard disc of its radius plus one site, inside the wire, centre
     distance strictly above two such radii.
@@ -182,41 +187,76 @@ def configurations(device):
     Parameters
     ----------
     device : Device
+    number : int
+        K, of antidots.
 
     Returns
     -------
-    orbits : ndarray, int16 (N, 3)
-        (x1, x2, dy) [sites] that name each pair.
-    antidots : ndarray, int16 (N, 2, 2)
-        Centres (x, y) of the canonical placement, the lower antidot first.
+    orbits : ndarray, int16 (N, 2 K - 1)
+        (x1, ..., xK, y2 - y1, ..., yK - y1) [sites] that name each.
+    antidots : ndarray, int16 (N, K, 2)
+        Centres (x, y) of the canonical placement, the lowest first.
+
+    Raises
+    ------
+    SettingsError
+        Where there are too many to be listed: then see `sampled`.
 
     Examples
     --------
     >>> orbits, antidots = qfp.configurations(qfp.load_preset("paper").device)
     >>> len(antidots)
     16170
+    >>> len(qfp.configurations(qfp.load_preset("paper").device, 1)[1])
+    19
     """
-    r = clearance(device)
-    x = np.arange(r, device.width - r)
-    dy = np.arange(device.length - 2 * r)
-    x1, x2, dy = (a.ravel() for a in np.meshgrid(x, x, dy, indexing="ij"))
-    apart = (x1 - x2) ** 2 + dy**2 > (2 * r) ** 2
-    orbits = orbit(placement(np.stack([x1, x2, dy], axis=-1)[apart], device), device)
-    # rising as the triples do, and faster to sort
-    names = orbits @ (device.width * device.length, device.length, 1)
-    orbits = orbits[np.unique(names, return_index=True)[1]]
+    r, K = clearance(device), number
+    x, dy = np.arange(r, device.width - r), np.arange(device.length - 2 * r)
+    # log, for six antidots are more than an integer holds
+    if K * np.log(max(len(x), 1)) + (K - 1) * np.log(max(len(dy), 1)) > np.log(LISTED):
+        raise SettingsError(
+            f"configurations of {K} antidots: too many to be listed in a wire of {device.width} x "
+            f"{device.length} sites; geometry.sampled draws them"
+        )
+    names = np.meshgrid(*[x] * K, *[dy] * (K - 1), indexing="ij")
+    antidots = placement(np.stack([v.ravel() for v in names], axis=-1), device)
+    orbits = orbit(antidots[apart(antidots, device)], device)
+    # rising as the names do, and faster to sort than rows
+    single = np.ravel_multi_index(orbits.T, [device.width] * K + [device.length] * (K - 1))
+    orbits = orbits[np.unique(single, return_index=True)[1]]
     return orbits.astype(np.int16), placement(orbits, device).astype(np.int16)
 
 
+def sampled(device, number, index, seed=0):
+    """Antidots (K, 2) drawn as hard discs, in canonical placement: a pure function of seed and
+    index. SettingsError where no place for them is found."""
+    r = clearance(device)
+    rng = stream("hard discs", number, seed, index)
+    low, high = [r, r], [device.width - r, device.length - r]
+    for _ in range(DRAWS if min(np.subtract(high, low)) > 0 else 0):
+        antidots = rng.integers(low, high, (number, 2))
+        if apart(antidots, device):
+            return canonical(antidots, device)
+    raise SettingsError(
+        f"{number} antidots of radius {device.radius}: no place for them was found in a wire of "
+        f"{device.width} x {device.length} sites"
+    )
+
+
+def apart(antidots, device):
+    """Whether the hard discs of antidots (..., K, 2) keep clear of each other: bool (...)."""
+    xy = np.asarray(antidots, dtype=int)
+    one, other = np.triu_indices(xy.shape[-2], 1)
+    squares = np.square(xy[..., one, :] - xy[..., other, :]).sum(axis=-1)
+    return (squares > (2 * clearance(device)) ** 2).all(axis=-1)
+
+
 def in_dataset(antidots, device):
-    """Whether a pair obeys the hard-disc rule of the dataset (its canonical copy is one of the
-    16,170)."""
-    antidots = np.asarray(antidots)
-    if antidots.shape != (2, 2):
+    """Whether antidots (K, 2) obey the hard-disc rule of the dataset (the canonical copy of a pair
+    is one of the 16,170)."""
+    xy = np.asarray(antidots)
+    if xy.ndim != 2 or xy.shape[1] != 2:
         return False
     r = clearance(device)
-    (x1, y1), (x2, y2) = antidots
-    inside = all(r <= x < device.width - r for x in (x1, x2)) and all(
-        r <= y < device.length - r for y in (y1, y2)
-    )
-    return bool(inside and (x1 - x2) ** 2 + (y1 - y2) ** 2 > (2 * r) ** 2)
+    inside = (xy >= r).all() and (xy < np.subtract([device.width, device.length], r)).all()
+    return bool(inside and apart(xy, device))

@@ -1,7 +1,7 @@
 """A wire in a physicist's own units: nanometres, tesla, millielectronvolts, kelvins."""
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 
 from scipy import constants
@@ -25,6 +25,12 @@ class Laboratory:
         Of electrons [1/m^2], both spins.
     temperature : float
         [K].
+    antidots : tuple of int
+        How many there may be.
+    spin : int
+        Spins that a measured conductance counts.
+    unknown : dict
+        {name: standard deviation} of what a measurement adds, in the file's units.
     """
 
     device: object
@@ -32,6 +38,9 @@ class Laboratory:
     mass: float
     density: float
     temperature: float
+    antidots: tuple = (2,)
+    spin: int = 1
+    unknown: dict = field(default_factory=dict)
 
     @property
     def hopping(self):

@@ -14,6 +14,8 @@ import torch
 
 from qfp.physics.leads import hoppings, leads_cached
 
+SMALL = 13  # size of a matrix that LAPACK inverts faster than four products do
+
 
 @functools.lru_cache(maxsize=2)
 def _leads(device, dtype):
@@ -30,6 +32,25 @@ def _leads(device, dtype):
     sigma = [torch.stack([lead.sigma[k] for lead in leads]) for k in (0, 1)]
     d = torch.stack([hoppings(device, float(b), "cpu") for b in device.fields])
     return tuple(v.to(dtype) for v in (*sigma, *U, d))
+
+
+def inverted(M):
+    """Inverses of matrices (B, n, n), by quarters where they are large: products are what a machine
+    does fastest, so that it takes half the time of LAPACK."""
+    if M.shape[-1] <= SMALL:
+        return torch.linalg.inv_ex(M)[0]
+    h = M.shape[-1] // 2
+    upper, lower = M[:, :h, h:], M[:, h:, :h]
+    first = inverted(M[:, :h, :h])
+    left = lower @ first
+    last = inverted(torch.baddbmm(M[:, h:, h:], left, upper, alpha=-1))
+    both = first @ upper @ last
+    found = torch.empty_like(M)
+    found[:, :h, :h] = torch.baddbmm(first, both, left)
+    found[:, :h, h:] = -both
+    found[:, h:, :h] = -(last @ left)
+    found[:, h:, h:] = last
+    return found
 
 
 class Rows:
@@ -65,7 +86,7 @@ class Rows:
                 D -= self.up[i - 1, :, :, None] * inverse[i - 1] * self.down[i - 1, :, None, :]
             if i == L - 1:
                 D -= self.sigma1
-            inverse[i] = torch.linalg.inv_ex(D)[0]
+            inverse[i] = inverted(D.flatten(0, -3)).view(shape)
         return inverse
 
     def _forward(self, inverse):

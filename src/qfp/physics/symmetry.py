@@ -6,31 +6,42 @@ import numpy as np
 
 from qfp.physics import geometry
 
-# steps of (x1, x2, dy) by at most one site, (0, 0, 0) first
-STEPS = np.array(
-    sorted(itertools.product((-1, 0, 1), repeat=3), key=lambda step: sum(map(abs, step)))
-)
+
+def steps(number):
+    """Steps of (x1, ..., xK, y2 - y1, ..., yK - y1) by at most one site, none first: of all at once
+    for up to two antidots, else of one antidot at a time; int (M, 2 K - 1)."""
+    if number <= 2:
+        every = itertools.product((-1, 0, 1), repeat=2 * number - 1)
+        return np.array(sorted(every, key=lambda step: sum(map(abs, step))))
+    moves = np.array([move for move in itertools.product((-1, 0, 1), repeat=2) if any(move)])
+    found = np.zeros((number, len(moves), 2 * number), int)
+    for k in range(number):
+        found[k][:, [k, number + k]] = moves
+    found = found.reshape(-1, 2 * number)
+    # a step of the lowest along y is one of all others back
+    relative = np.concatenate([found[:, :number], found[:, number + 1 :] - found[:, [number]]], 1)
+    return np.concatenate([np.zeros_like(relative[:1]), relative])
 
 
 def neighbours(antidots, device):
-    """A pair (2, 2) and the pairs of the dataset whose x1, x2 and dy are at most one site from its
-    own: (K, 2, 2), itself first, canonical, none twice."""
-    orbits = geometry.orbit(np.asarray(antidots, int), device) + STEPS
-    # dy = -1: the pair with its antidots exchanged, a copy of which has dy = 1
-    orbits[:, 2] = np.abs(orbits[:, 2])
-    moved = geometry.canonical(geometry.placement(orbits, device), device)
-    kept = [moved[0], *(pair for pair in moved[1:] if geometry.in_dataset(pair, device))]
-    return np.stack(list({pair.tobytes(): pair for pair in kept}.values()))
+    """Antidots (K, 2) and those of the dataset's rule that are at most a site from them, see
+    `steps`: (M, K, 2), themselves first, canonical, none twice."""
+    antidots = np.asarray(antidots, int)
+    moved = geometry.orbit(antidots, device) + steps(len(antidots))
+    placed = geometry.placement(moved, device)  # y2 - y1 = -1: exchanged, and ordered again
+    placed = geometry.canonical(placed, device)
+    kept = [placed[0], *(own for own in placed[1:] if geometry.in_dataset(own, device))]
+    return np.stack(list({own.tobytes(): own for own in kept}.values()))
 
 
 def placements(antidots, device):
-    """All pairs of the wire that share the curve of a pair (2, 2) at V = 0: its inversions, each at
-    every place along y that the hard-disc rule allows; int (N, 2, 2), none twice."""
-    (copies, dy), r = geometry.orbit_copies(antidots, device), geometry.clearance(device)
-    return np.array(
+    """All antidots of the wire that share the curve of antidots (K, 2) at V = 0: their inversions,
+    each at every place along y that the hard-disc rule allows; int (N, K, 2), none twice."""
+    r = geometry.clearance(device)
+    return np.concatenate(
         [
-            [[x1, y], [x2, y + dy]]
-            for x1, x2 in np.unique(copies, axis=0)
-            for y in range(r, device.length - r - int(dy))
+            copy + [0, y]
+            for copy in np.unique(geometry.inversions(antidots, device), axis=0)
+            for y in range(r, device.length - r - int(copy[:, 1].max()))
         ]
-    )
+    ).reshape(-1, *np.shape(antidots))

@@ -15,6 +15,7 @@ MODULES = {  # `qfp study NAME`: where its STUDY stands
     "rivals": "rivals.rivals",
     "inference": "inference.inference",
     "limits": "inference.limits",
+    "measurement": "inference.measurement",
     "samplers": "limits.samplers",
     "networks": "networks.diagnose",
     "vae": "two_stage.baseline",
