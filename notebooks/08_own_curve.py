@@ -33,6 +33,7 @@ sampling = None
 curve = "curves/test.csv"
 lattice_nm = None
 siemens = False
+spin = 1
 
 # %%
 from pathlib import Path
@@ -44,7 +45,8 @@ import qfp
 from qfp.data import examples
 from qfp.data.measured import SIEMENS, per_tesla
 from qfp.decoding import answer, metrics, told
-from qfp.studies import units
+from qfp.studies import shown, units
+from qfp.studies.inference import measurement
 
 config = qfp.notebook_config(globals())
 wire = config.device
@@ -65,7 +67,7 @@ for name in ("test", "noisy"):
 # | column | meaning | unit |
 # | --- | --- | --- |
 # | `field` | phase $b$ around a plaquette of the lattice | rad, or tesla with the option `--lattice-nm` |
-# | `conductance` | $G$ of one spin: halve what was measured on spin-degenerate electrons | $e^2/h$, or siemens with `--siemens` |
+# | `conductance` | $G$ of one spin, or of both with `--spin 2` | $e^2/h$, or siemens with `--siemens` |
 # | `noise` | standard deviation of the conductance; leave the column out where it is not known | as the conductance |
 #
 # - Further columns and lines that begin with `#` are ignored. A header may name units, `field [T]`; they are checked.
@@ -100,7 +102,7 @@ print(f"e^2/h = {SIEMENS:.6e} S; fields of the decoder: {fields}")
 # the true antidots stand in its first line.
 
 # %%
-mine = qfp.answer([curve], lattice_nm=lattice_nm, siemens=siemens, **options)
+mine = qfp.answer([curve], lattice_nm=lattice_nm, siemens=siemens, spin=spin, **options)
 print(told.as_text(mine, 0), *(f"note: {note}" for note in mine.notes[0]), sep="\n")
 
 # %% mystnb={"figure": {"caption": "The report that `qfp decode --out` writes. (a), (b) Mean and standard deviation of the LDOS over the random potentials that explain the curve. (c) The antidots and their probability. (d) The measured curve, the exact curve of the answer under the recovered potential, and what all potentials could make of it; above it the verdict.", "name": "own-test"}, "image": {"alt": "Report of a page: interference pattern with two outlined antidots, its small spread, a single bar of candidates, and the measured points along the exact curve, within a band."}}
@@ -122,6 +124,37 @@ print(told.as_text(others, 0))
 
 # %% mystnb={"figure": {"caption": "A test wire with noise of one twentieth of e²/h, drawn as error bars.", "name": "own-noisy"}, "image": {"alt": "Report of a page for a noisy curve: points with error bars scatter about the exact curve of the answer."}}
 answer.report(others, 0)
+
+# %% [markdown]
+# ## What a measurement adds
+#
+# A resistance in series, a scale that is a few per cent off, a slow background, a field that does not start where it says:
+# each turns a right curve into one of another wire. Say how well you know them and they become unknowns of the likelihood,
+# inferred with the answer: `qfp decode mine.csv --unknown series_ohm=1000 --unknown gain=0.03`, or the same names in a
+# device file. Here the first curve is measured through a resistor of 600 ohm:
+
+# %%
+kilohm = 1000 * SIEMENS  # of h/e^2
+clean = qfp.read_curve("curves/test.csv", wire).conductance
+through = clean / (1 + 0.6 * kilohm * clean)
+for told_of in (None, qfp.Nuisance(series=kilohm)):
+    found = qfp.infer(through[None], wire, nuisance=told_of, certificate=False)[0]
+    pair = f"{told.places(found.answer)}, chi2 {found.chi2:.0f}, explained: {found.explained}"
+    if found.unknown:
+        ohm, error = np.divide(found.unknown["series"], kilohm / 1000)
+        pair += f"; {ohm:.0f} +- {error:.0f} ohm"
+    print(pair)
+
+# %% [markdown]
+# The same for many wires, each under a potential of its own. Priors: gain 3 %, resistance 1 kΩ, half a step of the field, a
+# parabola of $0.1\,e^2/h$ a coefficient. *Not told* is the same curve, judged as if nothing had been added. The second table
+# asks for the number of antidots, too (`--antidots 1,2`).
+
+# %%
+Markdown(shown.table(measurement.STUDY))
+
+# %% [markdown]
+# The temperature is not yet among them: curves are those at $T = 0$ ([](13_limits_of_a_curve) shows what it costs).
 
 # %% [markdown]
 # ## A curve of another kind

@@ -158,7 +158,7 @@ Markdown(shown.table(inference.STUDY, config.weights))
 #
 # - **Another wire.** The likelihood knows two discs of a radius, an energy, a strength of disorder. A probability means
 #   nothing where these are not as described: fields that are off by a step leave most answers wrong and many of them sure.
-#   What protects the reader there is the flag alone.
+#   What protects the reader there is the flag, or an offset among the unknowns of the likelihood ([](08_own_curve)).
 # - **Sure and wrong.** The lines above count such answers; each is one site off, as the table says. Near a narrow resonance
 #   the expansion in $V$ diverges, and shift and spread are held at values that fresh potentials showed.
 # - **The pattern.** A curve fixes as many directions of the potential as it has fields, of one for each site. What stays open

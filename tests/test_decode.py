@@ -315,6 +315,7 @@ def test_report_shows_what_was_found(images):
             judged,
             ((),),
             per_tesla(5),
+            1,
             1.0,
         )
         figure = answer.report(found, 0)

@@ -90,6 +90,14 @@ def test_the_certificate_is_of_the_curve_without_what_was_added():
     assert found.residual == pytest.approx(np.sqrt(np.mean(left**2))) and found.residual < 0.05
 
 
+def test_a_certificate_without_its_images():
+    truth, curves = wires(1)
+    whole, curve = (qfp.infer(curves, WIRE, certificate=kind)[0] for kind in (True, "curve"))
+    assert curve.ldos is None and whole.ldos.shape == (24, 20)
+    np.testing.assert_array_equal(curve.curve, whole.curve)
+    assert curve.residual == whole.residual and (curve.potential == whole.potential).all()
+
+
 def test_one_antidot_and_their_number():
     for number in (1, 2):
         truth, curves = wires(6, number)

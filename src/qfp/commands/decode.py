@@ -80,6 +80,7 @@ def run(arguments):
     targets = output_paths(arguments.curves, arguments.out)
     names = ("weights", "samples", "steps", "siemens", "network_only")
     options = {name: getattr(arguments, name) for name in names} | measured(arguments)
+    options["certificate"] = "curve" if arguments.out is None else True
     done = 0
     for answers in answering.in_blocks(arguments.curves, **options, progress=sys.stderr.isatty()):
         for file, notes in zip(answers.files, answers.notes):
@@ -105,7 +106,9 @@ def measured(arguments):
     device, found = None, None
     if arguments.device is not None:
         device, found = described(arguments.device)
-    lattice = arguments.lattice_nm or (found and found.lattice)
+    lattice = arguments.lattice_nm
+    if lattice is None and found is not None:
+        lattice = found.lattice
     spin = arguments.spin if arguments.spin is not None else found.spin if found else 1
     numbers = found.antidots if found else (2,)
     if arguments.antidots is not None:
@@ -158,7 +161,7 @@ def nuisance_of(sizes, lattice_nm, spin):
     return Nuisance(
         gain=sizes.get("gain", 0.0),
         series=SIEMENS * spin * sizes.get("series_ohm", 0.0),
-        offset=(per_tesla(lattice_nm) if lattice_nm else 1.0) * sizes.get("offset", 0.0),
+        offset=(1.0 if lattice_nm is None else per_tesla(lattice_nm)) * sizes.get("offset", 0.0),
         background=sizes.get("background", 0.0) / spin,
     )
 

@@ -71,6 +71,8 @@ def answer(files, weights="laptop", **options):
         Of antidots that the wire may have; other than 2, the exact solver answers alone.
     network_only : bool
         Whether the network's samples are the answer, as they are.
+    certificate : bool or 'curve'
+        As for `infer`; reports draw the LDOS.
     progress : bool
         Whether a progress bar is shown.
 
@@ -107,27 +109,25 @@ def in_blocks(
     nuisance=None,
     numbers=(2,),
     network_only=False,
+    certificate=True,
     progress=False,
     block=BLOCK,
 ):
     """Answers to some CSV files after the other, in bounded memory; see `answer`."""
     sampling = {"samples": samples, "steps": steps, "network_only": network_only}
-    alone = device is not None or tuple(numbers) != (2,)
-    if network_only and nuisance is not None:
-        raise SettingsError("--network-only: the network infers nothing of --unknown")
-    device, draw, reference = proposer(weights, device, alone, sampling, seed, progress)
+    judging = {"nuisance": nuisance, "numbers": numbers, "certificate": certificate, "seed": seed}
+    device, draw, reference = proposer(weights, device, judging, sampling, progress)
     curves = tuple(read_curve(file, device, lattice_nm, siemens, spin) for file in files)
     tesla = None if lattice_nm is None else per_tesla(lattice_nm)
 
     def block_of(part):
         own, start = curves[part], time.perf_counter()
-        G, noise = np.stack([curve.conductance for curve in own]), noise_of(own)
-        decoded = draw(G, noise=noise)
+        G = np.stack([curve.conductance for curve in own])
+        decoded = draw(G, noise=noise_of(own))
         error, exact, judged, missing = np.stack([curve.error for curve in own]), None, None, ()
+        proposals = None if decoded is None else decoded.antidots
         if not network_only:
-            options = {"nuisance": nuisance, "numbers": numbers, "seed": seed, "progress": progress}
-            proposals = None if decoded is None else decoded.antidots
-            exact = tuple(infer(G, device, error, proposals, **options))
+            exact = tuple(infer(G, device, error, proposals, **judging, progress=progress))
         else:
             judged, missing = unlike(reference, weights, G, decoded, error)
         notes = tuple(curve.notes + missing for curve in own)
@@ -145,10 +145,12 @@ def unlike(reference, weights, curves, decoded, error):
     return None, (f"novelty is not judged: {remedy}",)
 
 
-def proposer(weights, device, alone, sampling, seed, progress):
+def proposer(weights, device, judging, sampling, progress):
     """Device, what draws samples for curves (B, F), and the reference of novelty or None. Where the
     exact solver answers alone there are no samples, and SettingsError where some are asked for."""
-    if alone:
+    if sampling["network_only"] and judging["nuisance"] is not None:
+        raise SettingsError("--network-only: the network infers nothing of --unknown")
+    if device is not None or tuple(judging["numbers"]) != (2,):
         if any(sampling.values()):
             raise SettingsError(
                 "--device, --antidots: the exact solver answers alone, so --samples, --steps and "
@@ -159,7 +161,7 @@ def proposer(weights, device, alone, sampling, seed, progress):
         return device, lambda curves, noise: None, None
     decoder = load_decoder(weights)
     plan = check_sampling(decoder.config, **sampling)
-    draw = partial(decode, decoder, **plan, seed=seed, progress=progress)
+    draw = partial(decode, decoder, **plan, seed=judging["seed"], progress=progress)
     reference = novelty.load(weights) if sampling["network_only"] else None
     return decoder.config.device, draw, reference
 

@@ -51,7 +51,8 @@ def decide(curve, noise=None, proposals=None, seed=(0,), *, device, number=2, ce
     if weighed.best is None:
         return found
     best, rng = weighed.best, stream("posterior", *seed)
-    ldos, spread = images(device, found.answer, best, rng) if certificate else (None, None)
+    pictures = certificate is True
+    ldos, spread = images(device, found.answer, best, rng) if pictures else (None, None)
     return dataclasses.replace(
         found,
         curve=best.curve,
@@ -123,7 +124,7 @@ def decide_number(curve, noise, proposals, seed, *, numbers, decide, device, cer
     count = [len(geometry.configurations(device, number)[0]) for number in numbers]
     log = [logsumexp(one.log_evidence) - np.log(n) for one, n in zip(found, count, strict=True)]
     share, best = probabilities(np.array(log)), int(np.argmax(log))
-    answer = own(number=numbers[best], certificate=True) if certificate else found[best]
+    answer = own(number=numbers[best], certificate=certificate) if certificate else found[best]
     return dataclasses.replace(answer, numbers=dict(zip(numbers, share.tolist(), strict=True)))
 
 

@@ -47,9 +47,9 @@ def infer(
     numbers : sequence of int
         Of antidots that the wire may have, each as likely before; other than 2, candidates come
         from the library.
-    certificate : bool
+    certificate : bool or 'curve'
         Whether the potential and the LDOS are recovered where the answer does not need them; it is
-        more than half of the work.
+        more than half of the work. 'curve' leaves the LDOS out.
     seed : int
         Of the draws of potentials.
     progress : bool

@@ -167,7 +167,7 @@ STUDY = Study(
     needs=(),
     options={
         "all": Option(200, "wires with all that a measurement adds"),
-        "each": Option(40, "wires for each alone"),
-        "numbers": Option(40, "wires of one antidot, and of two, the number not told"),
+        "each": Option(30, "wires for each alone"),
+        "numbers": Option(30, "wires of one antidot, and of two, the number not told"),
     },
 )
