@@ -146,8 +146,11 @@ for told_of in (None, qfp.Nuisance(series=kilohm)):
     print(pair)
 
 # %% [markdown]
-# The same for many wires, each under a potential of its own. Priors: gain 3 %, resistance 1 kΩ, half a step of the field, a
-# parabola of $0.1\,e^2/h$ a coefficient. *Not told* is the same curve, judged as if nothing had been added. The second table
+# The same for many wires, each under a potential of its own. Standard deviations of the priors: gain
+# {result}`measurement:sizes.gain:.0%`, resistance {result}`measurement:sizes.series` $h/e^2$ (1 kΩ), half a step of the field, a parabola of
+# {result}`measurement:sizes.background` $e^2/h$ a coefficient. With all four unknown at once {result}`measurement:all.right:.0%` of the answers
+# are exact, and {result}`measurement:all.covered:.0%` of the parameters lie within the stated 95 %. *Not told* is the same curve,
+# judged as if nothing had been added: wrong answers are then flagged. The second table
 # asks for the number of antidots, too (`--antidots 1,2`).
 
 # %%

@@ -134,7 +134,14 @@ def notebook_path(request):
 
 
 # besides a preset's keys
-OWN = {"08_own_curve": {"curve": '"curves/test.csv"', "lattice_nm": "None", "siemens": "False"}}
+OWN = {
+    "08_own_curve": {
+        "curve": '"curves/test.csv"',
+        "lattice_nm": "None",
+        "siemens": "False",
+        "spin": "1",
+    }
+}
 
 
 def test_parameters_are_the_keys_of_a_preset(notebook_path):
