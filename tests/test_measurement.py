@@ -186,9 +186,9 @@ def test_a_nuisance_is_a_standard_deviation():
 
 def test_symmetries_of_three_antidots():
     device, three = qfp.load_preset("laptop").device, geometry.sampled(WIRE, 3, 5)
-    group = symmetric = geometry.inversions(three, WIRE)
+    group = geometry.inversions(three, WIRE)
     assert (geometry.orbit(group, WIRE) == geometry.orbit(three, WIRE)).all()
-    moved = symmetric[1][[2, 0, 1]] + [0, 4]
+    moved = group[1][[2, 0, 1]] + [0, 4]
     assert (geometry.canonical(moved, WIRE) == three).all()
     drawn = [geometry.sampled(device, K, k) for K in range(1, 7) for k in range(4)]
     assert all(geometry.in_dataset(own, device) for own in drawn)

@@ -11,7 +11,7 @@ from threadpoolctl import threadpool_limits
 from qfp.data.workers import one_torch_thread
 from qfp.inference import library as libraries
 from qfp.inference.decide import decide, decide_number, decide_unknown
-from qfp.physics import green
+from qfp.physics import geometry, green
 from qfp.tools import SettingsError, progress_bar
 
 
@@ -62,7 +62,8 @@ def infer(
     Raises
     ------
     SettingsError
-        Where curves do not fit the device, or noise and proposals the curves.
+        Where curves do not fit the device, or noise and proposals the curves, or there are more
+        configurations of so many antidots than can be listed.
 
     Examples
     --------
@@ -74,6 +75,7 @@ def infer(
     """
     curves, errors, proposals = checked(curves, device, noise, proposals)
     if tuple(numbers) != (2,):
+        geometry.configurations(device, max(numbers))  # refused before the first library is made
         proposals = [None] * len(curves)
     library = nuisance is not None or any(given is None for given in proposals)
     one = partial(

@@ -21,7 +21,9 @@ from qfp.tools import SettingsError
 
 STEP = 1e-3  # of a prior's standard deviation, for derivatives
 ORDER = 2  # of the background's polynomial
-TIMES = 2.0  # errors of interpolation are largest where the slope is: so it states its own right
+# of the error of interpolation: it is largest where the slope is, and with less of it the shift was
+# stated too tightly, on 24 dev curves
+TIMES = 2.0
 LARGEST = 0.9  # part of h/e^2 that series resistance may take of 1/G
 
 

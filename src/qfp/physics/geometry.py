@@ -216,7 +216,7 @@ def configurations(device, number=2):
     if K * np.log(max(len(x), 1)) + (K - 1) * np.log(max(len(dy), 1)) > np.log(LISTED):
         raise SettingsError(
             f"configurations of {K} antidots: too many to be listed in a wire of {device.width} x "
-            f"{device.length} sites; geometry.sampled draws them"
+            f"{device.length} sites, which exact inference and datasets need; try fewer antidots"
         )
     names = np.meshgrid(*[x] * K, *[dy] * (K - 1), indexing="ij")
     antidots = placement(np.stack([v.ravel() for v in names], axis=-1), device)
