@@ -15,6 +15,7 @@ from qfp.tools import SettingsError, stream
 CONFIG = load_preset("laptop")
 DEVICE = CONFIG.device
 SMALL = dataclasses.replace(DEVICE, width=12, length=14, radius=2)
+STEP = leads.upward_step
 POTENTIAL = np.random.default_rng(3).uniform(-0.05, 0.05, (14, 12))
 
 
@@ -111,6 +112,26 @@ def test_green_function_agrees_with_a_dense_inverse(b, energy):
     assert abs(green.conductance(w, ring[None])[0].item() - T) < 1e-7 and T > 0.1
     kept = torch.as_tensor(np.flatnonzero(~mask.ravel()))
     assert np.abs(updated(w, ring, kept).numpy() - G[np.ix_(kept, kept)]).max() < 1e-7
+
+
+def test_leads_of_a_sweep_are_kept_in_a_file(tmp_path, monkeypatch):
+    """They are those of the eigenproblem, also where the folder cannot be written; a second process
+    reads them."""
+    device = dataclasses.replace(SMALL, energy=0.37, field_points=3)
+    blocked = tmp_path / "a file"
+    blocked.write_text("")
+    for folder in (blocked, tmp_path, tmp_path):
+        monkeypatch.setattr(leads, "_kept", {})
+        leads.leads_cached.cache_clear()
+        leads.keep_steps(device, folder)
+        monkeypatch.setattr(leads, "upward_step", None if list(tmp_path.glob("*.npz")) else STEP)
+        for b in map(float, device.fields):
+            found, own = (
+                leads.leads_cached(device, b),
+                leads.lead_modes(device, b, step=STEP(device, b)),
+            )
+            assert torch.equal(found.sigma, own.sigma) and found.open_modes == own.open_modes
+    assert len(list(tmp_path.glob("leads-*.npz"))) == 1
 
 
 @pytest.mark.parametrize("energy", [0.5, 0.3, 4.1])

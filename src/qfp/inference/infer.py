@@ -11,8 +11,8 @@ from threadpoolctl import threadpool_limits
 from qfp.data.workers import one_torch_thread
 from qfp.inference import library as libraries
 from qfp.inference.decide import decide, decide_number, decide_unknown
-from qfp.physics import geometry, green
-from qfp.tools import SettingsError, progress_bar
+from qfp.physics import geometry, green, leads
+from qfp.tools import SettingsError, progress_bar, project_root
 
 
 def infer(
@@ -134,6 +134,7 @@ def checked(curves, device, noise, proposals):
 def prepare(device, pool, numbers=()):
     """What all curves share, once: clean wires of all fields, and the libraries of some numbers of
     antidots."""
+    leads.keep_steps(device, project_root() / "runs" / "curves")
     list(pool.map(partial(green.clean_wire_cached, device), map(float, device.fields)))
     for number in numbers:
         libraries.library(device, number)

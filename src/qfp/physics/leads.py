@@ -8,12 +8,14 @@ import numpy as np
 import scipy.linalg
 import torch
 
-from qfp.tools import SettingsError
+from qfp.tools import SettingsError, digest, kept_arrays
 
 COMPLEX = torch.complex128
 ON_UNIT_CIRCLE = 1e-7  # | |lambda| - 1 | below which a lead mode counts as propagating
 CLOSEST = 1e-10  # distance of the energy to the threshold of a mode [t] and
 SLOWEST = 1e-5  # velocity [t] below which the mode's direction drowns in rounding
+
+_kept = {}  # device: {b: its upward step}, where a file holds them
 
 
 @dataclass(frozen=True)
@@ -43,8 +45,9 @@ def row_hamiltonian(device, V):
     return torch.diag_embed(4.0 + V) - torch.diag(across, 1) - torch.diag(across, -1)
 
 
-def lead_modes(device, b, to="cpu"):
-    """Leads at field b [rad/plaquette], from psi_{y+1} = d* ^-1 ((E - h) psi_y - d psi_{y-1}).
+def upward_step(device, b):
+    """Step (W, W) of the modes that move or decay to +y, and how many of them move, at field b
+    [rad/plaquette]: psi_{y+1} = step psi_y, from psi_{y+1} = d* ^-1 ((E - h) psi_y - d psi_{y-1}).
 
     Raises SettingsError where the energy lies on the threshold of a mode: no split into in- and
     outgoing exists there."""
@@ -68,12 +71,17 @@ def lead_modes(device, b, to="cpu"):
             "it by 1e-6"
         )
     rising = _rising(transfer, lam, upward)
-    # psi_{y+1} = step_up psi_y in lead 1
-    step_up = torch.linalg.solve(rising[W:], rising[:W], left=False)
-    above = d.conj()[:, None] * step_up
+    step = torch.linalg.solve(rising[W:], rising[:W], left=False)
+    return step, int(propagating.sum()) // 2
+
+
+def lead_modes(device, b, to="cpu", step=None):
+    """Leads at field b [rad/plaquette], from their `upward_step` where it is known; raises what
+    that raises."""
+    step, n = step or upward_step(device, b)
+    W, above = device.width, hoppings(device, b, "cpu").conj()[:, None] * step
     # the inversion of x and y leaves the field as it is and takes one lead to the other
     sigma = torch.stack([above.flip(0, 1), above]).to(to)  # (2, W, W)
-    n = int(propagating.sum()) // 2
     U = []
     for s in sigma:
         weight, basis = torch.linalg.eigh(1j * (s - s.mH))
@@ -84,7 +92,25 @@ def lead_modes(device, b, to="cpu"):
 @functools.lru_cache(maxsize=2048)
 def leads_cached(device, b, to="cpu"):
     """Leads are shared by every curve of a device: 0.1 MB a field at the paper's size."""
-    return lead_modes(device, b, to)
+    return lead_modes(device, b, to, _kept.get(device, {}).get(b))
+
+
+def keep_steps(device, folder):
+    """Take the upward steps of a device's sweep from a file in a folder, where a first call leaves
+    them: an eigenproblem and a Schur form a field, they are two thirds of a clean wire's time."""
+    if device in _kept:
+        return
+
+    def make():
+        steps, modes = zip(*(upward_step(device, float(b)) for b in device.fields), strict=True)
+        return {"steps": torch.stack(steps).numpy(), "modes": np.array(modes)}
+
+    try:
+        found = kept_arrays(folder / f"leads-{digest(device)[:16]}.npz", make)
+    except OSError:  # a folder that cannot be written costs a second a call
+        found = make()
+    steps = zip(torch.from_numpy(found["steps"]), found["modes"].tolist(), strict=True)
+    _kept[device] = dict(zip(map(float, device.fields), steps, strict=True))
 
 
 def _at_threshold(lam, current, upward, propagating):
