@@ -1,19 +1,25 @@
-"""Which configurations a curve could be of: from the library or from samples of a network."""
+"""Which configurations a curve could be of: from the library, a search, or a network's samples."""
 
 import threading
 
 import numpy as np
 
 from qfp.inference import library as libraries
+from qfp.inference.search import from_search
 from qfp.physics import geometry, green, symmetry
 from qfp.physics.response import response
+from qfp.tools import stream
 
 ONCE = threading.Lock()  # two curves that need the library make it once
 APART = 0.05  # [e^2/h], how far potentials take a curve, roughly
+LISTED = 2  # antidots of which all configurations are in a library; of more they are searched
 
 
-def from_library(device, curve, noise, number=2):
-    """Candidates (C, K, 2) from the library of all configurations of so many antidots."""
+def of_number(device, curve, noise, number=2, seed=()):
+    """Candidates (C, K, 2) of so many antidots: from the library of all configurations, or from a
+    search, whose chains have a seed."""
+    if number > LISTED:
+        return from_search(device, curve, noise, number, stream("search", number, *seed))
     with ONCE:
         library = libraries.library(device, number)
     return library.antidots[library.candidates(curve, noise)]

@@ -13,7 +13,7 @@ from typing import NamedTuple
 import numpy as np
 from scipy.special import logsumexp
 
-from qfp.inference.candidates import from_library, from_proposals, without_copies
+from qfp.inference.candidates import LISTED, from_proposals, of_number, without_copies
 from qfp.inference.likelihood import Expected, expected, judge, probabilities
 from qfp.inference.nuisance import linear
 from qfp.inference.posterior import Posterior, largest_chi2, proposed
@@ -31,7 +31,7 @@ ROUNDS, CLOSE = 6, 0.1  # of unknown parameters, and standard deviations at whic
 def decide(curve, noise=None, proposals=None, seed=(0,), *, device, number=2, certificate=True):
     """Posterior of one curve (F,) [e^2/h] of `number` antidots, with noise (F,), or (F, F) as in
     `covariance_of`; the rest as in `infer`."""
-    antidots, second, source = likely(device, curve, noise, proposals, number)
+    antidots, second, source = likely(device, curve, noise, proposals, number, seed)
     weighed = weigh(device, curve, noise, antidots, second, certificate)
     probability = probabilities(weighed.log)
     samples = None if proposals is None else proposed(proposals, weighed.antidots, probability)
@@ -65,17 +65,18 @@ def decide(curve, noise=None, proposals=None, seed=(0,), *, device, number=2, ce
     )
 
 
-def likely(device, curve, noise, proposals, number):
+def likely(device, curve, noise, proposals, number, seed):
     """Candidates (C, K, 2), their SecondOrder, and where they came from: the library, too, where
     none that a network proposes explains the curve."""
-    source = "library" if proposals is None else "proposals"
+    source = "proposals"
     if proposals is None:
-        antidots = from_library(device, curve, noise, number)
+        source = "library" if number <= LISTED else "search"
+        antidots = of_number(device, curve, noise, number, seed)
     else:
         antidots = from_proposals(device, curve, noise, proposals)
     second = SecondOrder.of(device, curve, noise, antidots)
     if source == "proposals" and second.chi2[second.log.argmax()] > largest_chi2(len(curve)):
-        more = from_library(device, curve, noise)
+        more = of_number(device, curve, noise)
         antidots, source = without_copies(np.concatenate([antidots, more])), "library"
         second = SecondOrder.of(device, curve, noise, antidots)
     return antidots, second, source
@@ -86,7 +87,7 @@ def decide_unknown(curve, noise, proposals, seed, *, device, nuisance, number=2,
     theta, mean, b = np.zeros(len(nuisance.prior)), None, device.fields
     for _ in range(ROUNDS):
         own = linear(nuisance, curve, noise, b, theta, mean)
-        antidots = from_library(device, own.curve, own.error, number)
+        antidots = of_number(device, own.curve, own.error, number, seed)
         expectation, log, _ = SecondOrder.of(device, own.curve, own.error, antidots)
         best = expectation.part(log.argmax())
         left, covariance = own.curve - best.mean, best.first + best.rest + own.error
@@ -121,7 +122,7 @@ def decide_number(curve, noise, proposals, seed, *, numbers, decide, device, cer
     if len(numbers) == 1:
         return own(number=numbers[0], certificate=certificate)
     found = [own(number=number, certificate=False) for number in numbers]
-    count = [len(geometry.configurations(device, number)[0]) for number in numbers]
+    count = [geometry.count(device, number) for number in numbers]
     log = [logsumexp(one.log_evidence) - np.log(n) for one, n in zip(found, count, strict=True)]
     share, best = probabilities(np.array(log)), int(np.argmax(log))
     answer = own(number=numbers[best], certificate=certificate) if certificate else found[best]

@@ -10,8 +10,10 @@ from threadpoolctl import threadpool_limits
 
 from qfp.data.workers import one_torch_thread
 from qfp.inference import library as libraries
+from qfp.inference.candidates import LISTED
 from qfp.inference.decide import decide, decide_number, decide_unknown
-from qfp.physics import geometry, green, leads
+from qfp.inference.surrogate import surrogate
+from qfp.physics import discs, geometry, green, leads
 from qfp.tools import SettingsError, progress_bar, project_root
 
 
@@ -46,7 +48,7 @@ def infer(
         come from the library.
     numbers : sequence of int
         Of antidots that the wire may have, each as likely before; other than 2, candidates come
-        from the library.
+        from the library, or from a search where there are three and more.
     certificate : bool or 'curve'
         Whether the potential and the LDOS are recovered where the answer does not need them; it is
         more than half of the work. 'curve' leaves the LDOS out.
@@ -62,8 +64,8 @@ def infer(
     Raises
     ------
     SettingsError
-        Where curves do not fit the device, or noise and proposals the curves, or there are more
-        configurations of so many antidots than can be listed.
+        Where curves do not fit the device, or noise and proposals the curves, or so many antidots
+        have no place.
 
     Examples
     --------
@@ -75,7 +77,7 @@ def infer(
     """
     curves, errors, proposals = checked(curves, device, noise, proposals)
     if tuple(numbers) != (2,):
-        geometry.configurations(device, max(numbers))  # refused before the first library is made
+        geometry.sampled(device, max(numbers), 0)  # refused before the first library is made
         proposals = [None] * len(curves)
     library = nuisance is not None or any(given is None for given in proposals)
     one = partial(
@@ -132,9 +134,13 @@ def checked(curves, device, noise, proposals):
 
 
 def prepare(device, pool, numbers=()):
-    """What all curves share, once: clean wires of all fields, and the libraries of some numbers of
-    antidots."""
+    """What all curves share, once: clean wires of all fields, and the libraries or the forward
+    models of some numbers of antidots."""
     leads.keep_steps(device, project_root() / "runs" / "curves")
     list(pool.map(partial(green.clean_wire_cached, device), map(float, device.fields)))
     for number in numbers:
-        libraries.library(device, number)
+        if number <= LISTED:
+            libraries.library(device, number)
+        else:
+            list(pool.map(partial(discs.scatterers, device), map(float, device.fields)))
+            surrogate(device, number)

@@ -67,9 +67,15 @@ class Library:
 def whitening(covariance, noise=None):
     """Root (F, F) of the inverse of a typical covariance, floor and noise (see `covariance_of`)
     included."""
+    root = np.linalg.cholesky(allowed(covariance, noise))
+    return solve_triangular(root, np.eye(len(root)), lower=True)
+
+
+def allowed(covariance, noise=None):
+    """What a curve may be off (F, F): a typical covariance, floor and noise (see
+    `covariance_of`)."""
     F = len(covariance)
-    allowed = covariance + np.eye(F) * FLOOR**2 + covariance_of(noise, F)
-    return solve_triangular(np.linalg.cholesky(allowed), np.eye(F), lower=True)
+    return covariance + np.eye(F) * FLOOR**2 + covariance_of(noise, F)
 
 
 def robust(white):
@@ -86,11 +92,9 @@ def chosen(distances):
     return order[: max(FEWEST, near)]
 
 
-def typical(device, number=2):
-    """Median shift (F,) and covariance (F, F) of what potentials do, over 48 configurations."""
-    antidots = geometry.configurations(device, number)[1]
-    some = stream("typical changes").permutation(len(antidots))[:TYPICAL]
-    found = response(device, antidots[some].astype(int))
+def typical(device, antidots):
+    """Median shift (F,) and covariance (F, F) of what potentials do to antidots (N, K, 2)."""
+    found = response(device, antidots)
     return np.median(found.shift, axis=0), np.median(found.covariance, axis=0)
 
 
@@ -109,7 +113,8 @@ def library(device, number=2):
     curves = simulate.simulated(device, antidots, None, folder)
 
     def make():
-        return dict(zip(("shift", "covariance"), typical(device, number), strict=True))
+        some = stream("typical changes").permutation(len(antidots))[:TYPICAL]
+        return dict(zip(("shift", "covariance"), typical(device, antidots[some]), strict=True))
 
     key = digest(device, TYPICAL) if number == 2 else digest(device, TYPICAL, number)
     changes = kept_arrays(folder / f"typical-{key[:16]}.npz", make)

@@ -4,6 +4,8 @@
 Sites are (x, y), x across the wire and y along it; arrays over sites are indexed [y, x].
 """
 
+import math
+
 import numpy as np
 import scipy.ndimage
 
@@ -225,6 +227,22 @@ def configurations(device, number=2):
     single = np.ravel_multi_index(orbits.T, [device.width] * K + [device.length] * (K - 1))
     orbits = orbits[np.unique(single, return_index=True)[1]]
     return orbits.astype(np.int16), placement(orbits, device).astype(np.int16)
+
+
+def count(device, number):
+    """How many configurations of so many antidots there are; to 2 % where they cannot be listed.
+
+    Names (x1, ..., xK, y2 - y1, ...) of any order are drawn: each configuration has 4 (K - 1)!."""
+    if number <= 2:
+        return len(configurations(device, number)[0])
+    r, draws = clearance(device), 100_000
+    wide, reach = device.width - 2 * r, device.length - 2 * r
+    rng = stream("count of configurations", number)
+    x, dy = rng.integers(wide, size=(draws, number)), rng.integers(reach, size=(draws, number))
+    dy[:, 0] = 0  # the first one is the lowest
+    share = apart(np.stack([x, dy], axis=-1), device).mean()
+    names = float(wide) ** number * float(reach) ** (number - 1)
+    return share * names / (4 * math.factorial(number - 1))
 
 
 def sampled(device, number, index, seed=0):

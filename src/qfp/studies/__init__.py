@@ -16,6 +16,7 @@ MODULES = {  # `qfp study NAME`: where its STUDY stands
     "inference": "inference.inference",
     "limits": "inference.limits",
     "measurement": "inference.measurement",
+    "antidots": "inference.antidots",
     "samplers": "limits.samplers",
     "networks": "networks.diagnose",
     "vae": "two_stage.baseline",
