@@ -11,11 +11,12 @@ import torch
 from qfp import cli
 from qfp.config import load_preset
 from qfp.data import normalise
-from qfp.data.measured import SIEMENS, Curve, per_tesla
+from qfp.data.measured import Curve
 from qfp.decoding import answer, decode, novelty, positions, told
 from qfp.model.diffusion import Schedule
 from qfp.model.unet import Condition
 from qfp.physics import geometry, green, sweep
+from qfp.physics.units import SIEMENS, per_tesla
 
 CONFIG = load_preset("smoke")
 DEVICE = CONFIG.device
@@ -286,10 +287,8 @@ def test_notes_are_told(command, tmp_path, capsys):
     assert command(file, "--samples", 1, "--steps", 2, "--json") == 0
     out, err = capsys.readouterr()
     notes = json.loads(out)["notes"]
-    assert [
-        word in note
-        for word, note in zip(("folded", "interpolated", "novelty"), notes, strict=True)
-    ] == [True] * 3
+    words = "folded", "halves at -b and +b differ by 0 e^2/h", "151 points averaged", "novelty"
+    assert all(word in note for word, note in zip(words, notes, strict=True))
     assert err.splitlines() == [f"note: {file}: {note}" for note in notes]
 
 
@@ -298,7 +297,7 @@ def test_report_shows_what_was_found(images):
     verdict, tesla."""
     device = dataclasses.replace(DEVICE, field_points=3)
     samples = images[1][[7, 7, 7, 9]].astype(float)[None]
-    curve = Curve(np.full(3, 5.0), np.full(3, 0.2), 0.0, ())
+    curve = Curve(np.full(3, 5.0), 0.2**2 * np.eye(3))
     for judged, word in (
         (None, "not judged"),
         (

@@ -10,10 +10,10 @@ import pytest
 from qfp import studies
 from qfp.config import load_preset
 from qfp.data import dataset, examples, unseen
-from qfp.data.measured import per_tesla
 from qfp.figures import generation as figures
 from qfp.model.diffusion import Schedule
 from qfp.physics import geometry
+from qfp.physics.units import per_tesla
 from qfp.studies import accuracy, frame, scoring, shown, units
 from qfp.studies.generation import course, fresh, worst
 from qfp.studies.speed import race, told

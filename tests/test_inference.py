@@ -252,6 +252,19 @@ def small_posteriors(tmp_path_factory):
     return device, truth, found
 
 
+def test_noise_is_a_number_an_array_or_covariances():
+    curves, F = fresh.curve(SMALL, PAIR, 7)[None], SMALL.field_points
+    shapes = 0.1, [0.1], np.full(F, 0.1), np.full((1, F), 0.1), 0.01 * np.eye(F)[None]
+    proposals = [[PAIR]]
+    found = [
+        qfp.infer(curves, SMALL, noise, proposals, certificate=False)[0].log_evidence
+        for noise in (None, *shapes)
+    ]
+    for one in found[2:]:
+        np.testing.assert_allclose(one, found[1], rtol=1e-9)
+    assert abs(found[1][0] - found[0][0]) > 1
+
+
 def test_posterior_probabilities_are_calibrated(small_posteriors):
     device, truth, found = small_posteriors
     p = np.array([one.probability[0] for one in found])
@@ -336,8 +349,10 @@ def test_curves_that_do_not_fit_are_refused():
         qfp.infer(np.zeros((2, 63)), PAPER)
     with pytest.raises(SettingsError, match="finite"):
         qfp.infer(np.full((1, 64), np.nan), PAPER)
-    with pytest.raises(SettingsError, match=r"noise: .* 0 or more, of shape \(1, 64\)"):
-        qfp.infer(np.zeros((1, 64)), PAPER, noise=np.full((1, 64), -0.1))
+    lopsided = np.eye(64) + np.eye(64, k=1)
+    for noise in (-0.1, np.full((1, 64), -0.1), np.ones(63), -np.eye(64)[None], lopsided[None]):
+        with pytest.raises(SettingsError, match=r"noise: .* a number, \(64,\) or \(1, 64\)"):
+            qfp.infer(np.zeros((1, 64)), PAPER, noise=noise)
     with pytest.raises(SettingsError, match="proposals: 1 for 2 curves"):
         qfp.infer(np.zeros((2, 64)), PAPER, proposals=[[PAIR]])
 

@@ -60,6 +60,10 @@ def test_the_derivative_is_that_of_what_is_taken_off():
     noise = found.error - (found.D * own.prior**2) @ found.D.T
     _, slope = own.taken_off(y, b, theta)
     np.testing.assert_allclose(noise, np.diag((0.01 * slope) ** 2), atol=1e-12)
+    bent = 0.01**2 * (np.eye(len(b)) + 0.5)
+    found = nuisance.linear(own, y, bent, b, theta, clean)
+    noise = found.error - (found.D * own.prior**2) @ found.D.T
+    np.testing.assert_allclose(noise, slope[:, None] * bent * slope, atol=1e-12)
 
 
 @pytest.mark.parametrize("names", [[name] for name in KINDS] + [list(KINDS)])

@@ -5,10 +5,8 @@ import sys
 from collections import Counter
 from pathlib import Path
 
-from qfp.commands.settings import described
+from qfp.commands.measurement import add_measurement, measured
 from qfp.tools import SettingsError, check_folder, write_atomic
-
-UNKNOWN = "gain", "series_ohm", "offset", "background"
 
 HELP = "decode magnetoconductance curves into LDOS and antidots"
 
@@ -19,8 +17,9 @@ def add(sub):
         "curves",
         nargs="+",
         metavar="CURVE.csv",
-        help="columns field [rad/plaquette], conductance [e^2/h] and, "
-        "where known, noise, its standard deviation",
+        help="columns field, conductance or resistance and, where known, noise, its standard "
+        "deviation; units as the header says, else rad/plaquette and e^2/h; noisy points, branches "
+        "and halves are averaged",
     )
     add_measurement(sub)
     sub.add_argument(
@@ -41,36 +40,6 @@ def add(sub):
     sub.add_argument("--json", action="store_true", help="one JSON object a line")
 
 
-def add_measurement(sub):
-    """Arguments that say what the curves are of."""
-    sub.add_argument(
-        "--lattice-nm",
-        type=float,
-        metavar="A",
-        help="the field is in tesla; A is the lattice constant in nm",
-    )
-    sub.add_argument("--siemens", action="store_true", help="conductance and noise are in siemens")
-    sub.add_argument("--spin", type=int, help="spins that the conductance counts (default 1)")
-    sub.add_argument(
-        "--unknown",
-        action="append",
-        metavar="NAME=SIZE",
-        help="what the measurement adds, known to within SIZE (a standard deviation), inferred "
-        f"with the answer: {', '.join(UNKNOWN)}; offset in the field's unit, background in e^2/h",
-    )
-    sub.add_argument(
-        "--antidots",
-        metavar="K",
-        help="how many antidots the wire has, or may have: 1, 2 or 1,2 (default 2)",
-    )
-    sub.add_argument(
-        "--device",
-        metavar="FILE.yaml",
-        help="of another wire, see `qfp device`: the exact solver alone, without any network; one "
-        "in laboratory units says what its curves are, too (tesla, spin, --unknown, --antidots)",
-    )
-
-
 def run(arguments):
     """Decode; print the answers, or with --json one object a line; reports and samples go to
     --out."""
@@ -78,7 +47,7 @@ def run(arguments):
     from qfp.decoding.told import as_dict, as_text
 
     targets = output_paths(arguments.curves, arguments.out)
-    names = ("weights", "samples", "steps", "siemens", "network_only")
+    names = ("weights", "samples", "steps", "network_only")
     options = {name: getattr(arguments, name) for name in names} | measured(arguments)
     options["certificate"] = "curve" if arguments.out is None else True
     done = 0
@@ -98,72 +67,6 @@ def run(arguments):
         print(answering.SYMMETRIES)
     if targets and not arguments.json:
         print(f"reports and samples: {targets[0].parent}")
-
-
-def measured(arguments):
-    """Options of `in_blocks` that say what the curves are of: from the arguments, else from a
-    device file in laboratory units."""
-    device, found = None, None
-    if arguments.device is not None:
-        device, found = described(arguments.device)
-    lattice = arguments.lattice_nm
-    if lattice is None and found is not None:
-        lattice = found.lattice
-    spin = arguments.spin if arguments.spin is not None else found.spin if found else 1
-    numbers = found.antidots if found else (2,)
-    if arguments.antidots is not None:
-        numbers = numbers_of(arguments.antidots)
-    sizes = {} if found is None else {n.removesuffix("_tesla"): v for n, v in found.unknown.items()}
-    sizes |= unknown_of(arguments.unknown or ())
-    return {
-        "device": device,
-        "lattice_nm": lattice,
-        "spin": spin,
-        "numbers": numbers,
-        "nuisance": nuisance_of(sizes, lattice, spin) if sizes else None,
-    }
-
-
-def numbers_of(text):
-    """Numbers of antidots of a text such as '1,2'."""
-    try:
-        numbers = tuple(sorted({int(part) for part in text.split(",")}))
-    except ValueError:
-        numbers = ()
-    if not numbers or numbers[0] < 1:
-        raise SettingsError(f"--antidots {text}: expected numbers such as 2 or 1,2")
-    return numbers
-
-
-def unknown_of(pairs):
-    """{name: size} of texts such as 'gain=0.02'."""
-    sizes = {}
-    for pair in pairs:
-        name, _, size = pair.partition("=")
-        try:
-            sizes[name] = float(size)
-        except ValueError:
-            name = None
-        if name not in UNKNOWN or not 0 < sizes[name] < float("inf"):
-            raise SettingsError(
-                f"--unknown {pair}: expected NAME=SIZE such as gain=0.02, NAME one of "
-                f"{', '.join(UNKNOWN)} and SIZE above 0"
-            )
-    return sizes
-
-
-def nuisance_of(sizes, lattice_nm, spin):
-    """Nuisance of sizes in the file's units, {name of UNKNOWN: size}."""
-    from qfp.data.measured import SIEMENS
-    from qfp.inference.nuisance import Nuisance
-    from qfp.physics.units import per_tesla
-
-    return Nuisance(
-        gain=sizes.get("gain", 0.0),
-        series=SIEMENS * spin * sizes.get("series_ohm", 0.0),
-        offset=(1.0 if lattice_nm is None else per_tesla(lattice_nm)) * sizes.get("offset", 0.0),
-        background=sizes.get("background", 0.0) / spin,
-    )
 
 
 def write_samples(path, ldos):

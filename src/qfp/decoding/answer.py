@@ -63,7 +63,7 @@ def answer(files, weights="laptop", **options):
         In place of 4 samples of 5 steps; of the weights' sampling settings where the network is
         alone.
     seed : int
-    lattice_nm, siemens, spin
+    lattice_nm, siemens, spin, columns, units, offset
         As for `read_curve`.
     nuisance : Nuisance, optional
         What the measurement adds that is not known exactly.
@@ -103,31 +103,32 @@ def in_blocks(
     samples=None,
     steps=None,
     seed=0,
-    lattice_nm=None,
-    siemens=False,
-    spin=1,
     nuisance=None,
     numbers=(2,),
     network_only=False,
     certificate=True,
     progress=False,
     block=BLOCK,
+    **reading,
 ):
-    """Answers to some CSV files after the other, in bounded memory; see `answer`."""
+    """Answers to some CSV files after the other, in bounded memory; see `answer`. reading: options
+    of `read_curve`."""
     sampling = {"samples": samples, "steps": steps, "network_only": network_only}
     judging = {"nuisance": nuisance, "numbers": numbers, "certificate": certificate, "seed": seed}
     device, draw, reference = proposer(weights, device, judging, sampling, progress)
-    curves = tuple(read_curve(file, device, lattice_nm, siemens, spin) for file in files)
-    tesla = None if lattice_nm is None else per_tesla(lattice_nm)
+    curves = tuple(read_curve(file, device, **reading) for file in files)
+    lattice, spin = reading.get("lattice_nm"), reading.get("spin", 1)
+    tesla = None if lattice is None else per_tesla(lattice)
 
     def block_of(part):
         own, start = curves[part], time.perf_counter()
         G = np.stack([curve.conductance for curve in own])
-        decoded = draw(G, noise=noise_of(own))
         error, exact, judged, missing = np.stack([curve.error for curve in own]), None, None, ()
+        decoded = draw(G, noise=error if error.any() else None)
         proposals = None if decoded is None else decoded.antidots
         if not network_only:
-            exact = tuple(infer(G, device, error, proposals, **judging, progress=progress))
+            noise = np.stack([curve.covariance for curve in own])
+            exact = tuple(infer(G, device, noise, proposals, **judging, progress=progress))
         else:
             judged, missing = unlike(reference, weights, G, decoded, error)
         notes = tuple(curve.notes + missing for curve in own)
@@ -180,14 +181,6 @@ def check_sampling(config, samples, steps, network_only):
     if not 1 <= steps <= config.diffusion.steps:
         raise SettingsError(f"--steps {steps}: must lie between 1 and {config.diffusion.steps}")
     return {"samples": samples, "steps": steps}
-
-
-def noise_of(curves):
-    """Standard deviations (B, F) of the noise of curves [e^2/h], 0 where a file gives none; None
-    where none does."""
-    if all(curve.noise is None for curve in curves):
-        return None
-    return np.stack([np.zeros_like(c.conductance) if c.noise is None else c.noise for c in curves])
 
 
 def report(answers, i):

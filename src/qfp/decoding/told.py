@@ -3,9 +3,9 @@ or by physics."""
 
 import numpy as np
 
-from qfp.data.measured import SIEMENS
 from qfp.inference.posterior import largest_chi2
 from qfp.physics import green
+from qfp.physics.units import SIEMENS
 
 SHOWN = 0.001  # least probability of a candidate that a report draws
 

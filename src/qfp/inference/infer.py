@@ -38,8 +38,9 @@ def infer(
     curves : array (B, F)
         [e^2/h], at the fields of the device.
     device : Device
-    noise : array (B, F), optional
-        Standard deviations of the curves [e^2/h].
+    noise : number, array (F,), (B, F) or (B, F, F), optional
+        Standard deviation of the curves [e^2/h], of all, of each field or of each curve and field;
+        or covariances of their errors [(e^2/h)^2].
     proposals : sequence of B arrays, int (S, 2, 2), optional
         Antidots that a network proposes; they and their neighbours are the candidates, and the
         library of all configurations only where none of these explains the curve.
@@ -114,23 +115,36 @@ def checked(curves, device, noise, proposals):
             f"curves: expected finite numbers of shape (B, {device.field_points}), a row for each "
             f"curve; got {curves.dtype} {curves.shape}"
         )
-    errors = [None] * len(curves)
-    if noise is not None:
-        noise = np.asarray(noise, float)
-        if (
-            noise.shape not in (curves.shape, curves.shape[1:], (1, curves.shape[1]))
-            or not (np.isfinite(noise) & (noise >= 0)).all()
-        ):
-            raise SettingsError(
-                f"noise: expected standard deviations, 0 or more, of shape {curves.shape} or "
-                f"{curves.shape[1:]}; got shape {noise.shape}"
-            )
-        errors = np.broadcast_to(noise, curves.shape)
+    errors = [None] * len(curves) if noise is None else errors_of(noise, *curves.shape)
     if proposals is None:
         proposals = [None] * len(curves)
     if len(proposals) != len(curves):
         raise SettingsError(f"proposals: {len(proposals)} for {len(curves)} curves: give one each")
     return curves, errors, proposals
+
+
+def errors_of(noise, B, F):
+    """Standard deviations (F,) or covariance (F, F) of each of B curves."""
+    noise = np.asarray(noise, float)
+    if noise.ndim < 3 and noise.shape in ((), (1,), (F,), (1, F), (B, F)):
+        if (np.isfinite(noise) & (noise >= 0)).all():
+            return np.broadcast_to(noise, (B, F))
+    elif noise.shape in ((1, F, F), (B, F, F)) and np.isfinite(noise).all():
+        if all(covariant(one) for one in noise):
+            return np.broadcast_to(noise, (B, F, F))
+    raise SettingsError(
+        f"noise: expected standard deviations, 0 or more: a number, ({F},) or {(B, F)}, or "
+        f"covariances {(B, F, F)}; got shape {noise.shape}"
+    )
+
+
+def covariant(matrix):
+    """Whether a matrix is symmetric and has no negative eigenvalue, to rounding."""
+    size = np.abs(matrix).max()
+    return (
+        np.allclose(matrix, matrix.T, rtol=0, atol=1e-9 * size)
+        and np.linalg.eigvalsh(matrix)[0] >= -1e-9 * size
+    )
 
 
 def prepare(device, pool, numbers=()):

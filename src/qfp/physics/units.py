@@ -4,11 +4,54 @@ A square lattice of constant a stands for the effective-mass equation with t = h
 """
 
 import math
+import re
+from typing import NamedTuple
 
 import numpy as np
 from scipy import constants
 
 NM, MEV = 1e-9, constants.e * 1e-3
+SIEMENS = 3.874045865e-5  # e^2/h [S]
+
+
+class Unit(NamedTuple):
+    """A unit of a measured field or conductance."""
+
+    name: str
+    kind: str  # 'field', 'flux' (ours of the field), 'conductance' or 'resistance'
+    size: float  # in T, rad/plaquette, e^2/h or h/e^2
+
+
+PREFIXES = {"n": 1e-9, "m": 1e-3, "": 1.0, "k": 1e3, "K": 1e3, "M": 1e6}
+PREFIXES |= dict.fromkeys(("u", "\u00b5", "\u03bc"), 1e-6)  # the micro sign and the letter mu
+BASES = {  # that take prefixes: names (one letter: its case counts, s is a second), kind, size
+    ("T", "tesla"): ("field", 1.0),
+    ("G", "gauss", "oe", "oersted"): ("field", 1e-4),  # of Oe in vacuum
+    ("S", "siemens", "mho"): ("conductance", 1 / SIEMENS),
+    ("ohm", "ohms", "\u03a9", "\u2126"): ("resistance", SIEMENS),
+}
+WHOLE = {  # as they are, spaces and ^ left out
+    ("rad/plaquette", "rad"): ("flux", 1.0),
+    ("e2/h",): ("conductance", 1.0),
+    ("2e2/h", "g0"): ("conductance", 2.0),
+    ("h/e2",): ("resistance", 1.0),
+}
+
+
+def unit_of(text):
+    """Unit of a text such as 'mT', 'Oe', 'e^2/h', 'uS' or 'kOhm'; None where it is none."""
+    name = text.strip()
+    plain = re.sub(r"[\s^]", "", name.lower().replace("\u00b2", "2"))
+    for names, (kind, size) in WHOLE.items():
+        if plain in names:
+            return Unit(name, kind, size)
+    for names, (kind, size) in BASES.items():
+        for base in names:
+            end = name if len(base) == 1 else name.lower()
+            prefix = name[: len(name) - len(base)]
+            if end.endswith(base) and prefix in PREFIXES:
+                return Unit(name, kind, PREFIXES[prefix] * size)
+    return None
 
 
 def hopping(mass, lattice):

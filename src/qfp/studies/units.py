@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from qfp.data.measured import per_tesla
+from qfp.physics.units import per_tesla
 from qfp.studies import tables
 
 
