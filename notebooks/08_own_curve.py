@@ -15,8 +15,8 @@
 # their neighbours, and answers with a probability, a certificate (an exact curve beside yours) and a verdict: does any wire
 # of this kind explain the curve at all ([](12_exact) says how)? Three files in `notebooks/curves/` show what that looks like.
 #
-# This page takes a file of yours, too: `qfp run --only 08 -p curve=mine.csv`, in tesla and siemens with
-# `-p lattice_nm=5 -p siemens=true`. The same without a notebook: `qfp decode mine.csv --lattice-nm 5 --siemens --out decoded/`.
+# This page takes a file of yours, too: `qfp run --only 08 -p curve=mine.csv`, in tesla with `-p lattice_nm=5`. The same
+# without a notebook, and with all options: `qfp decode mine.csv --lattice-nm 5 --out decoded/`.
 
 # %% tags=["parameters"]
 preset = "laptop"
@@ -36,6 +36,7 @@ siemens = False
 spin = 1
 
 # %%
+import tempfile
 from pathlib import Path
 
 import numpy as np
@@ -43,8 +44,8 @@ from IPython.display import Markdown
 
 import qfp
 from qfp.data import examples
-from qfp.data.measured import SIEMENS, per_tesla
 from qfp.decoding import answer, metrics, told
+from qfp.physics.units import SIEMENS, per_tesla
 from qfp.studies import shown, units
 from qfp.studies.inference import measurement
 
@@ -57,25 +58,31 @@ options |= {"weights": config.weights, "seed": config.seed}
 # %% [markdown]
 # ## The file
 #
-# Plain text with commas and decimal points, one line a field, rising or falling:
+# Plain text, one line a point, in the order and as often as it was measured:
 
 # %% tags=["nbval-check-output"]
 for name in ("test", "noisy"):
     print("".join(Path(f"curves/{name}.csv").read_text().splitlines(keepends=True)[:4]) + "...\n")
 
 # %% [markdown]
-# | column | meaning | unit |
+# | column | meaning | unit, where the header names none |
 # | --- | --- | --- |
 # | `field` | phase $b$ around a plaquette of the lattice | rad, or tesla with the option `--lattice-nm` |
-# | `conductance` | $G$ of one spin, or of both with `--spin 2` | $e^2/h$, or siemens with `--siemens` |
+# | `conductance` or `resistance` | $G$ of one spin, or of both with `--spin 2` | $e^2/h$, or siemens with `--siemens`; a resistance needs its unit |
 # | `noise` | standard deviation of the conductance; leave the column out where it is not known | as the conductance |
 #
-# - Further columns and lines that begin with `#` are ignored. A header may name units, `field [T]`; they are checked.
-# - Negative fields are folded by $G(-b) = G(b)$. Where both signs were measured the mean is taken, and its noise.
-# - The whole range of the table below must be covered. Any grid will do and is interpolated, but curves have resonances as
-#   narrow as the decoder's own steps: its own fields are best. What the interpolation costs is estimated from the curve, and
-#   tolerated by the verdict.
-# - Whatever cannot be read is refused in a line that says what to do.
+# - **Columns and units are read from the header**: `B (mT)`, `R2 [kOhm]`, a line of units below it, a preamble above it.
+#   Further columns and lines that begin with `#` are ignored. `--columns B,R2` and `--units mT,kohm` say what the file
+#   does not. Commas, semicolons, tabs or spaces; decimal commas where cells are not separated by commas.
+# - **Measure as many points as you like.** They are averaged onto the decoder's fields, and structure as narrow as a step
+#   between these stays. Noise that no column gives is estimated from neighbours or repeats, and what is left of it after the
+#   average, with its correlations, goes into the likelihood.
+# - **Branches up and down and both signs of the field** are averaged by $G(-b) = G(b)$, and compared. Where they differ by
+#   more than their noise the errors are widened; an offset of the field or a lag of the branches is found, told, and taken
+#   off with `--offset auto`. What a field does that is read back is no new branch.
+# - The whole range of the table below must be covered, on any grid.
+# - Whatever cannot be read is refused in a line that says what to do. Numbers that fit another unit than the one that was
+#   said are told: mT, a resistance, microsiemens, a factor 2 of spin.
 #
 # ## Units
 #
@@ -126,6 +133,25 @@ print(told.as_text(others, 0))
 answer.report(others, 0)
 
 # %% [markdown]
+# ## Thousands of noisy points
+#
+# The first curve again, as a magnet sweeps: both signs, four thousand points, noise of half an $e^2/h$ on each that no
+# column gives, and a field that is a little off.
+
+# %%
+rng = np.random.default_rng(0)
+exact = qfp.read_curve("curves/test.csv", wire).conductance
+b = np.linspace(-wire.field_max, wire.field_max, 4001)
+G = np.interp(np.abs(b - 5e-4), wire.fields, exact) + rng.normal(0, 0.5, len(b))
+table = {"delimiter": ",", "header": "field,conductance", "comments": ""}
+with tempfile.TemporaryDirectory() as folder:
+    np.savetxt(f"{folder}/sweep.csv", np.column_stack([b, G]), **table)
+    swept = qfp.answer([f"{folder}/sweep.csv"], offset="auto", certificate=False, **options)
+print(*swept.notes[0], sep="\n")
+print(told.places(swept.posterior[0].answer), f"{swept.posterior[0].probability[0]:.4f}")
+assert metrics.within(swept.posterior[0].answer, examples.MADE["test"][0], wire) <= 1
+
+# %% [markdown]
 # ## What a measurement adds
 #
 # A resistance in series, a scale that is a few per cent off, a slow background, a field that does not start where it says:
@@ -135,8 +161,7 @@ answer.report(others, 0)
 
 # %%
 kilohm = 1000 * SIEMENS  # of h/e^2
-clean = qfp.read_curve("curves/test.csv", wire).conductance
-through = clean / (1 + 0.6 * kilohm * clean)
+through = exact / (1 + 0.6 * kilohm * exact)
 for told_of in (None, qfp.Nuisance(series=kilohm)):
     found = qfp.infer(through[None], wire, nuisance=told_of, certificate=False)[0]
     pair = f"{told.places(found.answer)}, chi2 {found.chi2:.0f}, explained: {found.explained}"
