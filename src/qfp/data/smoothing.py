@@ -1,10 +1,10 @@
 """Averaging of many noisy points onto a few fields, and what it leaves unknown.
 
 Between two fields a curve may change by N(0, rate times their distance), a Brownian path: curves
-have resonances as narrow as the steps of the decoder's fields, and of 60 exact curves at 1.5 to 32
-points a step, with noise of 0 to 0.5 e^2/h, smoother priors (Matern 3/2 and 5/2, Gaussian) averaged
-resonances away and stated errors up to 20 times too small. The rate is the likeliest; mean and
-covariance are exact given it, by one tridiagonal system.
+have resonances as narrow as the steps of the decoder's fields. Of ten exact curves with noise of
+0.3 and 0.5 e^2/h at 8 and 32 points a step, smoother priors (Matern 3/2 and 5/2, Gaussian) averaged
+these away: chi2 was 3 to 600 for each field in the median, here it is 0.6. The rate is the
+likeliest; mean and covariance are exact given it, by one tridiagonal system.
 """
 
 from typing import NamedTuple
