@@ -6,7 +6,6 @@ from typing import NamedTuple
 import numpy as np
 
 from qfp.data import smoothing, sweeps
-from qfp.data.smoothing import Points
 
 OWN = 0.01  # a point this near to one of the decoder's fields, in steps between them, stands on it
 DENSE = 4  # points in a step from which on neighbours tell noise from structure
@@ -49,7 +48,9 @@ def averaged(points, known, grid, auto, told, notes):
     _tell_sweep(sweep, points, told, notes)
     if not known:
         size = 0.0 if single else _noise(points, step, notes)
-        points = points._replace(variance=np.full(len(points.field), max(size, smoothing.QUIET) ** 2))
+        points = points._replace(
+            variance=np.full(len(points.field), max(size, smoothing.QUIET) ** 2)
+        )
     if single:
         notes += ["one branch of one sign says nothing of an offset"] if auto else []
         mean = np.empty(len(grid))
@@ -75,8 +76,8 @@ def averaged(points, known, grid, auto, told, notes):
 
 
 def on_grid(points, grid):
-    """Index (n,) of the field of a grid (F,) that each of Points stands on; None where one stands on
-    none, or one of the grid is missing."""
+    """Index (n,) of the field of a grid (F,) that each of Points stands on; None where one stands
+    on none, or one of the grid is missing."""
     place = np.abs(points.field) / grid[1]
     own = np.round(place).astype(int)
     if np.abs(place - own).max() > OWN or not np.array_equal(np.unique(own), np.arange(len(grid))):

@@ -83,7 +83,9 @@ class Sheet:
             try:
                 (cells,) = csv.reader([line], delimiter=self._delimiter, strict=True)
             except csv.Error as error:
-                raise SettingsError(f"{self.path}, line {number}: not valid CSV ({error})") from None
+                raise SettingsError(
+                    f"{self.path}, line {number}: not valid CSV ({error})"
+                ) from None
             cells = [cell.strip() for cell in cells]
         while cells and not cells[-1]:
             cells.pop()
@@ -109,7 +111,9 @@ class Sheet:
         for number, line in self._lines:
             cells = self._split(number, line)
             if len(cells) > most:
-                hint = "; decimal commas? Save with decimal points" if self._delimiter == "," else ""
+                hint = (
+                    "; decimal commas? Save with decimal points" if self._delimiter == "," else ""
+                )
                 raise SettingsError(
                     f"{self.path}, line {number}: {len(cells)} cells where the header has "
                     f"{most}{hint}"

@@ -94,7 +94,7 @@ def check_conductance(path, curve, unit, spin, device):
 
 
 def conductance_hint(G, unit, spin, modes):
-    """In which unit a curve (F,) [e^2/h] that was read in another one would fit, in words, or ''."""
+    """In which unit a curve (F,) [e^2/h] that was read in another one would fit, in words or ''."""
 
     def fits(values):
         return LEAST * modes < values.max() <= 1.05 * modes and values.min() > -0.05 * modes

@@ -70,7 +70,9 @@ def path(points, rate, grid=(), spread=True):
     place = np.argsort(order, kind="stable")  # of each point, then of each field of the grid
     n, own, asked = len(order), place[: len(points.field)], place[len(points.field) :]
     step = np.diff(np.concatenate([points.field, grid])[order])
-    step = np.maximum(step, 1e-9 * max(points.field[-1] - points.field[0], 1e-9))  # two points at one field
+    step = np.maximum(
+        step, 1e-9 * max(points.field[-1] - points.field[0], 1e-9)
+    )  # two points at one field
     stiff, precision = 1 / (rate * step), np.zeros(n)
     precision[own] = 1 / points.variance
     ab = np.zeros((2, n))  # lower form

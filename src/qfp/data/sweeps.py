@@ -27,8 +27,8 @@ class Sweep(NamedTuple):
 
 
 def branches(field, turn):
-    """Sweep of fields (n,); a branch ends where the field has gone back by more than `turn`: less is
-    the jitter of a field that is read back."""
+    """Sweep of fields (n,); a branch ends where the field has gone back by more than `turn`: less
+    is the jitter of a field that is read back."""
     ends, last, rising = [0], 0, None  # last: where the field was farthest
     low = high = 0
     for k, b in enumerate(field.tolist()):

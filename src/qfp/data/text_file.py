@@ -12,11 +12,7 @@ LINES = 1_000_000
 LONGEST = 20_000  # characters of a line
 COMMENTS = 200  # that are kept: one of them may name the columns
 SAMPLE = 1 << 16  # bytes from which the encoding is told
-MARKS = {
-    codecs.BOM_UTF8: "utf-8-sig",
-    codecs.BOM_UTF16_LE: "utf-16",
-    codecs.BOM_UTF16_BE: "utf-16",
-}
+MARKS = {codecs.BOM_UTF8: "utf-8-sig", codecs.BOM_UTF16_LE: "utf-16", codecs.BOM_UTF16_BE: "utf-16"}
 
 
 def opened(path, notes):
@@ -33,8 +29,8 @@ def opened(path, notes):
             raise SettingsError(f"{path}: the file is empty")
         if found.st_size > BYTES:
             raise SettingsError(
-                f"{path} has {found.st_size >> 20} MiB, and at most {BYTES >> 20} are read: average "
-                "every few points, or cut the file"
+                f"{path} has {found.st_size >> 20} MiB, and at most {BYTES >> 20} are read: "
+                "average every few points, or cut the file"
             )
         with open(path, "rb") as file:
             start = file.read(SAMPLE)
@@ -45,7 +41,9 @@ def opened(path, notes):
             except UnicodeDecodeError:
                 encoding = "latin-1"
         if encoding != "utf-8":
-            notes.append("byte order mark skipped" if encoding == "utf-8-sig" else f"{encoding} text")
+            notes.append(
+                "byte order mark skipped" if encoding == "utf-8-sig" else f"{encoding} text"
+            )
         return open(path, encoding=encoding, errors="replace", newline=None)
     except OSError as error:
         raise SettingsError(f"cannot read {path}: {error.strerror}") from None
@@ -68,8 +66,8 @@ def text_lines(path, file, comments):
             )
         if number > LINES:
             raise SettingsError(
-                f"{path}: more than {LINES} lines, the most that are read: average every few points, "
-                "or cut the file"
+                f"{path}: more than {LINES} lines, the most that are read: average every few "
+                "points, or cut the file"
             )
         line = line.strip("\r\n ")
         if line.startswith(("#", '"#')):
