@@ -15,7 +15,7 @@ STAMP := $(VENV)/.installed
 PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet --constraint constraints.txt
 NBVAL := --nbval-lax --nbval-current-env --nbval-sanitize-with tests/nbval_sanitize.cfg
 
-.PHONY: help install book test refresh twins ablations vae results clean distclean
+.PHONY: help install book test refresh twins ablations vae results wasm clean distclean
 
 help:  ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-10s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
@@ -103,6 +103,12 @@ MEASURED = accuracy rivals samplers calibration novelty robustness memorisation 
 results: $(STAMP) data/laptop.h5  ## measure again what the book quotes: results/ from the weights and the full dataset
 	for name in $(MEASURED); do $(BIN)/qfp study $$name || exit 1; done
 	$(BIN)/qfp study learning --preset kettle
+
+# What the pages compute with, compiled again (Debian: apt-get install clang lld); a test compares the hashes.
+WEB = src/qfp/live/web
+CLANG = clang --target=wasm32 -O3 -msimd128 -nostdlib -fno-builtin -Wl,--no-entry -Wl,--strip-all
+wasm:  ## compile the kernels of the book's live pages from C, where clang is installed
+	cd $(WEB) && $(CLANG) -o solver.wasm solver.c && sha256sum solver.c solver.wasm > solver.sha256
 
 clean:  ## remove what was built and run (data/ and trained networks in runs/ stay)
 	rm -rf book/_build build .pytest_cache

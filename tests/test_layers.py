@@ -22,8 +22,10 @@ FLOORS = [
 ]
 RULES = {floor: set(FLOORS[: k + 1]) for k, floor in enumerate(FLOORS)}
 RULES["decoding"] |= {"figures"}  # a report of one page, drawn where it is asked for
+RULES["live"] = {*RULES["decoding"], "figures", "live"}  # the page's data, and a still picture
 RULES["figures"] = {"figures"}  # arrays and results in, a figure out
-RULES["book"] = {*RULES["training"], "figures", "book", "studies"}
+RULES["studies"] |= {"live"}
+RULES["book"] = {*RULES["training"], "figures", "live", "book", "studies"}
 RULES["commands"] = {*RULES["book"], "commands", "__init__"}
 RULES["cli"] = {"commands", "tools", "__init__"}
 RULES["__init__"] = set()  # its names are found when they are asked for

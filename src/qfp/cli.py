@@ -5,12 +5,24 @@ import argparse
 import sys
 
 from qfp import __version__
-from qfp.commands import dataset, decode, device, export, notebooks, solve, study, train, train_vae
+from qfp.commands import (
+    dataset,
+    decode,
+    device,
+    export,
+    live,
+    notebooks,
+    solve,
+    study,
+    train,
+    train_vae,
+)
 from qfp.tools import SettingsError
 
 COMMANDS = {
     "solve": solve,
     "device": device,
+    "live": live,
     "dataset": dataset,
     "train": train,
     "export": export,

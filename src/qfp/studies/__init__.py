@@ -31,6 +31,7 @@ MODULES = {  # `qfp study NAME`: where its STUDY stands
     "solver-speed": "speed.solver",
     "training-speed": "speed.race",
     "sampling-speed": "speed.race_sample",
+    "live": "live.page",
 }
 
 

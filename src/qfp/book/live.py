@@ -1,0 +1,51 @@
+"""The live wire in the book: a Sphinx directive, and the files that its pages load.
+
+```{live} laptop     the wire of a preset named in `qfp_live` of _config.yml
+:hero:               without the game and what else is on the page of its own
+```
+"""
+
+from pathlib import Path
+
+from qfp.config import load_preset
+
+FOLDER = "_static/live/"
+
+
+def root_of(page):
+    """Relative address of the files' folder from a page of the book, 'notebooks/06_explore'."""
+    return "../" * page.count("/") + FOLDER
+
+
+def write(app, error):
+    """Write the files of all live wires once the book is built."""
+    from qfp.live.page import write_files
+
+    if error is None and app.builder.format == "html" and app.config.qfp_live:
+        devices = {name: (load_preset(name).device, None) for name in app.config.qfp_live}
+        write_files(Path(app.outdir) / FOLDER, devices)
+
+
+def setup(app):
+    """Sphinx extension, named in _config.yml. `qfp_live` lists presets whose wires are shown."""
+    from docutils import nodes
+    from docutils.parsers.rst import directives
+    from sphinx.util.docutils import SphinxDirective
+
+    from qfp.live.page import element
+
+    class Live(SphinxDirective):
+        required_arguments = 1
+        option_spec = {"hero": directives.flag}
+
+        def run(self):
+            name, known = self.arguments[0], self.config.qfp_live
+            if name not in known:
+                raise self.error(f"live wire {name!r}: qfp_live in _config.yml names {known}")
+            text = element(name, root_of(self.env.docname), "hero" not in self.options)
+            return [nodes.raw("", text, format="html")]
+
+    app.add_config_value("qfp_live", [], "env")
+    app.add_directive("live", Live)
+    app.connect("build-finished", write)
+    return {"parallel_read_safe": True, "parallel_write_safe": True}

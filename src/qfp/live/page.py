@@ -1,0 +1,153 @@
+"""Writes the files of a live page: one script, one style, the data of its wires, a still picture.
+
+Only script elements, a style and the picture are loaded, so that a page works where it lies, as
+file:// too. The workers start from text in the script.
+"""
+
+import base64
+import html
+import json
+import re
+from pathlib import Path
+
+import matplotlib
+import numpy as np
+
+from qfp.figures import network as network_figures
+from qfp.live import data
+from qfp.physics import geometry, green
+from qfp.tools import SettingsError, check_folder, write_atomic, write_text
+
+WEB = Path(__file__).parent / "web"
+WORKER = ("geometry.js", "plain.js", "worker.js")
+PAGE = (
+    "dom.js",
+    "geometry.js",
+    "client.js",
+    "picture.js",
+    "plot.js",
+    "stage.js",
+    "scene.js",
+    "game.js",
+    "controls.js",
+    "live.js",
+    "boot.js",
+)
+ALT = (
+    "Interference pattern of a wire with two outlined antidots, and its conductance curve, which "
+    "falls with the magnetic field in irregular steps."
+)
+
+
+def source(names):
+    """Text of files of web/, one after the other."""
+    return "\n".join((WEB / name).read_text() for name in names)
+
+
+def script():
+    """The script of every live page: workers, WebAssembly and colours as text in it, and nothing of
+    it outside one function, for a page may have a loader of modules."""
+    inferno = (matplotlib.colormaps["inferno"](np.arange(256))[:, :3] * 255).round()
+    held = {
+        "source": source(WORKER),
+        "wasm": base64.b64encode((WEB / "solver.wasm").read_bytes()).decode(),
+        "colours": base64.b64encode(inferno.astype(np.uint8).tobytes()).decode(),
+        "panels": [],
+        "live": [],
+    }
+    return (
+        '(function () {\n"use strict";\n'
+        "const QFP_LIVE = (window.QFP_LIVE = window.QFP_LIVE || { wires: {} });\n"
+        "if (QFP_LIVE.source) return;\n"
+        f"Object.assign(QFP_LIVE, {json.dumps(held)});\n{source(PAGE)}\n}})();\n"
+    )
+
+
+def wire_script(wire):
+    """The script that holds a wire, as `data.described` gives it. It and `script` come in either
+    order."""
+    return (
+        "(window.QFP_LIVE = window.QFP_LIVE || { wires: {} })"
+        f".wires[{json.dumps(wire['name'])}] = {json.dumps(wire)};\n"
+        "if (QFP_LIVE.boot) QFP_LIVE.boot();\n"
+    )
+
+
+def start(device):
+    """The two antidots that a page begins with, (2, 2); its script takes them from the data."""
+    r, size = geometry.clearance(device), np.array([device.width, device.length])
+    return np.clip(np.array([[0.3, 0.3], [0.64, 0.69]]) * size, r, size - 1 - r).round().astype(int)
+
+
+def picture(device):
+    """Figure of the wire that a page begins with: it stands where no script runs."""
+    antidots = start(device)
+    curve, modes, image = green.solve(device, antidots, image=True)
+    figure = network_figures.wire_and_curve(image, antidots, device.fields, curve, device.radius)
+    figure.axes[1].set_ylim(0, modes.max() + 0.5)
+    return figure
+
+
+def write_files(folder, devices):
+    """Write script, style, and for each {name: (Device, unit)} data and picture into a folder."""
+    folder = Path(folder)
+    folder.mkdir(parents=True, exist_ok=True)
+    texts = {"live.js": script(), "live.css": source(["live.css"])}
+    for name, (device, unit) in devices.items():
+        wire = data.described(device, name, unit) | {"start": start(device).tolist()}
+        texts[f"wire-{name}.js"] = wire_script(wire)
+        still = picture(device)
+        write_atomic(folder / f"wire-{name}.png", lambda f, s=still: s.savefig(f, format="png"))
+    for name, text in texts.items():
+        write_text(folder / name, text)
+
+
+def element(name, root="", whole=True):
+    """HTML of a live wire and of what it loads from the folder `root`."""
+    parts, name = "whole" if whole else "hero", html.escape(name)
+    return (
+        f'<link rel="stylesheet" href="{root}live.css">\n'
+        f'<div class="qfp-live" data-wire="{name}" data-parts="{parts}">\n'
+        f'<noscript><img src="{root}wire-{name}.png" alt="{ALT}"></noscript>\n</div>\n'
+        f'<script async src="{root}wire-{name}.js"></script>\n'
+        f'<script async src="{root}live.js"></script>\n'
+    )
+
+
+def file_name(text):
+    """Text as a part of a file's name: what is no letter, digit, '-' or '_' becomes '-'."""
+    return re.sub(r"[^A-Za-z0-9_-]", "-", text)
+
+
+def write_page(out, device, name, unit=None):
+    """Write a page of its own for a wire.
+
+    Parameters
+    ----------
+    out : path
+        A folder that does not exist yet.
+    device : Device
+    name : str
+        Letters, digits, '-' and '_'; in the names of its files.
+    unit : dict, optional
+        Of the magnetic field, see `data.described`.
+
+    Returns
+    -------
+    Path
+        Of its index.html, to be opened by any browser.
+
+    Raises
+    ------
+    SettingsError
+        Where the folder exists, or no page can be made for the wire.
+    """
+    out = Path(out)
+    if out.exists():
+        raise SettingsError(f"--out {out} exists: choose another name or remove it")
+    check_folder(out.parent)
+    write_files(out, {name: (device, unit)})
+    title = f"A live wire: {device.width} × {device.length} sites"
+    page = source(["page.html"]).replace("{title}", title).replace("{live}", element(name))
+    write_text(out / "index.html", page)
+    return out / "index.html"

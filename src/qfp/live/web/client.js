@@ -1,0 +1,41 @@
+// A worker with the solver in it. Questions are promises; QFP_LIVE.source and QFP_LIVE.wasm come
+// from the page's script.
+class Solver {
+  // slots: fields that it keeps; engine: "wasm" or "js"
+  constructor(wire, slots, engine, onProgress, onFailure) {
+    this.waiting = new Map();
+    this.number = 0;
+    this.started = new Promise((resolve) => (this.hasStarted = resolve));
+    const blob = new Blob([QFP_LIVE.source], { type: "text/javascript" });
+    this.worker = new Worker(URL.createObjectURL(blob));
+    this.worker.onmessage = ({ data: m }) => {
+      if (m.type === "started") this.hasStarted(m.engine);
+      else if (m.type === "progress") onProgress(m);
+      else if (m.type === "failed") onFailure(m.text);
+      else {
+        this.waiting.get(m.id)(m);
+        this.waiting.delete(m.id);
+      }
+    };
+    this.worker.onerror = (event) => onFailure(event.message || "a worker did not start");
+    const { name, width, length, energy, fields, modes } = wire;
+    const sigma = bytesOf(wire.sigma).buffer;
+    const wasm = engine === "js" ? null : bytesOf(QFP_LIVE.wasm).buffer;
+    const about = { name, width, length, energy, fields, modes };
+    this.worker.postMessage({ type: "start", wire: about, sigma, wasm, slots }, [sigma]);
+  }
+
+  // Reply to a question {type, antidots, radii, ...}, see worker.js.
+  async ask(question) {
+    await this.started;
+    const id = ++this.number;
+    return new Promise((resolve) => {
+      this.waiting.set(id, resolve);
+      this.worker.postMessage({ force: false, ...question, id });
+    });
+  }
+
+  stop() {
+    this.worker.terminate();
+  }
+}

@@ -1,0 +1,1 @@
+"""The page that computes: how exact and how fast it is."""

@@ -1,0 +1,190 @@
+"""How exact and how fast is the live page in a browser, and does it follow a hand?
+
+One run in an installed Chromium, the network refused: scenes are solved in WebAssembly, in plain
+JavaScript and by qfp in Python; the page is opened anew some times; a hole is dragged. Agreement is
+a property of the code, times are one machine's.
+"""
+
+import os
+import platform
+import tempfile
+import time
+from pathlib import Path
+
+import numpy as np
+
+from qfp.live import browser, scenes
+from qfp.live.page import write_page
+from qfp.physics import green
+from qfp.studies.frame import Option, Study
+from qfp.tools import as_dict, digest
+
+ENGINES = {"wasm": "", "js": "?engine=js"}
+OWN = "live.js", "live.css", "wire-page.js"  # what the front page loads before anything is touched
+PATIENCE = 60_000  # [ms] until a page is ready
+
+NOTES = {
+    "scenes": "of one to six antidots, radii and overlaps of many kinds; see qfp.live.scenes",
+    "agreement": "largest difference to qfp over all scenes: curve [e^2/h] of all fields, image "
+    "[1/t] at one field, which goes round",
+    "wasm, js": "curve_ms, image_ms: median over the scenes with two antidots of the wire's "
+    "radius, each the median of some solves in its worker; ready_ms: until the first whole curve "
+    "is there, first_image_ms: until the first picture is, both from the start of the navigation, "
+    "median of some visits",
+    "python": "the same scenes by qfp.solve, its clean wires prepared; image_ms: of its picture",
+    "drag": "one hole dragged for some seconds, moved in every frame that the browser "
+    "gives; pictures and curves solved",
+    "bytes": "of script, style and data of the wire, uncompressed",
+}
+
+
+def ready(page):
+    """Wait until the page's first whole curve is there."""
+    page.wait_for_function(browser.READY, timeout=PATIENCE)
+
+
+def visit(chromium, index, query, visits):
+    """Median ms until picture and curve are there, of some visits."""
+    times = []
+    for _ in range(visits):
+        with browser.opened(chromium, index, query=query) as watched:
+            ready(watched.page)
+            stats = watched.page.evaluate("QFP_LIVE.live[0].stats")
+            times.append((stats["firstImage"], stats["firstCurve"]))
+    image, curve = np.median(times, axis=0)
+    return {"first_image_ms": float(image), "ready_ms": float(curve)}
+
+
+def solve_all(chromium, index, query, device, rounds):
+    """Largest differences to qfp, and median ms of curve and picture, over all scenes."""
+    worst, times = [], []
+    with browser.opened(chromium, index, query=query) as watched:
+        ready(watched.page)
+        for k, (antidots, radii) in enumerate(scenes.scenes(device)):
+            field = 7 * k % device.field_points
+            answers = [browser.solved(watched.page, antidots, radii, field) for _ in range(rounds)]
+            found = [np.array(part["values"]) for part in answers[0]]
+            right = scenes.exact(device, antidots, radii, field)
+            worst.append([abs(a - b.ravel()).max() for a, b in zip(found, right)])
+            if radii == [device.radius] * 2:
+                times.append(np.median([[part["ms"] for part in one] for one in answers], axis=0))
+    curve, image = np.max(worst, axis=0)
+    curve_ms, image_ms = np.median(times, axis=0)
+    return {"curve": float(curve), "image": float(image)}, {
+        "curve_ms": float(curve_ms),
+        "image_ms": float(image_ms),
+    }
+
+
+def in_python(device, rounds):
+    """Median ms of curve and of picture by qfp, over the same scenes, the first solve left out."""
+    chosen = [scene for scene in scenes.scenes(device) if scene[1] == [device.radius] * 2]
+    green.solve(device, chosen[0][0], image=True)
+    times = []
+    for antidots, _ in chosen:
+        for _ in range(rounds):
+            marks = [time.perf_counter()]
+            for fields, image in ((None, False), ([], True)):
+                green.solve(device, antidots, fields=fields, image=image)
+                marks.append(time.perf_counter())
+            times.append(np.diff(marks))
+    curve, image = 1e3 * np.median(times, axis=0)
+    return {"curve_ms": float(curve), "image_ms": float(image)}
+
+
+DRAG = """([x0, y0, across, along, seconds]) => new Promise((done) => {
+    const handle = document.querySelector(".qfp-antidot"), live = QFP_LIVE.live[0];
+    const before = { ...live.stats }, start = performance.now();
+    let frames = 0;
+    (function frame() {
+        const t = (performance.now() - start) / 1000;
+        if (t > seconds) {
+            const rate = (kind) => (live.stats[kind] - before[kind]) / t;
+            return done([rate("images"), rate("curves"), frames / t]);
+        }
+        const x = x0 + across * Math.sin(5 * t), y = y0 + along * Math.sin(6.3 * t);
+        const about = { bubbles: true, pointerId: 1, clientX: x, clientY: y };
+        handle.dispatchEvent(new PointerEvent("pointermove", about));
+        frames++;
+        requestAnimationFrame(frame);
+    })();
+})"""
+
+
+def drag(chromium, index, device, seconds):
+    """Pictures, curves and frames a second while a hole moves: it is taken with the mouse, and from
+    then on led through the page's own events, one a frame, for those of a driver come slower."""
+    with browser.opened(chromium, index) as watched:
+        page = watched.page
+        ready(page)
+        first = page.evaluate("QFP_LIVE.live[0].scene().antidots[0]")
+        corner, far = (browser.place(page, *site) for site in ((0, 0), (1, 1)))
+        pixels = abs(np.subtract(far, corner)) * [device.width, device.length]
+        middle = np.add(corner, np.multiply(pixels, [0.5, -0.5]))
+        page.mouse.move(*browser.place(page, *first))
+        page.mouse.down()
+        path = [*middle, *(pixels * [0.36, 0.3]), seconds]
+        rates = page.evaluate(DRAG, [float(value) for value in path])
+        page.mouse.up()
+    names = "images_per_second", "curves_per_second", "frames_per_second"
+    return {"seconds": seconds, **dict(zip(names, rates))}
+
+
+def measure(run):
+    """All of it in one run."""
+    device, options = run.config.device, run.options
+    found, agreement = {"scenes": len(scenes.scenes(device))}, []
+    with tempfile.TemporaryDirectory() as folder, browser.launched() as chromium:
+        index = write_page(Path(folder) / "page", device, "page")
+        for name, query in ENGINES.items():
+            differences, times = solve_all(chromium, index, query, device, options.rounds)
+            agreement.append(differences)
+            found[name] = times | visit(chromium, index, query, options.visits)
+        found["drag"] = drag(chromium, index, device, options.seconds)
+        found["bytes"] = sum((index.parent / name).stat().st_size for name in OWN)
+        found["browser"] = chromium.version
+    return {
+        "agreement": {key: max(one[key] for one in agreement) for key in agreement[0]},
+        **found,
+        "python": in_python(device, options.rounds),
+        "cores": len(os.sched_getaffinity(0)),
+        "device": as_dict(device),
+        "config_sha256": digest(device),
+        "versions": {"numpy": np.__version__, "python": platform.python_version()},
+    }
+
+
+def show(result):
+    """What was measured, in a few lines."""
+    lines = [
+        f"{result['scenes']} scenes: curves within {result['agreement']['curve']:.1e} e^2/h of "
+        f"qfp's, pictures within {result['agreement']['image']:.1e}/t"
+    ]
+    for name in ("wasm", "js", "python"):
+        row = result[name]
+        opened = f", page ready after {row['ready_ms']:.0f} ms" if "ready_ms" in row else ""
+        lines.append(
+            f"{name}: curve {row['curve_ms']:.1f} ms, picture {row['image_ms']:.1f} ms{opened}"
+        )
+    rates = result["drag"]
+    lines.append(
+        f"while dragging: {rates['images_per_second']:.0f} pictures and "
+        f"{rates['curves_per_second']:.0f} curves a second on {result['cores']} cores; "
+        f"{result['bytes'] / 1e6:.2f} MB; Chromium {result['browser']}"
+    )
+    return "\n".join(lines)
+
+
+STUDY = Study(
+    name="live",
+    measure=measure,
+    show=show,
+    result="live",
+    needs=(),
+    options={
+        "rounds": Option(5, "solves of each scene, of which the median counts"),
+        "visits": Option(5, "times that the page is opened anew"),
+        "seconds": Option(6, "of dragging"),
+    },
+    notes=NOTES,
+)
