@@ -108,7 +108,8 @@ results: $(STAMP) data/laptop.h5  ## measure again what the book quotes: results
 WEB = src/qfp/live/web
 CLANG = clang --target=wasm32 -O3 -msimd128 -nostdlib -fno-builtin -Wl,--no-entry -Wl,--strip-all
 wasm:  ## compile the kernels of the book's live pages from C, where clang is installed
-	cd $(WEB) && $(CLANG) -o solver.wasm solver.c && sha256sum solver.c solver.wasm > solver.sha256
+	cd $(WEB) && for name in solver decoder; do \
+	  $(CLANG) -o $$name.wasm $$name.c && sha256sum $$name.c $$name.wasm > $$name.sha256 || exit 1; done
 
 clean:  ## remove what was built and run (data/ and trained networks in runs/ stay)
 	rm -rf book/_build build .pytest_cache

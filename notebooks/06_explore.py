@@ -27,6 +27,9 @@
 # - Press *Same curve, other wire*. The picture changes, the curve does not: its largest change is rounding.
 #   This is why a curve fixes two antidots only up to these copies, and why every error in this book is measured modulo them.
 # - Guess a wire. A step of one site changes the curve visibly; whether the eye finds the way back is another question.
+# - Press *Decode this curve*: the network, which sees the curve alone, answers while you drag, and draws its images step by
+#   step, with the attention of a head beside them. The solver then judges: is the curve of the answer the given one? Give it a
+#   third hole and see it fail. A curve of your own, as a CSV file, never leaves your machine.
 #
 # How exact is it? Against `qfp solve`, over {result}`live:scenes` scenes of one to six antidots, radii and overlaps of many
 # kinds, the browser's curves differ by at most {result}`live:agreement.curve:.0e` e²/h. One curve takes

@@ -19,11 +19,15 @@ def root_of(page):
 
 def write(app, error):
     """Write the files of all live wires once the book is built."""
+    from qfp.live.decoder import fitting
     from qfp.live.page import write_files
 
     if error is None and app.builder.format == "html" and app.config.qfp_live:
-        devices = {name: (load_preset(name).device, None) for name in app.config.qfp_live}
-        write_files(Path(app.outdir) / FOLDER, devices)
+        presets = {name: load_preset(name) for name in app.config.qfp_live}
+        devices = {name: (config.device, None) for name, config in presets.items()}
+        found = {name: fitting(config) for name, config in presets.items()}
+        decoders = {name: decoder for name, decoder in found.items() if decoder is not None}
+        write_files(Path(app.outdir) / FOLDER, devices, decoders)
 
 
 def setup(app):

@@ -22,10 +22,12 @@ def add(sub):
 def run(arguments):
     """Write the page. Raises SettingsError where there can be none."""
     from qfp.live import page
+    from qfp.live.decoder import fitting
 
     device, unit = wire_of(arguments)
     name = Path(arguments.device or arguments.preset).stem
-    index = page.write_page(arguments.out, device, page.file_name(name), unit)
+    decoder = None if arguments.device else fitting(load_preset(arguments.preset))
+    index = page.write_page(arguments.out, device, page.file_name(name), unit, decoder)
     size = sum(path.stat().st_size for path in index.parent.iterdir())
     print(f"{index}: open it in a browser ({size / 1e6:.1f} MB in the folder)")
 

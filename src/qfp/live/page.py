@@ -15,6 +15,7 @@ import numpy as np
 
 from qfp.figures import network as network_figures
 from qfp.live import data
+from qfp.live import decoder as decoder_script
 from qfp.physics import geometry, green
 from qfp.tools import SettingsError, check_folder, write_atomic, write_text
 
@@ -30,6 +31,10 @@ PAGE = (
     "scene.js",
     "game.js",
     "controls.js",
+    "decoder-positions.js",
+    "decoder-csv.js",
+    "decoder-parts.js",
+    "decoder-panel.js",
     "live.js",
     "boot.js",
 )
@@ -88,13 +93,16 @@ def picture(device):
     return figure
 
 
-def write_files(folder, devices):
-    """Write script, style, and for each {name: (Device, unit)} data and picture into a folder."""
+def write_files(folder, devices, decoders=None):
+    """Write script, style, and for each {name: (Device, unit)} data and picture into a folder; and
+    the decoders {name: Decoder} of those that have one."""
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
-    texts = {"live.js": script(), "live.css": source(["live.css"])}
+    texts = {"live.js": script(), "live.css": source(["live.css", "decoder.css"])}
     for name, (device, unit) in devices.items():
         wire = data.described(device, name, unit) | {"start": start(device).tolist()}
+        if name in (decoders or {}):
+            wire["decoder"] = decoder_script.write(folder, decoders[name], name)
         texts[f"wire-{name}.js"] = wire_script(wire)
         still = picture(device)
         write_atomic(folder / f"wire-{name}.png", lambda f, s=still: s.savefig(f, format="png"))
@@ -119,7 +127,7 @@ def file_name(text):
     return re.sub(r"[^A-Za-z0-9_-]", "-", text)
 
 
-def write_page(out, device, name, unit=None):
+def write_page(out, device, name, unit=None, decoder=None):
     """Write a page of its own for a wire.
 
     Parameters
@@ -131,6 +139,8 @@ def write_page(out, device, name, unit=None):
         Letters, digits, '-' and '_'; in the names of its files.
     unit : dict, optional
         Of the magnetic field, see `data.described`.
+    decoder : Decoder, optional
+        Of this wire, which the page then can ask.
 
     Returns
     -------
@@ -146,7 +156,7 @@ def write_page(out, device, name, unit=None):
     if out.exists():
         raise SettingsError(f"--out {out} exists: choose another name or remove it")
     check_folder(out.parent)
-    write_files(out, {name: (device, unit)})
+    write_files(out, {name: (device, unit)}, {name: decoder} if decoder else None)
     title = f"A live wire: {device.width} × {device.length} sites"
     page = source(["page.html"]).replace("{title}", title).replace("{live}", element(name))
     write_text(out / "index.html", page)

@@ -14,9 +14,12 @@ from pathlib import Path
 import numpy as np
 
 from qfp.live import browser, scenes
+from qfp.live.decoder import fitting
 from qfp.live.page import write_page
+from qfp.model.exported import weights_hash
 from qfp.physics import green
 from qfp.studies.frame import Option, Study
+from qfp.studies.live import network
 from qfp.tools import as_dict, digest
 
 ENGINES = {"wasm": "", "js": "?engine=js"}
@@ -35,6 +38,10 @@ NOTES = {
     "drag": "one hole dragged for some seconds, moved in every frame that the browser "
     "gives; pictures and curves solved",
     "bytes": "of script, style and data of the wire, uncompressed",
+    "decoder": "where there are weights of the wire: agreement, largest difference of a sample's "
+    "images to PyTorch's for the same noise, in units of the LDOS' spread; sample_ms, of one "
+    "sample of so many steps, and read_ms, of one read-out of the positions, in the page's worker "
+    "and by PyTorch in single precision on one thread; script_bytes, of what the press loads",
 }
 
 
@@ -130,12 +137,21 @@ def drag(chromium, index, device, seconds):
     return {"seconds": seconds, **dict(zip(names, rates))}
 
 
+def decode(chromium, index, decoder, samples):
+    """The decoder's row of the result."""
+    with browser.opened(chromium, index) as watched:
+        ready(watched.page)
+        row = network.compare(watched.page, decoder, samples)
+    return row | {"script_bytes": (index.parent / "decoder-page.js").stat().st_size}
+
+
 def measure(run):
     """All of it in one run."""
     device, options = run.config.device, run.options
     found, agreement = {"scenes": len(scenes.scenes(device))}, []
     with tempfile.TemporaryDirectory() as folder, browser.launched() as chromium:
-        index = write_page(Path(folder) / "page", device, "page")
+        decoder = fitting(run.config)
+        index = write_page(Path(folder) / "page", device, "page", decoder=decoder)
         for name, query in ENGINES.items():
             differences, times = solve_all(chromium, index, query, device, options.rounds)
             agreement.append(differences)
@@ -143,6 +159,9 @@ def measure(run):
         found["drag"] = drag(chromium, index, device, options.seconds)
         found["bytes"] = sum((index.parent / name).stat().st_size for name in OWN)
         found["browser"] = chromium.version
+        if decoder is not None:
+            row = decode(chromium, index, decoder, options.samples)
+            found["decoder"] = row | {"weights_sha256": weights_hash(run.config.weights)}
     return {
         "agreement": {key: max(one[key] for one in agreement) for key in agreement[0]},
         **found,
@@ -172,6 +191,17 @@ def show(result):
         f"{rates['curves_per_second']:.0f} curves a second on {result['cores']} cores; "
         f"{result['bytes'] / 1e6:.2f} MB; Chromium {result['browser']}"
     )
+    if "decoder" in result:
+        row = result["decoder"]
+        times = ", ".join(
+            f"{name} {row[name]['sample_ms']:.0f} ms a sample and {row[name]['read_ms']:.1f} ms a "
+            "read-out"
+            for name in ("wasm", "pytorch")
+        )
+        lines.append(
+            f"decoder, {row['steps']} steps: {times}; images within {row['agreement']:.0e} of "
+            f"their spread; {row['script_bytes'] / 1e6:.1f} MB"
+        )
     return "\n".join(lines)
 
 
@@ -185,6 +215,7 @@ STUDY = Study(
         "rounds": Option(5, "solves of each scene, of which the median counts"),
         "visits": Option(5, "times that the page is opened anew"),
         "seconds": Option(6, "of dragging"),
+        "samples": Option(8, "that the decoder draws, of which the median counts"),
     },
     notes=NOTES,
 )
