@@ -15,7 +15,10 @@ STAMP := $(VENV)/.installed
 PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet --constraint constraints.txt
 NBVAL := --nbval-lax --nbval-current-env --nbval-sanitize-with tests/nbval_sanitize.cfg
 
-.PHONY: help install book test refresh twins ablations vae results wasm clean distclean
+# What a shell may have set for another Python does not reach this one.
+unexport PYTHONHOME PYTHONPATH PIP_USER PIP_TARGET PIP_PREFIX PIP_REQUIRE_VIRTUALENV
+
+.PHONY: help install book test hostile refresh twins ablations vae results wasm clean distclean
 
 help:  ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-10s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
@@ -25,11 +28,11 @@ install: $(STAMP)  ## make the environment .venv (the other targets do this them
 # Looks for what cannot be installed by pip, and names the Debian packages that are missing in one line.
 define check
 missing=""; \
-if ! command -v $(PYTHON) >/dev/null; then missing=" python3.11 python3.11-venv python3.11-dev"; else \
-  $(PYTHON) -c 'import sys; sys.exit(sys.version_info[:2] < (3, 11))' \
-    || { echo "$(PYTHON) is older than Python 3.11: use PYTHON=/path/to/python3.11" >&2; exit 2; }; \
-  $(PYTHON) -c 'import venv, ensurepip' 2>/dev/null || missing="$$missing python3.11-venv"; \
-  $(PYTHON) -c 'import os, sys, sysconfig; sys.exit(not os.path.exists(os.path.join(sysconfig.get_path("include"), "Python.h")))' \
+if ! command -v "$(PYTHON)" >/dev/null; then missing=" python3.11 python3.11-venv python3.11-dev"; else \
+  "$(PYTHON)" -c 'import sys; sys.exit(sys.version_info[:2] != (3, 11))' \
+    || { echo "$(PYTHON) is not Python 3.11, the one that was tried: use PYTHON=/path/to/python3.11" >&2; exit 2; }; \
+  "$(PYTHON)" -c 'import venv, ensurepip' 2>/dev/null || missing="$$missing python3.11-venv"; \
+  "$(PYTHON)" -c 'import os, sys, sysconfig; sys.exit(not os.path.exists(os.path.join(sysconfig.get_path("include"), "Python.h")))' \
     || missing="$$missing python3.11-dev"; fi; \
 command -v gcc >/dev/null || missing="$$missing gcc"; \
 command -v g++ >/dev/null || missing="$$missing g++"; \
@@ -41,7 +44,7 @@ endef
 $(STAMP): pyproject.toml constraints.txt
 	@$(check)
 	@echo "Installing into $(VENV): some minutes the first time (PyTorch is a large download, Kwant is compiled)."
-	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	@test -x $(BIN)/python || "$(PYTHON)" -m venv $(VENV)
 	$(PIP) --upgrade pip setuptools wheel cython
 	$(if $(TORCH_INDEX),$(PIP) --no-deps --index-url $(TORCH_INDEX) torch)
 	$(PIP) --no-build-isolation --editable '.[book,test]'
@@ -62,6 +65,9 @@ test: $(STAMP)  ## unit and physics tests, notebook validation, pairs in sync, s
 	$(BIN)/ruff check --quiet && $(BIN)/ruff format --check --quiet
 	$(BIN)/python -m qfp.book.pages runs/check/_build/html
 	$(BIN)/python -m pytest --durations=10 $(NBVAL) tests notebooks
+
+hostile: $(STAMP)  ## every bad input of tests/hostile, of which make test tries a third
+	HOSTILE=all $(BIN)/python -m pytest -q tests/hostile
 
 refresh: $(STAMP)  ## execute the notebooks again in place, redraw the first picture (then look at git diff)
 	$(BIN)/python book/fingerprint.py

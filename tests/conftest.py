@@ -5,7 +5,10 @@ import random
 
 import numpy as np
 import pytest
-import torch
+
+import qfp  # noqa: F401  (how threads wait, before torch is loaded)
+
+import torch  # isort: skip
 
 torch.set_num_threads(
     min(

@@ -89,7 +89,7 @@ def test_every_row_of_the_table_changes_what_it_says_and_no_more():
     [
         ({"trainig": {"ema": 0}}, "off: trainig is no section; a row changes device, dataset"),
         ({"training": {"emma": 0}}, "off, training: unknown key 'emma'"),
-        ({"training": {"optimizer": "lion"}}, "off, training: optimizer is 'adamw' or 'sam'"),
+        ({"training": {"optimizer": "lion"}}, "off, training: optimizer must be 'adamw' or 'sam'"),
     ],
 )
 def test_a_row_that_is_no_change_is_refused_by_name(plan, change, message):

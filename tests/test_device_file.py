@@ -148,8 +148,8 @@ BAD = {
     "unknown key 'width_nm' (laboratory and lattice units cannot be mixed)": SMALL
     | {"width_nm": 5},
     "missing key 'amplitude'": {k: v for k, v in SMALL.items() if k != "amplitude"},
-    "width must be a whole number, 0 or more; got 14.5": SMALL | {"width": 14.5},
-    "energy must be a number, 0 or more; got 'half'": SMALL | {"energy": "half"},
+    "width must be int (a whole number), 2 to 1000000; got 14.5": SMALL | {"width": 14.5},
+    "energy must be float (a number), -1000 to 1000; got 'half'": SMALL | {"energy": "half"},
     "expected lines such as 'width_nm: 500'": "- 1\n- 2\n",
     "not valid YAML": "width_nm: [\n",
     "antidots of 2 sites in a wire of 5 x 16": SMALL | {"width": 5},
@@ -166,7 +166,7 @@ def test_a_bad_file_is_refused_in_a_line(line, tmp_path, capsys):
 
 def test_a_file_that_is_none_is_refused(tmp_path, capsys):
     assert cli.main(["device", str(tmp_path / "absent.yaml")]) == 2
-    assert "not readable" in capsys.readouterr().err
+    assert "no such file" in capsys.readouterr().err
 
 
 # --- commands

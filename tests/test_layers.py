@@ -11,6 +11,8 @@ MODULES = sorted(path.relative_to(SOURCE).with_suffix("") for path in SOURCE.rgl
 # From the floor up: each folder may import those before it.
 FLOORS = [
     "tools",
+    "values",
+    "files",
     "physics",
     "config",
     "data",

@@ -12,6 +12,7 @@ import torch
 from qfp.config import load_preset
 from qfp.data import dataset, normalise
 from qfp.decoding import decode
+from qfp.files import sole
 from qfp.model import exported
 from qfp.model.diffusion import Schedule, guided, sample
 from qfp.model.precision import autocast
@@ -512,3 +513,21 @@ def test_a_learning_curve_is_drawn_from_what_was_measured(pairs, tmp_path, monke
     assert "10 steps of 4 images" in told[0] and told[1].startswith("95% within one site reached: ")
     share = result["looks"][-1]["within_1"]
     assert told[-1].startswith(f"at the end: both antidots within 1 site {share:.1%} (")
+
+
+def test_a_training_that_diverges_keeps_its_last_good_checkpoint(pairs, tmp_path, monkeypatch):
+    out = tmp_path / "run"
+    train(tiny(max_steps=2), "any", out)
+    before = (out / checkpoint.CHECKPOINT).read_bytes()
+    monkeypatch.setattr("qfp.training.train.learning_rate", lambda *_: 1e30)
+    with pytest.raises(SettingsError, match=r"diverged at step .*checkpoint of step 2 .* stays"):
+        train(tiny(max_steps=6), "any", out, resume=True)
+    assert (out / checkpoint.CHECKPOINT).read_bytes() == before
+    assert not list(out.glob("*.tmp"))
+
+
+def test_a_folder_in_which_another_training_runs_is_refused(pairs, tmp_path):
+    out = tmp_path / "run"
+    train(tiny(max_steps=1), "any", out)
+    with sole(out, "training"), pytest.raises(SettingsError, match="another process is training"):
+        train(tiny(max_steps=2), "any", out, resume=True)

@@ -10,6 +10,11 @@ The front door: what a user does, wherever it lies. Nothing is loaded before it 
 """
 
 import importlib
+import os
+
+# Threads that wait must not spin: beside any other load that costs a factor. It is read when
+# PyTorch is loaded, which nothing here does before it is asked for.
+os.environ.setdefault("OMP_WAIT_POLICY", "passive")
 
 __version__ = "0.1.0"
 

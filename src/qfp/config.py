@@ -6,14 +6,13 @@ as papermill parameters, the command line reads the same file, and unknown keys 
 """
 
 import dataclasses
-import math
 from dataclasses import dataclass
 from pathlib import Path
 
-import yaml
-
+from qfp.files import yaml_of
 from qfp.physics.wire import Device
 from qfp.tools import SettingsError, project_root
+from qfp.values import SEEDS, fitted, one_of, told, within
 
 PRESETS = ("smoke", "kettle", "laptop", "paper")
 
@@ -22,75 +21,93 @@ PRESETS = ("smoke", "kettle", "laptop", "paper")
 class Dataset:
     """Which pairs of curve and image a file holds."""
 
-    configurations: int  # 16170 is all of them; fewer are a seeded choice
-    potentials: int  # potential seeds 0..potentials-1
+    configurations: int = within(4, 10**7)  # 16170 is all of them; fewer are a seeded choice
+    potentials: int = within(1, 1000)  # potential seeds 0..potentials-1
 
 
 @dataclass(frozen=True)
 class Network:
     """Conditional U-Net of Sec. IV, Fig. 2."""
 
-    unshuffle: int  # 1: the image enters at 60 x 60; 2: as 2 x 2 blocks at 30 x 30
-    channels: tuple  # one entry per level; the last level has 15 x 15 pixels
-    attention: tuple  # 'full', 'linear' or 'none' per level
-    blocks: int  # residual convolution blocks per level and direction
-    heads: int  # of width channels / heads
-    condition_hidden: int  # width of the residual MLP that reads the curve
-    condition_blocks: int  # its residual blocks
-    condition_width: int  # token width of the condition transformer
-    condition_layers: int
-    grid_width: int  # channels of the curve's features at 15 x 15, from which all its maps are read
-    condition_channels: tuple  # channels of the curve's map at each level
-    dropout: float
+    unshuffle: int = within(1, 4)  # 1: the image enters at 60 x 60; 2: as 2 x 2 blocks at 30 x 30
+    channels: tuple = within(
+        1, 4096, of=int
+    )  # one entry per level; the last level has 15 x 15 pixels
+    attention: tuple = one_of(
+        "full", "linear", "none", of=str
+    )  # 'full', 'linear' or 'none' per level
+    blocks: int = within(1, 64)  # residual convolution blocks per level and direction
+    heads: int = within(1, 64)  # of width channels / heads
+    condition_hidden: int = within(1, 16384)  # width of the residual MLP that reads the curve
+    condition_blocks: int = within(0, 64)  # its residual blocks
+    condition_width: int = within(1, 4096)  # token width of the condition transformer
+    condition_layers: int = within(0, 64)
+    grid_width: int = within(
+        1, 4096
+    )  # channels of the curve's features at 15 x 15, from which all its maps are read
+    condition_channels: tuple = within(1, 4096, of=int)  # channels of the curve's map at each level
+    dropout: float = within(0, 0.99)
 
 
 @dataclass(frozen=True)
 class Diffusion:
     """Forward process and what the network predicts."""
 
-    steps: int
-    schedule: str  # 'linear' (Ho et al.) or 'cosine'
-    prediction: str  # 'epsilon' or 'v'
+    steps: int = within(1, 10**5)
+    schedule: str = one_of("linear", "cosine")  # 'linear' (Ho et al.) or 'cosine'
+    prediction: str = one_of("epsilon", "v")  # 'epsilon' or 'v'
 
 
 @dataclass(frozen=True)
 class Training:
     """Optimisation."""
 
-    seed: int  # of the initial weights and of every batch; the split has the preset's
-    split: str  # 'config' or 'pair'
-    optimizer: str  # 'adamw' or 'sam'
-    learning_rate: float
-    weight_decay: float
-    warmup: int  # steps
-    cooldown: float  # last fraction of the run over which the learning rate goes to 0
-    sam_radius: float
-    batch: int
-    minutes: float  # budget; 0: no limit
-    max_steps: int  # 0: no limit
-    ema: float
-    condition_dropout: float
-    time_sampling: str  # 'uniform', or 'max2': the larger of two uniforms
-    curve_noise: float  # standard deviation added to training curves [e^2/h]
-    curve_target: str  # what the extra curves are decoded to: 'none', 'pooled' or 'positions'
-    curve_batch: int  # extra curves a step
-    curve_weight: float
-    curve_sigma: float  # width of the soft position labels [sites]
-    curve_mixing: float  # size of the random combination of potentials in an extra curve; 0: none
+    seed: int = within(
+        0, SEEDS
+    )  # of the initial weights and of every batch; the split has the preset's
+    split: str = one_of("config", "pair")  # 'config' or 'pair'
+    optimizer: str = one_of("adamw", "sam")  # 'adamw' or 'sam'
+    learning_rate: float = within(1e-12, 1)
+    weight_decay: float = within(0, 1e3)
+    warmup: int = within(0, 10**9)  # steps
+    cooldown: float = within(
+        0, 1
+    )  # last fraction of the run over which the learning rate goes to 0
+    sam_radius: float = within(0, 1e3)
+    batch: int = within(1, 10**5)
+    minutes: float = within(0, 1e7)  # budget; 0: no limit
+    max_steps: int = within(0, 10**12)  # 0: no limit
+    ema: float = within(0, 0.9999999)
+    condition_dropout: float = within(0, 1)
+    time_sampling: str = one_of(
+        "uniform", "max2"
+    )  # 'uniform', or 'max2': the larger of two uniforms
+    curve_noise: float = within(0, 1e3)  # standard deviation added to training curves [e^2/h]
+    curve_target: str = one_of(
+        "none", "pooled", "positions"
+    )  # what the extra curves are decoded to: 'none', 'pooled' or 'positions'
+    curve_batch: int = within(0, 10**6)  # extra curves a step
+    curve_weight: float = within(0, 1e6)
+    curve_sigma: float = within(1e-3, 1e3)  # width of the soft position labels [sites]
+    curve_mixing: float = within(
+        0, 1e3
+    )  # size of the random combination of potentials in an extra curve; 0: none
     # training curves from which those of other configurations are interpolated; 0: not at all
-    curve_neighbours: int
-    checkpoint_minutes: float
-    precision: str  # 'auto' (bf16 where the processor is faster with it), 'fp32' or 'bf16'
+    curve_neighbours: int = within(0, 10**4)
+    checkpoint_minutes: float = within(0, 1e7)
+    precision: str = one_of(
+        "auto", "fp32", "bf16"
+    )  # 'auto' (bf16 where the processor is faster with it), 'fp32' or 'bf16'
 
 
 @dataclass(frozen=True)
 class Sampling:
     """How curves are decoded."""
 
-    sampler: str  # 'ancestral', 'ddim' or 'dpm2m'
-    steps: int
-    gamma: float  # deformation of Sec. II; 1 is the plain conditional score
-    samples: int  # images per curve
+    sampler: str = one_of("ancestral", "ddim", "dpm2m")  # 'ancestral', 'ddim' or 'dpm2m'
+    steps: int = within(1, 10**5)
+    gamma: float = within(-100, 100)  # deformation of Sec. II; 1 is the plain conditional score
+    samples: int = within(1, 10**5)  # images per curve
 
 
 SECTIONS = {
@@ -108,10 +125,10 @@ class Config:
     """A whole preset."""
 
     preset: str
-    seed: int
+    seed: int = within(0, SEEDS)
     weights: str  # name of the weights in models/ that notebooks and `decode` use
-    notebook_configurations: int  # configurations that notebooks simulate afresh
-    notebook_training_steps: int  # length of the short training of notebook 02
+    notebook_configurations: int = within(1, 10**7)  # configurations that notebooks simulate afresh
+    notebook_training_steps: int = within(1, 10**9)  # length of the short training of notebook 02
     device: Device
     dataset: Dataset
     network: Network
@@ -125,35 +142,30 @@ SCALARS = ("preset", "seed", "weights", "notebook_configurations", "notebook_tra
 
 def build(cls, values, where):
     """Instance of a settings dataclass from a mapping; every key must be known and have the field's
-    type."""
+    type and range."""
     if not isinstance(values, dict):
-        raise SettingsError(f"{where}: expected a mapping of settings, got {values!r}")
+        raise SettingsError(f"{where}: expected a mapping of settings, got {told(values)}")
     fields = {f.name: f for f in dataclasses.fields(cls)}
-    unknown = sorted(set(values) - set(fields))
+    unknown = sorted(set(values) - set(fields), key=str)
     if unknown:
         raise SettingsError(f"{where}: unknown key {unknown[0]!r}; known: {', '.join(fields)}")
     missing = [name for name in fields if name not in values]
     if missing:
         raise SettingsError(f"{where}: missing key {missing[0]!r}")
-    out = {}
-    for name, field in fields.items():
-        value = values[name]
-        if field.type is tuple and isinstance(value, (list, tuple)):
-            value = tuple(value)
-        elif field.type is float and isinstance(value, int) and not isinstance(value, bool):
-            value = float(value)
-        if not isinstance(value, field.type) or isinstance(value, bool):
-            raise SettingsError(f"{where}: {name} must be {field.type.__name__}, got {value!r}")
-        out[name] = value
-    return cls(**out)
+    return cls(**{name: fitted(field, values[name], where) for name, field in fields.items()})
+
+
+def type_of(section, name=None):
+    """Type of a setting of a preset, None where there is none of that name."""
+    cls = Config if name is None else SECTIONS.get(section)
+    fields = dataclasses.fields(cls) if cls else ()
+    return next((f.type for f in fields if f.name == (name or section)), None)
 
 
 def preset_path(preset):
     """Path of a preset: a name of presets/, or a YAML file of the user's."""
     path = Path(preset)
     if path.suffix in (".yaml", ".yml"):
-        if not path.is_file():
-            raise SettingsError(f"preset file {preset} does not exist")
         return path
     if preset not in PRESETS:
         raise SettingsError(
@@ -189,17 +201,15 @@ def load_preset(preset="laptop", **overrides):
     (20, 50)
     """
     path = preset_path(preset)
-    try:
-        values = yaml.safe_load(path.read_text())
-    except yaml.YAMLError as error:
-        raise SettingsError(f"{path.name}: not valid YAML ({str(error).splitlines()[0]})") from None
+    values = yaml_of(path, "preset file")
     if not isinstance(values, dict):
         raise SettingsError(f"{path.name}: expected a mapping of settings")
     for key, change in overrides.items():
         if change is None:
             continue
         if key in SECTIONS and isinstance(change, dict):
-            values[key] = {**values.get(key, {}), **change}
+            own = values.get(key, {})
+            values[key] = {**own, **change} if isinstance(own, dict) else own
         else:
             values[key] = change
     for name, cls in SECTIONS.items():
@@ -238,38 +248,15 @@ def notebook_config(parameters):
     return load_preset(parameters["preset"], **{name: parameters.get(name) for name in names})
 
 
-def check(config, where):  # long: all rules stand in one list
-    """Relations between settings that a type cannot express."""
-    network, diffusion, training, sampling = (
-        config.network,
-        config.diffusion,
-        config.training,
-        config.sampling,
-    )
+def check(config, where):
+    """Relations between settings, which a field's type and range cannot express."""
+    network, training, device = config.network, config.training, config.device
     levels = len(network.channels)
-    device = config.device
-    numbers = (device.energy, device.field_max, device.amplitude)
+    widths = *network.channels, network.condition_width
     rules = [
-        (
-            device.width >= 2 and device.length >= 3,
-            "device: width must be at least 2 sites and length at least 3",
-        ),
-        (
-            all(map(math.isfinite, numbers)),
-            "device: energy, field_max and amplitude must be finite numbers",
-        ),
-        (
-            device.radius >= 0 and device.amplitude >= 0,
-            "device: radius and amplitude must not be negative",
-        ),
-        (device.field_points >= 1, "device: field_points must be at least 1"),
         (
             len(network.attention) == levels == len(network.condition_channels),
             "network: channels, attention and condition_channels need one entry per level",
-        ),
-        (
-            all(a in ("full", "linear", "none") for a in network.attention),
-            "network: attention entries are 'full', 'linear' or 'none'",
         ),
         (
             60 == 15 * network.unshuffle * 2 ** (levels - 1),
@@ -277,30 +264,12 @@ def check(config, where):  # long: all rules stand in one list
             "three levels, 2: two)",
         ),
         (
-            all(
-                width % network.heads == 0 for width in (*network.channels, network.condition_width)
-            ),
+            all(width % network.heads == 0 for width in widths),
             "network: channels and condition_width must be multiples of heads",
         ),
         (
             network.grid_width > 32 or training.curve_target != "positions",
             "network: grid_width must be above 32, the channels of the believed positions",
-        ),
-        (diffusion.schedule in ("linear", "cosine"), "diffusion: schedule is 'linear' or 'cosine'"),
-        (diffusion.prediction in ("epsilon", "v"), "diffusion: prediction is 'epsilon' or 'v'"),
-        (
-            training.batch >= 1 and training.curve_batch >= 0,
-            "training: batch must be at least 1, and curve_batch not negative",
-        ),
-        (training.split in ("config", "pair"), "training: split is 'config' or 'pair'"),
-        (training.optimizer in ("adamw", "sam"), "training: optimizer is 'adamw' or 'sam'"),
-        (
-            training.time_sampling in ("uniform", "max2"),
-            "training: time_sampling is 'uniform' or 'max2'",
-        ),
-        (
-            training.curve_target in ("none", "pooled", "positions"),
-            "training: curve_target is 'none', 'pooled' or 'positions'",
         ),
         (
             training.curve_neighbours == 0
@@ -311,19 +280,11 @@ def check(config, where):  # long: all rules stand in one list
             "'positions'",
         ),
         (
-            training.precision in ("auto", "fp32", "bf16"),
-            "training: precision is 'auto', 'fp32' or 'bf16'",
-        ),
-        (
-            sampling.sampler in ("ancestral", "ddim", "dpm2m"),
-            "sampling: sampler is 'ancestral', 'ddim' or 'dpm2m'",
-        ),
-        (
-            1 <= sampling.steps <= diffusion.steps,
+            config.sampling.steps <= config.diffusion.steps,
             "sampling: steps must lie between 1 and diffusion.steps",
         ),
-        (config.dataset.configurations >= 4, "dataset: configurations must be at least 4"),
     ]
     for holds, message in rules:
         if not holds:
             raise SettingsError(f"{where}, {message}")
+    device.check_size(where)

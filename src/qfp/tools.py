@@ -2,7 +2,9 @@
 there, progress bars."""
 
 import dataclasses
+import errno
 import hashlib
+import io
 import json
 import os
 import zlib
@@ -66,17 +68,71 @@ def stream(name, *index):
     return np.random.default_rng([zlib.crc32(name.encode()), *index])
 
 
+REASONS = {  # of an OSError, in words that say what to look at
+    errno.ENOENT: "no such file or folder",
+    errno.EACCES: "no permission",
+    errno.EPERM: "no permission",
+    errno.EAGAIN: "another program has locked it",
+    errno.ENOSPC: "the disk is full",
+    errno.EDQUOT: "the quota of this disk is used up",
+    errno.EROFS: "the disk is read-only",
+    errno.ENAMETOOLONG: "the name is too long",
+    errno.ELOOP: "a link that leads in a circle",
+    errno.ENOTDIR: "a file stands where a folder should be",
+    errno.EISDIR: "it is a folder",
+    errno.EIO: "the disk cannot be read or written there",
+}
+
+
+def reason(error):
+    """Why the system refused something, in words: the one place that tells an OSError's kind."""
+    told = REASONS.get(error.errno) or (error.errno and os.strerror(error.errno))
+    return told or next(iter(str(error).splitlines()), type(error).__name__)
+
+
+def one_line(text):
+    """A text as a terminal can show it in one line: what cannot be printed is written out."""
+    return "".join(
+        c
+        if c.isprintable()
+        else f"\\x{ord(c) - 0xDC00:02x}"  # a byte of a name that is not UTF-8
+        if 0xDC80 <= ord(c) <= 0xDCFF
+        else c.encode("unicode_escape").decode()
+        for c in str(text)
+    )
+
+
+class _Stream(io.RawIOBase):
+    """A file as NumPy takes any stream: straight into a file it does not say why it failed."""
+
+    def __init__(self, handle):
+        self.handle = handle
+
+    def writable(self):
+        return True
+
+    def write(self, data):
+        return self.handle.write(data)
+
+
 def write_atomic(path, write):
     """Write a file through a temporary name: write(handle), fsync, rename. Nothing is left half
-    written."""
+    written, nor under the temporary name where it fails: then SettingsError says why."""
     path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(path.name + ".tmp")
-    with open(temporary, "wb") as handle:
-        write(handle)
-        handle.flush()
-        os.fsync(handle.fileno())
-    os.replace(temporary, path)
+    temporary = path.with_name(f"{path.name}.{os.getpid()}.tmp")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            with open(temporary, "wb") as handle:
+                write(_Stream(handle))
+                handle.flush()
+                os.fsync(handle.fileno())
+            os.replace(temporary, path)
+        except BaseException:
+            temporary.unlink(missing_ok=True)
+            raise
+    except OSError as error:
+        raise SettingsError(f"cannot write {path}: {reason(error)}") from None
 
 
 def write_text(path, text):
@@ -107,18 +163,33 @@ def kept_arrays(path, make):
         return {name: file[name] for name in file.files}
 
 
-def check_folder(folder):
-    """SettingsError where a folder could not be made or written to; makes nothing."""
-    there = next(
-        path
-        for path in (Path(folder).absolute(), *Path(folder).absolute().parents)
-        if path.exists()
-    )
-    if not there.is_dir() or not os.access(there, os.W_OK):
+def memory():
+    """Bytes of memory that this process may have: of the machine, or of what limits us in it."""
+    found = [os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")]
+    for limit in ("/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit_in_bytes"):
+        try:
+            found.append(int(Path(limit).read_text()))
+        except (OSError, ValueError):  # none such, or 'max'
+            continue
+    return min(found)
+
+
+def check_memory(needed, what):
+    """SettingsError where so many bytes are more than this machine has; what: a setting and its
+    value."""
+    if needed > memory():
         raise SettingsError(
-            f"cannot write to {folder}: {there} is "
-            f"{'write-protected' if there.is_dir() else 'not a folder'}"
+            f"{what} needs about {size(needed)} of memory, this machine has {size(memory())}"
         )
+
+
+def size(number):
+    """A number of bytes in words."""
+    for unit in ("kB", "MB", "GB"):
+        number /= 1000
+        if number < 1000:
+            return f"{number:.3g} {unit}"
+    return f"{number / 1000:,.0f} TB" if number < 1e15 else f"{number / 1000:.0e} TB"
 
 
 class Silent:

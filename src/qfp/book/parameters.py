@@ -6,8 +6,9 @@ from pathlib import Path
 
 import yaml
 
-from qfp.config import Config
+from qfp.config import SECTIONS, Config, type_of
 from qfp.tools import SettingsError
+from qfp.values import as_typed
 
 
 def book_notebooks(root):
@@ -28,13 +29,13 @@ def book_notebooks(root):
 
 
 def select(notebooks, only):
-    """The notebooks whose file name starts with an entry of `only` (all where it is empty), in the
+    """The notebooks whose file name starts with an entry of `only` (all where it is None), in the
     given order."""
-    if not only:
+    if only is None:
         return list(notebooks)
     names = [entry.strip() for entry in (only.split(",") if isinstance(only, str) else only)]
     for name in names:
-        if not any(Path(path).name.startswith(name) for path in notebooks):
+        if not name or not any(Path(path).name.startswith(name) for path in notebooks):
             raise SettingsError(
                 f"no notebook starts with {name!r}; there are: "
                 + ", ".join(Path(path).stem for path in notebooks)
@@ -42,18 +43,64 @@ def select(notebooks, only):
     return [path for path in notebooks if Path(path).name.startswith(tuple(names))]
 
 
-def parse_parameters(pairs):
-    """Dict from KEY=VALUE strings; values are read as YAML (numbers, lists, {mappings}, null)."""
+def parse_parameters(pairs, types=type_of):
+    """Dict from texts such as 'seed=3' or 'training.minutes=5': text, numbers, booleans, null and
+    lists of them; a mapping of them for a section of the preset.
+
+    types: name -> type of a parameter, None where it is unknown; one that is text stays what was
+    typed. Nothing else is taken: papermill writes values into a program."""
     parameters = {}
     for pair in pairs or ():
-        key, equals, value = pair.partition("=")
-        if not equals or not key.isidentifier():
+        key, equals, text = pair.partition("=")
+        section, dot, name = key.partition(".")
+        words = (section, name) if dot else (section,)
+        if not equals or not all(word.isidentifier() for word in words):
             raise SettingsError(f"parameter {pair!r} is not of the form KEY=VALUE")
-        try:
-            parameters[key] = yaml.safe_load(value)
-        except yaml.YAMLError:
-            raise SettingsError(f"parameter {key}: {value!r} is not valid YAML") from None
+        if any(0xD800 <= ord(c) <= 0xDFFF for c in text):
+            raise SettingsError(f"parameter {pair}: not UTF-8, which a notebook is")
+        if dot and section not in SECTIONS:
+            raise SettingsError(f"parameter {key}: the sections are {', '.join(SECTIONS)}")
+        value = as_typed(text, f"parameter {key}", types(*words))
+        if dot:
+            value = {name: value}
+        if isinstance(value, dict) and isinstance(parameters.get(section), dict):
+            value = parameters[section] | value
+        check_plain(key, value, {dict} if section in SECTIONS else set())
+        parameters[section] = value
     return parameters
+
+
+def check_plain(key, value, more=frozenset()):
+    """SettingsError where a value is something else than text, a number, a boolean, null, a list of
+    them, or of the types `more`."""
+    if type(value) in more:
+        value = list(value.values())
+    parts = value if isinstance(value, list) else [value]
+    if any(isinstance(part, list) for part in parts):
+        parts = [one for part in parts for one in (part if isinstance(part, list) else [part])]
+    if not all(part is None or type(part) in (str, int, float, bool) for part in parts):
+        raise SettingsError(
+            f"parameter {key}: text, numbers, true, false, null and lists of them are taken; a "
+            "mapping only for a section of the preset"
+        )
+
+
+def types_of(root, notebooks):
+    """(name, name within a section) -> type of a parameter: of a setting of a preset, or text where
+    a notebook has a text as its default."""
+    import papermill
+
+    def types(section, name=None):
+        known = type_of(section, name)
+        if known or name:
+            return known
+        for path in notebooks:
+            about = papermill.inspect_notebook(str(root / path)).get(section)
+            if about and about["default"][:1] in ("'", '"'):
+                return str
+        return None
+
+    return types
 
 
 def check_parameters(root, notebooks, parameters):

@@ -15,8 +15,9 @@ import time
 from pathlib import Path
 
 from qfp.book.compare import compare_outputs
-from qfp.book.parameters import book_notebooks, check_parameters, own_parameters, select
+from qfp.book.parameters import book_notebooks, check_parameters, own_parameters, select, types_of
 from qfp.config import load_preset
+from qfp.files import output_folder
 from qfp.tools import SettingsError, digest, project_root, sha256, write_text
 
 COMMITTED = "laptop"  # preset that the committed notebooks were executed with
@@ -123,7 +124,7 @@ def run(preset=COMMITTED, only=None, parameters=None, out=None, compare=True):
     given = {"preset": named, **parameters, **own}
     check_parameters(root, notebooks, given)
     compare = compare and preset == COMMITTED and not parameters
-    folder = Path(out).resolve() if out else root / "runs" / config.preset
+    folder = output_folder(out or root / "runs" / config.preset).resolve()
     folder.mkdir(parents=True, exist_ok=True)
     manifest, start = begin(root, config, given), time.perf_counter()
     try:
@@ -140,6 +141,12 @@ def run(preset=COMMITTED, only=None, parameters=None, out=None, compare=True):
         manifest["peak_memory_mib"] = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss // 1024
         write_text(folder / "manifest.json", json.dumps(manifest, indent=1) + "\n")
     return manifest
+
+
+def types(only=None):
+    """`parameters.types_of` the notebooks that `only` chooses."""
+    root = project_root()
+    return types_of(root, select(book_notebooks(root), only))
 
 
 def refresh(only=None):

@@ -14,7 +14,8 @@ def add(sub):
     sub.add_argument(
         "--scheduler",
         metavar="ADDRESS",
-        help="compute on this dask cluster instead, such as tcp://HOST:8786",
+        help="compute on this dask cluster instead, such as tcp://HOST:8786; only one that you "
+        "trust: its messages are run as programs",
     )
     sub.add_argument(
         "--validate",

@@ -6,7 +6,8 @@ from collections import Counter
 from pathlib import Path
 
 from qfp.commands.measurement import add_measurement, measured
-from qfp.tools import SettingsError, check_folder, write_atomic
+from qfp.files import output_file, output_folder
+from qfp.tools import SettingsError, write_atomic
 
 HELP = "decode magnetoconductance curves into LDOS and antidots"
 
@@ -85,7 +86,7 @@ def output_paths(files, out):
     """Output paths without suffix, one a file; SettingsError where one would be overwritten."""
     if out is None:
         return []
-    check_folder(out)
+    output_folder(out)
     stems = [Path(file).stem for file in files]
     double = [stem for stem, n in Counter(stems).items() if n > 1]
     if double:
@@ -94,8 +95,5 @@ def output_paths(files, out):
         )
     for stem in stems:
         for suffix in (".png", ".npy"):
-            if (Path(out) / (stem + suffix)).exists():
-                raise SettingsError(
-                    f"{Path(out) / (stem + suffix)} exists: choose another --out or remove it"
-                )
+            output_file(Path(out) / (stem + suffix))
     return [Path(out) / stem for stem in stems]

@@ -3,6 +3,8 @@
 from qfp.commands.settings import described
 from qfp.tools import SettingsError
 
+LATTICES = 1e-3, 1e6  # lattice constants [nm] that a wire may have
+MOST = 6  # antidots
 UNKNOWN = "gain", "series_ohm", "offset", "background"
 OPTIONS = {
     "--lattice-nm": {
@@ -36,7 +38,8 @@ OPTIONS = {
     },
     "--antidots": {
         "metavar": "K",
-        "help": "how many antidots the wire has, or may have: 1, 2 or 1,2 (default 2)",
+        "help": "how many antidots the wire has, or may have: 3, or 1,2,3 (default 2); three and "
+        "more are searched, a minute a curve",
     },
     "--device": {
         "metavar": "FILE.yaml",
@@ -60,6 +63,10 @@ def measured(arguments):
     if arguments.device is not None:
         device, found = described(arguments.device)
     lattice = arguments.lattice_nm
+    if lattice is not None and not LATTICES[0] <= lattice <= LATTICES[1]:
+        raise SettingsError(
+            f"--lattice-nm {lattice}: a lattice constant in nm is wanted, such as 5"
+        )
     if lattice is None and found is not None:
         lattice = found.lattice
     spin = arguments.spin if arguments.spin is not None else found.spin if found else 1
@@ -85,8 +92,10 @@ def numbers_of(text):
         numbers = tuple(sorted({int(part) for part in text.split(",")}))
     except ValueError:
         numbers = ()
-    if not numbers or numbers[0] < 1:
-        raise SettingsError(f"--antidots {text}: expected numbers such as 2 or 1,2")
+    if not numbers or numbers[0] < 1 or numbers[-1] > MOST:
+        raise SettingsError(
+            f"--antidots {text}: expected numbers from 1 to {MOST}, such as 2 or 1,2,3"
+        )
     return numbers
 
 

@@ -16,6 +16,5 @@ def run(arguments):
     from qfp.book import parameters as chosen
     from qfp.book import run as runner
 
-    parameters = chosen.parse_parameters(arguments.parameter or [])
-    only = arguments.only.split(",") if arguments.only else None
-    runner.run(arguments.preset, only=only, parameters=parameters, out=arguments.out)
+    parameters = chosen.parse_parameters(arguments.parameter, runner.types(arguments.only))
+    runner.run(arguments.preset, arguments.only, parameters, arguments.out)

@@ -4,8 +4,9 @@ import sys
 
 import yaml
 
-from qfp.config import PRESETS, load_preset
+from qfp.config import PRESETS, load_preset, type_of
 from qfp.tools import SettingsError, as_dict
+from qfp.values import as_typed
 
 
 def add_settings(parser):
@@ -19,20 +20,20 @@ def add_settings(parser):
     parser.add_argument("--dry-run", action="store_true", help="print the settings and exit")
 
 
-def parse_changes(pairs):
-    """Mapping for load_preset from texts such as 'training.minutes=5'; values are YAML."""
+def parse_changes(pairs, option="--set", types=type_of):
+    """Mapping for load_preset from texts such as 'training.minutes=5', the values read as in a
+    preset. types: (section, name or None) -> type of a setting, None where it is unknown."""
     changes = {}
     for pair in pairs or ():
-        key, equals, value = pair.partition("=")
-        if not equals:
-            raise SettingsError(f"--set {pair}: expected KEY=VALUE, such as training.minutes=5")
-        try:
-            value = yaml.safe_load(value)
-        except yaml.YAMLError:
-            raise SettingsError(f"--set {pair}: the value is not valid YAML") from None
+        key, equals, text = pair.partition("=")
         section, dot, name = key.partition(".")
+        if not equals or not section or (dot and not name):
+            raise SettingsError(f"{option} {pair}: expected KEY=VALUE, such as training.minutes=5")
+        value = as_typed(text, f"{option} {pair}", types(section, name or None))
+        if dot and not isinstance(changes.setdefault(section, {}), dict):
+            raise SettingsError(f"{option} {pair}: {section} was given a single value before")
         if dot:
-            changes.setdefault(section, {})[name] = value
+            changes[section][name] = value
         else:
             changes[section] = value
     return changes

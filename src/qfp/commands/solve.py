@@ -4,14 +4,15 @@ describes."""
 import json
 import sys
 import time
-from pathlib import Path
 
 import numpy as np
 
 from qfp.commands.settings import add_settings, config_of
+from qfp.files import array_of, output_file
 from qfp.tools import SettingsError, write_atomic
 
 HELP = "exact conductance curve of a device"
+FIELDS = 10**5  # at most: as many as a preset's
 
 
 def add(sub):
@@ -69,32 +70,14 @@ def parse_fields(text):
     try:
         start, stop, number = text.split(":")
         start, stop, number = float(start), float(stop), int(number)
-        if number < 1 or not np.isfinite([start, stop]).all():
+        if not 1 <= number <= FIELDS or not np.isfinite([start, stop]).all():
             raise ValueError
     except ValueError:
         raise SettingsError(
-            f"--fields {text}: expected FIRST:LAST:NUMBER, such as 0:0.05:64 [rad/plaquette]"
+            f"--fields {text}: expected FIRST:LAST:NUMBER, such as 0:0.05:64 [rad/plaquette], the "
+            f"number 1 to {FIELDS}"
         ) from None
     return np.linspace(start, stop, number)
-
-
-def load_array(path, device, option, what):
-    """Array (length, width) of finite numbers from a .npy file, given as `option`."""
-    try:
-        values = np.load(path)
-    except (OSError, ValueError) as error:
-        raise SettingsError(f"{option} {path}: not a readable .npy file ({error})") from None
-    if (
-        values.shape != (device.length, device.width)
-        or values.dtype.kind not in "bfiu"
-        or not np.isfinite(values).all()
-    ):
-        raise SettingsError(
-            f"{option} {path}: expected {what} of shape ({device.length}, {device.width}), indexed "
-            "[y, x]; "
-            f"got {values.dtype} {values.shape}"
-        )
-    return values
 
 
 def wire_of(arguments, device):
@@ -102,13 +85,14 @@ def wire_of(arguments, device):
     solve`'s arguments."""
     from qfp.physics import geometry, wire
 
+    shape = (device.length, device.width)
     if arguments.mask is not None:
         if arguments.radius is not None:
             raise SettingsError(
                 "--radius is that of --antidots; --mask names the removed sites one by one"
             )
         mask = geometry.check_mask(
-            load_array(arguments.mask, device, "--mask", "0 and 1 (removed)"), device
+            array_of(arguments.mask, shape, "--mask", "0 and 1 (removed)"), device
         )
     else:
         antidots = parse_antidots(arguments.antidots)
@@ -132,8 +116,8 @@ def wire_of(arguments, device):
             raise SettingsError(f"--potential-seed {arguments.potential_seed}: must be 0 or more")
         return mask, wire.random_potential(arguments.potential_seed, device)
     if arguments.potential is not None:
-        return mask, load_array(
-            arguments.potential, device, "--potential", "finite numbers [t]"
+        return mask, array_of(
+            arguments.potential, shape, "--potential", "finite numbers [t]"
         ).astype(float)
     return mask, None
 
@@ -152,8 +136,8 @@ def run(arguments):
 
     fields = device.fields if arguments.fields is None else parse_fields(arguments.fields)
     mask, potential = wire_of(arguments, device)
-    if arguments.ldos is not None and Path(arguments.ldos).exists():
-        raise SettingsError(f"--ldos {arguments.ldos} exists: choose another name or remove it")
+    if arguments.ldos is not None:
+        output_file(arguments.ldos, "--ldos")
     start = time.perf_counter()
     if arguments.method == "fast":
         G, modes, image = green.solve_mask(
@@ -164,22 +148,24 @@ def run(arguments):
         G = np.array([kwant_model.conductance(system, device, b) for b in fields])
         modes = np.array([kwant_model.open_modes(system, device, b) for b in fields])
         image = kwant_model.ldos(system, device) if arguments.ldos else None
-    seconds = time.perf_counter() - start
-    if image is not None:
+    show(arguments, fields, G, modes, time.perf_counter() - start)
+    if image is not None:  # behind the curve, which a full disk does not cost then
         write_atomic(arguments.ldos, lambda handle: np.save(handle, image))
+
+
+def show(arguments, fields, G, modes, seconds):
+    """Print a curve."""
     if arguments.json:
-        print(
-            json.dumps(
-                {
-                    "fields": list(fields),
-                    "conductance": list(G),
-                    "open_modes": modes.tolist(),
-                    "method": arguments.method,
-                    "seconds": round(seconds, 4),
-                }
-            )
-        )
-    else:
-        print("field,conductance,open_modes")
-        for b, value, n in zip(fields, G, modes, strict=True):
-            print(f"{b:.9f},{value:.9f},{n}")
+        found = {
+            "fields": list(fields),
+            "conductance": list(G),
+            "open_modes": modes.tolist(),
+            "method": arguments.method,
+            "seconds": round(seconds, 4),
+        }
+        print(json.dumps(found), flush=True)
+        return
+    print("field,conductance,open_modes")
+    for b, value, n in zip(fields, G, modes, strict=True):
+        print(f"{b:.9f},{value:.9f},{n}")
+    sys.stdout.flush()

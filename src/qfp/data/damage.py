@@ -2,7 +2,6 @@
 
 from typing import NamedTuple
 
-import h5py
 import numpy as np
 
 from qfp.data.dataset import (
@@ -10,11 +9,11 @@ from qfp.data.dataset import (
     LDOS_BLOCK,
     ORIENTATION,
     ROWS,
-    UNREADABLE,
-    DamagedError,
+    expected_arrays,
     read_settings,
-    small_arrays,
+    shapes,
 )
+from qfp.data.stored import LEAST, UNREADABLE, DamagedError, foreign, opened
 from qfp.physics import geometry
 from qfp.physics.kwant_model import spot_check
 from qfp.tools import SettingsError
@@ -38,16 +37,14 @@ def validate(path):
         settings = read_settings(path)
     except DamagedError as error:
         return [Problem(str(error), fatal=True)]
-    problems, small = [], small_arrays(settings)
+    problems, small = [], expected_arrays(settings, path)
     masks = geometry.removed_masks(small["antidots"], settings.device)  # (N, L, W)
-    P, N, F = len(small["potentials"]), len(masks), len(small["fields"])
-    shapes = {name: values.shape for name, values in small.items()}
-    shapes |= {"conductance": (P, N, F), "ldos": (P, *masks.shape)}
-    with h5py.File(path) as file:
+    sizes = shapes(settings)
+    with opened(path) as file:
         if file.attrs.get("orientation") != ORIENTATION:
             problems.append(Problem("the attribute orientation is missing or garbled"))
         for name in LAYOUT:
-            problems += damaged_array(file, name, shapes[name], small.get(name), masks)
+            problems += damaged_array(file, name, sizes[name], small.get(name), masks)
         if not problems:
             try:
                 spot_check(settings.device, small["antidots"], file["conductance"], file["ldos"])
@@ -65,6 +62,9 @@ def damaged_array(file, name, shape, known, masks):
     lost = None if known is not None else f"{name}_"
     expected = f"{np.dtype(dtype)} {shape} [{units}], {description}"
     try:
+        fault = foreign(file, name, dtype, shape)
+        if fault:
+            return [Problem(f"/{name} is {fault}", lost)]
         data = file[name]
         attributes = f"[{data.attrs['units']}], {data.attrs['description']}"
         found = f"{data.dtype} {data.shape} {attributes}"
@@ -90,7 +90,7 @@ def damaged_rows(name, data, masks):
             except UNREADABLE:
                 fault = "checksum wrong or unreadable"
             else:
-                if not np.isfinite(values).all() or (values < -1e-6).any():
+                if not np.isfinite(values).all() or (values < LEAST).any():
                     fault = "not finite, or negative"
                 elif name == "ldos" and values[masks[n:end]].any():
                     fault = "not 0 on removed sites"

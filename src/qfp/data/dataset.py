@@ -4,12 +4,11 @@ normalisation."""
 import json
 from collections import namedtuple
 from dataclasses import dataclass
-from pathlib import Path
 
-import h5py
 import numpy as np
 
-from qfp.config import Dataset
+from qfp.config import Dataset, build
+from qfp.data.stored import UNREADABLE, DamagedError, checked, opened
 from qfp.physics import geometry
 from qfp.physics.wire import Device, random_potential
 from qfp.tools import SettingsError, digest, stream
@@ -18,16 +17,6 @@ FORMAT_VERSION = 1
 LDOS_BLOCK = 2048  # configurations in one chunk of images of the generation
 # configurations in one chunk of the HDF5 file; LDOS_BLOCK is a multiple of the latter
 ROWS = {"conductance": 4096, "ldos": 64}
-# h5py at damaged bytes
-UNREADABLE = (
-    OSError,
-    RuntimeError,
-    LookupError,
-    ValueError,
-    TypeError,
-    AttributeError,
-    MemoryError,
-)
 ORIENTATION = (
     "image row 0 is y = 0, column 0 is x = 0; lower antidot first; zero padding left and right"
 )
@@ -49,10 +38,6 @@ LAYOUT = {  # name: (dtype, units, description)
     "conductance": ("float32", "e^2/h", "transmission T = Tr(t t^dagger), spinless"),
     "ldos": ("float16", "1/t", "local density of states at b = 0, [y, x]; 0 on removed sites"),
 }
-
-
-class DamagedError(SettingsError):
-    """A dataset file that cannot be read, nor repaired."""
 
 
 @dataclass(frozen=True)
@@ -106,39 +91,56 @@ def small_arrays(config):
     }
 
 
+def expected_arrays(settings, path):
+    """`small_arrays` of the settings that stand in a file. SettingsError names it where they are
+    those of no wire that can be listed."""
+    try:
+        return small_arrays(settings)
+    except SettingsError as error:
+        raise SettingsError(f"{path}: its settings: {error}") from None
+
+
 # --- reading
 
 
 def read_settings(path):
     """Settings that made a dataset file.
 
-    Raises SettingsError where it is no dataset of ours, DamagedError where bytes of it are wrong.
+    Raises SettingsError where it cannot be read or is no dataset of ours, DamagedError where bytes
+    of it are wrong.
     """
-    if not Path(path).is_file():
-        raise SettingsError(
-            f"no dataset at {path}: make one with `qfp dataset --preset laptop --out {path}`"
-        )
-    try:
-        with h5py.File(path) as file:
+    with opened(path) as file:
+        try:
             attributes = dict(file.attrs)
-    except UNREADABLE:
-        raise DamagedError(
-            f"{path} is not a readable HDF5 file (cut short?): remove it and generate it again"
-        ) from None
-    if attributes.get("format_version") != FORMAT_VERSION:
+        except UNREADABLE:
+            raise DamagedError(f"{path}: its attributes are damaged: generate it again") from None
+    if not np.array_equal(attributes.get("format_version"), FORMAT_VERSION):
         raise SettingsError(f"{path} is not a qfp dataset of format_version {FORMAT_VERSION}")
     try:
         settings = Settings(**json.loads(attributes["config"]))
         settings = settings._replace(
-            device=Device(**settings.device), dataset=Dataset(**settings.dataset)
+            device=build(Device, settings.device, path),
+            dataset=build(Dataset, settings.dataset, path),
         )
-        if settings_hash(settings) == attributes["config_sha256"]:
+        if str(attributes["config_sha256"]) == settings_hash(settings):
             return settings
     except UNREADABLE:  # a garbled text
         pass
-    raise DamagedError(
-        f"{path}: its settings do not fit their sha256: remove it and generate it again"
-    )
+    raise DamagedError(f"{path}: its settings do not fit their sha256: generate it again")
+
+
+def shapes(settings):
+    """Shapes of the arrays of a dataset file."""
+    device, N, P = settings.device, settings.dataset.configurations, settings.dataset.potentials
+    F, image = device.field_points, (device.length, device.width)
+    return {
+        "antidots": (N, 2, 2),
+        "orbit": (N, 3),
+        "potentials": (P, *image),
+        "fields": (F,),
+        "conductance": (P, N, F),
+        "ldos": (P, N, *image),
+    }
 
 
 def load(path, images=True):
@@ -170,9 +172,14 @@ def load(path, images=True):
     no dataset at data/none.h5:
     """
     settings = read_settings(path)
-    with h5py.File(path) as file:
+    known, sizes = expected_arrays(settings, path), shapes(settings)
+    with opened(path) as file:
         try:
-            values = {name: file[name][()] for name in LAYOUT if images or name != "ldos"}
+            values = {
+                name: checked(file, name, LAYOUT[name][0], sizes[name], known.get(name))
+                for name in LAYOUT
+                if images or name != "ldos"
+            }
         except UNREADABLE as error:
             raise SettingsError(
                 f"{path} is damaged ({error}): `qfp dataset --validate {path}` says where"

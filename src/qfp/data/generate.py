@@ -8,8 +8,8 @@ killed run therefore resumes and ends with the same bytes, and so does the repai
 
 import contextlib
 import functools
-import io
 import json
+import math
 import os
 import shutil
 from concurrent.futures import as_completed
@@ -18,14 +18,15 @@ from pathlib import Path
 import h5py
 import numpy as np
 
-from qfp import __version__
+from qfp import __version__, files
 from qfp.data import dataset
 from qfp.data.dataset import LDOS_BLOCK
 from qfp.data.disk import Disk
+from qfp.data.stored import UNREADABLE, opened
 from qfp.data.workers import AGAIN, pool
 from qfp.physics import sweep
 from qfp.physics.kwant_model import spot_check
-from qfp.tools import SettingsError, as_dict, progress_bar, write_atomic
+from qfp.tools import SettingsError, as_dict, progress_bar, reason, write_atomic
 
 
 def chunks(config):
@@ -78,14 +79,10 @@ def _complete(config, folder, submit, report):
 
 def _store(path, values):
     """Write a chunk, whole or not at all. SettingsError where the disk is full, for example."""
-    buffer = io.BytesIO()  # numpy.save straight into a file does not say why it failed
-    np.save(buffer, values)
     try:
-        write_atomic(path, lambda handle: handle.write(buffer.getbuffer()))
-    except OSError as error:
-        with contextlib.suppress(OSError):
-            path.with_name(path.name + ".tmp").unlink()
-        raise SettingsError(f"cannot write {path}: {error.strerror}; {AGAIN}") from None
+        write_atomic(path, lambda handle: np.save(handle, values))
+    except SettingsError as error:
+        raise SettingsError(f"{error}; {AGAIN}") from None
 
 
 def _parts(config, out):
@@ -94,7 +91,7 @@ def _parts(config, out):
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise SettingsError(f"cannot write {out}: {error.strerror}") from None
+        raise SettingsError(f"cannot write {out}: {reason(error)}") from None
     return folder
 
 
@@ -136,7 +133,7 @@ def generate(config, out, workers=None, report=print, scheduler=None):
     >>> qfp.load_dataset(file).conductance.shape
     (2, 8, 3)
     """
-    out = Path(out)
+    out = files.output_file(out, replace=True)
     if out.exists():
         if dataset.settings_hash(dataset.read_settings(out)) == dataset.settings_hash(config):
             report(f"{out} is complete already: nothing to do")
@@ -144,11 +141,16 @@ def generate(config, out, workers=None, report=print, scheduler=None):
         raise SettingsError(
             f"{out} holds a dataset of other settings: choose another --out or remove it"
         )
+    dataset.choose(config)  # SettingsError where the wire has not so many
+    sizes, layout = dataset.shapes(config), dataset.LAYOUT
+    needed = sum(np.dtype(layout[n][0]).itemsize * math.prod(sizes[n]) for n in layout)
+    files.check_room(out, 2 * needed)  # the chunks, and the file that is made of them
     with pool(workers, scheduler) as submit:
         folder = _parts(config, out)
-        _complete(config, folder, submit, report)
-    _assemble(config, out, folder)
-    shutil.rmtree(folder.parent)
+        with files.sole(folder, "generating this dataset"):
+            _complete(config, folder, submit, report)
+            _assemble(config, out, folder)
+            shutil.rmtree(folder.parent)
     return out
 
 
@@ -169,7 +171,7 @@ def repair(path, problems, workers=None, report=print, scheduler=None):
     )
     with pool(workers, scheduler) as submit:
         folder = _parts(config, path)
-        with h5py.File(path) as file:
+        with opened(path) as file:
             for name, (p, f, n) in chunks(config):
                 if not name.startswith(lost) and not (folder / name).exists():
                     try:
@@ -178,7 +180,7 @@ def repair(path, problems, workers=None, report=print, scheduler=None):
                             if f is None
                             else file["conductance"][p, :, f]
                         )
-                    except dataset.UNREADABLE:
+                    except UNREADABLE:
                         continue  # damaged metadata: it was readable a moment ago, by another way
                     _store(folder / name, values)
         _complete(config, folder, submit, report)
@@ -200,7 +202,7 @@ def _assemble(config, out, folder):
             os.fsync(disk.fileno())
         os.replace(temporary, out)
     except OSError as error:
-        raise SettingsError(f"cannot write {out}: {error.strerror or error}; {AGAIN}") from None
+        raise SettingsError(f"cannot write {out}: {reason(error)}; {AGAIN}") from None
     finally:
         with contextlib.suppress(OSError):
             temporary.unlink()

@@ -8,6 +8,7 @@ import torch
 
 from qfp.data.dataset import ORIENTATION
 from qfp.tools import as_dict, digest
+from qfp.values import within
 
 
 @dataclass(frozen=True)
@@ -15,11 +16,11 @@ class Normalisation:
     """Constants that take curves and images to zero mean and unit variance; from training pairs
     only."""
 
-    curve_mean: tuple  # (F,) [e^2/h]
-    curve_std: tuple  # (F,) [e^2/h]
-    image_mean: float  # [1/t], of the padded image
-    image_std: float  # [1/t]
-    width: int  # sites across the wire, without the padding
+    curve_mean: tuple = within(-1e6, 1e6, of=float)  # (F,) [e^2/h]
+    curve_std: tuple = within(1e-12, 1e6, of=float)  # (F,) [e^2/h]
+    image_mean: float = within(-1e6, 1e6)  # [1/t], of the padded image
+    image_std: float = within(1e-12, 1e6)  # [1/t]
+    width: int = within(1, 10**6)  # sites across the wire, without the padding
 
     def spread(self, length):
         """Standard deviation [1/t] of the LDOS over the sites alone of wires of this length,

@@ -19,15 +19,18 @@ from importlib.metadata import version
 import torch
 
 from qfp import __version__
-from qfp.tools import SettingsError
+from qfp.tools import SettingsError, check_memory
 
 PATIENCE = 5  # seconds for a scheduler to answer, and for its first worker
+WORKER = 2.5e8  # bytes of memory that a process takes at least
 AGAIN = "what is finished is kept, run the same command again to go on"
 
 
 def pool(workers=None, scheduler=None):
     """Workers of the dask cluster at an address, or else `workers` processes here (None: one a
-    core)."""
+    core). SettingsError where there is no memory for so many."""
+    if workers is not None:
+        check_memory(workers * WORKER, f"--workers {workers}")
     return processes(workers) if scheduler is None else cluster(scheduler)
 
 

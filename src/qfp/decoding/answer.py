@@ -16,7 +16,7 @@ from qfp.inference.infer import infer
 from qfp.model import exported
 from qfp.physics.units import per_tesla
 from qfp.physics.wire import Device
-from qfp.tools import SettingsError
+from qfp.tools import SettingsError, one_line
 
 SYMMETRIES = (
     "A curve fixes the antidots only up to a shift along y and two inversions, which make four "
@@ -28,6 +28,7 @@ OUTLINES = "Outlined: the answer (solid) and other candidates (dotted)."
 # Samples of a curve and their steps, where physics decides among them and their neighbours: of 300
 # dev curves, each under a fresh potential, 99.7 % had a sample within one site, with 10 steps too
 PROPOSALS, PROPOSAL_STEPS = 4, 5
+SAMPLES = 10**5  # of a curve at most
 BLOCK = 100  # files whose samples are in memory at once
 
 
@@ -176,8 +177,8 @@ def check_sampling(config, samples, steps, network_only):
         default if value is None else value
         for value, default in zip((samples, steps), usual, strict=True)
     )
-    if samples < 1:
-        raise SettingsError(f"--samples {samples}: must be 1 or more")
+    if not 1 <= samples <= SAMPLES:
+        raise SettingsError(f"--samples {samples}: must lie between 1 and {SAMPLES}")
     if not 1 <= steps <= config.diffusion.steps:
         raise SettingsError(f"--steps {steps}: must lie between 1 and {config.diffusion.steps}")
     return {"samples": samples, "steps": steps}
@@ -189,7 +190,7 @@ def report(answers, i):
         report as report_figures,  # Matplotlib takes a second to load, and most calls draw nothing
     )
 
-    curve, name = answers.curves[i], Path(answers.files[i]).name
+    curve, name = answers.curves[i], one_line(Path(answers.files[i]).name)
     own = None if answers.posterior is None else answers.posterior[i]
     answer, said, parts = report_parts(answers, i)
     texts = {

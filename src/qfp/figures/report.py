@@ -42,7 +42,8 @@ def report(
     over all potentials."""
     figure = canvas(6.4 if tesla is None else 6.9, 7.8)
     figure.get_layout_engine().set(h_pad=0.06, hspace=0.02)
-    figure.suptitle(texts["title"], x=0.012, ha="left", fontsize=10.5)
+    # a file's name may have a $, which is no formula
+    figure.suptitle(texts["title"], x=0.012, ha="left", fontsize=10.5, parse_math=False)
     figure.supxlabel(texts["note"], x=0.012, ha="left", fontsize=8, color=GREY)
     panels = figure.subplot_mosaic(
         [["mean", "spread", "shares"], ["curve"] * 3],

@@ -14,10 +14,11 @@ import matplotlib
 import numpy as np
 
 from qfp.figures import network as network_figures
+from qfp.files import output_folder
 from qfp.live import data
 from qfp.live import decoder as decoder_script
 from qfp.physics import geometry, green
-from qfp.tools import SettingsError, check_folder, write_atomic, write_text
+from qfp.tools import SettingsError, write_atomic, write_text
 
 WEB = Path(__file__).parent / "web"
 WORKER = ("geometry.js", "plain.js", "worker.js")
@@ -155,7 +156,7 @@ def write_page(out, device, name, unit=None, decoder=None):
     out = Path(out)
     if out.exists():
         raise SettingsError(f"--out {out} exists: choose another name or remove it")
-    check_folder(out.parent)
+    output_folder(out.parent)
     write_files(out, {name: (device, unit)}, {name: decoder} if decoder else None)
     title = f"A live wire: {device.width} × {device.length} sites"
     page = source(["page.html"]).replace("{title}", title).replace("{live}", element(name))

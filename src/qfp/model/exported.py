@@ -2,15 +2,20 @@
 JSON, no pickles."""
 
 import json
+import math
 from pathlib import Path
 
 import torch
 from safetensors import SafetensorError, safe_open
 
-from qfp.config import SECTIONS, Config, build
+from qfp.config import SECTIONS, Config, build, check
 from qfp.data import normalise
+from qfp.files import existing, text_of
 from qfp.model.unet import UNet
 from qfp.tools import SettingsError, digest, project_root, sha256
+from qfp.values import told
+
+ABOUT = 2**26  # bytes of the JSON beside weights, at most
 
 
 def read(path):
@@ -18,11 +23,12 @@ def read(path):
     path = Path(path)
     if not path.is_file():
         raise SettingsError(f"no weights at {path}")
+    existing(path, "weights")
     try:
         with safe_open(path, "pt") as file:
             names, meta = file.keys(), (file.metadata() or {}).get("meta", "{}")
             return {name: file.get_tensor(name) for name in names}, json.loads(meta)
-    except (SafetensorError, ValueError):
+    except (SafetensorError, ValueError, RecursionError):
         raise SettingsError(f"{path} is not a readable safetensors file") from None
 
 
@@ -31,10 +37,10 @@ def part(tensors, prefix):
     return {k[len(prefix) + 1 :]: v for k, v in tensors.items() if k.startswith(prefix + ".")}
 
 
-def strict_load(model, state, where):
-    """Load a state dict whose names and shapes must all fit; SettingsError names the first that
-    does not."""
-    own = model.state_dict()
+def check_fit(own, state, where):
+    """SettingsError where a state dict has an entry that is no finite number, or not the names and
+    shapes of the state dict `own`: it names the first that does not fit."""
+    check_finite(state, where)
     for name in sorted(set(own) | set(state)):
         if name not in state or name not in own or own[name].shape != state[name].shape:
             shapes = [tuple(s[name].shape) if name in s else "none" for s in (state, own)]
@@ -42,7 +48,21 @@ def strict_load(model, state, where):
                 f"{where}: weights do not fit this network: {name} is {shapes[0]}, expected "
                 f"{shapes[1]}"
             )
+
+
+def strict_load(model, state, where):
+    """Load a state dict that fits, see `check_fit`."""
+    check_fit(model.state_dict(), state, where)
     model.load_state_dict(state)
+
+
+def check_finite(tensors, where):
+    """SettingsError where a tensor of weights has entries that are no finite numbers."""
+    for name, values in tensors.items():
+        if values.is_floating_point() and not torch.isfinite(values).all():
+            raise SettingsError(
+                f"{where}: weights are not finite in {name}: the training that made them diverged"
+            )
 
 
 def weights_path(weights):
@@ -82,16 +102,42 @@ def read_shards(described, files):
 
 def config_of(values, where):
     """Config from a JSON description of weights."""
-    values = {**values}
-    for name, cls in SECTIONS.items():
-        values[name] = build(cls, values.get(name), f"{where}, {name}")
-    return build(Config, values, where)
+    if not isinstance(values, dict):
+        raise SettingsError(f"{where}: config is {told(values)}, expected settings")
+    sections = {
+        name: build(cls, values.get(name), f"{where}, {name}") for name, cls in SECTIONS.items()
+    }
+    config = build(Config, values | sections, where)
+    check(config, where)
+    return config
 
 
-def normalisation_of(meta):
-    """Normalisation from the meta of weights."""
-    values = meta["normalisation"].items()
-    return normalise.Normalisation(**{k: tuple(v) if isinstance(v, list) else v for k, v in values})
+def normalisation_of(meta, device, where):
+    """Normalisation from the meta of weights: a mean and a spread for each field of a device."""
+    values = meta["normalisation"]
+    made = build(normalise.Normalisation, values, f"{where}, normalisation")
+    points = {len(made.curve_mean), len(made.curve_std), device.field_points}
+    if len(points) > 1 or made.width != device.width:
+        raise SettingsError(
+            f"{where}: the normalisation is that of another device: {len(made.curve_mean)} fields, "
+            f"width {made.width}; expected {device.field_points} and {device.width}"
+        )
+    return made
+
+
+def checked_meta(meta, where):
+    """Config and Normalisation of the meta of a checkpoint, whose other entries are what they must
+    be. SettingsError names the first that is not."""
+    wanted = {"config": dict, "normalisation": dict, "data": str, "step": int, "images": int}
+    if not isinstance(meta, dict):
+        raise SettingsError(f"{where} does not describe a training")
+    for name, kind in {**wanted, "minutes": float}.items():
+        value = meta.get(name)
+        fits = isinstance(value, (int, float) if kind is float else kind)
+        if not fits or kind in (int, float) and not 0 <= value < math.inf:
+            raise SettingsError(f"{where} does not describe a training: {name} is {told(value)}")
+    config = config_of(meta["config"], where)
+    return config, normalisation_of(meta, config.device, where)
 
 
 def filled(model, path, files):
@@ -113,14 +159,16 @@ def described(name_or_path):
             f"no weights at {path}: train with `qfp train`, or name a .safetensors file"
         )
     try:
-        meta = json.loads(about.read_text())
-        normal = normalisation_of(meta)
+        meta = json.loads(text_of(about, "weights", ABOUT))
         config = config_of(meta["config"], about.name)
+        normal = normalisation_of(meta, config.device, about.name)
         files = {
-            path.with_name(name): expected
+            path.with_name(Path(name).name): expected
             for name, expected in dict(meta.get("shards", {})).items()
         }
-    except (KeyError, TypeError, ValueError) as error:
+    except SettingsError:
+        raise
+    except (KeyError, TypeError, ValueError, RecursionError) as error:
         raise SettingsError(
             f"{about} does not describe weights: {type(error).__name__} {error}"
         ) from None

@@ -21,6 +21,7 @@ from qfp.model import exported
 from qfp.model.precision import autocast
 from qfp.model.unet import GRID, SIZE, Mlp, norm, zero
 from qfp.tools import SettingsError
+from qfp.values import within
 
 NARROW = 24  # channels between the 15 x 15 grid and the latent: all weights of that layer
 LOG_VARIANCE = (-14.0, 4.0)  # bounds: an encoder that is nearly sure makes no overflow of exp
@@ -32,23 +33,23 @@ BLOCK = 256  # images at a time
 class VaeSettings:
     """The two-stage baseline (the paper's reference [7]) and its training."""
 
-    latent: int  # numbers that stand for an image
-    beta: float  # weight of the divergence of the latents from the unit Gaussian
-    width: int  # channels at 15 x 15; half as many at 30 x 30
-    blocks: int  # residual blocks a level, in encoder and decoder each
-    curve_hidden: int  # width of the residual MLP from curve to latent
-    curve_blocks: int
+    latent: int = within(1, 4096)  # numbers that stand for an image
+    beta: float = within(0, 1e6)  # weight of the divergence of the latents from the unit Gaussian
+    width: int = within(2, 4096)  # channels at 15 x 15; half as many at 30 x 30
+    blocks: int = within(0, 64)  # residual blocks a level, in encoder and decoder each
+    curve_hidden: int = within(1, 16384)  # width of the residual MLP from curve to latent
+    curve_blocks: int = within(0, 64)
     # size of the random combination of potentials in a training curve and its latent; 0: none
-    curve_mixing: float
-    learning_rate: float
-    weight_decay: float
-    batch: int  # images of a step
-    image_steps: int  # first stage
-    curve_batch: int
-    curve_learning_rate: float
-    curve_weight_decay: float
-    curve_steps: int  # second stage
-    joint_steps: int  # of both stages together, from curve to image, for comparison
+    curve_mixing: float = within(0, 1e3)
+    learning_rate: float = within(1e-12, 1)
+    weight_decay: float = within(0, 1e3)
+    batch: int = within(1, 10**5)  # images of a step
+    image_steps: int = within(1, 10**9)  # first stage
+    curve_batch: int = within(1, 10**6)
+    curve_learning_rate: float = within(1e-12, 1)
+    curve_weight_decay: float = within(0, 1e3)
+    curve_steps: int = within(1, 10**9)  # second stage
+    joint_steps: int = within(0, 10**9)  # of both together, curve to image, for comparison
 
 
 class Residual(nn.Sequential):

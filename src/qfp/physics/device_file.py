@@ -9,13 +9,14 @@ import math
 from pathlib import Path
 
 import numpy as np
-import yaml
 from scipy import constants
 
+from qfp.files import yaml_of
 from qfp.physics import geometry, leads
 from qfp.physics.laboratory import Laboratory
 from qfp.physics.units import MEV, NM, fermi_wavenumber, hopping, lattice_energy, per_tesla
 from qfp.tools import SettingsError
+from qfp.values import fitted, told
 
 FINE, COARSE = 7.0, 5.0  # sites of a Fermi wavelength: aimed at, and refused below
 FLUX = 0.3  # [rad], largest phase around a plaquette
@@ -49,13 +50,7 @@ def read(path, kind):
     fields of the device in lattice units, which leave the Laboratory None. SettingsError names what
     does not fit."""
     path = Path(path)
-    try:
-        values = yaml.safe_load(path.read_text())
-    except (OSError, UnicodeDecodeError) as error:
-        raise SettingsError(f"device file {path}: not readable ({error})") from None
-    except yaml.YAMLError as error:
-        first = str(error).splitlines()[0]
-        raise SettingsError(f"device file {path}: not valid YAML ({first})") from None
+    values = yaml_of(path, "device file")
     if isinstance(values, dict) and set(values) == {"device"}:  # a section of a preset
         values = values["device"]
     if not isinstance(values, dict) or not values:
@@ -64,27 +59,33 @@ def read(path, kind):
         found = of_units(values, path.name, kind)
         return found.device, found
     device = of_lattice(values, path.name, kind)
+    device.check_size(path.name)
     check_fit(device, path.name)
     return off_threshold(device), None
 
 
 def of_lattice(values, where, kind):
     """Device (of class `kind`) of a mapping with its fields, in lattice units."""
-    fields = {field.name: field.type for field in dataclasses.fields(kind)}
-    unknown, missing = sorted(set(values) - set(fields)), [k for k in fields if k not in values]
+    fields = {field.name: field for field in dataclasses.fields(kind)}
+    unknown, missing = (
+        sorted(set(values) - set(fields), key=str),
+        [k for k in fields if k not in values],
+    )
     if unknown:
         mixed = " (laboratory and lattice units cannot be mixed)" if unknown[0] in KEYS else ""
         known = ", ".join(fields)
         raise SettingsError(f"{where}: unknown key {unknown[0]!r}{mixed}; known: {known}")
     if missing:
         raise SettingsError(f"{where}: missing key {missing[0]!r}")
-    for name, form in fields.items():
+    made = {}
+    for name, field in fields.items():
         value = values[name]
-        whole = form is int and value == int(value) if is_number(value) else False
-        if not is_number(value) or value < 0 or not (form is float or whole):
-            expected = "whole number" if form is int else "number"
-            raise SettingsError(f"{where}: {name} must be a {expected}, 0 or more; got {value!r}")
-    return kind(**{name: form(values[name]) for name, form in fields.items()})
+        if field.type is int and isinstance(value, float) and value.is_integer():
+            value = int(value)  # 14.0
+        made[name] = fitted(field, value, where)
+        if made[name] < 0:
+            raise SettingsError(f"{where}: {name} must be 0 or more; got {told(value)}")
+    return kind(**made)
 
 
 def is_number(value):
@@ -112,6 +113,11 @@ def of_units(values, where, kind):
         given["field_points"],
         amplitude,
     )
+    sites = {
+        field.name: fitted(field, getattr(device, field.name), where)
+        for field in dataclasses.fields(kind)
+    }
+    kind(**sites).check_size(where)
     check_fit(device, where, a)
     return Laboratory(
         off_threshold(device),
@@ -154,7 +160,7 @@ def lattice_of(given, density, where):
 
 def checked(values, where):
     """All of KEYS from a mapping, numbers of the right sign."""
-    unknown = sorted(set(values) - set(KEYS))
+    unknown = sorted(set(values) - set(KEYS), key=str)
     if unknown:
         raise SettingsError(f"{where}: unknown key {unknown[0]!r}; known: {', '.join(KEYS)}")
     given = {name: values.get(name, default) for name, default in KEYS.items()}
@@ -164,13 +170,8 @@ def checked(values, where):
             continue
         if value is None:
             raise SettingsError(f"{where}: missing key {name!r}")
-        if isinstance(value, str):  # YAML 1.1 reads 2e15 as text
-            try:
-                value = given[name] = float(value)
-            except ValueError:
-                pass
         if not is_number(value) or value < 0:
-            raise SettingsError(f"{where}: {name} must be a number, 0 or more; got {value!r}")
+            raise SettingsError(f"{where}: {name} must be a number, 0 or more; got {told(value)}")
         if name in POSITIVE and value == 0:
             raise SettingsError(f"{where}: {name} must be above 0")
     points = given["field_points"]
@@ -197,7 +198,7 @@ def whole_numbers(value, where):
     numbers = value if isinstance(value, list) else [value]
     if not numbers or not all(type(n) is int and 1 <= n <= 6 for n in numbers):
         raise SettingsError(
-            f"{where}: antidots must be a number from 1 to 6 or a list of them; got {value!r}"
+            f"{where}: antidots must be a number from 1 to 6 or a list of them; got {told(value)}"
         )
     return tuple(sorted(set(numbers)))
 

@@ -4,7 +4,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from qfp.tools import stream
+from qfp.tools import check_memory, stream
+from qfp.values import within
 
 
 @dataclass(frozen=True)
@@ -39,13 +40,13 @@ class Device:
     (64,)
     """
 
-    width: int  # sites across (x)
-    length: int  # sites along (y)
-    energy: float  # [t]
-    radius: int  # antidot radius [sites]
-    field_max: float  # flux per plaquette, b = 2 pi Phi/(h/e) [rad]
-    field_points: int  # numpy.linspace(0, field_max, field_points)
-    amplitude: float  # random potential uniform in [-amplitude, amplitude] [t]
+    width: int = within(2, 10**6)  # sites across (x)
+    length: int = within(3, 10**6)  # sites along (y)
+    energy: float = within(-1e3, 1e3)  # [t]
+    radius: int = within(0, 10**5)  # antidot radius [sites]
+    field_max: float = within(-100, 100)  # flux per plaquette, b = 2 pi Phi/(h/e) [rad]
+    field_points: int = within(1, 10**5)  # numpy.linspace(0, field_max, field_points)
+    amplitude: float = within(0, 1e3)  # random potential uniform in [-amplitude, amplitude] [t]
 
     @classmethod
     def from_file(cls, path):
@@ -84,6 +85,12 @@ class Device:
     def fields(self):
         """Magnetic fields of the sweep, shape (F,) [rad/plaquette]."""
         return np.linspace(0.0, self.field_max, self.field_points)
+
+    def check_size(self, where):
+        """SettingsError where the Green's function of this wire without potential, between all its
+        rows, does not fit into this machine."""
+        needed = 16 * self.width**2 * (2 * self.length + 8)
+        check_memory(needed, f"{where}: width={self.width}, length={self.length}")
 
 
 def random_potential(seed, device):

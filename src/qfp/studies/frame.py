@@ -18,10 +18,10 @@ from typing import Any
 
 import numpy as np
 
-from qfp import tools
 from qfp.data import dataset
 from qfp.decoding import decode
 from qfp.decoding.decode import load_decoder
+from qfp.files import output_file
 from qfp.model.exported import weights_hash
 from qfp.studies.scoring import Answers
 from qfp.tools import SettingsError, digest, kept, progress_bar, project_root, stream, write_json
@@ -235,10 +235,10 @@ def run_study(study, config, out=None, weights=None, data=None, report=print, **
     notes = study.notes(result) if callable(study.notes) else study.notes
     if notes:
         result.setdefault("notes", notes)
+    report(study.show(result))
     write_json(out, result)
     for folder in run.folders:
         shutil.rmtree(folder, ignore_errors=True)
-    report(study.show(result))
     report(f"written to {out}")
     return result
 
@@ -253,9 +253,7 @@ def check_use(out, run):
     if len(run.weights) > 1 and "networks" not in run.study.needs:
         names = " ".join(map(str, run.weights))
         raise SettingsError(f"--weights {names}: study {run.study.name} takes one")
-    if out.is_dir():
-        raise SettingsError(f"--out {out} is a folder: give the name of a file to write")
-    tools.check_folder(out.parent)
+    output_file(out, replace=True)
 
 
 def check_data(meta, pairs, data, weights):

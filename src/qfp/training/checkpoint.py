@@ -11,8 +11,9 @@ import torch
 from safetensors.torch import save as packed
 
 from qfp.data.normalise import contract
-from qfp.model.exported import part, read, strict_load
-from qfp.tools import as_dict, sha256, write_atomic, write_json
+from qfp.files import output_file
+from qfp.model.exported import check_fit, checked_meta, hollow_network, part, read, strict_load
+from qfp.tools import SettingsError, as_dict, sha256, write_atomic, write_json
 
 CHECKPOINT, LOG = "checkpoint.safetensors", "log.jsonl"
 # bytes of weights in an exported file: with names and meta it stays under 16 MiB
@@ -65,7 +66,9 @@ def restore(folder, model, ema, optimizer):
     strict_load(ema, part(tensors, "ema"), folder)
     state = {}
     for name, value in part(tensors, "optimizer").items():
-        i, key = name.split(".", 1)
+        i, _, key = name.partition(".")
+        if not i.isdecimal():
+            raise SettingsError(f"{folder}: the optimiser's state is damaged: {name}")
         state.setdefault(int(i), {})[key] = value
     optimizer.load_state_dict(
         {"state": state, "param_groups": optimizer.state_dict()["param_groups"]}
@@ -84,6 +87,12 @@ def shards(weights, limit):
         parts[-1][name] = value
         size += value.nbytes
     return parts
+
+
+def shard_files(out, number):
+    """Paths of the files of weights that are cut into so many."""
+    names = [f"{out.name}-{i + 1:05d}-of-{number:05d}.safetensors" for i in range(number)]
+    return [out.with_name(n) for n in (names if number > 1 else [f"{out.name}.safetensors"])]
 
 
 def export(folder, out, bf16=None):
@@ -119,12 +128,17 @@ def export(folder, out, bf16=None):
     no weights at runs/none/checkpoint.safetensors
     """
     folder, out = Path(folder), Path(out)
+    for suffix in (".safetensors", ".json", ".jsonl"):
+        output_file(f"{out}{suffix}", "OUT", replace=True)
     tensors, meta = read(folder / CHECKPOINT)
     weights = {
         k.removeprefix("module."): v
         for k, v in part(tensors, "ema").items()
         if k.startswith("module.")
     }
+    config = checked_meta(meta, folder)[0]
+    if "vae" not in meta:
+        check_fit(hollow_network(config).state_dict(), weights, folder)
     if bf16 is None:
         bf16 = sum(4 * v.numel() for v in weights.values()) > FILE_LIMIT
     if bf16:
@@ -136,10 +150,7 @@ def export(folder, out, bf16=None):
         "parameters": sum(v.numel() for v in weights.values()),
     }
     parts = shards(weights, FILE_LIMIT)
-    names = [f"{out.name}-{i + 1:05d}-of-{len(parts):05d}.safetensors" for i in range(len(parts))]
-    files = [
-        out.with_name(name) for name in (names if len(parts) > 1 else [f"{out.name}.safetensors"])
-    ]
+    files = shard_files(out, len(parts))
     for file, tensors in zip(files, parts, strict=True):
         write_tensors(file, tensors, meta)
     if len(parts) > 1:

@@ -21,15 +21,27 @@ SCORES = (  # of a preview: its part, the score there, and the name that a reade
 )
 
 
+def whole(data):
+    """Lines (dicts) of the bytes of a log. What a killed process or a full disk left behind, half a
+    line or NULs, is none."""
+    for text in data.decode(errors="replace").splitlines():
+        try:
+            line = json.loads(text)
+        except (ValueError, RecursionError):
+            continue
+        if isinstance(line, dict) and isinstance(line.get("step"), int):
+            yield line
+
+
 class Log:
     """JSONL log of a run; opened at `step`, it drops what an interrupted run wrote beyond its last
     checkpoint."""
 
     def __init__(self, path, step):
         self.path = path
-        lines = path.read_text().splitlines() if path.is_file() else []
-        kept = [line for line in lines if json.loads(line)["step"] <= step]
-        write_text(path, "".join(line + "\n" for line in kept))
+        data = path.read_bytes() if path.is_file() else b""
+        kept = [line for line in whole(data) if line["step"] <= step]
+        write_text(path, "".join(json.dumps(line) + "\n" for line in kept))
         self.clear()
 
     def clear(self):
@@ -81,8 +93,7 @@ class Log:
 
 def read(weights):
     """Lines (dicts) of the log that stands beside exported weights: a name in models/ or a file."""
-    text = exported.weights_path(weights).with_suffix(".jsonl").read_text()
-    return [json.loads(line) for line in text.splitlines()]
+    return list(whole(exported.weights_path(weights).with_suffix(".jsonl").read_bytes()))
 
 
 def course(lines):

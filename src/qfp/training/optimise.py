@@ -6,7 +6,20 @@ import dataclasses
 import torch
 from torch.optim.swa_utils import AveragedModel
 
+from qfp.tools import SettingsError
+
 GRADIENT_NORM = 1.0
+
+
+class DivergedError(SettingsError):
+    """A training whose numbers are no longer finite; its weights are those before the step."""
+
+
+def clip(parameters):
+    """Make gradients no longer than GRADIENT_NORM, together. DivergedError where one is no finite
+    number: the weights would not be either after the step."""
+    if not torch.isfinite(torch.nn.utils.clip_grad_norm_(parameters, GRADIENT_NORM)):
+        raise DivergedError("gradients are not finite")
 
 
 class Sam:
@@ -99,9 +112,7 @@ def optimiser(model, training):
         betas=(0.9, 0.99),
         fused=True,
     )
-    base.register_step_pre_hook(
-        lambda *_: torch.nn.utils.clip_grad_norm_(model.parameters(), GRADIENT_NORM) and None
-    )
+    base.register_step_pre_hook(lambda *_: clip(model.parameters()))
     return base, Sam(
         model.parameters(), base, training.sam_radius
     ) if training.optimizer == "sam" else Plain(base)

@@ -1,8 +1,10 @@
 """What a training refuses before its first step, in one line each."""
 
 from qfp.data import dataset
+from qfp.files import output_folder
+from qfp.model.exported import hollow_network
 from qfp.model.unet import SIZE
-from qfp.tools import SettingsError, as_dict
+from qfp.tools import SettingsError, as_dict, check_memory
 from qfp.training import checkpoint
 
 
@@ -36,8 +38,21 @@ def pairs_of(config, path):
     return pairs
 
 
+def check_room(config):
+    """SettingsError where a step of a training, by a rough count, does not fit into memory."""
+    network, training = config.network, config.training
+    weights = sum(p.numel() for p in hollow_network(config).parameters())
+    check_memory(20 * weights, f"network: {weights / 1e6:,.0f} million weights")  # 5 copies
+    pixels = [(SIZE // network.unshuffle >> level) ** 2 for level in range(len(network.channels))]
+    image = sum(c * n for c, n in zip(network.channels, pixels)) * 64 * (network.blocks + 1)
+    curve = 16 * network.condition_hidden * (network.condition_blocks + 1)
+    check_memory(training.batch * (image + curve), f"training: batch={training.batch}")
+    check_memory(training.curve_batch * curve, f"training: curve_batch={training.curve_batch}")
+
+
 def prepare_folder(out, resume):
     """The run's folder; refuses to overwrite a run, or to resume what is not there."""
+    output_folder(out)
     found = (out / checkpoint.CHECKPOINT).is_file()
     if resume and not found:
         raise SettingsError(f"nothing to resume in {out}: it holds no {checkpoint.CHECKPOINT}")

@@ -1,5 +1,6 @@
 """Training of the conditional diffusion model (Sec. IV)."""
 
+import math
 import time
 from pathlib import Path
 
@@ -7,17 +8,24 @@ import torch
 
 from qfp.data import dataset, normalise
 from qfp.decoding import decode
+from qfp.files import sole
 from qfp.model import exported
 from qfp.model.diffusion import Schedule
 from qfp.model.precision import for_samples, keep_memory
 from qfp.tools import SettingsError, progress_bar
-from qfp.training import checkpoint
+from qfp.training import checkpoint, refusals
 from qfp.training.batches import Batches, supplied
 from qfp.training.log import LOG_STEPS, Log
 from qfp.training.loss import closure_of
-from qfp.training.optimise import average, learning_rate, optimiser, radius, share_done
+from qfp.training.optimise import (
+    DivergedError,
+    average,
+    learning_rate,
+    optimiser,
+    radius,
+    share_done,
+)
 from qfp.training.preview import preview
-from qfp.training.refusals import check_images, check_plan, check_resumed, pairs_of, prepare_folder
 
 
 class Training:
@@ -31,7 +39,7 @@ class Training:
         self.normal = normalise.normalisation(pairs, self.parts["train"])
         torch.manual_seed(training.seed)
         self.model = exported.network_of(config).to(device)
-        self.step, self.minutes = 0, 0.0
+        self.step, self.saved, self.minutes = 0, 0, 0.0
 
     def start_from(self, init):
         """Take exported weights, with their normalisation."""
@@ -48,9 +56,9 @@ class Training:
         self.base, self.optimizer = optimiser(self.model, training)
         if resume:
             meta = checkpoint.restore(self.out, self.model, self.ema, self.base)
-            check_resumed(meta, config, self.pairs, self.out)
-            self.step, self.minutes = meta["step"], meta["minutes"]
-            self.normal = exported.normalisation_of(meta)
+            self.normal = exported.checked_meta(meta, self.out)[1]
+            refusals.check_resumed(meta, config, self.pairs, self.out)
+            self.step, self.saved, self.minutes = meta["step"], meta["step"], meta["minutes"]
         self.fixed = checkpoint.describe(config, self.pairs, self.normal)
         rows = self.parts["train"]
         self.batches = Batches(config, self.pairs, rows, self.normal, self.device)
@@ -64,7 +72,14 @@ class Training:
         so_far = {"step": self.step, "minutes": self.minutes}
         images = {"images": self.step * self.config.training.batch}
         meta = {**self.fixed, **so_far, **images}
+        self.check()
+        self.saved = self.step
         return checkpoint.save(self.out, self.model, self.ema, self.base, meta)
+
+    def check(self):
+        """DivergedError where the weights are no finite numbers."""
+        if not all(torch.isfinite(p).all() for p in self.model.parameters()):
+            raise DivergedError("weights are not finite")
 
     def keep(self):
         """Write a checkpoint, then look at the averaged weights; returns the meta and a line."""
@@ -92,6 +107,8 @@ class Training:
         self.ema.update_parameters(self.model)
         self.step += 1
         mse, curve = passes[0]
+        if not math.isfinite(loss):
+            raise DivergedError(f"the loss is {float(loss)}")
         self.log.add(self.schedule, batch["t"], mse, loss, curve)
         return rate
 
@@ -186,28 +203,47 @@ def train(
     True
     """
     called, out = time.monotonic(), Path(out)
-    check_plan(config.training, slice_minutes)
-    check_images(config.device)
+    refusals.check_plan(config.training, slice_minutes)
+    refusals.check_images(config.device)
+    refusals.check_room(config)
     if device == "auto":
         device = "cuda" if torch.cuda.is_available() else "cpu"
-    pairs = pairs_of(config, data_path)
-    prepare_folder(out, resume)
-    keep_memory()
-    training = Training(config, pairs, out, device)
+    training = Training(config, refusals.pairs_of(config, data_path), out, device)
     if init is not None and not resume:
         training.start_from(init)
+    refusals.prepare_folder(out, resume)
+    keep_memory()
+
+    def ends():
+        return slice_minutes is not None and time.monotonic() - called >= 60 * slice_minutes
+
+    with sole(out, "training"):
+        return alone(training, resume, report, stop, ends)
+
+
+def alone(training, resume, report, stop, ends):
+    """A run of a Training whose folder is ours; returns the meta of its last checkpoint.
+    SettingsError where it diverges: the last good checkpoint stays."""
+    config, out, device = training.config, training.out, training.device
+    for stale in out.glob("*.tmp"):  # of a killed process
+        stale.unlink()
     training.prepare(resume)
     report(
         f"{sum(p.numel() for p in training.model.parameters()) / 1e6:.2f} M parameters on "
         f"{device}, {len(training.parts['train'])} training pairs, into {out}"
     )
 
-    def ends():
-        return slice_minutes is not None and time.monotonic() - called >= 60 * slice_minutes
-
     total, look = config.training.max_steps or None, {"mininterval": 2, "smoothing": 0.05}
     bar = progress_bar(total=total, initial=training.step, unit="step", **look)
-    training.run(bar, report, stop, ends)
-    meta, line = training.keep()
+    try:
+        training.run(bar, report, stop, ends)
+        meta, line = training.keep()
+    except DivergedError as error:
+        bar.close()
+        raise SettingsError(
+            f"the training diverged at step {training.step}: {error}; the checkpoint of step "
+            f"{training.saved} in {out} stays: go on from it with --resume and a "
+            f"training.learning_rate below {config.training.learning_rate:g}"
+        ) from None
     report(line)
     return meta

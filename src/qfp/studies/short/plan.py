@@ -3,9 +3,8 @@
 import dataclasses
 from pathlib import Path
 
-import yaml
-
 from qfp.config import SECTIONS, check
+from qfp.files import yaml_of
 from qfp.model import exported
 from qfp.tools import SettingsError, as_dict, project_root
 
@@ -41,7 +40,7 @@ def load_plan(config, path=None):
 
     Raises SettingsError for a change that no preset could have."""
     path = project_root() / "presets" / "ablations.yaml" if path is None else Path(path)
-    plan = yaml.safe_load(path.read_text())
+    plan = yaml_of(path, "plan")
     rows = {}
     for name, changes in plan.pop("rows").items():
         where, values = f"{path.name}, {name}", as_dict(config)

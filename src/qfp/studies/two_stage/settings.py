@@ -3,31 +3,31 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-import yaml
-
 from qfp.config import build
+from qfp.files import yaml_of
 from qfp.model.vae import VaeSettings
 from qfp.tools import SettingsError, project_root
+from qfp.values import each, within
 
 
 @dataclass(frozen=True)
 class Sweep:
     """Short runs of the baseline that differ from it in one row of changes each."""
 
-    image_steps: int
-    curve_steps: int
-    rows: tuple  # of mappings {setting of Vae: value}
-    second_rows: tuple  # changes of the second stage alone, each in full on the best of `rows`
+    image_steps: int = within(1, 10**9)
+    curve_steps: int = within(1, 10**9)
+    rows: tuple = each(dict)  # {setting of Vae: value}
+    second_rows: tuple = each(dict)  # of the second stage alone, in full on the best of `rows`
 
 
 @dataclass(frozen=True)
 class Restricted:
     """Configurations of the earlier work: one antidot fixed, the other anywhere below it."""
 
-    upper: tuple  # centre (x, y) of the fixed antidot
-    potentials: int
-    latent: int
-    image_steps: int
+    upper: tuple = within(0, 10**6, of=int)  # centre (x, y) of the fixed antidot
+    potentials: int = within(1, 1000)
+    latent: int = within(1, 4096)
+    image_steps: int = within(1, 10**9)
 
 
 @dataclass(frozen=True)
@@ -47,7 +47,7 @@ def load_baseline(path=None, **overrides):
     Raises SettingsError for unknown keys (named), values of the wrong type or a row of the sweep
     that is no change."""
     path = project_root() / "presets" / "vae.yaml" if path is None else Path(path)
-    values = yaml.safe_load(path.read_text())
+    values = yaml_of(path, "baseline")
     for section, change in overrides.items():
         if not isinstance(change, dict) or section not in values:
             raise SettingsError(

@@ -15,9 +15,9 @@ from torch.nn import functional as F
 from qfp.data import dataset, normalise
 from qfp.model.precision import autocast
 from qfp.model.vae import BLOCK, curve_loss, image_loss
-from qfp.tools import progress_bar, stream
+from qfp.tools import SettingsError, progress_bar, stream
 from qfp.training import checkpoint
-from qfp.training.optimise import GRADIENT_NORM, average
+from qfp.training.optimise import DivergedError, average, clip
 
 KEEP = 300  # steps between checkpoints
 EMA, WARMUP = 0.999, 100
@@ -66,7 +66,7 @@ class Fit:
         for group in self.base.param_groups:
             group["lr"] = rate
         sum(parts).backward()
-        torch.nn.utils.clip_grad_norm_(self.parameters, GRADIENT_NORM)
+        clip(self.parameters)
         self.base.step()
         self.base.zero_grad()
         self.ema.update_parameters(self.model)
@@ -93,7 +93,13 @@ def fit(model, loss, steps, rate, decay, folder):
         for step in range(first, steps):
             with autocast("auto", "cpu"):
                 parts = loss(step)
-            run.advance(parts, rate * cosine(step, steps))
+            try:
+                run.advance(parts, rate * cosine(step, steps))
+            except DivergedError as error:
+                raise SettingsError(
+                    f"{folder}: the training diverged at step {step}: {error}; its last checkpoint "
+                    "stays, a smaller learning rate may go on from it"
+                ) from None
             bar.update()
             if (step + 1) % KEEP == 0 or step + 1 == steps:
                 bar.set_postfix_str(run.keep(step + 1))

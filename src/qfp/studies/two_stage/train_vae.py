@@ -6,11 +6,10 @@ A killed run resumes.
 import dataclasses
 import json
 import time
-from pathlib import Path
 
 import torch
 
-from qfp import tools
+from qfp import files, tools
 from qfp.data import dataset, normalise
 from qfp.model.precision import keep_memory
 from qfp.model.vae import Vae
@@ -135,14 +134,25 @@ def run_train_vae(config, baseline, data="data/laptop.h5", out="runs/vae", repor
     the sweep, on the general set; and that, with what the preset changes, on the restricted set and
     on as few configurations of the general one as the restricted one trains with. The median r of
     images from development curves decides. Kept in `out`; resumes."""
-    out, seed = Path(out), config.seed
-    tools.check_folder(out)
+    out = files.output_folder(out)
     keep_memory()
     pairs = dataset.load(data)
     if pairs.device != config.device:
         raise SettingsError(
             f"{data} holds another device than preset {config.preset!r}: {pairs.device}"
         )
+    out.mkdir(parents=True, exist_ok=True)
+    with files.sole(out, "training"):
+        train_all(config, baseline, pairs, out, report)
+    report(
+        f"trained into {out}; now `qfp export {out}/general models/vae --bf16` and so on (make vae "
+        "does)"
+    )
+
+
+def train_all(config, baseline, pairs, out, report):
+    """The sweep, the general and the restricted model, into a folder that is ours."""
+    seed = config.seed
     parts = dataset.split(len(pairs.antidots), len(pairs.potentials), "config", seed)
     normal = normalise.normalisation(pairs, parts["train"])
     general = Part(pairs, parts["train"], normal)
@@ -151,7 +161,3 @@ def run_train_vae(config, baseline, data="data/laptop.h5", out="runs/vae", repor
     train_restricted(baseline, config, settings, general, out)
     minutes = joint_stage(model, settings, general, seed, out / "general")
     keep(model.eval(), settings, config, general, [minutes], out / "joint")
-    report(
-        f"trained into {out}; now `qfp export {out}/general models/vae --bf16` and so on (make vae "
-        "does)"
-    )
