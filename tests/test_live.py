@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import torch
 
+from qfp import tools
 from qfp.cli import main
 from qfp.config import load_preset
 from qfp.live import browser, data, page, scenes
@@ -411,3 +412,17 @@ def test_directive_puts_it_on_pages_of_a_book(chromium, tmp_path):
         wait(found)
         assert found.page.locator(".qfp-game").count() == 0
         assert found.errors == [] and found.refused == []
+
+
+SITE = tools.project_root() / "runs" / "check" / "_build" / "html"  # where make test builds it
+
+
+@needs_browser
+@pytest.mark.skipif(not SITE.exists(), reason="the book is not built: make test builds it first")
+def test_the_console_of_the_book_is_silent(chromium):
+    """On the front page, a page with widgets and formulas, the live page and one without either."""
+    for name in ("intro", "notebooks/05_score", "notebooks/06_explore", "claims"):
+        with browser.opened(chromium, SITE / f"{name}.html") as found:
+            found.page.wait_for_timeout(3000)
+            assert (found.errors, found.refused) == ([], []), name
+            assert "thebe" not in found.page.content()

@@ -21,7 +21,12 @@ from qfp.physics.rows import Rows
 
 MOST = 6  # Gauss-Newton steps
 CLOSE = 1.0  # change of the log evidence at which they have converged
-DRAWS = 16  # potentials of the posterior whose images give mean and spread
+# Potentials of the posterior whose images give mean and spread. On three dev curves r was 0.9915
+# with 16 of them, 0.9916 with 256, and 0.9908 with draws moved until g(V) = y.
+DRAWS = 16
+# Importance sampling does not better these evidences: draws of V moved until g(V) = y and weighed
+# by the Jacobian there scatter by 11 to 54 nats in 64 directions, so that of 24 draws 1 to 3 count
+# (both leading candidates of three doubtful dev curves; on a fourth no draw converged).
 
 
 @dataclass(frozen=True)
