@@ -352,5 +352,5 @@ def test_pairs_can_be_split_at_random(bare, pairs, tmp_path):
     assert {n for _, n in rows["train"]} & {n for _, n in rows["test"]}
     curves = torch.cat([batches(config, pairs)(step)["curves"] for step in range(100)])
     p, n = np.array(sorted(rows["test"])).T
-    normal = exported.normalisation_of(meta)
+    normal = exported.normalisation_of(meta, config.device, "pair")
     assert torch.cdist(curves, normal.curve(pairs.conductance[p, n])).min() > 1e-3

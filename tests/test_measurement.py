@@ -114,8 +114,8 @@ def test_one_antidot_and_their_number():
         assert np.mean(same) >= 5 / 6
     told = qfp.infer(wires(1, 1)[1], WIRE, numbers=(1,))[0]
     assert told.answer.shape == (1, 2) and told.ldos.shape == (24, 20) and told.copies > 1
-    with pytest.raises(SettingsError, match="3 antidots: too many to be listed"):
-        qfp.infer(np.full((1, 64), 3.0), qfp.load_preset("laptop").device, numbers=(3,))
+    with pytest.raises(SettingsError, match="30 antidots of radius 2: no place"):
+        qfp.infer(np.full((1, 24), 3.0), WIRE, numbers=(30,))
 
 
 @pytest.mark.parametrize("size", [0.01, 1.0])
@@ -169,7 +169,7 @@ def test_decode_finds_the_number_of_antidots(tmp_path, capsys):
         (["--unknown", "gain"], "--unknown gain: expected NAME=SIZE"),
         (["--unknown", "drift=1"], "NAME one of gain, series_ohm, offset, background"),
         (["--unknown", "gain=-1"], "SIZE above 0"),
-        (["--antidots", "two"], "--antidots two: expected numbers such as 2 or 1,2"),
+        (["--antidots", "two"], "--antidots two: expected numbers from 1 to 6, such as 2 or 1,2,3"),
         (["--antidots", "0"], "--antidots 0: expected"),
         (["--spin", "3"], "--spin 3: a curve counts 1 spin or 2"),
     ],

@@ -107,7 +107,7 @@ def keep_steps(device, folder):
 
     try:
         found = kept_arrays(folder / f"leads-{digest(device)[:16]}.npz", make)
-    except OSError:  # a folder that cannot be written costs a second a call
+    except (OSError, SettingsError):  # a folder that cannot be written costs a second a call
         found = make()
     steps = zip(torch.from_numpy(found["steps"]), found["modes"].tolist(), strict=True)
     _kept[device] = dict(zip(map(float, device.fields), steps, strict=True))

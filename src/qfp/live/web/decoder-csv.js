@@ -214,6 +214,11 @@ function checkConductance(name, { conductance, noise }, modes) {
     throw new Error(
       `${name}: conductance is ${short(largest)} e^2/h at most: is it in siemens? Then ${SIEMENS}`,
     );
+  const loudest = noise ? Math.max(...noise) : 0;
+  if (!(loudest <= modes))
+    throw new Error(
+      `${name}: noise ${short(loudest)} e^2/h is more than all conductances from 0 to ${modes}`,
+    );
   const outside = conductance.map(
     (G, k) => Math.max(-G, G - modes) - NOISES * (noise ? noise[k] : 0) - 1e-6,
   );
@@ -282,7 +287,8 @@ function resampled({ field, conductance, noise }, grid, notes) {
   return { conductance: Float64Array.from(grid, at), notes };
 }
 
-// Curve of a CSV file's bytes (Uint8Array) at the fields of a wire, {conductance, notes}. modes:
+// Curve of a CSV file's bytes (Uint8Array) at the fields of a wire, {conductance, notes}, for plain
+// files: units of the laboratory, branches and noisy sweeps are for qfp decode. modes:
 // the open ones at b = 0.
 function readCurve(name, bytes, grid, modes) {
   const notes = [],
