@@ -37,7 +37,11 @@
 # {result}`live:js.curve_ms:.0f` and {result}`live:js.image_ms:.0f`, by `qfp solve` in Python {result}`live:python.curve_ms:.0f`
 # and {result}`live:python.image_ms:.0f`); while a hole is dragged, {result}`live:drag.images_per_second:.0f` pictures and
 # {result}`live:drag.curves_per_second:.0f` curves a second ({result}`live:cores` cores, measured in one run by
-# `qfp study live`). A page of its own, for this wire or for yours, comes from `qfp live --out FOLDER`: a folder that can be mailed.
+# `qfp study live`). The decoder's worker takes {result}`live:decoder.wasm.read_ms:.1f` ms for the positions alone and
+# {result}`live:decoder.wasm.sample_ms:.0f` ms for a sample of {result}`live:decoder.steps` steps, on one thread; PyTorch, on one
+# thread too, {result}`live:decoder.pytorch.read_ms:.1f` and {result}`live:decoder.pytorch.sample_ms:.0f` ms. For the same noise
+# the two images differ by at most {result}`live:decoder.agreement:.0e` of their spread. A page of its own, for this wire or for
+# yours, comes from `qfp live --out FOLDER`: a folder that can be mailed.
 
 # %% tags=["parameters"]
 preset = "laptop"
