@@ -10,6 +10,8 @@ import qfp  # noqa: F401  (how threads wait, before torch is loaded)
 
 import torch  # isort: skip
 
+from qfp.live import browser  # isort: skip
+
 torch.set_num_threads(
     min(
         2, len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
@@ -37,3 +39,10 @@ def global_state():
     assert after == (dtype, threads), (
         f"the test left (dtype, threads) = {after}, it found {(dtype, threads)}"
     )
+
+
+@pytest.fixture(scope="module")
+def chromium():
+    """A browser, for the tests of a module."""
+    with browser.launched() as found:
+        yield found

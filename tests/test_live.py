@@ -138,13 +138,6 @@ def wait(watched, condition=browser.READY):
 
 
 @pytest.fixture(scope="module")
-def chromium():
-    """The browser of all tests."""
-    with browser.launched() as found:
-        yield found
-
-
-@pytest.fixture(scope="module")
 def watched(chromium, index):
     """The page, open."""
     with browser.opened(chromium, index) as found:

@@ -397,13 +397,6 @@ def index(shipped, tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def chromium():
-    """A browser."""
-    with browser.launched() as found:
-        yield found
-
-
-@pytest.fixture(scope="module")
 def watched(chromium, index):
     """It, open, and solved once."""
     with browser.opened(chromium, index) as found:

@@ -7,8 +7,8 @@ import torch
 import qfp
 from qfp.config import load_preset
 from qfp.data import fresh
-from qfp.inference import library, search, surrogate
-from qfp.physics import discs, geometry, green, kwant_model
+from qfp.inference import candidates, library, search, surrogate
+from qfp.physics import discs, geometry, green, kwant_model, symmetry
 from qfp.tools import stream
 
 PAPER = load_preset("laptop").device
@@ -108,3 +108,16 @@ def test_the_number_is_found_among_one_two_and_three():
 def test_antidots_that_have_no_place_are_refused():
     with pytest.raises(qfp.SettingsError, match="no place"):
         qfp.infer(np.ones((1, 20)), WIRE, numbers=(2, 30))
+
+
+def test_a_search_is_made_once(monkeypatch):
+    """Also where the number is not told, and where parameters of the measurement are inferred."""
+    truth, calls = geometry.sampled(WIRE, 3, 4, seed=6), []
+    monkeypatch.setattr(
+        candidates, "from_search", lambda *_: calls.append(1) or symmetry.neighbours(truth, WIRE)
+    )
+    curve = fresh.curve(WIRE, truth, 502)
+    for options in ({}, {"nuisance": qfp.Nuisance(gain=0.02)}):
+        calls.clear()
+        found = qfp.infer(curve[None], WIRE, numbers=(2, 3), certificate="curve", **options)[0]
+        assert (found.answer == truth).all() and found.curve is not None and len(calls) == 1

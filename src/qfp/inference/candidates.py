@@ -15,9 +15,11 @@ APART = 0.05  # [e^2/h], how far potentials take a curve, roughly
 LISTED = 2  # antidots of which all configurations are in a library; of more they are searched
 
 
-def of_number(device, curve, noise, number=2, seed=()):
+def of_number(device, curve, noise, number=2, seed=(), named=None):
     """Candidates (C, K, 2) of so many antidots: from the library of all configurations, or from a
-    search, whose chains have a seed."""
+    search, whose chains have a seed and which is not repeated where it has `named` some."""
+    if number > LISTED and named is not None:
+        return named
     if number > LISTED:
         return from_search(device, curve, noise, number, stream("search", number, *seed))
     with ONCE:

@@ -28,10 +28,12 @@ QUICK, PATIENT = 1, 5  # Gauss-Newton steps for the certificate, and where evide
 ROUNDS, CLOSE = 6, 0.1  # of unknown parameters, and standard deviations at which they stay
 
 
-def decide(curve, noise=None, proposals=None, seed=(0,), *, device, number=2, certificate=True):
+def decide(
+    curve, noise=None, proposals=None, seed=(0,), *, device, number=2, named=None, certificate=True
+):
     """Posterior of one curve (F,) [e^2/h] of `number` antidots, with noise (F,), or (F, F) as in
-    `covariance_of`; the rest as in `infer`."""
-    antidots, second, source = likely(device, curve, noise, proposals, number, seed)
+    `covariance_of`; named: candidates that a search has found; the rest as in `infer`."""
+    antidots, second, source = likely(device, curve, noise, proposals, number, seed, named)
     weighed = weigh(device, curve, noise, antidots, second, certificate)
     probability = probabilities(weighed.log)
     samples = None if proposals is None else proposed(proposals, weighed.antidots, probability)
@@ -65,13 +67,13 @@ def decide(curve, noise=None, proposals=None, seed=(0,), *, device, number=2, ce
     )
 
 
-def likely(device, curve, noise, proposals, number, seed):
+def likely(device, curve, noise, proposals, number, seed, named=None):
     """Candidates (C, K, 2), their SecondOrder, and where they came from: the library, too, where
     none that a network proposes explains the curve."""
     source = "proposals"
     if proposals is None:
         source = "library" if number <= LISTED else "search"
-        antidots = of_number(device, curve, noise, number, seed)
+        antidots = of_number(device, curve, noise, number, seed, named)
     else:
         antidots = from_proposals(device, curve, noise, proposals)
     second = SecondOrder.of(device, curve, noise, antidots)
@@ -82,13 +84,15 @@ def likely(device, curve, noise, proposals, number, seed):
     return antidots, second, source
 
 
-def decide_unknown(curve, noise, proposals, seed, *, device, nuisance, number=2, certificate=True):
+def decide_unknown(
+    curve, noise, proposals, seed, *, device, nuisance, number=2, named=None, certificate=True
+):
     """Posterior of one measured curve (F,) [e^2/h] whose Nuisance is inferred with the answer."""
     theta, mean, b = np.zeros(len(nuisance.prior)), None, device.fields
     for _ in range(ROUNDS):
         own = linear(nuisance, curve, noise, b, theta, mean)
-        antidots = of_number(device, own.curve, own.error, number, seed)
-        expectation, log, _ = SecondOrder.of(device, own.curve, own.error, antidots)
+        named = of_number(device, own.curve, own.error, number, seed, named)
+        expectation, log, _ = SecondOrder.of(device, own.curve, own.error, named)
         best = expectation.part(log.argmax())
         left, covariance = own.curve - best.mean, best.first + best.rest + own.error
         moved, spread = own.parameters(left, covariance)
@@ -97,7 +101,7 @@ def decide_unknown(curve, noise, proposals, seed, *, device, nuisance, number=2,
         if stays:
             break
     own = linear(nuisance, curve, noise, b, theta, mean)
-    options = {"device": device, "number": number, "certificate": certificate}
+    options = {"device": device, "number": number, "named": named, "certificate": certificate}
     found = decide(own.curve, own.error, None, seed, **options)
     theta, spread = own.parameters(own.curve - found.expected, found.covariance + own.error)
     values, errors = nuisance.values(theta), nuisance.values(spread)
@@ -125,7 +129,9 @@ def decide_number(curve, noise, proposals, seed, *, numbers, decide, device, cer
     count = [geometry.count(device, number) for number in numbers]
     log = [logsumexp(one.log_evidence) - np.log(n) for one, n in zip(found, count, strict=True)]
     share, best = probabilities(np.array(log)), int(np.argmax(log))
-    answer = own(number=numbers[best], certificate=certificate) if certificate else found[best]
+    answer = found[best]
+    if certificate:
+        answer = own(number=numbers[best], named=answer.antidots, certificate=certificate)
     return dataclasses.replace(answer, numbers=dict(zip(numbers, share.tolist(), strict=True)))
 
 

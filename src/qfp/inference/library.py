@@ -67,8 +67,12 @@ class Library:
 def whitening(covariance, noise=None):
     """Root (F, F) of the inverse of a typical covariance, floor and noise (see `covariance_of`)
     included."""
-    root = np.linalg.cholesky(allowed(covariance, noise))
-    return solve_triangular(root, np.eye(len(root)), lower=True)
+    return inverse_root(allowed(covariance, noise))
+
+
+def inverse_root(covariance):
+    """Root (F, F) of an inverse: what it takes from N(0, covariance) to N(0, 1)."""
+    return solve_triangular(np.linalg.cholesky(covariance), np.eye(len(covariance)), lower=True)
 
 
 def allowed(covariance, noise=None):

@@ -72,7 +72,7 @@ class Exact:
 
     def distances(self, antidots, fields=slice(None)):
         """Robust distances (N,) at some of the fields."""
-        root = np.linalg.inv(np.linalg.cholesky(self.allowed[fields, fields]))
+        root = libraries.inverse_root(self.allowed[fields, fields])
         left = self.left[fields] - discs.curves(self.device, antidots, fields)
         return libraries.robust(left @ root.T)
 

@@ -51,7 +51,7 @@ class Surrogate:
         """Tables for a curve (F,) [e^2/h] with noise; see `covariance_of`."""
         some = list(places(self.number))
         error = self.project @ libraries.allowed(self.covariance, noise) @ self.project.T
-        root = np.linalg.inv(np.linalg.cholesky(self.left + error))
+        root = libraries.inverse_root(self.left + error)
         weights = self.weights @ root.T
         shares = np.split(weights[:-1], len(some) + self.number)
         pairs, single = _whitened(self)
@@ -172,8 +172,7 @@ def surrogate(device, number):
 
 def fitted(device, antidots, curves, shift, covariance):
     """Fields of a Surrogate, from curves (N, F) of ordered antidots (N, K, 2)."""
-    scale = libraries.allowed(covariance) + SHARE * np.cov(curves.T)
-    root = np.linalg.inv(np.linalg.cholesky(scale))
+    root = libraries.inverse_root(libraries.allowed(covariance) + SHARE * np.cov(curves.T))
     values, directions = np.linalg.eigh(np.cov(root @ curves.T))
     project = directions[:, ::-1][:, :LARGEST].T @ root
     mean = (curves @ project.T).mean(axis=0)

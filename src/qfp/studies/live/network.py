@@ -1,11 +1,11 @@
 """The decoder of the live page against PyTorch: the same curve, the same noise, one thread each."""
 
-import contextlib
 import time
 
 import numpy as np
 import torch
 
+from qfp.data.workers import one_torch_thread
 from qfp.model.diffusion import guided
 
 READS = 50  # of a curve, of which the median counts
@@ -27,17 +27,6 @@ ASK = """async ([noise, steps, reads]) => {
 }"""
 
 
-@contextlib.contextmanager
-def one_thread():
-    """PyTorch computes on one thread, as the page's worker does."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(before)
-
-
 def in_page(page, noise, steps):
     """Curve (F,) of an open page's wire, LDOS (S, L * W) [1/t] of its samples from noise (S, 60,
     60), and median ms of a sample and of a read-out in its worker."""
@@ -57,7 +46,7 @@ def in_pytorch(decoder, curve, noise, steps):
     in single precision."""
     model, schedule = decoder.model, decoder.schedule
     y = decoder.normal.curve(curve[None])
-    with one_thread(), torch.no_grad():
+    with one_torch_thread(), torch.no_grad():  # as the page's worker does
         condition = model.encode(y)
         eps = guided(model, schedule, condition)
         denoised(eps, schedule, noise[0], steps)  # in which memory is found
