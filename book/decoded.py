@@ -1,0 +1,56 @@
+"""The picture of the first page and of the README: a curve, and what is read from it.
+
+Run `python book/decoded.py` in the checkout's environment; it writes book/assets/decoded.png (some
+seconds). The wire is the first of the test configurations, under a potential of its own, as in
+`qfp study inference`: nobody chose it.
+"""
+
+from pathlib import Path
+
+import numpy as np
+
+import qfp
+from qfp.data import fresh
+from qfp.data.dataset import choose
+from qfp.figures import wire as wire_figures
+
+
+def decoded():
+    """Device, antidots, curve and LDOS of the wire, a sample of the network, the Posterior."""
+    config = qfp.load_preset("laptop")
+    wire, number = config.device, fresh.numbers(config, "test", 1)
+    antidots, seed = choose(config)[1][number][0], fresh.seeds_of("test", 1)[0]
+    curve, _, ldos = qfp.solve(wire, antidots, qfp.random_potential(seed, wire), image=True)
+    found = qfp.load("laptop").decode(curve[None], samples=4, seed=0)
+    posterior = qfp.infer(curve[None], wire, proposals=found.antidots)[0]
+    return wire, antidots, curve, ldos, found.ldos[0, 0], posterior
+
+
+@wire_figures.style()
+def picture(wire, antidots, curve, ldos, sample, posterior):
+    """What is measured, what is true, what the network draws, what the exact posterior knows."""
+    figure = wire_figures.canvas(4.6)
+    above, below = figure.subfigures(2, height_ratios=[1, 1.35])
+    left, right = above.subplots(), below.subplots(1, 3)
+    exact = posterior.curve + posterior.shift
+    wire_figures.curve(left, wire.fields, curve, color="black", linewidth=2.4, label="given")
+    look = {"color": wire_figures.ORANGE, "linestyle": "--", "linewidth": 1.4}
+    wire_figures.curve(left, wire.fields, exact, **look, label="exact, of the answer")
+    left.legend()
+    top = np.quantile(ldos, 0.995)
+    share = f"{posterior.probability[0]:.1%}".replace("100.0%", "> 99.9%")
+    panels = {
+        "the truth": (ldos, antidots),
+        "the network's first sample": (sample, ()),
+        f"exact posterior: {share}": (posterior.ldos, posterior.answer),
+    }
+    for ax, (title, (image, circles)) in zip(right, panels.items(), strict=True):
+        wire_figures.ldos_image(ax, image, circles, wire.radius, labels=False, vmin=0, vmax=top)
+        ax.set_title(title)
+    return figure
+
+
+if __name__ == "__main__":
+    picture(*decoded()).savefig(
+        Path(__file__).parent / "assets" / "decoded.png", dpi=160, metadata={"Software": None}
+    )
