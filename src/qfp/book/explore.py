@@ -139,8 +139,7 @@ def verdict(answer):
 
 
 def _label(text, works):
-    color = "#009E73" if works == HERE else "#D55E00"
-    return widgets.HTML(f"<b>{text}</b> <span style='color:{color}'>[{works}]</span>")
+    return widgets.HTML(f"<b>{text}</b> <i>[{works}]</i>")
 
 
 def flipbook(frames, text, description, width="680px"):

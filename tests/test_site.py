@@ -1,0 +1,37 @@
+"""The built book as a reader meets it, in a real browser with the network off."""
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+
+from qfp import tools
+from qfp.live import browser
+
+SITE = tools.project_root() / "runs" / "check" / "_build" / "html"  # where make test builds it
+RULES = {"runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa"], "resultTypes": ["violations"]}
+
+pytestmark = [
+    pytest.mark.skipif(
+        browser.browser() is None, reason="no browser is installed: apt-get install chromium"
+    ),
+    pytest.mark.skipif(
+        not SITE.exists(), reason="the book is not built: make test builds it first"
+    ),
+]
+LOOKS = {
+    "desk": {"size": (1280, 900)},
+    "dark": {"size": (1280, 900), "color_scheme": "dark"},
+    "phone": {"size": (390, 844)},
+}
+
+
+@pytest.mark.parametrize("look", LOOKS)
+@pytest.mark.parametrize(
+    "name", ["intro", "scorecard", "notebooks/06_explore", "notebooks/12_exact", "api"]
+)
+def test_pages_are_accessible(chromium, name, look):
+    """No violation of WCAG 2.1 AA that axe-core finds; nothing wider than the window."""
+    with browser.opened(chromium, SITE / f"{name}.html", **LOOKS[look]) as found:
+        found.page.wait_for_timeout(2500)
+        assert Axe().run(found.page, options=RULES).response["violations"] == []
+        wide = found.page.evaluate("document.documentElement.scrollWidth")
+        assert wide <= LOOKS[look]["size"][0]
