@@ -18,7 +18,7 @@ NBVAL := --nbval-lax --nbval-current-env --nbval-sanitize-with tests/nbval_sanit
 # What a shell may have set for another Python does not reach this one.
 unexport PYTHONHOME PYTHONPATH PIP_USER PIP_TARGET PIP_PREFIX PIP_REQUIRE_VIRTUALENV
 
-.PHONY: help install book test hostile refresh twins ablations vae results wasm clean distclean
+.PHONY: help install book pdf test hostile refresh twins ablations vae results wasm clean distclean
 
 help:  ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-10s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
@@ -56,6 +56,10 @@ book: $(STAMP)  ## run all notebooks (into runs/laptop/) and build the website f
 	$(BIN)/qfp run --preset laptop
 	$(BIN)/jupyter-book build book
 	@echo "Open $(CURDIR)/book/_build/html/index.html"
+
+pdf: $(STAMP)  ## the book as one file, printed by Chromium: book/_build/quantum-fingerprints.pdf
+	$(BIN)/jupyter-book build book --builder singlehtml
+	$(BIN)/python -m qfp.book.pdf book/_build/singlehtml/intro.html book/_build/quantum-fingerprints.pdf
 
 # The book is built beside the reader's, from nothing, with every warning an error.
 test: $(STAMP)  ## unit and physics tests, notebook validation, pairs in sync, strict book build

@@ -4,6 +4,7 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 
 from qfp import tools
+from qfp.book import pdf
 from qfp.live import browser
 
 SITE = tools.project_root() / "runs" / "check" / "_build" / "html"  # where make test builds it
@@ -35,3 +36,11 @@ def test_pages_are_accessible(chromium, name, look):
         assert Axe().run(found.page, options=RULES).response["violations"] == []
         wide = found.page.evaluate("document.documentElement.scrollWidth")
         assert wide <= LOOKS[look]["size"][0]
+
+
+def test_a_page_is_printed(tmp_path, capsys):
+    """What `make pdf` does with the whole book."""
+    source, target = tmp_path / "page.html", tmp_path / "page.pdf"
+    source.write_text("<h1>a wire</h1>")
+    assert pdf.main([str(source), str(target)]) == 0
+    assert target.read_bytes().startswith(b"%PDF") and str(target) in capsys.readouterr().out
