@@ -20,6 +20,7 @@ from qfp.figures import limit_images
 from qfp.figures import limits as limits_figures
 from qfp.figures import network as network_figures
 from qfp.figures import score as score_figures
+from qfp.figures import shares
 from qfp.figures import solver as solver_figures
 from qfp.figures import two_stage as two_stage_figures
 from qfp.figures import wire as wire_figures
@@ -314,6 +315,13 @@ FIGURES = {
     ),
     "truth and samples": lambda: network_figures.truth_and_samples(
         IMAGE, PAIR, np.stack([IMAGE] * 4), np.stack([PAIR] * 4)
+    ),
+    "shares": lambda: shares.whiskers(
+        {
+            "some": {"one": {"within_1": 0.9, "within_1_interval": [0.8, 0.95]}},
+            "others": {"two": {"within_0": 1.0, "within_0_interval": [0.9, 1.0]}},
+        },
+        names={"one": "the first"},
     ),
 }
 

@@ -1,0 +1,47 @@
+"""Shares with their intervals, in place of wide tables: arrays to a Matplotlib figure."""
+
+from matplotlib.ticker import PercentFormatter
+
+from qfp.figures.wire import BLUE, GREEN, RED, canvas, style
+
+COLUMNS = {  # keys of rows of scores: name, colour, marker
+    "within_1": ("both antidots within one site", BLUE, "o"),
+    "within_0": ("both exactly", RED, "D"),
+    "r_high": ("pattern correlation of at least 0.95", GREEN, "s"),
+}
+APART = 0.2  # of rows, between the columns of one
+
+
+@style()
+def whiskers(panels, columns=("within_1", "within_0"), names=None):
+    """Shares of right answers with 95 % intervals; a panel for each of {title: rows}.
+
+    rows {name: scores}; scores with the keys `columns` and those of their intervals, where a row
+    has them. names: what some rows are called, {name: label}."""
+    labels = list(dict.fromkeys(name for rows in panels.values() for name in rows))
+    figure = canvas(1.1 + (0.1 + 0.11 * len(columns)) * len(labels))
+    axes = figure.subplots(1, len(panels), sharex=True, sharey=True, squeeze=False)[0]
+    for ax, (title, rows) in zip(axes, panels.items(), strict=True):
+        for k, key in enumerate(columns):
+            name, color, marker = COLUMNS[key]
+            shown = [
+                (i, rows[label]) for i, label in enumerate(labels) if key in rows.get(label, {})
+            ]
+            share = [row[key] for _, row in shown]
+            ends = zip(share, (row[f"{key}_interval"] for _, row in shown))
+            off = [(max(x - low, 0), max(high - x, 0)) for x, (low, high) in ends]
+            y = [i + APART * (k - (len(columns) - 1) / 2) for i, _ in shown]
+            look = {"fmt": marker, "color": color, "markersize": 4.5, "elinewidth": 1.6}
+            ax.errorbar(share, y, xerr=list(zip(*off)), label=name, **look)
+        ax.set(ylim=(len(labels) - 0.5, -0.5), xlim=(-0.02, 1.02))
+        ax.set_yticks(
+            range(len(labels)), [(names or {}).get(x, x.replace("_", " ")) for x in labels]
+        )
+        ax.xaxis.set_major_formatter(PercentFormatter(1, decimals=0))
+        ax.set_title(title, loc="left")
+        ax.grid(axis="x", alpha=0.3)
+        ax.axvline(0.95, color="black", linewidth=0.8, linestyle=":")
+    figure.legend(
+        *axes[0].get_legend_handles_labels(), loc="outside lower center", ncols=len(columns)
+    )
+    return figure
