@@ -16,11 +16,10 @@ from qfp.config import load_preset
 from qfp.figures import architecture as architecture_figures
 from qfp.figures import attention as attention_figures
 from qfp.figures import calibration as calibration_figures
-from qfp.figures import limit_images
+from qfp.figures import limit_images, shares
 from qfp.figures import limits as limits_figures
 from qfp.figures import network as network_figures
 from qfp.figures import score as score_figures
-from qfp.figures import shares
 from qfp.figures import solver as solver_figures
 from qfp.figures import two_stage as two_stage_figures
 from qfp.figures import wire as wire_figures
