@@ -75,6 +75,7 @@ hostile: $(STAMP)  ## every bad input of tests/hostile, of which make test tries
 
 refresh: $(STAMP)  ## execute the notebooks again in place, redraw the first picture (then look at git diff)
 	$(BIN)/python book/decoded.py
+	$(BIN)/python -m qfp.book.readme
 	$(BIN)/python -m qfp.book.run --refresh
 
 data/laptop.h5: | $(STAMP)

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from qfp.book import pages
+from qfp.book import pages, readme
 from qfp.config import load_preset
 from qfp.studies import MODULES, find
 from qfp.tools import SettingsError, as_dict, digest
@@ -272,3 +272,9 @@ def test_site_check_sees_what_needs_the_network(tmp_path, capsys):
     assert capsys.readouterr().out.count("a.html: ") == 2
     assert pages.main([str(tmp_path / "empty")]) == 1
     assert pages.main([]) == 2
+
+
+def test_the_readme_says_what_the_first_page_says():
+    text = (ROOT / "README.md").read_text()
+    assert readme.renewed(text) == text, "python -m qfp.book.readme"
+    assert len(readme.found().splitlines()) == 8 and "{" not in readme.found()
