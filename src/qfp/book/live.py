@@ -36,7 +36,7 @@ def setup(app):
     from docutils.parsers.rst import directives
     from sphinx.util.docutils import SphinxDirective
 
-    from qfp.live.page import element
+    from qfp.live.page import element, head
 
     class Live(SphinxDirective):
         required_arguments = 1
@@ -47,9 +47,17 @@ def setup(app):
             if name not in known:
                 raise self.error(f"live wire {name!r}: qfp_live in _config.yml names {known}")
             text = element(name, root_of(self.env.docname), "hero" not in self.options)
-            return [nodes.raw("", text, format="html")]
+            return [nodes.raw("", text, format="html", live=name)]
+
+    def begin(app, page, template, context, doctree):
+        """Put what a page's wires load before all else that it loads."""
+        found = doctree.findall(nodes.raw) if doctree else ()
+        names = sorted({node["live"] for node in found if "live" in node})
+        if names:
+            context["metatags"] += head(names, root_of(page))
 
     app.add_config_value("qfp_live", [], "env")
     app.add_directive("live", Live)
+    app.connect("html-page-context", begin)
     app.connect("build-finished", write)
     return {"parallel_read_safe": True, "parallel_write_safe": True}

@@ -111,15 +111,22 @@ def write_files(folder, devices, decoders=None):
         write_text(folder / name, text)
 
 
+def head(names, root=""):
+    """HTML of the head of a page with live wires of these names: what it loads from the folder
+    `root`, to be put first, for the workers begin before the page's body is there."""
+    parts = [f'<link rel="stylesheet" href="{root}live.css">']
+    for file in (*(f"wire-{html.escape(name)}" for name in names), "live"):
+        parts.append(f'<script async src="{root}{file}.js"></script>')
+    return "\n".join(parts) + "\n"
+
+
 def element(name, root="", whole=True):
-    """HTML of a live wire and of what it loads from the folder `root`."""
+    """HTML of a live wire in a page with its `head`."""
     parts, name = "whole" if whole else "hero", html.escape(name)
     return (
-        f'<link rel="stylesheet" href="{root}live.css">\n'
         f'<div class="qfp-live" data-wire="{name}" data-parts="{parts}">\n'
         f'<noscript><img src="{root}wire-{name}.png" alt="{ALT}"></noscript>\n</div>\n'
-        f'<script async src="{root}wire-{name}.js"></script>\n'
-        f'<script async src="{root}live.js"></script>\n'
+        "<script>window.QFP_LIVE && QFP_LIVE.boot && QFP_LIVE.boot();</script>\n"
     )
 
 
@@ -159,6 +166,8 @@ def write_page(out, device, name, unit=None, decoder=None):
     output_folder(out.parent)
     write_files(out, {name: (device, unit)}, {name: decoder} if decoder else None)
     title = f"A live wire: {device.width} × {device.length} sites"
-    page = source(["page.html"]).replace("{title}", title).replace("{live}", element(name))
+    page = source(["page.html"])
+    for key, text in (("title", title), ("head", head([name])), ("live", element(name))):
+        page = page.replace(f"{{{key}}}", text)
     write_text(out / "index.html", page)
     return out / "index.html"

@@ -1,25 +1,26 @@
 // A worker with the solver in it. Questions are promises; QFP_LIVE.source and QFP_LIVE.wasm come
 // from the page's script.
 class Solver {
-  // slots: fields that it keeps; engine: "wasm" or "js"
-  constructor(wire, slots, engine, onProgress, onFailure) {
+  // sigma: bytes of the self-energies; slots: fields that it keeps; engine: "wasm" or "js"
+  constructor(wire, sigma, slots, engine) {
     this.waiting = new Map();
     this.number = 0;
+    this.failed = new Promise((resolve) => (this.hasFailed = resolve)); // of what it says then
+    this.onProgress = () => {};
     this.started = new Promise((resolve) => (this.hasStarted = resolve));
     const blob = new Blob([QFP_LIVE.source], { type: "text/javascript" });
     this.worker = new Worker(URL.createObjectURL(blob));
     this.worker.onmessage = ({ data: m }) => {
       if (m.type === "started") this.hasStarted(m.engine);
-      else if (m.type === "progress") onProgress(m);
-      else if (m.type === "failed") onFailure(m.text);
+      else if (m.type === "progress") this.onProgress(m);
+      else if (m.type === "failed") this.hasFailed(m.text);
       else {
         this.waiting.get(m.id)(m);
         this.waiting.delete(m.id);
       }
     };
-    this.worker.onerror = (event) => onFailure(event.message || "a worker did not start");
+    this.worker.onerror = (event) => this.hasFailed(event.message || "a worker did not start");
     const { name, width, length, energy, fields, modes } = wire;
-    const sigma = bytesOf(wire.sigma).buffer;
     const wasm = engine === "js" ? null : bytesOf(QFP_LIVE.wasm).buffer;
     const about = { name, width, length, energy, fields, modes };
     this.worker.postMessage({ type: "start", wire: about, sigma, wasm, slots }, [sigma]);
@@ -38,4 +39,13 @@ class Solver {
   stop() {
     this.worker.terminate();
   }
+}
+
+// The two workers of a wire: one for the picture, one for the curve.
+function startSolvers(wire, engine) {
+  const sigma = bytesOf(wire.sigma).buffer;
+  return {
+    painter: new Solver(wire, sigma.slice(), 1, engine),
+    curves: new Solver(wire, sigma, wire.fields.length, engine),
+  };
 }

@@ -14,8 +14,10 @@
 const EASE = 0.3; // how fast the brightness follows the picture
 
 class Live {
-  constructor(host, wire, engine) {
-    Object.assign(this, { host, wire, engine, field: 0, chosen: 0, top: 0, ghost: null });
+  // solvers: of startSolvers
+  constructor(host, wire, engine, solvers) {
+    Object.assign(this, { host, wire, engine, ...solvers });
+    Object.assign(this, { field: 0, chosen: 0, top: 0, ghost: null });
     this.model = makeScene(wire);
     this.model.show({ antidots: wire.start, radii: wire.start.map(() => wire.radius) });
     this.whole = null; // the newest whole curve
@@ -25,19 +27,17 @@ class Live {
     this.listeners = [];
     this.stats = { images: 0, curves: 0, imageMs: 0, curveMs: 0, firstImage: 0, firstCurve: 0 };
     this.redraw = once(() => this.draw());
-    this.startWorkers();
+    this.hearWorkers();
     this.build();
     this.change();
   }
 
   // --- the workers: one for the picture, one for the curve
 
-  startWorkers() {
-    const { wire, engine } = this,
-      fail = (text) => this.fail(text);
-    const progress = () => this.askCurve(this.model.now());
-    this.painter = new Solver(wire, 1, engine, () => {}, fail);
-    this.curves = new Solver(wire, wire.fields.length, engine, progress, fail);
+  hearWorkers() {
+    this.curves.onProgress = () => this.askCurve(this.model.now());
+    for (const solver of [this.painter, this.curves])
+      solver.failed.then((text) => this.fail(text));
     this.askImage = newestWins(
       (q) => this.painter.ask({ type: "image", ...q }),
       (r, q) => this.seen(r, q),
