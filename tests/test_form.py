@@ -1,4 +1,5 @@
-"""Form: what ruff does not hold. Lines of at most 100 columns and order of imports are ruff's."""
+"""Form: what ruff does not hold. Of Python's lines, at most 100 columns and the order of imports
+are ruff's."""
 
 import ast
 import re
@@ -9,8 +10,12 @@ import pytest
 
 ROOT = Path(__file__).parents[1]
 SOURCES = sorted((ROOT / "src" / "qfp").rglob("*.py"))
+SCRIPTS = sorted(
+    p for part in ("src", "tests") for p in (ROOT / part).rglob("*.*") if p.suffix in (".js", ".c")
+)
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("[0-9]*.py"))
 FUNCTION, MODULE, CELL, NOTEBOOK = 40, 250, 15, 90  # lines
+COLUMNS = 100  # of a line of JavaScript or C
 LONG = re.compile(r"# long: \w.{15,}")  # where more lines read better, in the head of the function
 
 
@@ -48,6 +53,12 @@ def test_every_public_name_has_a_docstring_and_private_ones_stay_at_home(path):
         if isinstance(node, ast.ImportFrom) and node.module.startswith("qfp"):
             private = [alias.name for alias in node.names if re.match("_[^_]", alias.name)]
             assert not private, f"{private} belongs to {node.module}"
+
+
+@pytest.mark.parametrize("path", SCRIPTS, ids=lambda path: path.name)
+def test_lines_of_scripts_are_short_too(path):
+    lines = path.read_text().splitlines()
+    assert lines and [k for k, line in enumerate(lines, 1) if len(line) > COLUMNS] == []
 
 
 def cells(path):

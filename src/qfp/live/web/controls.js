@@ -19,8 +19,8 @@ function buildControls(live, whole) {
     help: el(
       "p",
       { class: "qfp-help", id: help },
-      "Drag a hole, or Tab to it: arrows move it (with Shift by five), + and − change its radius, " +
-        "Delete removes it. A double click adds one.",
+      "Drag a hole, or Tab to it: arrows move it (with Shift by five), + and − change its " +
+        "radius, Delete removes it. A double click adds one.",
     ),
     slider: el("input", {
       type: "range",

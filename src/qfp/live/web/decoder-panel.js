@@ -71,10 +71,9 @@ class DecoderPanel {
         "p",
         {},
         "The network gets the curve alone, and draws wires that could have given it, each from " +
-          "noise of its own; then the solver of this page judges the answer. Drop a CSV file here " +
-          "for a curve of your own: columns field [rad/plaquette] and conductance [e²/h]. Nothing " +
-          "leaves your machine. " +
-          `The first press loads ${about.megabytes} MB.`,
+          "noise of its own; then the solver of this page judges the answer. Drop a CSV file " +
+          "here for a curve of your own: columns field [rad/plaquette] and conductance [e²/h]. " +
+          `Nothing leaves your machine. The first press loads ${about.megabytes} MB.`,
       ),
       el(
         "div",

@@ -19,11 +19,13 @@ function judged(given, exact, measured) {
   const off = difference(exact, given),
     rms = rmsOf(off),
     largest = Math.max(...off.map(Math.abs));
-  const numbers = `its exact curve at V = 0 differs by ${size(rms)} e²/h rms, ${size(largest)} at most`;
+  const numbers =
+    `its exact curve at V = 0 differs by ${size(rms)} e²/h rms, ${size(largest)} ` + "at most";
   if (rms < SAME_CURVE) return `${numbers}: this wire, or a copy of it, gave the curve.`;
   if (measured)
     return rms < POTENTIAL
-      ? `${numbers}. A random potential can do that, or a hole one site off; qfp decode weighs them.`
+      ? `${numbers}. A random potential can do that, or a hole one site off; ` +
+          "qfp decode weighs them."
       : `${numbers}, more than a potential like the training wires' does. Do not trust it.`;
   return rms < SITE
     ? `${numbers}: another wire, near this one.`

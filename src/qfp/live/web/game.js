@@ -67,7 +67,8 @@ function makeGame(live) {
     if (residual < FOUND) {
       over = true;
       reveal.disabled = true;
-      say.textContent = `Found (${plural(looks, "look")}): this wire, or a copy of it, gave the curve.`;
+      const how = plural(looks, "look");
+      say.textContent = `Found (${how}): this wire, or a copy of it, gave the curve.`;
     }
   }
 

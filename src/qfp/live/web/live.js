@@ -94,7 +94,8 @@ class Live {
 
   refuse(ring) {
     this.say(
-      `These holes have ${ring} edge sites, this page solves up to 320: make them fewer or smaller.`,
+      `These holes have ${ring} edge sites, this page solves up to 320: ` +
+        "make them fewer or smaller.",
     );
   }
 

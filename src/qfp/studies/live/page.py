@@ -1,8 +1,9 @@
 """How exact and how fast is the live page in a browser, and does it follow a hand?
 
 One run in an installed Chromium, the network refused: scenes are solved in WebAssembly, in plain
-JavaScript and by qfp in Python; the page is opened anew some times; a hole is dragged. Agreement is
-a property of the code, times are one machine's.
+JavaScript and by qfp in Python; the page of `qfp live`, and the book's front page with all that its
+theme loads, are opened anew some times; a hole is dragged. Agreement is a property of the code,
+times are one machine's.
 """
 
 import os
@@ -15,12 +16,12 @@ import numpy as np
 
 from qfp.live import browser, scenes
 from qfp.live.decoder import fitting
-from qfp.live.page import write_page
+from qfp.live.page import script, write_page
 from qfp.model.exported import weights_hash
 from qfp.physics import green
 from qfp.studies.frame import Option, Study
 from qfp.studies.live import network
-from qfp.tools import as_dict, digest
+from qfp.tools import SettingsError, as_dict, digest, project_root
 
 ENGINES = {"wasm": "", "js": "?engine=js"}
 OWN = "live.js", "live.css", "wire-page.js"  # what the front page loads before anything is touched
@@ -34,6 +35,7 @@ NOTES = {
     "radius, each the median of some solves in its worker; ready_ms: until the first whole curve "
     "is there, first_image_ms: until the first picture is, both from the start of the navigation, "
     "median of some visits",
+    "front": "the book's front page in the same way, in WebAssembly",
     "python": "the same scenes by qfp.solve, its clean wires prepared; image_ms: of its picture",
     "drag": "one hole dragged for some seconds, moved in every frame that the browser "
     "gives; pictures and curves solved",
@@ -60,6 +62,22 @@ def visit(chromium, index, query, visits):
             times.append((stats["firstImage"], stats["firstCurve"]))
     image, curve = np.median(times, axis=0)
     return {"first_image_ms": float(image), "ready_ms": float(curve)}
+
+
+def front_page(book):
+    """Path of the front page of a built book.
+
+    Raises
+    ------
+    SettingsError
+        Where there is none, or one of another state of the live wire.
+    """
+    folder = project_root() / book
+    own = folder / "_static" / "live" / "live.js"
+    if not own.is_file() or own.read_text() != script():
+        what = "is of another state of the live wire" if own.is_file() else "holds no built book"
+        raise SettingsError(f"--book {book} {what}: `make book` builds it into book/_build/html")
+    return folder / "intro.html"
 
 
 def solve_all(chromium, index, query, device, rounds):
@@ -148,6 +166,7 @@ def decode(chromium, index, decoder, samples):
 def measure(run):
     """All of it in one run."""
     device, options = run.config.device, run.options
+    front = front_page(options.book)
     found, agreement = {"scenes": len(scenes.scenes(device))}, []
     with tempfile.TemporaryDirectory() as folder, browser.launched() as chromium:
         decoder = fitting(run.config)
@@ -156,6 +175,7 @@ def measure(run):
             differences, times = solve_all(chromium, index, query, device, options.rounds)
             agreement.append(differences)
             found[name] = times | visit(chromium, index, query, options.visits)
+        found["front"] = visit(chromium, front, "", options.visits)
         found["drag"] = drag(chromium, index, device, options.seconds)
         found["bytes"] = sum((index.parent / name).stat().st_size for name in OWN)
         found["browser"] = chromium.version
@@ -186,6 +206,7 @@ def show(result):
             f"{name}: curve {row['curve_ms']:.1f} ms, picture {row['image_ms']:.1f} ms{opened}"
         )
     rates = result["drag"]
+    lines.append(f"the book's front page: ready after {result['front']['ready_ms']:.0f} ms")
     lines.append(
         f"while dragging: {rates['images_per_second']:.0f} pictures and "
         f"{rates['curves_per_second']:.0f} curves a second on {result['cores']} cores; "
@@ -213,7 +234,8 @@ STUDY = Study(
     needs=(),
     options={
         "rounds": Option(5, "solves of each scene, of which the median counts"),
-        "visits": Option(5, "times that the page is opened anew"),
+        "book": Option("book/_build/html", "built book whose front page is opened", kind=str),
+        "visits": Option(5, "times that each page is opened anew"),
         "seconds": Option(6, "of dragging"),
         "samples": Option(8, "that the decoder draws, of which the median counts"),
     },
