@@ -1,5 +1,6 @@
 """The live wire: its data, its files, and what it solves in a real browser, the network off."""
 
+import dataclasses
 import hashlib
 import re
 import shutil
@@ -13,17 +14,21 @@ from qfp import tools
 from qfp.cli import main
 from qfp.config import load_preset
 from qfp.live import browser, data, page, scenes
-from qfp.physics import geometry, green
+from qfp.physics import currents, geometry, green
 from qfp.physics.leads import leads_cached
 from qfp.physics.wire import Device
 from qfp.tools import SettingsError, project_root
 
 DEVICE = load_preset("laptop").device
 SMALL = Device(21, 24, 0.8, 2, 0.06, 6, 0.05)  # of odd width
-# a level of the sites behind the ring of a disc of radius 6 is at the energy at the last field
+# a level of the sites behind the ring of a disc of radius 6 is near the energy at the last field,
+# and there to the last digit
 SINGULAR = Device(50, 60, 0.5, 6, 0.0152461, 2, 0.05)
+CROSSING = dataclasses.replace(SINGULAR, field_max=0.015246142615251522)
 WIDE = Device(72, 92, 0.5, 5, 0.01, 2, 0.0)
 CLOSE = 1e-10
+JS = browser.DOUBLE + "&engine=js"  # in plain JavaScript
+SINGLE = "?tables=single"
 needs_browser = pytest.mark.skipif(
     browser.browser() is None, reason="no browser is installed: apt-get install chromium"
 )
@@ -78,25 +83,6 @@ def test_compiled_solver_is_of_its_source():
         assert hashlib.sha256((page.WEB / name).read_bytes()).hexdigest() == digest, (
             f"{name} changed: run `make wasm`"
         )
-
-
-@pytest.mark.skipif(
-    not shutil.which("clang"), reason="clang is not installed: apt-get install clang lld"
-)
-def test_source_compiles_without_a_warning_to_the_same_interface(tmp_path):
-    """The line of the Makefile, on the compiler that is here."""
-    makefile = (page.WEB.parents[3] / "Makefile").read_text()
-    line = re.search(r"^CLANG = (.*)$", makefile, re.M)[1].split()
-    out = tmp_path / "solver.wasm"
-    made = subprocess.run(
-        [*line, "-Wall", "-Werror", "-o", out, page.WEB / "solver.c"],
-        capture_output=True,
-        text=True,
-    )
-    assert made.returncode == 0, made.stderr
-    names = re.findall(r"^EXPORT\((\w+)\)\s", (page.WEB / "solver.c").read_text(), re.M)
-    for code in (out.read_bytes(), (page.WEB / "solver.wasm").read_bytes()):
-        assert len(names) == 9 and all(name.encode() in code for name in names)
 
 
 def test_script_keeps_to_itself_and_loads_nothing():
@@ -184,6 +170,26 @@ def assert_solved(shown, device, antidots, radii, field=0, force=False):
 
 
 @needs_browser
+@pytest.mark.skipif(
+    not shutil.which("clang"), reason="clang is not installed: apt-get install clang lld"
+)
+def test_source_compiles_without_a_warning_and_solves(chromium, tmp_path, monkeypatch):
+    """The line of the Makefile, on the compiler that is here; what it makes is run."""
+    makefile = (page.WEB.parents[3] / "Makefile").read_text()
+    line = re.search(r"^CLANG = (.*)$", makefile, re.M)[1].split()
+    out = tmp_path / "solver.wasm"
+    command = [*line, "-Wall", "-Werror", "-o", out, page.WEB / "solver.c"]
+    made = subprocess.run(command, capture_output=True, text=True)
+    assert made.returncode == 0, made.stderr
+    monkeypatch.setattr(page, "wasm", out.read_bytes)
+    fresh = page.write_page(tmp_path / "page", SMALL, "small")
+    with browser.opened(chromium, fresh) as found:
+        wait(found)
+        assert_solved(found.page, SMALL, [[5, 8], [14, 15]], [2, 3], field=4)
+        assert found.page.evaluate("QFP_LIVE.live[0].engine") == "wasm" and found.errors == []
+
+
+@needs_browser
 def test_curves_and_images_are_those_of_qfp(fresh):
     for k, (antidots, radii) in enumerate(scenes.scenes(DEVICE)):
         assert_solved(fresh, DEVICE, antidots, radii, field=7 * k % 64, force=k == 3)
@@ -192,7 +198,7 @@ def test_curves_and_images_are_those_of_qfp(fresh):
 
 @needs_browser
 def test_plain_javascript_is_the_same(chromium, index):
-    with browser.opened(chromium, index, query="?engine=js") as plain:
+    with browser.opened(chromium, index, query=JS) as plain:
         wait(plain)
         for k, (antidots, radii) in enumerate(scenes.scenes(DEVICE)[5::3]):
             assert_solved(plain.page, DEVICE, antidots, radii, field=5 * k, force=k == 2)
@@ -202,7 +208,7 @@ def test_plain_javascript_is_the_same(chromium, index):
 
 
 @needs_browser
-@pytest.mark.parametrize("query", ["", "?engine=js"])
+@pytest.mark.parametrize("query", [browser.DOUBLE, JS])
 def test_another_wire_of_odd_width(chromium, tmp_path, query):
     other = page.write_page(tmp_path / "page", SMALL, "small")
     with browser.opened(chromium, other, query=query) as found:
@@ -216,21 +222,90 @@ def test_another_wire_of_odd_width(chromium, tmp_path, query):
         assert found.errors == []
 
 
-@needs_browser
-@pytest.mark.parametrize("query", ["", "?engine=js"])
-def test_singular_ring_is_solved_by_complete_pivoting(chromium, tmp_path, query):
-    """Radius 6, where a level of the isolated sites meets the energy."""
-    antidots, radii = [[15, 20], [34, 40]], [6, 6]
-    ring = torch.as_tensor(geometry.ring(geometry.removed_mask(antidots, SINGULAR, radii)))
-    g = green.clean_wire_cached(SINGULAR, SINGULAR.field_max).between(ring[:, None], ring)
+def smallest_share(device, antidots, radii):
+    """Smallest singular value of G0[D, D] at the last field, of the largest."""
+    ring = torch.as_tensor(geometry.ring(geometry.removed_mask(antidots, device, radii)))
+    g = green.clean_wire_cached(device, device.field_max).between(ring[:, None], ring)
     values = torch.linalg.svdvals(g)
-    assert values[-1] < 1e-5 * values[0], "nearly singular"
-    other = page.write_page(tmp_path / "page", SINGULAR, "singular")
+    return float(values[-1] / values[0])
+
+
+@needs_browser
+@pytest.mark.parametrize("query", [browser.DOUBLE, JS])
+@pytest.mark.parametrize("device, share, taken", [(SINGULAR, 1e-5, 0), (CROSSING, 1e-13, 1)])
+def test_singular_ring_is_solved_by_complete_pivoting(
+    chromium, tmp_path, query, device, share, taken
+):
+    """Radius 6, where a level of the isolated sites meets the energy: near it by either way of
+    pivoting, on it the solver changes to the complete one by itself."""
+    antidots, radii = [[15, 20], [34, 40]], [6, 6]
+    assert smallest_share(device, antidots, radii) < share
+    other = page.write_page(tmp_path / "page", device, "singular")
     with browser.opened(chromium, other, query=query) as found:
         wait(found)
-        assert_solved(found.page, SINGULAR, antidots, radii, field=1)
-        replies = assert_solved(found.page, SINGULAR, antidots, radii, field=1, force=True)
+        replies = assert_solved(found.page, device, antidots, radii, field=1)
+        assert [reply["fallbacks"] for reply in replies] == [taken, taken]
+        replies = assert_solved(found.page, device, antidots, radii, field=1, force=True)
         assert [reply["fallbacks"] for reply in replies] == [2, 1]
+
+
+@needs_browser
+@pytest.mark.parametrize("engine", ["", "&engine=js"])
+def test_tables_of_single_precision_keep_the_curve_to_five_digits(chromium, index, engine):
+    """A copy of a wire still counts as the same, and the page says how exact it is."""
+    with browser.opened(chromium, index, query=SINGLE + engine) as found:
+        wait(found)
+        shown, few = found.page, scenes.scenes(DEVICE)[:: 8 if engine else 1]
+        for antidots, radii in few:
+            curve, image = browser.solved(shown, antidots, radii)
+            G, ldos = scenes.exact(DEVICE, antidots, radii)
+            np.testing.assert_allclose(curve["values"], G, atol=1e-5, rtol=0)
+            np.testing.assert_allclose(image["values"], ldos.ravel(), atol=CLOSE, rtol=0)
+        assert max(abs(np.array(curve["values"]) - G)) > 1e-10, "tables are single"
+        assert "single precision: G to 10⁻⁵ e²/h" in shown.locator(".qfp-clock").inner_text()
+        size = shown.evaluate("QFP_LIVE.live[0].curves.bytes")
+        assert size is None if engine else size < 80e6
+        before, curve, _ = settled(shown)
+        shown.get_by_role("button", name="Same curve").click()
+        again = settled(shown)[1]
+        assert abs(again - curve).max() < shown.evaluate("QFP_LIVE.live[0].same")
+
+
+@needs_browser
+@pytest.mark.parametrize("query", [browser.DOUBLE, JS])
+def test_currents_are_those_of_qfp_and_add_up_to_the_conductance(chromium, index, query):
+    ask = """async ([antidots, field]) => {
+        const about = { type: "image", antidots, radii: [5, 5], field };
+        return Array.from((await QFP_LIVE.live[0].painter.ask(about)).flow);
+    }"""
+    antidots, field = [[14, 20], [33, 38]], 37
+    b, removed = float(DEVICE.fields[field]), geometry.removed_mask(antidots, DEVICE)
+    ring, mask = torch.as_tensor(geometry.ring(removed)), torch.as_tensor(removed)
+    wire = green.clean_wire_cached(DEVICE, b)
+    right = torch.stack(currents.bond_currents(wire, b, ring, mask)).numpy()
+    with browser.opened(chromium, index, query=query) as found:
+        wait(found)
+        flow = np.reshape(found.page.evaluate(ask, [antidots, field]), right.shape)
+        np.testing.assert_allclose(flow, right, atol=CLOSE, rtol=0)
+        G = green.conductance(wire, ring[None])[0].item()
+        np.testing.assert_allclose(flow[1, :-1].sum(axis=1), G, atol=CLOSE)
+
+
+@needs_browser
+def test_the_current_is_shown_and_hidden(fresh):
+    ink = """() => {
+        const canvas = document.querySelector(".qfp-arrows"), { width, height } = canvas;
+        const { data } = canvas.getContext("2d").getImageData(0, 0, width, height);
+        return data.reduce((sum, value, i) => sum + (i % 4 === 3 && value > 0), 0);
+    }"""
+    settled(fresh)
+    assert fresh.evaluate(ink) == 0
+    fresh.get_by_role("button", name="Show the current").click()
+    wait_for_ink = f"() => ({ink})() > 500"
+    fresh.wait_for_function(wait_for_ink, timeout=60_000)
+    assert fresh.get_by_text("adds up to G").is_visible()
+    fresh.get_by_role("button", name="Hide the current").click()
+    fresh.wait_for_function(f"() => ({ink})() === 0", timeout=60_000)
 
 
 @needs_browser
@@ -360,9 +435,11 @@ def test_game_is_won_by_a_copy_of_the_hidden_wire(fresh):
 
 @needs_browser
 def test_narrow_pages_are_stacked_and_move_by_touch(chromium, index):
-    with browser.opened(chromium, index, (390, 844), has_touch=True, color_scheme="dark") as phone:
+    settings = {"has_touch": True, "is_mobile": True, "color_scheme": "dark"}
+    with browser.opened(chromium, index, (390, 844), query="", **settings) as phone:
         wait(phone)
         shown = phone.page
+        assert shown.evaluate("QFP_LIVE.live[0].small"), "a phone's tables are single"
         wire, side = (shown.locator(name).bounding_box() for name in (".qfp-wire", ".qfp-side"))
         assert side["y"] >= wire["y"] + wire["height"]
         assert shown.evaluate("document.documentElement.scrollWidth") <= 390

@@ -9,6 +9,7 @@ from qfp.tools import SettingsError
 
 NAMES = "chromium", "chromium-browser", "google-chrome", "google-chrome-stable"
 LOCAL = "file:", "blob:", "data:"
+DOUBLE = "?tables=double"  # whatever the memory of the machine
 READY = "() => window.QFP_LIVE && QFP_LIVE.live.length && QFP_LIVE.live[0].curve()"
 
 
@@ -55,7 +56,7 @@ def launched():
 
 
 @contextmanager
-def opened(chromium, path, size=(1280, 900), query="", **settings):
+def opened(chromium, path, size=(1280, 900), query=DOUBLE, **settings):
     """Open a page of the file system, `Watched`.
 
     Parameters
@@ -66,7 +67,7 @@ def opened(chromium, path, size=(1280, 900), query="", **settings):
     size : (int, int)
         Of the window [pixels].
     query : str
-        What follows the path in the address, such as '?engine=js'.
+        What follows the path in the address, such as "?engine=js"; as it is, tables are double.
     **settings
         Of playwright's page, such as color_scheme, has_touch, java_script_enabled.
     """

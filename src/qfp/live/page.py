@@ -27,6 +27,7 @@ PAGE = (
     "geometry.js",
     "client.js",
     "picture.js",
+    "flow.js",
     "plot.js",
     "stage.js",
     "scene.js",
@@ -50,13 +51,18 @@ def source(names):
     return "\n".join((WEB / name).read_text() for name in names)
 
 
+def wasm():
+    """The solver, compiled from web/solver.c."""
+    return (WEB / "solver.wasm").read_bytes()
+
+
 def script():
     """The script of every live page: workers, WebAssembly and colours as text in it, and nothing of
     it outside one function, for a page may have a loader of modules."""
     inferno = (matplotlib.colormaps["inferno"](np.arange(256))[:, :3] * 255).round()
     held = {
         "source": source(WORKER),
-        "wasm": base64.b64encode((WEB / "solver.wasm").read_bytes()).decode(),
+        "wasm": base64.b64encode(wasm()).decode(),
         "colours": base64.b64encode(inferno.astype(np.uint8).tobytes()).decode(),
         "panels": [],
         "live": [],

@@ -44,6 +44,15 @@ function buildControls(live, whole) {
     add: button("Add", "One more antidot", () => live.add()),
     remove: button("Remove", "Take the chosen antidot out", () => live.remove(live.chosen)),
     undo: button("Undo", "Take the last change back (Ctrl+Z)", () => live.undo()),
+    flow: button("Show the current", "The current at this field, as arrows", () =>
+      live.toggleFlow(),
+    ),
+    flowText: el(
+      "p",
+      { class: "qfp-help", hidden: true },
+      "Arrows: the current at this field when electrons come from below; all that passes a " +
+        "cross-section adds up to G.",
+    ),
     copy: button(
       "Same curve, other wire",
       "Turn the wire over or move it along: the curve stays",
@@ -75,7 +84,8 @@ function buildControls(live, whole) {
       parts.undo,
       el("label", {}, parts.radiusText, parts.radius),
     ),
-    el("div", { class: "qfp-row" }, parts.copy),
+    el("div", { class: "qfp-row" }, parts.copy, parts.flow),
+    parts.flowText,
     parts.note,
     parts.clock,
   );

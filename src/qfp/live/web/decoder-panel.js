@@ -319,7 +319,7 @@ class DecoderPanel {
     this.status.textContent = "";
     this.verdict.textContent =
       `Answer: ${pairText(antidots)}, from ${agreed} of ${plural(samples, "sample")} ` +
-      `that agree within one site; ${judged(curve, exact, measured)}`;
+      `that agree within one site; ${judged(curve, exact, measured, this.live.same)}`;
     this.residual = rmsOf(difference(exact, curve));
     this.tell({ busy: false });
   }

@@ -1,7 +1,6 @@
 // Parts of decoder-panel.js: the judgement in words, the network's worker, a small picture.
 
 const HERE = document.currentScript ? document.currentScript.src.replace(/[^/]*$/, "") : "";
-const SAME_CURVE = 1e-6; // rms [e^2/h] below which two curves are one
 // rms [e^2/h] between the exact curve at V = 0 and that of the same wire in a potential like the
 // training wires': 0.07 in the middle of 300 wires, this at most
 const POTENTIAL = 0.15;
@@ -11,17 +10,17 @@ const SITE = 0.3;
 
 const pairText = (pair) => pair.map(([x, y]) => `(${x}, ${y})`).join(" and ");
 const difference = (a, b) => Array.from(a, (value, k) => value - b[k]);
-const size = (x) => (x < SAME_CURVE ? small(x) : x.toFixed(3));
 const rmsOf = (values) => Math.sqrt(values.reduce((sum, v) => sum + v * v, 0) / values.length);
 
-// What the residual of an answer's exact curve means.
-function judged(given, exact, measured) {
+// What the residual of an answer's exact curve means. same: rms below which two curves are one.
+function judged(given, exact, measured, same) {
   const off = difference(exact, given),
     rms = rmsOf(off),
-    largest = Math.max(...off.map(Math.abs));
+    largest = Math.max(...off.map(Math.abs)),
+    size = (x) => (x < same ? small(x) : x.toFixed(3));
   const numbers =
     `its exact curve at V = 0 differs by ${size(rms)} e²/h rms, ${size(largest)} ` + "at most";
-  if (rms < SAME_CURVE) return `${numbers}: this wire, or a copy of it, gave the curve.`;
+  if (rms < same) return `${numbers}: this wire, or a copy of it, gave the curve.`;
   if (measured)
     return rms < POTENTIAL
       ? `${numbers}. A random potential can do that, or a hole one site off; ` +

@@ -1,6 +1,5 @@
 // Guess the wire: a curve is given, the reader places the antidots, the residual is the score.
 
-const FOUND = 1e-6; // [e²/h] rms below which the curves are one
 const FAR = 0.8; // where the bar of closeness is empty
 
 function rms(one, other) {
@@ -64,7 +63,7 @@ function makeGame(live) {
     bar.firstChild.style.width = `${100 * Math.max(0.02, 1 - residual / FAR)}%`;
     bar.classList.toggle("qfp-near", residual < 0.1);
     say.textContent = `Residual ${residual.toFixed(3)} e²/h, your best ${best.toFixed(3)}.`;
-    if (residual < FOUND) {
+    if (residual < live.same) {
       over = true;
       reveal.disabled = true;
       const how = plural(looks, "look");

@@ -9,6 +9,7 @@
 //   live.onCurve(f)                 f(curve, scene) for every whole curve
 //   live.solve(antidots, radii)     promise of {curve, ring, ms}: exact, V = 0; no curve if refused
 //   live.picture(antidots, radii, f) promise of {image, ring, ms} at field f of the sweep
+//   live.same                       rms [e²/h] below which two of its curves are one
 //   live.compare(curve, name)       a second curve in the plot; null takes it away
 
 const EASE = 0.3; // how fast the brightness follows the picture
@@ -18,6 +19,7 @@ class Live {
   constructor(host, wire, engine, solvers) {
     Object.assign(this, { host, wire, engine, ...solvers });
     Object.assign(this, { field: 0, chosen: 0, top: 0, ghost: null });
+    this.same = this.small ? 2e-5 : 1e-6;
     this.model = makeScene(wire);
     this.model.show({ antidots: wire.start, radii: wire.start.map(() => wire.radius) });
     this.whole = null; // the newest whole curve
@@ -36,8 +38,7 @@ class Live {
 
   hearWorkers() {
     this.curves.onProgress = () => this.askCurve(this.model.now());
-    for (const solver of [this.painter, this.curves])
-      solver.failed.then((text) => this.fail(text));
+    for (const solver of [this.painter, this.curves]) solver.failed.then((text) => this.fail(text));
     this.askImage = newestWins(
       (q) => this.painter.ask({ type: "image", ...q }),
       (r, q) => this.seen(r, q),
@@ -58,17 +59,18 @@ class Live {
   }
 
   seen(reply, question) {
-    if (!reply.image) return this.refuse(reply.ring);
+    if (!reply.image) return this.refuse(reply.ring, question);
     const fresh = !this.image || this.imageOf.field !== question.field;
     const top = topOf(reply.image);
     this.top = fresh ? top : this.top + EASE * (top - this.top);
     this.image = reply.image;
+    this.flow = reply.flow;
     this.imageOf = question;
     this.count("image", reply.ms);
   }
 
   measured(reply, question) {
-    if (!reply.curve) return this.refuse(reply.ring);
+    if (!reply.curve) return this.refuse(reply.ring, question);
     this.partial = reply.curve;
     if (reply.prepared === this.wire.fields.length) {
       const before = this.whole;
@@ -92,7 +94,8 @@ class Live {
     this.redraw();
   }
 
-  refuse(ring) {
+  refuse(ring, { antidots, radii }) {
+    if (JSON.stringify({ antidots, radii }) !== JSON.stringify(this.model.now())) return; // late
     this.say(
       `These holes have ${ring} edge sites, this page solves up to 320: ` +
         "make them fewer or smaller.",
@@ -184,6 +187,13 @@ class Live {
     this.redraw();
   }
 
+  toggleFlow() {
+    this.flowing = !this.flowing;
+    this.parts.flow.textContent = this.flowing ? "Hide the current" : "Show the current";
+    this.parts.flowText.hidden = !this.flowing;
+    this.redraw();
+  }
+
   compare(curve, name) {
     this.target = curve;
     this.targetName = curve ? name : "";
@@ -213,6 +223,7 @@ class Live {
       add: (x, y) => this.add([x, y]),
     });
     this.paint = makePicture(this.stage.canvas, wire, QFP_LIVE.colours);
+    this.paintFlow = makeArrows(this.stage.arrows, wire);
     if (whole) {
       this.game = makeGame(this);
       this.parts.below.append(this.game.node);
@@ -225,7 +236,10 @@ class Live {
     host.addEventListener("keydown", (event) => {
       if (event.key === "z" && (event.ctrlKey || event.metaKey)) this.undo();
     });
-    new ResizeObserver(this.redraw).observe(host);
+    new ResizeObserver(() => {
+      this.paintedFlow = null;
+      this.redraw();
+    }).observe(host);
   }
 
   say(text) {
@@ -253,6 +267,8 @@ class Live {
       this.painted = this.image;
       parts.top.textContent = `${this.top.toPrecision(2)} / t`;
     }
+    const flow = this.flowing ? this.flow : null;
+    if (this.paintedFlow !== flow) this.paintFlow((this.paintedFlow = flow));
     this.stage.draw(() => this.model.now(), this.chosen, parts.help.id);
     this.plot.draw({ curve, ghost: this.ghost, target: this.target, field });
     const b = wire.fields[field] * wire.unit.per,
@@ -284,6 +300,8 @@ class Live {
     if (!curveTook) return "The fields are being prepared …";
     const where = this.engine === "js" ? "in plain JavaScript, in this page" : "in this page";
     const fields = `${wire.fields.length} fields ${ms(curveTook)}`;
-    return `Solved exactly ${where}: picture ${ms(imageTook ?? 0)}, ${fields}.`;
+    const how = `Solved exactly ${where}: picture ${ms(imageTook ?? 0)}, ${fields}.`;
+    if (!this.small) return how;
+    return `${how} On this small machine its tables are in single precision: G to 10⁻⁵ e²/h.`;
   }
 }

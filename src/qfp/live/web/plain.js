@@ -1,15 +1,18 @@
 // The solver of solver.c once more in plain JavaScript, for browsers without WebAssembly SIMD.
 // The same steps under the same names, without the blocks that make C fast.
 
-function plainSolver(width, length, energy, slots) {
+function plainSolver(width, length, energy, slots, small) {
   const W = width,
     L = length,
     TRI = (W * (W + 1)) / 2,
+    NEARLY = 1e-11,
     NULL_PIVOT = 1e-13,
     SPOILT = 1e6;
   const input = new Float64Array(2 * TRI + 2 * W),
     fields = new Array(slots);
   const square = () => new Float64Array(W * W);
+  const table = (n) => (small ? new Float32Array(n) : new Float64Array(n));
+  const flow = new Float64Array(2 * W * L);
   let Ar,
     Ai,
     Xr,
@@ -53,8 +56,10 @@ function plainSolver(width, length, energy, slots) {
     }
   }
 
-  // LU with partial pivoting, right-hand sides carried along; false: singular
+  // LU with partial pivoting, right-hand sides carried along; false: singular, or nearly
   function factorise(rows) {
+    let largest = 0,
+      least = Infinity;
     for (let j = 0; j < rows; j++) {
       let best = -1,
         p = j;
@@ -66,6 +71,8 @@ function plainSolver(width, length, energy, slots) {
         }
       }
       if (!(best > 0)) return false;
+      largest = Math.max(largest, best);
+      least = Math.min(least, best);
       swapRows(j, p);
       const ir = Ar[j * stride + j] / best,
         ii = -Ai[j * stride + j] / best;
@@ -75,7 +82,7 @@ function plainSolver(width, length, energy, slots) {
         eliminate(i, j, a * ir - b * ii, a * ii + b * ir, j + 1, stride);
       }
     }
-    return true;
+    return least > NEARLY ** 2 * largest;
   }
 
   // X from the upper triangle; `place`: where unknown i of `rank` stands (complete pivoting)
@@ -252,22 +259,25 @@ function plainSolver(width, length, energy, slots) {
 
   // Row y of psi0 = B_y U0, and row L-1-y of out = (B_y U1*), transposed, U1 = P U0
   function statesRow(f, y, [Cr, Ci], [Ur, Ui]) {
-    const n = f.n;
+    const n = f.n,
+      [psi, out] = [0, 0].map(() => new Float64Array(2 * n));
     for (let x = 0; x < W; x++) {
-      const p = 2 * n * (y * W + x),
-        o = 2 * n * ((L - 1 - y) * W + x);
+      psi.fill(0);
+      out.fill(0);
       for (let k = 0; k < W; k++) {
         const r = Cr[x * W + k],
           m = Ci[x * W + k],
           u = k * n,
           v = (W - 1 - k) * n;
         for (let c = 0; c < n; c++) {
-          f.psi[p + 2 * c] += r * Ur[u + c] - m * Ui[u + c];
-          f.psi[p + 2 * c + 1] += r * Ui[u + c] + m * Ur[u + c];
-          f.out[o + 2 * c] += r * Ur[v + c] + m * Ui[v + c];
-          f.out[o + 2 * c + 1] += m * Ur[v + c] - r * Ui[v + c];
+          psi[2 * c] += r * Ur[u + c] - m * Ui[u + c];
+          psi[2 * c + 1] += r * Ui[u + c] + m * Ur[u + c];
+          out[2 * c] += r * Ur[v + c] + m * Ui[v + c];
+          out[2 * c + 1] += m * Ur[v + c] - r * Ui[v + c];
         }
       }
+      f.psi.set(psi, 2 * n * (y * W + x));
+      f.out.set(out, 2 * n * ((L - 1 - y) * W + x));
     }
   }
 
@@ -294,14 +304,14 @@ function plainSolver(width, length, energy, slots) {
     const [Sr, Si] = unpack(),
       d = input.subarray(2 * TRI),
       C = middleBlock(Sr, Si);
-    const U = broadeningRoot(Sr, Si, n),
-      numbers = (k) => new Float64Array(k);
+    const U = broadeningRoot(Sr, Si, n);
     const f = {
       n,
-      blocks: numbers(2 * L * TRI),
-      psi: numbers(2 * n * W * L),
-      out: numbers(2 * n * W * L),
-      t0: numbers(2 * n * n),
+      d: d.slice(),
+      blocks: table(2 * L * TRI),
+      psi: table(2 * n * W * L),
+      out: table(2 * n * W * L),
+      t0: new Float64Array(2 * n * n),
     };
     fields[slot] = f;
     for (let i = 0; i < W; i++)
@@ -391,17 +401,38 @@ function plainSolver(width, length, energy, slots) {
     return T;
   }
 
+  // 2 Im b* h a, summed over lead 0's states at two sites: the current of the bond from a to b
+  function bond(n, [ar, ai], [br, bi], hr, hi) {
+    let sum = 0;
+    for (let c = 0; c < n; c++) {
+      const r = br[c] * ar[c] + bi[c] * ai[c],
+        m = br[c] * ai[c] - bi[c] * ar[c];
+      sum += 2 * (hr * m + hi * r);
+    }
+    return sum;
+  }
+
+  // Currents that end in row y, of lead 0's states; through each cross-section they add up to T.
+  function currents({ n, d }, y, above, below) {
+    for (let x = 0; x < W; x++) {
+      flow[y * W + x] = x + 1 < W ? bond(n, above[x], above[x + 1], -1, 0) : 0;
+      if (y) flow[(L + y - 1) * W + x] = bond(n, below[x], above[x], d[2 * x], d[2 * x + 1]);
+    }
+  }
+
   function image(slot, ring) {
     const f = fields[slot],
       n = f.n,
       R = ring.length,
       found = new Float64Array(W * L);
-    const pr = new Float64Array(2 * n),
-      pi = new Float64Array(2 * n);
+    const rows = [0, 0].map(() =>
+      Array.from({ length: W }, () => [0, 0].map(() => new Float64Array(2 * n))),
+    );
     solve(f, ring, 2);
-    for (let y = 0; y < L; y++)
+    for (let y = 0; y < L; y++) {
       for (let x = 0; x < W; x++) {
-        const s = y * W + x;
+        const s = y * W + x,
+          [pr, pi] = rows[y & 1][x];
         for (let c = 0; c < 2 * n; c++) {
           const p = stateAt(n, s, c);
           pr[c] = f.psi[p];
@@ -421,6 +452,8 @@ function plainSolver(width, length, energy, slots) {
         for (let c = 0; c < 2 * n; c++) density += pr[c] * pr[c] + pi[c] * pi[c];
         found[s] = density / (2 * Math.PI);
       }
+      currents(f, y, rows[y & 1], rows[1 - (y & 1)]);
+    }
     return found;
   }
 
@@ -429,6 +462,7 @@ function plainSolver(width, length, energy, slots) {
     prepare,
     conductance,
     image,
+    flow: () => flow,
     fallbacks: () => fallbacks,
     force: (on) => (forced = on),
   };

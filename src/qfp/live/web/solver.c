@@ -8,6 +8,9 @@
 // of the blocks n >= 0 is all of G0. Only powers that do not grow appear. A scene is then one small
 // linear system on the ring D of its removed sites: X = G0[D,D]^-1 psi[D].
 //
+// The tables of a field may be kept in single precision, for small machines; all that is computed
+// from them is double.
+//
 // No libc. Complex numbers: interleaved in tables, split into real and imaginary arrays at work.
 // Built by `make wasm`, which writes solver.sha256; tested against qfp.physics in a browser.
 #include <wasm_simd128.h>
@@ -17,20 +20,23 @@ typedef v128_t pair; // two f64
 #define EXPORT(name) __attribute__((export_name(#name)))
 #define RING 320         // sites of a ring, at most
 #define PANEL 4          // columns that LU eliminates at once
+#define NEARLY 1e-11     // of the largest pivot: below, complete pivoting decides
 #define NULL_PIVOT 1e-13 // of the largest: below, a level of the isolated interior
 #define SPOILT 1e6       // amplitude on a ring above which rounding would show
 
 typedef struct {
   int n, room;
-  f64 *blocks, *psi, *out, *t0;
+  void *blocks, *psi, *out; // tables: see get
+  f64 *t0, *d;              // d: hoppings along the wire
 } Field;
 
 static int W, L, TRI, P; // P: W rounded up to a multiple of 4
 static f64 E;
 static Field *fields;
 static f64 *input, *image_, *Ar, *Ai, *Xr, *Xi, *Gr, *Gi; // input: Sigma1 packed, then d
+static f64 *flow_, *wave[2]; // bond currents; lead 0's states in two rows, [x][part][state]
 static int ring[RING], stride, columns;                   // of A, and of X
-static int fallbacks_, forced;
+static int fallbacks_, forced, single;
 static f64 *work[8]; // P x P each
 
 // --- memory: taken once, never given back
@@ -48,6 +54,14 @@ static void *take(unsigned long bytes) {
   return (void *)start;
 }
 static f64 *numbers(long n) { return take(n * sizeof(f64)); }
+static void *table(long n) { return take(n * (single ? sizeof(float) : sizeof(f64))); }
+static inline f64 get(const void *t, long k) {
+  return single ? ((const float *)t)[k] : ((const f64 *)t)[k];
+}
+static inline void put(void *t, long k, f64 value) {
+  if (single) ((float *)t)[k] = value;
+  else ((f64 *)t)[k] = value;
+}
 void *memset(void *to, int value, unsigned long n) {
   char *p = to;
   while (n--) *p++ = value;
@@ -63,13 +77,15 @@ void *memcpy(void *to, const void *from, unsigned long n) {
 EXPORT(input_ptr) f64 *input_ptr(void) { return input; }
 EXPORT(ring_ptr) int *ring_ptr(void) { return ring; }
 EXPORT(image_ptr) f64 *image_ptr(void) { return image_; }
+EXPORT(flow_ptr) f64 *flow_ptr(void) { return flow_; }
 EXPORT(fallbacks) int fallbacks(void) { return fallbacks_; }
 // A test's lever: every system is solved by complete pivoting.
 EXPORT(force) void force(int on) { forced = on; }
 
-// A wire of width x length sites at an energy [t]; room for `slots` fields. 0 where memory is
-// refused.
-EXPORT(setup) int setup(int width, int length, f64 energy, int slots) {
+// A wire of width x length sites at an energy [t]; room for `slots` fields, in single precision if
+// `small`. 0 where memory is refused.
+EXPORT(setup) int setup(int width, int length, f64 energy, int slots, int small) {
+  single = small;
   W = width;
   L = length;
   E = energy;
@@ -79,6 +95,8 @@ EXPORT(setup) int setup(int width, int length, f64 energy, int slots) {
   fields = take(slots * sizeof(Field));
   input = numbers(2 * TRI + 2 * W);
   image_ = numbers(W * L);
+  flow_ = numbers(2 * W * L);
+  for (int k = 0; k < 2; k++) wave[k] = numbers(2l * W * P);
   Ar = numbers(rows * wide);
   Ai = numbers(rows * wide);
   Xr = numbers(rows * 2 * W);
@@ -88,7 +106,8 @@ EXPORT(setup) int setup(int width, int length, f64 energy, int slots) {
   for (int k = 0; k < 8; k++) work[k] = numbers((long)P * P);
   for (int s = 0; s < slots; s++) {
     fields[s].room = 0;
-    fields[s].blocks = numbers(2l * L * TRI);
+    fields[s].d = numbers(2 * W);
+    fields[s].blocks = table(2l * L * TRI);
   }
   return fields[slots - 1].blocks != 0 && work[7] != 0;
 }
@@ -176,9 +195,10 @@ static int largest_below(int j, int rows) {
 }
 
 // LU with partial pivoting in panels of columns; the right-hand sides are carried along. 0:
-// singular.
+// singular, or nearly.
 static int factorise(int rows) {
   int all = rows + columns;
+  f64 largest = 0, least = 1e300; // pivots, squared
   for (int k = 0; k < rows; k += PANEL) {
     int kb = rows - k < PANEL ? rows - k : PANEL;
     for (int j = k; j < k + kb; j++) {
@@ -190,6 +210,8 @@ static int factorise(int rows) {
         }
       f64 r = row_r(j)[j], m = row_i(j)[j], size = r * r + m * m;
       if (!(size > 0)) return 0;
+      if (size > largest) largest = size;
+      if (size < least) least = size;
       f64 ir = r / size, ii = -m / size;
       for (int i = j + 1; i < rows; i++) {
         f64 a = row_r(i)[j], b = row_i(i)[j], lr = a * ir - b * ii, li = a * ii + b * ir;
@@ -206,7 +228,7 @@ static int factorise(int rows) {
     for (; i < rows; i++)
       for (int q = k; q < k + kb; q++) eliminate(i, q, row_r(i)[q], row_i(i)[q], k + kb, all);
   }
-  return 1;
+  return least > NEARLY * NEARLY * largest;
 }
 
 // X = U^-1 (right-hand sides); whether its norm stays below SPOILT
@@ -392,8 +414,8 @@ static void states_row(Field *f, int y, const f64 *Cr, const f64 *Ci, const f64 
                        const f64 *Ui) {
   int n = f->n;
   for (int x = 0; x < W; x++) {
-    f64 *p = f->psi + 2l * n * (y * W + x), *o = f->out + 2l * n * ((L - 1 - y) * W + x),
-        part[4][2];
+    long p = 2l * n * (y * W + x), o = 2l * n * ((L - 1 - y) * W + x);
+    f64 part[4][2];
     for (int c = 0; c < n; c += 2) {
       pair pr = wasm_f64x2_splat(0), pi = pr, qr = pr, qi = pr;
       for (int k = 0; k < W; k++) {
@@ -410,10 +432,10 @@ static void states_row(Field *f, int y, const f64 *Cr, const f64 *Ci, const f64 
       wasm_v128_store(part[2], qr);
       wasm_v128_store(part[3], qi);
       for (int v = 0; v < 2 && c + v < n; v++) {
-        p[2 * (c + v)] = part[0][v];
-        p[2 * (c + v) + 1] = part[1][v];
-        o[2 * (c + v)] = part[2][v];
-        o[2 * (c + v) + 1] = part[3][v];
+        put(f->psi, p + 2 * (c + v), part[0][v]);
+        put(f->psi, p + 2 * (c + v) + 1, part[1][v]);
+        put(f->out, o + 2 * (c + v), part[2][v]);
+        put(f->out, o + 2 * (c + v) + 1, part[3][v]);
       }
     }
   }
@@ -427,14 +449,15 @@ EXPORT(prepare) f64 prepare(int slot, int n) {
       *Dr = work[6], *Di = work[7];
   Field *f = fields + slot;
   if (f->room < n) {
-    f->psi = numbers(2l * n * W * L);
-    f->out = numbers(2l * n * W * L);
+    f->psi = table(2l * n * W * L);
+    f->out = table(2l * n * W * L);
     f->t0 = numbers(2l * n * n);
     if (!f->psi || !f->out || !f->t0) return -1;
     f->room = n;
   }
   f->n = n;
   const f64 *s = input, *d = input + 2 * TRI;
+  memcpy(f->d, d, 2 * W * sizeof(f64));
   for (int i = 0; i < W; i++)
     for (int j = 0; i + j <= W - 1; j++, s += 2) {
       AT(Sr, i, j) = AT(Sr, W - 1 - j, W - 1 - i) = s[0];
@@ -448,13 +471,13 @@ EXPORT(prepare) f64 prepare(int slot, int n) {
       AT(Sr, i, j) = r * d[2 * i] - m * d[2 * i + 1];
       AT(Si, i, j) = r * d[2 * i + 1] + m * d[2 * i];
     }
-  f64 *b = f->blocks;
+  long b = 0;
   for (int y = 0; y < L; y++) {
     if (y) next_block(Sr, Si, Cr, Ci, Dr, Di);
     for (int i = 0; i < W; i++)
       for (int j = i; j < W; j++) {
-        *b++ = AT(Cr, i, j);
-        *b++ = AT(Ci, i, j);
+        put(f->blocks, b++, AT(Cr, i, j));
+        put(f->blocks, b++, AT(Ci, i, j));
       }
     states_row(f, y, Cr, Ci, Ur, Ui);
   }
@@ -463,9 +486,9 @@ EXPORT(prepare) f64 prepare(int slot, int n) {
     for (int c = 0; c < n; c++) {
       f64 r = 0, m = 0;
       for (int x = 0; x < W; x++) {
-        f64 *o = f->out + 2l * (n * x + a);
-        r += o[0] * AT(Ur, x, c) - o[1] * AT(Ui, x, c);
-        m += o[0] * AT(Ui, x, c) + o[1] * AT(Ur, x, c);
+        f64 sr = get(f->out, 2l * (n * x + a)), si = get(f->out, 2l * (n * x + a) + 1);
+        r += sr * AT(Ur, x, c) - si * AT(Ui, x, c);
+        m += sr * AT(Ui, x, c) + si * AT(Ur, x, c);
       }
       f->t0[2 * (a * n + c)] = r;
       f->t0[2 * (a * n + c) + 1] = m;
@@ -479,10 +502,14 @@ EXPORT(prepare) f64 prepare(int slot, int n) {
 static inline int tri(int i, int j) {
   return i <= j ? i * W - i * (i - 1) / 2 + j - i : j * W - j * (j - 1) / 2 + i - j;
 }
-static inline const f64 *green(const Field *f, int y, int x, int y2, int x2) {
+// where G0 between two sites stands among the blocks
+static inline long green(int y, int x, int y2, int x2) {
   int n = y - y2;
-  return f->blocks +
-         2l * (n >= 0 ? (long)n * TRI + tri(x, x2) : (long)-n * TRI + tri(W - 1 - x, W - 1 - x2));
+  return 2l * (n >= 0 ? (long)n * TRI + tri(x, x2) : (long)-n * TRI + tri(W - 1 - x, W - 1 - x2));
+}
+// where state c at a site stands in psi: lead 1's states are lead 0's, turned over
+static inline long state_at(int n, int s, int c) {
+  return 2l * (c < n ? n * s + c : n * (L * W - 1 - s) + c - n);
 }
 
 static void fill(const Field *f, int R, int leads) {
@@ -492,15 +519,14 @@ static void fill(const Field *f, int R, int leads) {
     int s = ring[i], y = s / W, x = s % W;
     f64 *ar = row_r(i), *ai = row_i(i);
     for (int j = 0; j < R; j++) {
-      const f64 *g = green(f, y, x, ring[j] / W, ring[j] % W);
-      ar[j] = g[0];
-      ai[j] = g[1];
+      long g = green(y, x, ring[j] / W, ring[j] % W);
+      ar[j] = get(f->blocks, g);
+      ai[j] = get(f->blocks, g + 1);
     }
-    for (int c = 0; c < n * leads; c++) { // lead 1's states are lead 0's, turned over
-      const f64 *p =
-          c < n ? f->psi + 2l * (n * s + c) : f->psi + 2l * (n * (L * W - 1 - s) + c - n);
-      ar[R + c] = p[0];
-      ai[R + c] = p[1];
+    for (int c = 0; c < n * leads; c++) {
+      long p = state_at(n, s, c);
+      ar[R + c] = get(f->psi, p);
+      ai[R + c] = get(f->psi, p + 1);
     }
   }
 }
@@ -526,11 +552,12 @@ EXPORT(conductance) f64 conductance(int slot, int R) {
       ti[c] = f->t0[2 * (a * n + c) + 1];
     }
     for (int i = 0; i < R; i++) {
-      const f64 *o = f->out + 2l * (n * ring[i] + a), *xr = Xr + (long)i * n,
-                *xi = Xi + (long)i * n;
+      const f64 *xr = Xr + (long)i * n, *xi = Xi + (long)i * n;
+      long o = 2l * (n * ring[i] + a);
+      f64 sr = get(f->out, o), si = get(f->out, o + 1);
       for (int c = 0; c < n; c++) {
-        tr[c] -= o[0] * xr[c] - o[1] * xi[c];
-        ti[c] -= o[0] * xi[c] + o[1] * xr[c];
+        tr[c] -= sr * xr[c] - si * xi[c];
+        ti[c] -= sr * xi[c] + si * xr[c];
       }
     }
     for (int c = 0; c < n; c++) T += tr[c] * tr[c] + ti[c] * ti[c];
@@ -539,20 +566,18 @@ EXPORT(conductance) f64 conductance(int slot, int R) {
 }
 
 // |psi|^2 at two neighbouring sites, summed over the states of both leads; G: their rows of G0[:,
-// D]
-static void densities(const Field *f, int R, int site, const f64 *gr, const f64 *gi, f64 *d0,
-                      f64 *d1) {
+// D]; w: where lead 0's states at them are kept
+static void densities(const Field *f, int R, int site, const f64 *gr, const f64 *gi, f64 *w,
+                      f64 *d0, f64 *d1) {
   int n = f->n;
   *d0 = *d1 = 0;
   for (int c = 0; c < 2 * n; c += 2) {
     f64 init[2][2][2]; // site, part, state
     for (int u = 0; u < 2; u++)
       for (int v = 0; v < 2; v++) {
-        int s = site + u, k = c + v;
-        const f64 *p =
-            k < n ? f->psi + 2l * (n * s + k) : f->psi + 2l * (n * (L * W - 1 - s) + k - n);
-        init[u][0][v] = p[0];
-        init[u][1][v] = p[1];
+        long p = state_at(n, site + u, c + v);
+        init[u][0][v] = get(f->psi, p);
+        init[u][1][v] = get(f->psi, p + 1);
       }
     pair r0 = load(init[0][0]), i0 = load(init[0][1]), r1 = load(init[1][0]), i1 = load(init[1][1]);
     for (int j = 0; j < R; j++) {
@@ -566,13 +591,39 @@ static void densities(const Field *f, int R, int site, const f64 *gr, const f64 
       r1 = add(sub(r1, mul(a, xr)), mul(b, xi));
       i1 = sub(sub(i1, mul(a, xi)), mul(b, xr));
     }
+    if (c < n) { // of a last pair the second is lead 1's, and is not read
+      pair all[4] = {r0, i0, r1, i1};
+      for (int part = 0; part < 4; part++) wasm_v128_store(w + part * P + c, all[part]);
+    }
     pair e0 = add(mul(r0, r0), mul(i0, i0)), e1 = add(mul(r1, r1), mul(i1, i1));
     *d0 += wasm_f64x2_extract_lane(e0, 0) + wasm_f64x2_extract_lane(e0, 1);
     *d1 += wasm_f64x2_extract_lane(e1, 0) + wasm_f64x2_extract_lane(e1, 1);
   }
 }
 
-// LDOS sum |psi|^2 / 2 pi [1/t] into image_ptr(); what it says on removed sites means nothing
+// 2 Im b* h a, summed over lead 0's states at two sites: the current of the bond from a to b
+static f64 bond(int n, const f64 *a, const f64 *b, f64 hr, f64 hi) {
+  f64 sum = 0;
+  for (int c = 0; c < n; c++) {
+    f64 r = b[c] * a[c] + b[P + c] * a[P + c], m = b[c] * a[P + c] - b[P + c] * a[c];
+    sum += 2 * (hr * m + hi * r);
+  }
+  return sum;
+}
+
+// Currents that end in row y, of lead 0's states; through each cross-section they add up to T.
+static void currents(const Field *f, int y) {
+  const f64 *above = wave[y & 1], *below = wave[1 - (y & 1)];
+  f64 *across = flow_ + (long)y * W, *along = flow_ + (long)(L + y - 1) * W;
+  for (int x = 0; x < W; x++) {
+    const f64 *own = above + 2l * x * P;
+    across[x] = x + 1 < W ? bond(f->n, own, own + 2 * P, -1, 0) : 0;
+    if (y) along[x] = bond(f->n, below + 2l * x * P, own, f->d[2 * x], f->d[2 * x + 1]);
+  }
+}
+
+// LDOS sum |psi|^2 / 2 pi [1/t] into image_ptr(), and the currents of the bonds to the next x, then
+// of those to the next y, into flow_ptr(); what they say on removed sites means nothing
 EXPORT(image) void image(int slot, int R) {
   const Field *f = fields + slot;
   const f64 per = 0.15915494309189535; // 1 / 2 pi
@@ -582,17 +633,18 @@ EXPORT(image) void image(int slot, int R) {
       int y2 = ring[j] / W, x2 = ring[j] % W;
       f64 *gr = Gr + (long)j * W, *gi = Gi + (long)j * W;
       for (int x = 0; x < W; x++) {
-        const f64 *g = green(f, y, x, y2, x2);
-        gr[x] = g[0];
-        gi[x] = g[1];
+        long g = green(y, x, y2, x2);
+        gr[x] = get(f->blocks, g);
+        gi[x] = get(f->blocks, g + 1);
       }
     }
     for (int x = 0; x < W; x += 2) {
       int at = x + 1 < W ? x : W - 2; // the last pair of an odd width overlaps the one before
       f64 d0, d1;
-      densities(f, R, y * W + at, Gr + at, Gi + at, &d0, &d1);
+      densities(f, R, y * W + at, Gr + at, Gi + at, wave[y & 1] + 2l * at * P, &d0, &d1);
       image_[y * W + at] = d0 * per;
       image_[y * W + at + 1] = d1 * per;
     }
+    currents(f, y);
   }
 }

@@ -7,8 +7,9 @@ function makeStage(host, wire, does) {
   const W = wire.width,
     L = wire.length;
   const canvas = el("canvas", { class: "qfp-picture", role: "img" });
+  const arrows = el("canvas", { class: "qfp-picture qfp-arrows", "aria-hidden": "true" });
   const handles = el("div", { class: "qfp-handles" });
-  host.append(canvas, handles);
+  host.append(canvas, arrows, handles);
   let held = null;
 
   // sites (fractional) under the pointer
@@ -92,5 +93,10 @@ function makeStage(host, wire, does) {
   handles.addEventListener("dblclick", (event) => {
     if (event.target === handles) does.add(...place(event));
   });
-  return { canvas, draw, focus: (k) => handles.children[k]?.focus({ preventScroll: true }) };
+  return {
+    canvas,
+    arrows,
+    draw,
+    focus: (k) => handles.children[k]?.focus({ preventScroll: true }),
+  };
 }

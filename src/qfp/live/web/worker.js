@@ -1,12 +1,14 @@
 // The worker: prepares fields, then answers scenes. geometry.js and plain.js stand before it.
 //
-// in   {type: "start", wire, sigma, wasm, slots}        wasm: bytes, or null for plain JavaScript
+// in   {type: "start", wire, sigma, wasm, slots, small}  wasm: bytes, or null for plain JavaScript;
+//                                                       small: tables in single precision
 //      {type: "curve", id, antidots, radii, force}      force: complete pivoting everywhere
 //      {type: "image", id, antidots, radii, field, force}
-// out  {type: "started", engine}, {type: "progress", prepared, ms}, {type: "failed", text}
+// out  {type: "started", engine}, {type: "progress", prepared, ms, bytes}, {type: "failed", text}
 //      {type: "curve", id, curve, prepared, ring, fallbacks, ms}   NaN: a field not prepared
-//      {type: "image", id, image, ring, fallbacks, ms}
-// ms: of the scene alone, its field prepared. A scene whose ring is too large is answered without
+//      {type: "image", id, image, flow, ring, fallbacks, ms}
+// flow: currents of the bonds to the next x, then of those to the next y, of lead 0's states.
+// bytes: memory of WebAssembly, undefined without. ms: of the scene alone, its field prepared. A scene whose ring is too large is answered without
 // curve or image.
 const RING = 320;
 let wire,
@@ -17,10 +19,13 @@ let wire,
   oldest = 0;
 
 // The same interface over the exports of solver.c.
-function compiledSolver(e, slots) {
-  if (!e.setup(wire.width, wire.length, wire.energy, slots)) throw new Error("memory refused");
+function compiledSolver(e, slots, small) {
+  if (!e.setup(wire.width, wire.length, wire.energy, slots, small))
+    throw new Error("memory refused");
   const put = (ring) => new Int32Array(e.memory.buffer, e.ring_ptr(), ring.length).set(ring);
-  const size = wire.width * (wire.width + 1) + 2 * wire.width;
+  const size = wire.width * (wire.width + 1) + 2 * wire.width,
+    sites = wire.width * wire.length;
+  const copy = (at, n) => new Float64Array(e.memory.buffer, at, n).slice();
   return {
     input: () => new Float64Array(e.memory.buffer, e.input_ptr(), size),
     prepare(slot, n) {
@@ -35,8 +40,10 @@ function compiledSolver(e, slots) {
     image(slot, ring) {
       put(ring);
       e.image(slot, ring.length);
-      return new Float64Array(e.memory.buffer, e.image_ptr(), wire.width * wire.length).slice();
+      return copy(e.image_ptr(), sites);
     },
+    flow: () => copy(e.flow_ptr(), 2 * sites),
+    bytes: () => e.memory.buffer.byteLength,
     fallbacks: e.fallbacks,
     force: (on) => e.force(on ? 1 : 0),
   };
@@ -90,7 +97,9 @@ async function prepareAll(started) {
     prepareField(order[k], order[k]);
     prepared = k + 1;
     if (prepared === order.length || (prepared & (prepared - 1)) === 0) {
-      postMessage({ type: "progress", prepared, ms: performance.now() - started });
+      const ms = performance.now() - started,
+        bytes = solver.bytes?.();
+      postMessage({ type: "progress", prepared, ms, bytes });
       await pause();
     }
   }
@@ -102,15 +111,28 @@ async function start(m) {
   sigma = new Float64Array(m.sigma);
   let engine = "wasm";
   try {
-    solver = compiledSolver((await WebAssembly.instantiate(m.wasm)).instance.exports, m.slots);
+    const { exports } = (await WebAssembly.instantiate(m.wasm)).instance;
+    solver = compiledSolver(exports, m.slots, m.small);
   } catch (error) {
     if (m.wasm && /memory/.test(error.message)) throw error;
     engine = "js";
-    solver = plainSolver(wire.width, wire.length, wire.energy, m.slots);
+    solver = plainSolver(wire.width, wire.length, wire.energy, m.slots, m.small);
   }
   held = new Array(m.slots).fill(-1);
   postMessage({ type: "started", engine });
   if (m.slots === wire.fields.length) await prepareAll(started);
+}
+
+// Nothing is said of removed sites, nor of bonds that end at one.
+function clear(removed, { image, flow }) {
+  const W = wire.width,
+    all = W * wire.length;
+  removed.forEach((gone, s) => {
+    if (!gone) return;
+    image[s] = flow[s] = flow[all + s] = 0;
+    if (s % W) flow[s - 1] = 0;
+    if (s >= W) flow[all + s - W] = 0;
+  });
 }
 
 function answer(m) {
@@ -129,9 +151,8 @@ function answer(m) {
     });
   } else {
     reply.image = solver.image(slot, ring);
-    removed.forEach((gone, s) => {
-      if (gone) reply.image[s] = 0;
-    });
+    reply.flow = solver.flow().slice();
+    clear(removed, reply);
   }
   reply.fallbacks = solver.fallbacks() - fallbacks;
   reply.ms = performance.now() - before;

@@ -23,7 +23,9 @@ from qfp.studies.frame import Option, Study
 from qfp.studies.live import network
 from qfp.tools import SettingsError, as_dict, digest, project_root
 
-ENGINES = {"wasm": "", "js": "?engine=js"}
+DOUBLE = browser.DOUBLE
+ENGINES = {"wasm": DOUBLE, "js": DOUBLE + "&engine=js"}
+SINGLE = "?tables=single"  # what phones and machines of little memory have
 OWN = "live.js", "live.css", "wire-page.js"  # what the front page loads before anything is touched
 PATIENCE = 60_000  # [ms] until a page is ready
 
@@ -34,7 +36,9 @@ NOTES = {
     "wasm, js": "curve_ms, image_ms: median over the scenes with two antidots of the wire's "
     "radius, each the median of some solves in its worker; ready_ms: until the first whole curve "
     "is there, first_image_ms: until the first picture is, both from the start of the navigation, "
-    "median of some visits",
+    "median of some visits; bytes: memory of the worker that solves the curve",
+    "single": "with tables in single precision, as phones and small machines have them: agreement "
+    "of the curve, and bytes",
     "front": "the book's front page in the same way, in WebAssembly",
     "python": "the same scenes by qfp.solve, its clean wires prepared; image_ms: of its picture",
     "drag": "one hole dragged for some seconds, moved in every frame that the browser "
@@ -81,7 +85,8 @@ def front_page(book):
 
 
 def solve_all(chromium, index, query, device, rounds):
-    """Largest differences to qfp, and median ms of curve and picture, over all scenes."""
+    """Largest differences to qfp, and median ms of curve and picture, over all scenes; and bytes
+    of the curve's worker."""
     worst, times = [], []
     with browser.opened(chromium, index, query=query) as watched:
         ready(watched.page)
@@ -93,12 +98,12 @@ def solve_all(chromium, index, query, device, rounds):
             worst.append([abs(a - b.ravel()).max() for a, b in zip(found, right)])
             if radii == [device.radius] * 2:
                 times.append(np.median([[part["ms"] for part in one] for one in answers], axis=0))
+        size = watched.page.evaluate("QFP_LIVE.live[0].curves.bytes")
     curve, image = np.max(worst, axis=0)
     curve_ms, image_ms = np.median(times, axis=0)
-    return {"curve": float(curve), "image": float(image)}, {
-        "curve_ms": float(curve_ms),
-        "image_ms": float(image_ms),
-    }
+    speed = {"curve_ms": float(curve_ms), "image_ms": float(image_ms)}
+    # only WebAssembly says how much memory it takes
+    return {"curve": float(curve), "image": float(image)}, speed | ({"bytes": size} if size else {})
 
 
 def in_python(device, rounds):
@@ -175,7 +180,9 @@ def measure(run):
             differences, times = solve_all(chromium, index, query, device, options.rounds)
             agreement.append(differences)
             found[name] = times | visit(chromium, index, query, options.visits)
-        found["front"] = visit(chromium, front, "", options.visits)
+        differences, times = solve_all(chromium, index, SINGLE, device, 1)
+        found["single"] = {"agreement": differences["curve"], "bytes": times["bytes"]}
+        found["front"] = visit(chromium, front, DOUBLE, options.visits)
         found["drag"] = drag(chromium, index, device, options.seconds)
         found["bytes"] = sum((index.parent / name).stat().st_size for name in OWN)
         found["browser"] = chromium.version
@@ -197,7 +204,9 @@ def show(result):
     """What was measured, in a few lines."""
     lines = [
         f"{result['scenes']} scenes: curves within {result['agreement']['curve']:.1e} e^2/h of "
-        f"qfp's, pictures within {result['agreement']['image']:.1e}/t"
+        f"qfp's, pictures within {result['agreement']['image']:.1e}/t; with tables in single "
+        f"precision curves within {result['single']['agreement']:.1e}, in "
+        f"{result['single']['bytes'] / 1e6:.0f} instead of {result['wasm']['bytes'] / 1e6:.0f} MB"
     ]
     for name in ("wasm", "js", "python"):
         row = result[name]
