@@ -1,5 +1,6 @@
 // Runs the decoder's worker under node: the script of qfp.live.decoder in argv[2], messages as JSON
-// on stdin, all replies as JSON on stdout. The next message is sent when the last is answered.
+// on stdin, all replies as JSON on stdout. The next message is sent when the last is answered. With
+// "js" in argv[3] the kernels are those in plain JavaScript.
 const fs = require("fs");
 
 const LAST = ["ready", "read", "consensus", "error"];
@@ -13,6 +14,7 @@ globalThis.postMessage = (reply) => {
 };
 (0, eval)(fs.readFileSync(process.argv[2], "utf8"));
 const { worker, ...load } = globalThis.QFP_DECODER;
+if (process.argv[3] === "js") load.wasm = null;
 (0, eval)(worker);
 
 (async () => {

@@ -1,5 +1,6 @@
 """The live wire: its data, its files, and what it solves in a real browser, the network off."""
 
+import contextlib
 import dataclasses
 import hashlib
 import re
@@ -205,6 +206,19 @@ def test_plain_javascript_is_the_same(chromium, index):
         assert plain.page.evaluate("QFP_LIVE.live[0].engine") == "js"
         assert "plain JavaScript" in plain.page.locator(".qfp-clock").inner_text()
         assert plain.errors == [] and plain.refused == []
+
+
+@needs_browser
+def test_a_browser_without_webassembly_takes_plain_javascript(chromium, tmp_path):
+    """As one is that compiles nothing, for its owner's safety."""
+    small = page.write_page(tmp_path / "page", SMALL, "small")
+    flags = ["--no-sandbox", "--js-flags=--jitless"]
+    old = chromium.browser_type.launch(executable_path=browser.browser(), args=flags)
+    with contextlib.closing(old), browser.opened(old, small) as found:
+        assert found.page.evaluate("typeof WebAssembly") == "undefined"
+        wait(found)
+        assert_solved(found.page, SMALL, [[5, 8], [14, 15]], [2, 2], field=3)
+        assert found.page.evaluate("QFP_LIVE.live[0].engine") == "js" and found.errors == []
 
 
 @needs_browser

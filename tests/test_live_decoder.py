@@ -53,11 +53,11 @@ def written(folder, decoder):
     return folder / live.write(folder, decoder)["file"]
 
 
-def replies(script, messages):
+def replies(script, messages, engine="wasm"):
     """Replies of the worker of a written script to messages; the first, that it is ready, is left
     out."""
-    first, *rest = node("decoder_node.js", script, given=messages)
-    assert first["type"] == "ready", first
+    first, *rest = node("decoder_node.js", script, engine, given=messages)
+    assert (first["type"], first["engine"]) == ("ready", engine), first
     return rest
 
 
@@ -141,10 +141,11 @@ def curves():
 
 
 @needs_node
-def test_the_read_out_is_pytorchs(shipped, curves):
+@pytest.mark.parametrize("engine", ["wasm", "js"])
+def test_the_read_out_is_pytorchs(shipped, curves, engine):
     decoder, script = shipped
     asked = [{"type": "read", "id": k, "curve": c.tolist()} for k, c in enumerate(curves)]
-    found = replies(script, asked)
+    found = replies(script, asked, engine)
     assert [r["id"] for r in found] == list(range(len(curves)))
     assert [r["antidots"] for r in found] == head_positions(decoder, curves).tolist()
 
@@ -193,17 +194,26 @@ FLAT = {"channels": (16, 24), "attention": ("full", "none"), "condition_layers":
 
 
 @needs_node
+def test_plain_javascript_makes_the_same_samples(shipped, curves):
+    decoder, script = shipped
+    noise = np.random.default_rng(8).standard_normal((1, 60, 60))
+    found = replies(script, [decode_message(curves[1], noise, 2)], "js")
+    assert_same_course(found, decoder, curves[1], noise, 2)
+
+
+@needs_node
+@pytest.mark.parametrize("engine", ["wasm", "js"])
 @pytest.mark.parametrize(
     "network, prediction, target",
     [(THREE_LEVELS, "v", "positions"), (FLAT, "v", "none"), (FLAT, "epsilon", "pooled")],
     ids=["three levels", "no read-out", "noise predicted"],
 )
-def test_another_architecture_runs_too(network, prediction, target, curves, tmp_path):
+def test_another_architecture_runs_too(network, prediction, target, curves, tmp_path, engine):
     decoder = random_decoder(network, prediction, target)
     script = written(tmp_path, decoder)
     noise = np.random.default_rng(2).standard_normal((1, 60, 60))
     asked = [{"type": "read", "id": 0, "curve": curves[0].tolist()}]
-    first, *rest = replies(script, asked + [decode_message(curves[0], noise, 3)])
+    first, *rest = replies(script, asked + [decode_message(curves[0], noise, 3)], engine)
     read = head_positions(decoder, curves[:1])
     assert first["antidots"] == (None if read is None else read[0].tolist())
     if prediction == "v":
@@ -233,14 +243,9 @@ def test_seeds_give_noise_that_comes_again(shipped, curves):
 
 @needs_node
 def test_what_fails_is_told(shipped):
-    old = base64.b64encode(b"no kernels").decode()
-    asked = [
-        {"type": "decode", "id": 7, "curve": [1.0], "samples": 1},
-        {"type": "load", "wasm": old},
-    ]
-    found, unable = replies(shipped[1], asked)
+    asked = [{"type": "decode", "id": 7, "curve": [1.0], "samples": 1}]
+    (found,) = replies(shipped[1], asked)
     assert found["type"] == "error" and found["id"] == 7 and "64" in found["message"]
-    assert unable["type"] == "error" and "needs WebAssembly with SIMD" in unable["message"]
 
 
 @needs_node
@@ -538,6 +543,20 @@ def test_the_study_compares_like_with_like(panel, shipped, monkeypatch):
     assert 0 < row["agreement"] < 1e-4 and row["steps"] == 10
     for name in ("wasm", "pytorch"):
         assert 0 < row[name]["read_ms"] < row[name]["sample_ms"]
+
+
+@needs_browser
+def test_the_page_decodes_without_webassembly(chromium, index):
+    with browser.opened(chromium, index, query=browser.DOUBLE + "&engine=js") as found:
+        shown = found.page
+        wait(shown, browser.READY)
+        assert "plain JavaScript" in shown.locator(".qfp-clock").inner_text()
+        shown.locator(".qfp-samples").select_option("1")
+        shown.get_by_role("button", name="Decode this curve").click()
+        shown.wait_for_function(VERDICT, timeout=300_000)
+        assert "this wire, or a copy of it" in shown.locator(".qfp-verdict").inner_text()
+        assert "some seconds a sample" in shown.locator(".qfp-panel").inner_text()
+        assert found.errors == []
 
 
 @needs_browser

@@ -18,7 +18,7 @@ from qfp.tools import SettingsError, as_dict, write_text
 
 WEB = Path(__file__).parent / "web"
 # in the order in which they use each other
-WORKER = ("kernels", "network", "sampler", "positions", "worker")
+WORKER = ("plain", "kernels", "network", "sampler", "positions", "worker")
 NEEDED = "width", "length", "radius", "field_max", "field_points"
 
 

@@ -14,7 +14,7 @@ class DecoderPanel {
       given: null,
       number: 0,
     });
-    this.decoder = makeDecoder(this.about.file, (reply) => this.hear(reply));
+    this.decoder = makeDecoder(this.about.file, live.engine, (reply) => this.hear(reply));
     this.still = matchMedia("(prefers-reduced-motion: reduce)").matches;
     this.build();
     live.onCurve(() => this.follow());
@@ -65,16 +65,17 @@ class DecoderPanel {
       el("div", { class: "qfp-row" }, this.head),
       this.thumbs,
     );
+    this.intro = el(
+      "p",
+      {},
+      "The network gets the curve alone, and draws wires that could have given it, each from " +
+        "noise of its own; then the solver of this page judges the answer. Drop a CSV file " +
+        "here for a curve of your own: columns field [rad/plaquette] and conductance [e²/h]. " +
+        `Nothing leaves your machine. The first press loads ${about.megabytes} MB.`,
+    );
     this.slot.append(
       el("h4", {}, "Decode this curve"),
-      el(
-        "p",
-        {},
-        "The network gets the curve alone, and draws wires that could have given it, each from " +
-          "noise of its own; then the solver of this page judges the answer. Drop a CSV file " +
-          "here for a curve of your own: columns field [rad/plaquette] and conductance [e²/h]. " +
-          `Nothing leaves your machine. The first press loads ${about.megabytes} MB.`,
-      ),
+      this.intro,
       el(
         "div",
         { class: "qfp-row" },
@@ -220,6 +221,8 @@ class DecoderPanel {
   // The first time: the heads that can be chosen.
   begin(model) {
     this.model = model;
+    if (model.engine === "js")
+      this.intro.append(" Here it runs in plain JavaScript: some seconds a sample.");
     const { channels, attention, unshuffle, heads } = model.network,
       levels = [...channels.keys()];
     const named = (way, order) =>

@@ -31,8 +31,9 @@ function judged(given, exact, measured, same) {
     : `${numbers}: another wire, far off.`;
 }
 
-// The network in a worker: its script is loaded once, on the first call.
-function makeDecoder(file, hear) {
+// The network in a worker: its script is loaded once, on the first call, which says what it is and
+// by which engine it runs, "wasm" or "js".
+function makeDecoder(file, engine, hear) {
   let worker = null;
   const start = () =>
     new Promise((resolve, reject) => {
@@ -44,12 +45,13 @@ function makeDecoder(file, hear) {
         delete window.QFP_DECODER; // 13 MB of text
         worker = new Worker(URL.createObjectURL(new Blob([source], { type: "text/javascript" })));
         worker.onmessage = ({ data: reply }) => {
-          if (reply.type === "ready") resolve(data.model);
+          if (reply.type === "ready") resolve({ ...data.model, engine: reply.engine });
           else if (reply.type === "error" && reply.id === undefined)
             reject(new Error(reply.message));
           else hear(reply);
         };
         worker.onerror = (event) => reject(new Error(event.message || "a worker did not start"));
+        if (engine === "js") data.wasm = null;
         worker.postMessage({ type: "load", ...data });
       };
       document.head.append(script);

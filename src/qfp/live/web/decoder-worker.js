@@ -1,11 +1,12 @@
 // The decoder's worker: curves in, what the network makes of them out, one message a step.
 //
-// In:  {type: "load", wasm, weights, model}     wasm and weights in base64, see qfp.live.decoder
+// In:  {type: "load", wasm, weights, model}     wasm and weights in base64, see qfp.live.decoder;
+//                                                wasm null: plain JavaScript
 //      {type: "read", id, curve}                 curve: one conductance [e^2/h] for each field
 //      {type: "decode", id, curve, seed, steps, samples, noise}   noise: optional, one Float64Array
 //                                                a sample in place of the seed's
 //      {type: "stop"}
-// Out: {type: "ready", ms}
+// Out: {type: "ready", engine, ms}              engine: "wasm" or "js"
 //      {type: "read", id, antidots, ms}          the read-out's pair, null where there is none
 //      {type: "step", id, sample, step, t, x, clean, importance}   images (60, 60), normalised
 //      {type: "sample", id, sample, ldos, antidots, ms}            ldos (length, width) [1/t]
@@ -23,20 +24,22 @@ function bytes(base64) {
   return found;
 }
 
-// Instance of the kernels; an Error that says what the browser lacks.
-async function compiled(wasm) {
+// The kernels: compiled, or in plain JavaScript where this browser has no WebAssembly with SIMD.
+async function kernelsOf(wasm) {
   try {
-    return (await WebAssembly.instantiate(bytes(wasm))).instance;
-  } catch (error) {
-    const why = `it needs WebAssembly with SIMD (${error.message})`;
-    throw new Error(`this browser cannot run the network: ${why}`);
+    if (wasm) return { exports: (await WebAssembly.instantiate(bytes(wasm))).instance.exports };
+  } catch {
+    // too old a browser
   }
+  return { engine: "js", exports: plainKernels() };
 }
 
+// Which engine it is.
 async function load({ wasm, weights, model }) {
-  const instance = await compiled(wasm);
+  const { engine = "wasm", exports } = await kernelsOf(wasm);
   const numbers = new Uint16Array(bytes(weights).buffer);
-  network = new Network(new Kernels(instance.exports, model.tensors, numbers), model);
+  network = new Network(new Kernels(exports, model.tensors, numbers), model);
+  return engine;
 }
 
 // LDOS (length, width) [1/t] of a normalised image (length, length), as float32.
@@ -100,8 +103,8 @@ onmessage = async ({ data }) => {
   try {
     if (data.type === "load") {
       const start = performance.now();
-      await load(data);
-      postMessage({ type: "ready", ms: performance.now() - start });
+      const engine = await load(data);
+      postMessage({ type: "ready", engine, ms: performance.now() - start });
     } else if (data.type === "read") read(data);
     else if (data.type === "decode") await decode(data);
     else if (data.type === "stop") current++;
