@@ -163,11 +163,17 @@ def settled(shown):
 
 def assert_solved(shown, device, antidots, radii, field=0, force=False):
     """The browser's answer is qfp's; returns its two replies."""
-    curve, image = browser.solved(shown, antidots, radii, field, force)
+    replies = browser.solved(shown, antidots, radii, field, force)
+    assert_alike(replies, device, antidots, radii, field)
+    return replies
+
+
+def assert_alike(replies, device, antidots, radii, field):
+    """Curve and picture that a browser solved are qfp's."""
+    curve, image = replies
     G, ldos = scenes.exact(device, antidots, radii, field)
     np.testing.assert_allclose(curve["values"], G, atol=CLOSE, rtol=0)
     np.testing.assert_allclose(image["values"], ldos.ravel(), atol=CLOSE, rtol=0)
-    return curve, image
 
 
 @needs_browser
