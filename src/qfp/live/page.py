@@ -172,8 +172,10 @@ def write_page(out, device, name, unit=None, decoder=None):
     output_folder(out.parent)
     write_files(out, {name: (device, unit)}, {name: decoder} if decoder else None)
     title = f"A live wire: {device.width} × {device.length} sites"
+    mark = base64.b64encode((WEB / "mark.svg").read_bytes()).decode()
+    parts = {"title": title, "mark": mark, "head": head([name]), "live": element(name)}
     page = source(["page.html"])
-    for key, text in (("title", title), ("head", head([name])), ("live", element(name))):
+    for key, text in parts.items():
         page = page.replace(f"{{{key}}}", text)
     write_text(out / "index.html", page)
     return out / "index.html"
