@@ -10,6 +10,7 @@ from qfp.tools import SettingsError
 NAMES = "chromium", "chromium-browser", "google-chrome", "google-chrome-stable"
 LOCAL = "file:", "blob:", "data:"
 DOUBLE = "?tables=double"  # whatever the memory of the machine
+PATIENCE = 60_000  # [ms] until a page is ready
 READY = "() => window.QFP_LIVE && QFP_LIVE.live.length && QFP_LIVE.live[0].curve()"
 
 
@@ -80,6 +81,11 @@ def opened(chromium, path, size=(1280, 900), query=DOUBLE, **settings):
     page.goto(Path(path).resolve().as_uri() + query)
     yield watched
     page.close()
+
+
+def ready(page):
+    """Wait until the page's first whole curve is there."""
+    page.wait_for_function(READY, timeout=PATIENCE)
 
 
 SOLVE = """async ([antidots, radii, field, force]) => {

@@ -131,7 +131,9 @@ def element(name, root="", whole=True):
     parts, name = "whole" if whole else "hero", html.escape(name)
     return (
         f'<div class="qfp-live" data-wire="{name}" data-parts="{parts}">\n'
-        f'<noscript><img src="{root}wire-{name}.png" alt="{ALT}"></noscript>\n</div>\n'
+        f'<noscript><img src="{root}wire-{name}.png" alt="{ALT}">\n'
+        "<p>A still picture: with JavaScript the holes can be moved.</p>\n"
+        "<style>.qfp-live:not(.qfp-on) { min-height: 0; }</style></noscript>\n</div>\n"
         "<script>window.QFP_LIVE && QFP_LIVE.boot && QFP_LIVE.boot();</script>\n"
     )
 

@@ -38,6 +38,7 @@ function buildControls(live, whole) {
       step: 0.5,
       "aria-label": "Radius of the chosen antidot",
       onpointerdown: () => live.keep(),
+      onkeydown: () => live.keep(),
       oninput: (event) => model.resize(live.chosen, Number(event.target.value)) && live.change(),
     }),
     radiusText: el("span"),

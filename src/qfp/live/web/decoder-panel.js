@@ -93,8 +93,9 @@ class DecoderPanel {
       this.course,
       this.verdict,
     );
+    // anywhere on the wire's page: a file dropped beside it would be opened in its place
     for (const name of ["dragover", "dragleave", "drop"])
-      this.slot.addEventListener(name, (event) => {
+      this.live.host.addEventListener(name, (event) => {
         event.preventDefault();
         this.slot.classList.toggle("qfp-over", name === "dragover");
         if (name === "drop") this.take(event.dataTransfer.files[0]);

@@ -38,22 +38,24 @@ function makeArrows(canvas, wire) {
     context.lineWidth = 0.32 * site;
     context.lineCap = context.lineJoin = "round";
     for (const { x, y, jx, jy } of cells) {
-      const share = Math.sqrt(Math.hypot(jx, jy) / most);
+      const size = Math.hypot(jx, jy),
+        share = Math.sqrt(size / most);
       if (share < 0.12) continue;
-      context.save();
-      context.translate((x + 0.5) * site, (wire.length - 0.5 - y) * site);
-      context.rotate(Math.atan2(-jy, jx));
       const half = 0.55 * CELL * site * share,
         head = Math.min(half, 0.9 * site);
+      // along the arrow and across it, on the canvas, whose y falls
+      const at = (along, across) => [
+        (x + 0.5) * site + (along * jx + across * jy) / size,
+        (wire.length - 0.5 - y) * site + (across * jx - along * jy) / size,
+      ];
       context.strokeStyle = `rgb(125 220 255 / ${0.25 + 0.7 * share})`;
       context.beginPath();
-      context.moveTo(-half, 0);
-      context.lineTo(half, 0);
-      context.moveTo(half - head, -0.6 * head);
-      context.lineTo(half, 0);
-      context.lineTo(half - head, 0.6 * head);
+      context.moveTo(...at(-half, 0));
+      context.lineTo(...at(half, 0));
+      context.moveTo(...at(half - head, -0.6 * head));
+      context.lineTo(...at(half, 0));
+      context.lineTo(...at(half - head, 0.6 * head));
       context.stroke();
-      context.restore();
     }
   };
 }

@@ -21,13 +21,13 @@ from qfp.model.exported import weights_hash
 from qfp.physics import green
 from qfp.studies.frame import Option, Study
 from qfp.studies.live import network
+from qfp.studies.live.dragging import drag
 from qfp.tools import SettingsError, as_dict, digest, project_root
 
 DOUBLE = browser.DOUBLE
 ENGINES = {"wasm": DOUBLE, "js": DOUBLE + "&engine=js"}
 SINGLE = "?tables=single"  # what phones and machines of little memory have
 OWN = "live.js", "live.css", "wire-page.js"  # what the front page loads before anything is touched
-PATIENCE = 60_000  # [ms] until a page is ready
 
 NOTES = {
     "scenes": "of one to six antidots, radii and overlaps of many kinds; see qfp.live.scenes",
@@ -42,7 +42,7 @@ NOTES = {
     "front": "the book's front page in the same way, in WebAssembly",
     "python": "the same scenes by qfp.solve, its clean wires prepared; image_ms: of its picture",
     "drag": "one hole dragged for some seconds, moved in every frame that the browser "
-    "gives; pictures and curves solved",
+    "gives; pictures and curves solved; with_current: the current is drawn as well",
     "bytes": "of script, style and data of the wire, uncompressed",
     "decoder": "where there are weights of the wire: agreement, largest difference of a sample's "
     "images to PyTorch's for the same noise, in units of the LDOS' spread; sample_ms, of one "
@@ -51,17 +51,12 @@ NOTES = {
 }
 
 
-def ready(page):
-    """Wait until the page's first whole curve is there."""
-    page.wait_for_function(browser.READY, timeout=PATIENCE)
-
-
 def visit(chromium, index, query, visits):
     """Median ms until picture and curve are there, of some visits."""
     times = []
     for _ in range(visits):
         with browser.opened(chromium, index, query=query) as watched:
-            ready(watched.page)
+            browser.ready(watched.page)
             stats = watched.page.evaluate("QFP_LIVE.live[0].stats")
             times.append((stats["firstImage"], stats["firstCurve"]))
     image, curve = np.median(times, axis=0)
@@ -89,7 +84,7 @@ def solve_all(chromium, index, query, device, rounds):
     of the curve's worker."""
     worst, times = [], []
     with browser.opened(chromium, index, query=query) as watched:
-        ready(watched.page)
+        browser.ready(watched.page)
         for k, (antidots, radii) in enumerate(scenes.scenes(device)):
             field = 7 * k % device.field_points
             answers = [browser.solved(watched.page, antidots, radii, field) for _ in range(rounds)]
@@ -122,48 +117,10 @@ def in_python(device, rounds):
     return {"curve_ms": float(curve), "image_ms": float(image)}
 
 
-DRAG = """([x0, y0, across, along, seconds]) => new Promise((done) => {
-    const handle = document.querySelector(".qfp-antidot"), live = QFP_LIVE.live[0];
-    const before = { ...live.stats }, start = performance.now();
-    let frames = 0;
-    (function frame() {
-        const t = (performance.now() - start) / 1000;
-        if (t > seconds) {
-            const rate = (kind) => (live.stats[kind] - before[kind]) / t;
-            return done([rate("images"), rate("curves"), frames / t]);
-        }
-        const x = x0 + across * Math.sin(5 * t), y = y0 + along * Math.sin(6.3 * t);
-        const about = { bubbles: true, pointerId: 1, clientX: x, clientY: y };
-        handle.dispatchEvent(new PointerEvent("pointermove", about));
-        frames++;
-        requestAnimationFrame(frame);
-    })();
-})"""
-
-
-def drag(chromium, index, device, seconds):
-    """Pictures, curves and frames a second while a hole moves: it is taken with the mouse, and from
-    then on led through the page's own events, one a frame, for those of a driver come slower."""
-    with browser.opened(chromium, index) as watched:
-        page = watched.page
-        ready(page)
-        first = page.evaluate("QFP_LIVE.live[0].scene().antidots[0]")
-        corner, far = (browser.place(page, *site) for site in ((0, 0), (1, 1)))
-        pixels = abs(np.subtract(far, corner)) * [device.width, device.length]
-        middle = np.add(corner, np.multiply(pixels, [0.5, -0.5]))
-        page.mouse.move(*browser.place(page, *first))
-        page.mouse.down()
-        path = [*middle, *(pixels * [0.36, 0.3]), seconds]
-        rates = page.evaluate(DRAG, [float(value) for value in path])
-        page.mouse.up()
-    names = "images_per_second", "curves_per_second", "frames_per_second"
-    return {"seconds": seconds, **dict(zip(names, rates))}
-
-
 def decode(chromium, index, decoder, samples):
     """The decoder's row of the result."""
     with browser.opened(chromium, index) as watched:
-        ready(watched.page)
+        browser.ready(watched.page)
         row = network.compare(watched.page, decoder, samples)
     return row | {"script_bytes": (index.parent / "decoder-page.js").stat().st_size}
 
@@ -183,7 +140,8 @@ def measure(run):
         differences, times = solve_all(chromium, index, SINGLE, device, 1)
         found["single"] = {"agreement": differences["curve"], "bytes": times["bytes"]}
         found["front"] = visit(chromium, front, DOUBLE, options.visits)
-        found["drag"] = drag(chromium, index, device, options.seconds)
+        both = (drag(chromium, index, device, options.seconds, on) for on in (False, True))
+        found["drag"] = {"seconds": options.seconds, **next(both), "with_current": next(both)}
         found["bytes"] = sum((index.parent / name).stat().st_size for name in OWN)
         found["browser"] = chromium.version
         if decoder is not None:
