@@ -23,7 +23,8 @@
 #
 # - Push a hole against a wall, and let the two touch. The bright stripes are standing waves between hole and wall.
 # - Move the cursor along the curve: the picture follows. At strong fields the electrons run along the walls and around the
-#   holes, in orbits that the field bends.
+#   holes, in orbits that the field bends. Press *Show the current* there: it comes in on the right,
+#   and what the holes throw back leaves on the left.
 # - Press *Same curve, other wire*. The picture changes, the curve does not: its largest change is rounding.
 #   This is why a curve fixes two antidots only up to these copies, and why every error in this book is measured modulo them.
 # - Guess a wire. A step of one site changes the curve visibly; whether the eye finds the way back is another question.
@@ -37,7 +38,10 @@
 # {result}`live:js.curve_ms:.0f` and {result}`live:js.image_ms:.0f`, by `qfp solve` in Python {result}`live:python.curve_ms:.0f`
 # and {result}`live:python.image_ms:.0f`); while a hole is dragged, {result}`live:drag.images_per_second:.0f` pictures and
 # {result}`live:drag.curves_per_second:.0f` curves a second ({result}`live:cores` cores, measured in one run by
-# `qfp study live`). The decoder's worker takes {result}`live:decoder.wasm.read_ms:.1f` ms for the positions alone and
+# `qfp study live`). A whole curve is there {result}`live:wasm.ready_ms:.0f` ms after the page of its own is opened, and
+# {result}`live:front.ready_ms:.0f` ms after the front page of this book is. Phones and machines with little memory keep the tables
+# of the curve in single precision, {result}`live:single.megabytes:.0f` instead of {result}`live:wasm.megabytes:.0f` MB: their
+# curves are off by up to {result}`live:single.agreement:.0e` e²/h, and the page says so. The decoder's worker takes {result}`live:decoder.wasm.read_ms:.1f` ms for the positions alone and
 # {result}`live:decoder.wasm.sample_ms:.0f` ms for a sample of {result}`live:decoder.steps` steps, on one thread; PyTorch, on one
 # thread too, {result}`live:decoder.pytorch.read_ms:.1f` and {result}`live:decoder.pytorch.sample_ms:.0f` ms. For the same noise
 # the two images differ by at most {result}`live:decoder.agreement:.0e` of their spread. A page of its own, for this wire or for

@@ -8,8 +8,8 @@
 //      {type: "curve", id, curve, prepared, ring, fallbacks, ms}   NaN: a field not prepared
 //      {type: "image", id, image, flow, ring, fallbacks, ms}
 // flow: currents of the bonds to the next x, then of those to the next y, of lead 0's states.
-// bytes: memory of WebAssembly, undefined without. ms: of the scene alone, its field prepared. A scene whose ring is too large is answered without
-// curve or image.
+// bytes: memory of WebAssembly, undefined without. ms: of the scene alone, its field prepared. A
+// scene whose ring is too large is answered without curve or image.
 const RING = 320;
 let wire,
   sigma,

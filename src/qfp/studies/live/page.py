@@ -36,9 +36,9 @@ NOTES = {
     "wasm, js": "curve_ms, image_ms: median over the scenes with two antidots of the wire's "
     "radius, each the median of some solves in its worker; ready_ms: until the first whole curve "
     "is there, first_image_ms: until the first picture is, both from the start of the navigation, "
-    "median of some visits; bytes: memory of the worker that solves the curve",
+    "median of some visits; megabytes: memory of the worker that solves the curve",
     "single": "with tables in single precision, as phones and small machines have them: agreement "
-    "of the curve, and bytes",
+    "of the curve, and megabytes",
     "front": "the book's front page in the same way, in WebAssembly",
     "python": "the same scenes by qfp.solve, its clean wires prepared; image_ms: of its picture",
     "drag": "one hole dragged for some seconds, moved in every frame that the browser "
@@ -80,8 +80,8 @@ def front_page(book):
 
 
 def solve_all(chromium, index, query, device, rounds):
-    """Largest differences to qfp, and median ms of curve and picture, over all scenes; and bytes
-    of the curve's worker."""
+    """Largest differences to qfp, and median ms of curve and picture, over all scenes; and
+    megabytes of the curve's worker."""
     worst, times = [], []
     with browser.opened(chromium, index, query=query) as watched:
         browser.ready(watched.page)
@@ -97,8 +97,9 @@ def solve_all(chromium, index, query, device, rounds):
     curve, image = np.max(worst, axis=0)
     curve_ms, image_ms = np.median(times, axis=0)
     speed = {"curve_ms": float(curve_ms), "image_ms": float(image_ms)}
-    # only WebAssembly says how much memory it takes
-    return {"curve": float(curve), "image": float(image)}, speed | ({"bytes": size} if size else {})
+    if size is not None:  # plain JavaScript does not say how much memory it takes
+        speed["megabytes"] = size / 1e6
+    return {"curve": float(curve), "image": float(image)}, speed
 
 
 def in_python(device, rounds):
@@ -138,7 +139,7 @@ def measure(run):
             agreement.append(differences)
             found[name] = times | visit(chromium, index, query, options.visits)
         differences, times = solve_all(chromium, index, SINGLE, device, 1)
-        found["single"] = {"agreement": differences["curve"], "bytes": times["bytes"]}
+        found["single"] = {"agreement": differences["curve"], "megabytes": times["megabytes"]}
         found["front"] = visit(chromium, front, DOUBLE, options.visits)
         both = (drag(chromium, index, device, options.seconds, on) for on in (False, True))
         found["drag"] = {"seconds": options.seconds, **next(both), "with_current": next(both)}
@@ -164,7 +165,7 @@ def show(result):
         f"{result['scenes']} scenes: curves within {result['agreement']['curve']:.1e} e^2/h of "
         f"qfp's, pictures within {result['agreement']['image']:.1e}/t; with tables in single "
         f"precision curves within {result['single']['agreement']:.1e}, in "
-        f"{result['single']['bytes'] / 1e6:.0f} instead of {result['wasm']['bytes'] / 1e6:.0f} MB"
+        f"{result['single']['megabytes']:.0f} instead of {result['wasm']['megabytes']:.0f} MB"
     ]
     for name in ("wasm", "js", "python"):
         row = result[name]
