@@ -41,7 +41,7 @@
 # `qfp study live`). A whole curve is there {result}`live:wasm.ready_ms:.0f` ms after the page of its own is opened, and
 # {result}`live:front.ready_ms:.0f` ms after the front page of this book is. Phones and machines with little memory keep the tables
 # of the curve in single precision, {result}`live:single.megabytes:.0f` instead of {result}`live:wasm.megabytes:.0f` MB: their
-# curves are off by up to {result}`live:single.agreement:.0e` e²/h, and the page says so. The decoder's worker takes {result}`live:decoder.wasm.read_ms:.1f` ms for the positions alone and
+# curves are off by up to {result}`live:single.agreement:.1e` e²/h, and the page says so. The decoder's worker takes {result}`live:decoder.wasm.read_ms:.1f` ms for the positions alone and
 # {result}`live:decoder.wasm.sample_ms:.0f` ms for a sample of {result}`live:decoder.steps` steps, on one thread; PyTorch, on one
 # thread too, {result}`live:decoder.pytorch.read_ms:.1f` and {result}`live:decoder.pytorch.sample_ms:.0f` ms. For the same noise
 # the two images differ by at most {result}`live:decoder.agreement:.0e` of their spread. A page of its own, for this wire or for

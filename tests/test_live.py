@@ -18,6 +18,7 @@ from qfp.live import browser, data, page, scenes
 from qfp.physics import currents, geometry, green
 from qfp.physics.leads import leads_cached
 from qfp.physics.wire import Device
+from qfp.studies.live import page as study
 from qfp.tools import SettingsError, project_root
 
 DEVICE = load_preset("laptop").device
@@ -94,6 +95,18 @@ def test_script_keeps_to_itself_and_loads_nothing():
     assert "https:" not in page.source(["page.html", "live.css"])
 
 
+def test_the_study_opens_only_a_book_of_this_state(tmp_path):
+    with pytest.raises(SettingsError, match="holds no built book: `make book`"):
+        study.front_page(tmp_path)
+    own = tmp_path / "_static" / "live" / "live.js"
+    own.parent.mkdir(parents=True)
+    own.write_text("// of yesterday")
+    with pytest.raises(SettingsError, match="is of another state of the live wire"):
+        study.front_page(tmp_path)
+    own.write_text(page.script())
+    assert study.front_page(tmp_path) == tmp_path / "intro.html"
+
+
 def test_command_writes_a_folder_and_refuses_to_write_over_one(tmp_path, capsys):
     out, gaas = tmp_path / "page", tmp_path / "gaas.yaml"
     text = (project_root() / "presets" / "gaas.yaml").read_text()
@@ -102,6 +115,7 @@ def test_command_writes_a_folder_and_refuses_to_write_over_one(tmp_path, capsys)
     names = {path.name for path in out.iterdir()}
     assert names == {"index.html", "live.css", "live.js", "wire-gaas.js", "wire-gaas.png"}
     assert '"name": "T"' in (out / "wire-gaas.js").read_text()
+    assert 'rel="icon"' in (out / "index.html").read_text()
     assert "open it in a browser" in capsys.readouterr().out
     assert main(["live", "--out", str(out)]) == 2
     error = capsys.readouterr().err
@@ -117,6 +131,12 @@ def test_command_writes_a_folder_and_refuses_to_write_over_one(tmp_path, capsys)
 def index(tmp_path_factory):
     """The page of the paper's wire."""
     return page.write_page(tmp_path_factory.mktemp("live") / "page", DEVICE, "laptop")
+
+
+def test_a_page_loads_at_most_two_megabytes_before_it_is_touched(index):
+    loaded = re.findall(r'(?:src|href)="([\w.-]+\.(?:js|css))"', index.read_text())
+    assert loaded == ["live.css", "wire-laptop.js", "live.js"]
+    assert sum((index.parent / name).stat().st_size for name in loaded) < 2e6
 
 
 def wait(watched, condition=browser.READY):
@@ -370,6 +390,13 @@ def test_keys_move_resize_and_remove_an_antidot(fresh):
     assert settled(fresh)[0] == [second], "one stays"
     fresh.keyboard.press("Control+z")
     assert settled(fresh)[0] == [[5, y + 5], second]
+    fresh.get_by_label("Radius of the chosen antidot").focus()
+    fresh.keyboard.press("ArrowRight")
+    settled(fresh)
+    assert fresh.evaluate("QFP_LIVE.live[0].scene().radii") == [6, 5]
+    fresh.keyboard.press("Control+z")
+    assert settled(fresh)[0] == [[5, y + 5], second]
+    assert fresh.evaluate("QFP_LIVE.live[0].scene().radii") == [5.5, 5]
 
 
 @needs_browser
@@ -474,6 +501,18 @@ def test_narrow_pages_are_stacked_and_move_by_touch(chromium, index):
             points = [] if place is None else [dict(zip("xy", browser.place(shown, *place)))]
             client.send("Input.dispatchTouchEvent", {"type": kind, "touchPoints": points})
         assert settled(shown)[0][0] == [x + 4, y - 3]
+
+
+@needs_browser
+def test_on_paper_it_is_light_and_has_nothing_to_press(chromium, index):
+    with browser.opened(chromium, index, color_scheme="dark") as found:
+        wait(found)
+        shown, ink = found.page, "getComputedStyle(document.querySelector('.qfp-live')).color"
+        on_screen = shown.evaluate(ink)
+        shown.emulate_media(media="print")
+        assert shown.evaluate(ink) == "rgb(31, 36, 48)" != on_screen
+        assert shown.locator(".qfp-plot").is_visible() and shown.locator(".qfp-picture").count()
+        assert not any(button.is_visible() for button in shown.locator(".qfp-row button").all())
 
 
 @needs_browser

@@ -466,6 +466,8 @@ def test_decode_gives_pytorchs_answer_and_the_solver_judges_it(panel, shipped):
 
 @needs_browser
 def test_the_read_out_follows_a_hole(panel, shipped):
+    if panel.evaluate(f"{PANEL}.model === null"):
+        decoded(panel, np.random.default_rng(6).standard_normal((1, 60, 60)))
     handle = panel.locator(".qfp-antidot").first
     handle.focus()
     for key, steps in (("ArrowUp", 1), ("ArrowRight", 2)):
@@ -493,7 +495,7 @@ def test_a_file_of_ones_own_is_decoded_and_bad_ones_are_told(panel, shipped, tmp
         const data = new DataTransfer();
         data.items.add(new File([text], name));
         const event = { dataTransfer: data, bubbles: true, cancelable: true };
-        document.querySelector('.qfp-panel').dispatchEvent(new DragEvent('drop', event));
+        document.querySelector('.qfp-plot').dispatchEvent(new DragEvent('drop', event));
     }"""
     noise = np.random.default_rng(7).standard_normal((1, 60, 60))
     panel.evaluate(f"noise => {PANEL}.noise = noise", [noise[0].ravel().tolist()])
