@@ -86,7 +86,9 @@ class ConditionTransformer(nn.Module):
             for _ in range(network.condition_blocks)
         )
         self.embed = nn.Sequential(nn.LayerNorm(hidden), nn.Linear(hidden, 2 * GRID * width))
-        self.position = nn.Parameter(0.02 * torch.randn(2 * GRID, width))
+        self.position = nn.Parameter(torch.empty(2 * GRID, width))
+        if not self.position.is_meta:  # where drawing loads all of sympy, a second
+            nn.init.normal_(self.position, std=0.02)
         self.layers = nn.ModuleList(
             nn.ModuleList(
                 [
