@@ -132,12 +132,12 @@ def device_of(arguments):
 def run(arguments):
     """Solve what the arguments say, and print it. Raises SettingsError for bad ones."""
     device = device_of(arguments)
-    from qfp.physics import green, kwant_model
-
     fields = device.fields if arguments.fields is None else parse_fields(arguments.fields)
     mask, potential = wire_of(arguments, device)
     if arguments.ldos is not None:
         output_file(arguments.ldos, "--ldos")
+    from qfp.physics import green, kwant_model  # a second to load, behind what is refused
+
     start = time.perf_counter()
     if arguments.method == "fast":
         G, modes, image = green.solve_mask(

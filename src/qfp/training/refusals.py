@@ -50,8 +50,9 @@ def check_room(config):
     check_memory(training.curve_batch * curve, f"training: curve_batch={training.curve_batch}")
 
 
-def prepare_folder(out, resume):
-    """The run's folder; refuses to overwrite a run, or to resume what is not there."""
+def check_folder(out, resume):
+    """SettingsError where a run in this folder would overwrite another, or resume what is not
+    there. Makes nothing."""
     output_folder(out)
     found = (out / checkpoint.CHECKPOINT).is_file()
     if resume and not found:
@@ -63,7 +64,6 @@ def prepare_folder(out, resume):
         raise SettingsError(
             f"{out} exists already: give --resume to go on with it, or another --out"
         )
-    out.mkdir(parents=True, exist_ok=True)
 
 
 def check_resumed(meta, config, pairs, out):

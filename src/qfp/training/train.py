@@ -206,18 +206,20 @@ def train(
     refusals.check_plan(config.training, slice_minutes)
     refusals.check_images(config.device)
     refusals.check_room(config)
+    refusals.check_folder(out, resume)
     if device == "auto":
         device = "cuda" if torch.cuda.is_available() else "cpu"
     training = Training(config, refusals.pairs_of(config, data_path), out, device)
     if init is not None and not resume:
         training.start_from(init)
-    refusals.prepare_folder(out, resume)
     keep_memory()
 
     def ends():
         return slice_minutes is not None and time.monotonic() - called >= 60 * slice_minutes
 
+    out.mkdir(parents=True, exist_ok=True)
     with sole(out, "training"):
+        refusals.check_folder(out, resume)  # another process may have been first
         return alone(training, resume, report, stop, ends)
 
 
