@@ -1,22 +1,17 @@
 """Every test starts from the same seeds and must leave torch's global state as it found it."""
 
-import os
 import random
 
 import numpy as np
 import pytest
 
-import qfp  # noqa: F401  (how threads wait, before torch is loaded)
+import qfp  # noqa: F401  (chooses threads, before torch is loaded)
 
 import torch  # isort: skip
 
 from qfp.live import browser  # isort: skip
 
-torch.set_num_threads(
-    min(
-        2, len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    )
-)
+torch.set_num_threads(min(2, torch.get_num_threads()))
 
 
 @pytest.fixture(autouse=True)

@@ -10,6 +10,7 @@ MODULES = sorted(path.relative_to(SOURCE).with_suffix("") for path in SOURCE.rgl
 
 # From the floor up: each folder may import those before it.
 FLOORS = [
+    "threads",
     "tools",
     "values",
     "files",
@@ -30,7 +31,7 @@ RULES["studies"] |= {"live"}
 RULES["book"] = {*RULES["training"], "figures", "live", "book", "studies"}
 RULES["commands"] = {*RULES["book"], "commands", "__init__"}
 RULES["cli"] = {"commands", "tools", "__init__"}
-RULES["__init__"] = set()  # its names are found when they are asked for
+RULES["__init__"] = {"threads"}  # its names are found when they are asked for
 
 FRAME = {"frame", "scoring", "intervals", "tables", "timing"}  # of studies: what all of them share
 

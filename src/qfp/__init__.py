@@ -10,11 +10,10 @@ The front door: what a user does, wherever it lies. Nothing is loaded before it 
 """
 
 import importlib
-import os
 
-# Threads that wait must not spin: beside any other load that costs a factor. It is read when
-# PyTorch is loaded, which nothing here does before it is asked for.
-os.environ.setdefault("OMP_WAIT_POLICY", "passive")
+from qfp import threads
+
+threads.choose()  # read when PyTorch is loaded, which nothing here does before it is asked for
 
 __version__ = "0.1.0"
 

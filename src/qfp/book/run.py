@@ -18,6 +18,7 @@ from qfp.book.compare import compare_outputs
 from qfp.book.parameters import book_notebooks, check_parameters, own_parameters, select, types_of
 from qfp.config import load_preset
 from qfp.files import output_folder
+from qfp.threads import steady
 from qfp.tools import SettingsError, digest, project_root, sha256, write_text
 
 COMMITTED = "laptop"  # preset that the committed notebooks were executed with
@@ -178,7 +179,8 @@ def refresh(only=None):
         nbformat.write(normalise(notebook), scratch)
         print(f"{path} ...", end=" ", flush=True)
         began = time.perf_counter()
-        _execute(scratch, scratch, root / "notebooks", {}, path)
+        with steady():
+            _execute(scratch, scratch, root / "notebooks", {}, path)
         write_text(
             root / path, nbformat.writes(normalise(nbformat.read(scratch, as_version=4))) + "\n"
         )

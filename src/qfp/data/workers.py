@@ -19,6 +19,7 @@ from importlib.metadata import version
 import torch
 
 from qfp import __version__
+from qfp.threads import cores, fixed
 from qfp.tools import SettingsError, check_memory
 
 PATIENCE = 5  # seconds for a scheduler to answer, and for its first worker
@@ -32,19 +33,6 @@ def pool(workers=None, scheduler=None):
     if workers is not None:
         check_memory(workers * WORKER, f"--workers {workers}")
     return processes(workers) if scheduler is None else cluster(scheduler)
-
-
-@contextlib.contextmanager
-def single_threaded():
-    """Environment of worker processes: one BLAS thread each, read by libraries when they start."""
-    names = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
-    before = {name: os.environ.get(name) for name in names}
-    os.environ.update(dict.fromkeys(names, "1"))
-    try:
-        yield
-    finally:
-        for name, value in before.items():
-            os.environ.pop(name) if value is None else os.environ.update({name: value})
 
 
 def _start():
@@ -64,8 +52,8 @@ def processes(workers=None):
     """Worker processes of this machine. Raises SettingsError where one of them is killed."""
     spawn = multiprocessing.get_context("spawn")
     with (
-        single_threaded(),
-        ProcessPoolExecutor(workers or os.cpu_count(), spawn, _start) as executor,
+        fixed(1),  # the last bits of a sum depend on it
+        ProcessPoolExecutor(workers or cores(), spawn, _start) as executor,
     ):
         try:
             yield executor.submit

@@ -1,6 +1,5 @@
 """Exact inference of many curves: what they share is made once, each is judged by itself."""
 
-import os
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 
@@ -14,6 +13,7 @@ from qfp.inference.candidates import LISTED
 from qfp.inference.decide import decide, decide_number, decide_unknown
 from qfp.inference.surrogate import surrogate
 from qfp.physics import discs, geometry, green, leads
+from qfp.threads import cores
 from qfp.tools import SettingsError, progress_bar, project_root
 
 
@@ -92,9 +92,7 @@ def infer(
     with (
         threadpool_limits(1, "blas"),
         one_torch_thread(),
-        ThreadPoolExecutor(
-            os.cpu_count(), initializer=torch.set_num_threads, initargs=(1,)
-        ) as pool,
+        ThreadPoolExecutor(cores(), initializer=torch.set_num_threads, initargs=(1,)) as pool,
     ):
         prepare(device, pool, numbers if library else ())
         seeds = [[seed, k] for k in range(len(curves))]

@@ -61,6 +61,13 @@ class Mlp(nn.Sequential):
         super().__init__(nn.Linear(width, hidden), nn.GELU(), zero(nn.Linear(hidden, width)))
 
 
+def small(*shape):
+    """Gaussian numbers of deviation 0.02; none on the meta device, where drawing them would load
+    all of sympy, a second."""
+    values = torch.empty(shape)
+    return values if values.is_meta else values.normal_(std=0.02)
+
+
 class ConditionTransformer(nn.Module):
     """Reshapes a curve (B, F) to a map at each level of the U-Net (Sec. IV).
 
@@ -86,9 +93,7 @@ class ConditionTransformer(nn.Module):
             for _ in range(network.condition_blocks)
         )
         self.embed = nn.Sequential(nn.LayerNorm(hidden), nn.Linear(hidden, 2 * GRID * width))
-        self.position = nn.Parameter(torch.empty(2 * GRID, width))
-        if not self.position.is_meta:  # where drawing loads all of sympy, a second
-            nn.init.normal_(self.position, std=0.02)
+        self.position = nn.Parameter(small(2 * GRID, width))
         self.layers = nn.ModuleList(
             nn.ModuleList(
                 [

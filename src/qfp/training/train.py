@@ -234,7 +234,6 @@ def alone(training, resume, report, stop, ends):
         f"{sum(p.numel() for p in training.model.parameters()) / 1e6:.2f} M parameters on "
         f"{device}, {len(training.parts['train'])} training pairs, into {out}"
     )
-
     total, look = config.training.max_steps or None, {"mininterval": 2, "smoothing": 0.05}
     bar = progress_bar(total=total, initial=training.step, unit="step", **look)
     try:
