@@ -16,9 +16,9 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet --constr
 NBVAL := --nbval-lax --nbval-current-env --nbval-sanitize-with tests/nbval_sanitize.cfg
 
 # What a shell may have set for another Python does not reach this one.
-unexport PYTHONHOME PYTHONPATH PIP_USER PIP_TARGET PIP_PREFIX PIP_REQUIRE_VIRTUALENV
+unexport PYTHONHOME PYTHONPATH PYTHONOPTIMIZE PIP_USER PIP_TARGET PIP_PREFIX PIP_ROOT PIP_REQUIRE_VIRTUALENV JUPYTER_PATH
 
-.PHONY: help install book pdf test hostile refresh twins ablations vae results wasm clean distclean
+.PHONY: help install book the-book pdf test the-tests hostile refresh twins ablations vae results wasm clean distclean
 
 help:  ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-10s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
@@ -29,8 +29,9 @@ install: $(STAMP)  ## make the environment .venv (the other targets do this them
 define check
 missing=""; \
 if ! command -v "$(PYTHON)" >/dev/null; then missing=" python3.11 python3.11-venv python3.11-dev"; else \
-  "$(PYTHON)" -c 'import sys; sys.exit(sys.version_info[:2] != (3, 11))' \
-    || { echo "$(PYTHON) is not Python 3.11, the one that was tried: use PYTHON=/path/to/python3.11" >&2; exit 2; }; \
+  version=$$("$(PYTHON)" -c 'import sys; print("%d.%d" % sys.version_info[:2])' || echo "none that runs"); \
+  [ "$$version" = 3.11 ] || { echo "$(PYTHON) is Python $$version; only 3.11 was tried and is taken:" \
+    "use PYTHON=/path/to/python3.11" >&2; exit 2; }; \
   "$(PYTHON)" -c 'import venv, ensurepip' 2>/dev/null || missing="$$missing python3.11-venv"; \
   "$(PYTHON)" -c 'import os, sys, sysconfig; sys.exit(not os.path.exists(os.path.join(sysconfig.get_path("include"), "Python.h")))' \
     || missing="$$missing python3.11-dev"; fi; \
@@ -40,9 +41,23 @@ if [ -n "$$missing" ]; then \
   echo missing: $$missing "(Debian: apt-get install"$$missing"; another Python: make PYTHON=/path/to/python3.11)" >&2; exit 2; fi
 endef
 
-# Kwant comes last, in a call of its own: its build needs the NumPy and Cython of this environment.
+# Of two makes at once the second waits, here for .$(1).lock, and says so; then it looks again what is left to do.
+define alone
+if command -v flock >/dev/null; then exec 9>>.$(1).lock; \
+  flock -n 9 || { echo "Another make is busy with the $(1): waiting for it." >&2; flock 9 || :; }; \
+else said=; until mkdir .$(1).lock.d 2>/dev/null; do \
+  [ "$$said" ] || echo "Another make is busy with the $(1) (if none is: rmdir .$(1).lock.d): waiting for it." >&2; \
+  said=1; sleep 1; done; trap 'rmdir .$(1).lock.d' EXIT; fi; \
+QFP_TURN=$(1) $(2) 9>&-
+endef
+
+ifneq ($(QFP_TURN),install)
 $(STAMP): pyproject.toml constraints.txt
 	@$(check)
+	@$(call alone,install,$(MAKE) --no-print-directory $@)
+else
+# Kwant comes last, in a call of its own: its build needs the NumPy and Cython of this environment.
+$(STAMP): pyproject.toml constraints.txt
 	@echo "Installing into $(VENV): some minutes the first time (PyTorch is a large download, Kwant is compiled)."
 	@test -x $(BIN)/python || "$(PYTHON)" -m venv $(VENV)
 	$(PIP) --upgrade pip setuptools wheel cython
@@ -51,8 +66,12 @@ $(STAMP): pyproject.toml constraints.txt
 	$(PIP) --no-build-isolation tinyarray
 	$(PIP) --no-build-isolation --config-settings=--global-option=--cython kwant
 	@touch $@
+endif
 
 book: $(STAMP)  ## run all notebooks (into runs/laptop/) and build the website from the committed ones
+	@$(call alone,book,$(MAKE) --no-print-directory the-book)
+
+the-book:
 	$(BIN)/qfp run --preset laptop
 	$(BIN)/jupyter-book build book
 	@echo "Open $(CURDIR)/book/_build/html/index.html"
@@ -61,8 +80,11 @@ pdf: $(STAMP)  ## the book as one file, printed by Chromium: book/_build/quantum
 	$(BIN)/jupyter-book build book --builder singlehtml
 	$(BIN)/python -m qfp.book.pdf book/_build/singlehtml/intro.html book/_build/quantum-fingerprints.pdf
 
-# The book is built beside the reader's, from nothing, with every warning an error.
 test: $(STAMP)  ## unit and physics tests, notebook validation, pairs in sync, strict book build
+	@$(call alone,test,$(MAKE) --no-print-directory the-tests)
+
+# The book is built beside the reader's, from nothing, with every warning an error.
+the-tests:
 	@mkdir -p runs/check
 	$(BIN)/jupyter-book build -W -n --keep-going --all --path-output runs/check book > runs/check/book.log 2>&1 \
 	  || { grep -aE 'WARNING|ERROR' runs/check/book.log || tail -n 40 runs/check/book.log; echo "book build failed: runs/check/book.log"; exit 1; }
@@ -129,4 +151,4 @@ clean:  ## remove what was built and run (data/ and trained networks in runs/ st
 	find notebooks -name .ipynb_checkpoints -prune -exec rm -rf {} +
 
 distclean: clean  ## remove the environment, the data and all of runs/, too
-	rm -rf $(VENV) data runs src/*.egg-info
+	rm -rf $(VENV) data runs src/*.egg-info .*.lock .*.lock.d
