@@ -9,6 +9,7 @@ import pytest
 import torch
 
 from qfp import cli
+from qfp.commands import kept
 from qfp.config import load_preset
 from qfp.data import normalise
 from qfp.data.measured import Curve
@@ -359,3 +360,109 @@ def test_settings_of_the_weights_are_the_defaults(decoder):
     sampling = dataclasses.replace(CONFIG.sampling, samples=2, steps=3)
     decoder = dataclasses.replace(decoder, config=dataclasses.replace(CONFIG, sampling=sampling))
     assert decode.decode(decoder, np.zeros((1, 64))).ldos.shape == (1, 2, 60, 50)
+
+
+# --- what a killed call has decoded
+
+
+@pytest.fixture
+def twelve(command, monkeypatch, tmp_path):
+    """Twelve files, blocks of four, and the command that decodes them into a folder: --out and
+    more options."""
+    page = SimpleNamespace(savefig=lambda handle, **options: handle.write(b"a page"))
+    monkeypatch.setattr(answer, "report", lambda answers, i: page)
+    monkeypatch.setattr(answer, "BLOCK", 4)
+    monkeypatch.setattr(answer.in_blocks, "__defaults__", blocks_of(4))
+    files = [write(tmp_path / f"{i}.csv", conductance=np.full(64, float(i))) for i in range(12)]
+    usual = "--samples", 1, "--steps", 2, "--json"
+    return files, lambda out, *more: command(*files, *usual, "--out", tmp_path / out, *more)
+
+
+def blocks_of(number):
+    """Defaults of `in_blocks` with another size of blocks."""
+    return tuple(number if value == 20 else value for value in answer.in_blocks.__defaults__)
+
+
+def contents(folder):
+    files = (path for path in folder.rglob("*") if path.is_file())
+    return {str(path.relative_to(folder)): path.read_bytes() for path in files}
+
+
+def killed_at(monkeypatch, number, name):
+    """Ends the process, so to speak, when a function of `kept` is called for the number-th time."""
+    calls, usual = [], getattr(kept, name)
+
+    def deadly(*arguments):
+        calls.append(arguments)
+        if len(calls) == number:
+            raise KeyboardInterrupt
+        return usual(*arguments)
+
+    monkeypatch.setattr(kept, name, deadly)
+    return calls
+
+
+@pytest.mark.parametrize(
+    "name, number, lost",
+    [
+        ("write_report", 1, 12),
+        ("write_report", 7, 8),  # in the second block
+        ("write_samples", 9, 4),
+        ("output_file", 24 + 5, 0),  # while results are moved to their place
+    ],
+)
+def test_a_killed_call_goes_on_to_the_same_answers(
+    twelve, tmp_path, monkeypatch, capsys, name, number, lost
+):
+    _, decode_into = twelve
+    assert decode_into("whole") == 0
+    said = [json.loads(line) | {"seconds": 0} for line in capsys.readouterr().out.splitlines()]
+    with monkeypatch.context() as patch:
+        killed_at(patch, number, name)
+        assert decode_into("out") == 130
+    first = capsys.readouterr().out.splitlines()
+    drawn = killed_at(monkeypatch, 10**6, "write_report")
+    assert decode_into("out") == 0
+    out, err = capsys.readouterr()
+    again = [json.loads(line) for line in out.splitlines()]
+    assert [a | {"seconds": 0} for a in again] == said and len(drawn) == lost
+    assert [json.loads(line) for line in first[: 12 - lost]] == again[: 12 - lost]
+    assert (f"{12 - lost} of 12 curves were decoded by an earlier call: kept" in err) == (lost < 12)
+    whole = contents(tmp_path / "whole")
+    assert len(whole) == 24 and contents(tmp_path / "out") == whole
+
+
+def test_other_settings_or_another_file_are_decoded_again_and_nothing_is_lost(
+    twelve, tmp_path, monkeypatch, capsys
+):
+    files, decode_into = twelve
+    with monkeypatch.context() as patch:
+        killed_at(patch, 10, "write_report")
+        assert decode_into("out") == 130
+    write(files[1], conductance=np.full(64, 2.0))  # in the first block
+    with monkeypatch.context() as patch:
+        killed_at(patch, 6, "write_report")  # four of the first block, none of the second
+        assert decode_into("out") == 130
+    assert "4 of 12 curves" in capsys.readouterr().err
+    before = contents(tmp_path / "out" / kept.FOLDER)
+    drawn = killed_at(monkeypatch, 10**6, "write_report")
+    assert decode_into("out", "--samples", 2) == 0 and len(drawn) == 12
+    assert "earlier call" not in capsys.readouterr().err
+    assert np.load(tmp_path / "out" / "3.npy").shape == (2, 60, 50)
+    after = contents(tmp_path / "out" / kept.FOLDER)
+    assert before.items() <= after.items()
+    assert decode_into("out") == 2 and "exists" in capsys.readouterr().err
+
+
+def test_two_calls_into_one_folder_take_turns(twelve, tmp_path, monkeypatch, capsys):
+    _, decode_into = twelve
+
+    def second(*arguments):
+        monkeypatch.setattr(kept, "write_report", usual)
+        codes.append(decode_into("out"))
+        raise KeyboardInterrupt
+
+    usual, codes = kept.write_report, []
+    monkeypatch.setattr(kept, "write_report", second)
+    assert decode_into("out") == 130 and codes == [2]
+    assert "another process is decoding there" in capsys.readouterr().err

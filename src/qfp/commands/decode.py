@@ -1,13 +1,16 @@
 """`qfp decode`: from curves to antidots."""
 
+import contextlib
 import json
 import sys
 from collections import Counter
+from dataclasses import is_dataclass
 from pathlib import Path
 
+from qfp import __version__
 from qfp.commands.measurement import add_measurement, measured
-from qfp.files import output_file, output_folder
-from qfp.tools import SettingsError, write_atomic
+from qfp.files import output_folder
+from qfp.tools import SettingsError, as_dict
 
 HELP = "decode magnetoconductance curves into LDOS and antidots"
 
@@ -24,7 +27,9 @@ def add(sub):
     )
     add_measurement(sub)
     sub.add_argument(
-        "--out", metavar="DIR", help="write a report of one page and all samples there"
+        "--out",
+        metavar="DIR",
+        help="write a report of one page and all samples there; a call that was killed goes on",
     )
     sub.add_argument("--samples", type=int, help="images per curve")
     sub.add_argument("--steps", type=int, help="sampling steps")
@@ -42,48 +47,73 @@ def add(sub):
 
 
 def run(arguments):
-    """Decode; print the answers, or with --json one object a line; reports and samples go to
-    --out."""
+    """Decode; print the answers, or with --json one object a line; reports and samples go to --out,
+    where a call that was killed goes on."""
     from qfp.decoding import answer as answering
-    from qfp.decoding.told import as_dict, as_text
 
-    targets = output_paths(arguments.curves, arguments.out)
+    stems = stems_of(arguments.curves, arguments.out)
     names = ("weights", "samples", "steps", "network_only")
     options = {name: getattr(arguments, name) for name in names} | measured(arguments)
     options["certificate"] = "curve" if arguments.out is None else True
-    done = 0
-    for answers in answering.in_blocks(arguments.curves, **options, progress=sys.stderr.isatty()):
-        for file, notes in zip(answers.files, answers.notes):
-            for note in notes:
-                print(f"note: {file}: {note}", file=sys.stderr)
-        for i in range(len(answers.files)):
-            found = json.dumps(as_dict(answers, i)) if arguments.json else None
-            print(found or as_text(answers, i), flush=True)
-        for i, stem in enumerate(targets[done : done + len(answers.files)]):
-            if answers.decoded is not None:
-                write_samples(f"{stem}.npy", answers.decoded.ldos[i])
-            write_report(f"{stem}.png", answering.report(answers, i))
-        done += len(answers.files)
+    progress = sys.stderr.isatty()
+    blocks = answering.in_blocks(arguments.curves, **options, progress=progress)
+    kept = None if arguments.out is None else kept_of(Path(arguments.out), stems, options)
+    with contextlib.nullcontext() if kept is None else kept.alone():
+        before = [None if kept is None else kept.said(block) for block in blocks]
+        number = sum(map(len, filter(None, before)))
+        if number:
+            told = f"{number} of {len(stems)} curves were decoded by an earlier call: kept"
+            print(f"note: {told}", file=sys.stderr)
+        for block, said in zip(blocks, before, strict=True):
+            if said is not None:
+                show(said, arguments.json)
+                continue
+            answers = block.answers()
+            said = said_of(answers)
+            show(said, arguments.json)
+            if kept is not None:
+                kept.add(block, answers, said, answering.report)
+        if kept is not None:
+            kept.finish(blocks)
     if not arguments.json:
         print(answering.SYMMETRIES)
-    if targets and not arguments.json:
-        print(f"reports and samples: {targets[0].parent}")
+        if kept is not None:
+            print(f"reports and samples: {kept.out}")
 
 
-def write_samples(path, ldos):
-    """All samples (S, L, W) [1/t] of a curve."""
-    import numpy as np
+def said_of(answers):
+    """What is said to the curves of Answers, JSON values."""
+    from qfp.decoding.told import as_dict, as_text
 
-    write_atomic(path, lambda handle: np.save(handle, ldos))
-
-
-def write_report(path, figure):
-    """The page about a curve, a picture."""
-    write_atomic(path, lambda handle: figure.savefig(handle, format="png", dpi=150))
+    return [
+        {"file": file, "notes": notes, "text": as_text(answers, i), "json": as_dict(answers, i)}
+        for i, (file, notes) in enumerate(zip(answers.files, answers.notes, strict=True))
+    ]
 
 
-def output_paths(files, out):
-    """Output paths without suffix, one a file; SettingsError where one would be overwritten."""
+def show(said, as_json):
+    """Print notes on stderr, answers on stdout."""
+    for own in said:
+        for note in own["notes"]:
+            print(f"note: {own['file']}: {note}", file=sys.stderr)
+    for own in said:
+        print(json.dumps(own["json"]) if as_json else own["text"], flush=True)
+
+
+def kept_of(out, stems, options):
+    """Kept of a call: what it says depends on its options, weights and blocks, and this version."""
+    from qfp.commands.kept import Kept
+    from qfp.decoding.answer import BLOCK
+    from qfp.model.exported import weights_hash
+
+    values = {n: as_dict(v) if is_dataclass(v) else v for n, v in options.items()}
+    weights = None if options["device"] is not None else weights_hash(options["weights"])
+    return Kept(out, stems, [values, weights, BLOCK, __version__])
+
+
+def stems_of(files, out):
+    """Names without suffix of what is written about files; SettingsError where two are one, or
+    `out` is no folder to write to."""
     if out is None:
         return []
     output_folder(out)
@@ -93,7 +123,4 @@ def output_paths(files, out):
         raise SettingsError(
             f"two files are called {double[0]}: their reports in {out} would have one name"
         )
-    for stem in stems:
-        for suffix in (".png", ".npy"):
-            output_file(Path(out) / (stem + suffix))
-    return [Path(out) / stem for stem in stems]
+    return stems

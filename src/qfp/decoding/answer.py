@@ -2,9 +2,11 @@
 
 import textwrap
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 
@@ -29,7 +31,15 @@ OUTLINES = "Outlined: the answer (solid) and other candidates (dotted)."
 # dev curves, each under a fresh potential, 99.7 % had a sample within one site, with 10 steps too
 PROPOSALS, PROPOSAL_STEPS = 4, 5
 SAMPLES = 10**5  # of a curve at most
-BLOCK = 100  # files whose samples are in memory at once
+BLOCK = 20  # files whose samples are in memory at once, and that a killed call may lose
+
+
+class Block(NamedTuple):
+    """Some files of a call, read and checked, that are answered together."""
+
+    files: tuple
+    curves: tuple  # measured.Curve of each
+    answers: Callable  # () -> Answers, the work
 
 
 @dataclass(frozen=True)
@@ -94,7 +104,7 @@ def answer(files, weights="laptop", **options):
     >>> found.decoded.consensus.shape
     (1, 2, 2)
     """
-    return next(in_blocks(files, weights, block=len(files), **options))
+    return in_blocks(files, weights, block=len(files), **options)[0].answers()
 
 
 def in_blocks(
@@ -112,8 +122,8 @@ def in_blocks(
     block=BLOCK,
     **reading,
 ):
-    """Answers to some CSV files after the other, in bounded memory; see `answer`. reading: options
-    of `read_curve`."""
+    """CSV files as a list of Block, whose answers come one block after the other, in bounded
+    memory; see `answer`. reading: options of `read_curve`."""
     sampling = {"samples": samples, "steps": steps, "network_only": network_only}
     judging = {"nuisance": nuisance, "numbers": numbers, "certificate": certificate, "seed": seed}
     device, draw, reference = proposer(weights, device, judging, sampling, progress)
@@ -121,8 +131,8 @@ def in_blocks(
     lattice, spin = reading.get("lattice_nm"), reading.get("spin", 1)
     tesla = None if lattice is None else per_tesla(lattice)
 
-    def block_of(part):
-        own, start = curves[part], time.perf_counter()
+    def answers(names, own):
+        start = time.perf_counter()
         G = np.stack([curve.conductance for curve in own])
         error, exact, judged, missing = np.stack([curve.error for curve in own]), None, None, ()
         decoded = draw(G, noise=error if error.any() else None)
@@ -133,10 +143,15 @@ def in_blocks(
         else:
             judged, missing = unlike(reference, weights, G, decoded, error)
         notes = tuple(curve.notes + missing for curve in own)
-        names, seconds = tuple(map(str, files[part])), (time.perf_counter() - start) / len(own)
+        seconds = (time.perf_counter() - start) / len(own)
         return Answers(device, names, own, decoded, exact, judged, notes, tesla, spin, seconds)
 
-    return map(block_of, [slice(k, k + block) for k in range(0, len(files), block)])
+    names = tuple(map(str, files))
+    parts = (slice(k, k + block) for k in range(0, len(files), block))
+    return [
+        Block(names[part], curves[part], partial(answers, names[part], curves[part]))
+        for part in parts
+    ]
 
 
 def unlike(reference, weights, curves, decoded, error):
