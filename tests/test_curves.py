@@ -1,6 +1,8 @@
 """CSV files as people save them: what is read, and the one line that says what to do about the
 others."""
 
+import codecs
+import io
 import os
 import re
 from types import SimpleNamespace
@@ -148,7 +150,7 @@ MESSY = {  # name: (content, options, what the line says)
     "comments only": ("# nothing\n\n", (), "only comments and blank lines"),
     "a long line": ("a" * 30_000, (), "line 1: longer than 20000 characters"),
     "too many lines": (PLAIN + 500_001 * "0,5\n0.01,5\n", (), "more than 1000000 lines"),
-    "too large": (PLAIN + (65 << 20) * " ", (), "has 65 MiB, and at most 64 are read"),
+    "too large": (PLAIN + (65 << 20) * " ", (), "has 65 MiB, and at most 64 MiB are read"),
     "binary": (bytes(range(256)), (), "not a text file: a CSV file is wanted"),
     "too short": (
         text(np.linspace(0, 0.03, 64)),
@@ -275,4 +277,22 @@ def test_what_may_never_end_is_not_opened(name, tmp_path):
         name = tmp_path / name
         os.mkfifo(name)
     with pytest.raises(SettingsError, match="a device or a pipe|the file is empty|no name of a"):
+        read_curve(name, DEVICE)
+
+
+@pytest.mark.parametrize("name", ["-", "/dev/stdin"])
+def test_standard_input_is_a_file_like_others(name, file, monkeypatch):
+    def pipe(data):
+        monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(data)))
+
+    expected = read(file, text())
+    for data in (text().encode(), codecs.BOM_UTF8 + text().encode()):
+        pipe(data)
+        found = read_curve(name, DEVICE)
+        np.testing.assert_array_equal(found.conductance, expected.conductance)
+    assert "byte order mark skipped" in found.notes
+    with pytest.raises(SettingsError, match=f"{name}: standard input is empty, or was read before"):
+        read_curve(name, DEVICE)  # the second time
+    pipe(b" " * (65 << 20))
+    with pytest.raises(SettingsError, match=f"{name} has more, and at most 64 MiB are read"):
         read_curve(name, DEVICE)

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from qfp import __version__
 from qfp.commands.measurement import add_measurement, measured
+from qfp.data.text_file import stem
 from qfp.files import output_folder
 from qfp.tools import SettingsError, as_dict
 
@@ -23,7 +24,7 @@ def add(sub):
         metavar="CURVE.csv",
         help="columns field, conductance or resistance and, where known, noise, its standard "
         "deviation; units as the header says, else rad/plaquette and e^2/h; noisy points, branches "
-        "and halves are averaged",
+        "and halves are averaged; - is standard input",
     )
     add_measurement(sub)
     sub.add_argument(
@@ -117,8 +118,8 @@ def stems_of(files, out):
     if out is None:
         return []
     output_folder(out)
-    stems = [Path(file).stem for file in files]
-    double = [stem for stem, n in Counter(stems).items() if n > 1]
+    stems = [stem(file) for file in files]
+    double = [name for name, n in Counter(stems).items() if n > 1]
     if double:
         raise SettingsError(
             f"two files are called {double[0]}: their reports in {out} would have one name"

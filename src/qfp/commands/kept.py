@@ -6,10 +6,10 @@ import hashlib
 import json
 import os
 import shutil
-from pathlib import Path
 
 import numpy as np
 
+from qfp.data.text_file import stem as stem_of
 from qfp.data.workers import AGAIN
 from qfp.files import output_file, sole
 from qfp.tools import SettingsError, digest, write_atomic, write_text
@@ -85,11 +85,6 @@ class Kept:
         for folder in folders:
             shutil.rmtree(folder)
         self.moved.unlink()
-
-
-def stem_of(file):
-    """Name, without suffix, of what is written about a file."""
-    return Path(file).stem
 
 
 def write_samples(path, ldos):

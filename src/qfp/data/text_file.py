@@ -1,12 +1,16 @@
 """Lines of a text file that somebody else wrote, read in a stream and within bounds."""
 
 import codecs
+import io
 import itertools
 import os
 import stat
+import sys
+from pathlib import Path
 
 from qfp.tools import SettingsError
 
+STDIN = "-", "/dev/stdin", "/dev/fd/0", "/proc/self/fd/0"  # names of standard input
 BYTES = 64 << 20  # of a file
 LINES = 1_000_000
 LONGEST = 20_000  # characters of a line
@@ -16,37 +20,64 @@ MARKS = {codecs.BOM_UTF8: "utf-8-sig", codecs.BOM_UTF16_LE: "utf-16", codecs.BOM
 
 
 def opened(path, notes):
-    """A regular file as text. SettingsError where there is none."""
+    """A regular file, or standard input, as text. SettingsError where there is none."""
     if "\0" in str(path):
         raise SettingsError(f"cannot read {str(path)!r}: no name of a file")
     try:
-        found = os.stat(path)
-        if stat.S_ISDIR(found.st_mode):
-            raise SettingsError(f"{path} is a folder: name CSV files")
-        if not stat.S_ISREG(found.st_mode):
-            raise SettingsError(f"{path} is a device or a pipe, which may never end: name a file")
-        if not found.st_size:  # those of /proc, which may never end, say so, too
-            raise SettingsError(f"{path}: the file is empty")
-        if found.st_size > BYTES:
-            raise SettingsError(
-                f"{path} has {found.st_size >> 20} MiB, and at most {BYTES >> 20} are read: "
-                "average every few points, or cut the file"
-            )
-        with open(path, "rb") as file:
-            start = file.read(SAMPLE)
-        encoding = next((own for mark, own in MARKS.items() if start.startswith(mark)), "utf-8")
-        if encoding == "utf-8":
-            try:
-                codecs.getincrementaldecoder("utf-8")().decode(start)
-            except UnicodeDecodeError:
-                encoding = "latin-1"
-        if encoding != "utf-8":
-            notes.append(
-                "byte order mark skipped" if encoding == "utf-8-sig" else f"{encoding} text"
-            )
-        return open(path, encoding=encoding, errors="replace", newline=None)
+        file = io.BytesIO(piped(path)) if str(path) in STDIN else regular(path)
+        start = file.read(SAMPLE)
+        file.seek(0)
     except OSError as error:
         raise SettingsError(f"cannot read {path}: {error.strerror}") from None
+    encoding = next((own for mark, own in MARKS.items() if start.startswith(mark)), "utf-8")
+    if encoding == "utf-8":
+        try:
+            codecs.getincrementaldecoder("utf-8")().decode(start)
+        except UnicodeDecodeError:
+            encoding = "latin-1"
+    if encoding != "utf-8":
+        notes.append("byte order mark skipped" if encoding == "utf-8-sig" else f"{encoding} text")
+    return io.TextIOWrapper(file, encoding, errors="replace", newline=None)
+
+
+def regular(path):
+    """A regular file that is neither empty nor too long, open. SettingsError where it is none."""
+    found = os.stat(path)
+    if stat.S_ISDIR(found.st_mode):
+        raise SettingsError(f"{path} is a folder: name CSV files")
+    if not stat.S_ISREG(found.st_mode):
+        raise SettingsError(
+            f"{path} is a device or a pipe, which may never end: name a file, or - for standard "
+            "input"
+        )
+    if not found.st_size:  # those of /proc, which may never end, say so, too
+        raise SettingsError(f"{path}: the file is empty")
+    check_size(path, found.st_size)
+    return open(path, "rb")
+
+
+def piped(path):
+    """Bytes of standard input, no more of them than of a file."""
+    data = b"" if sys.stdin is None else sys.stdin.buffer.read(BYTES + 1)
+    if not data:
+        raise SettingsError(f"{path}: standard input is empty, or was read before")
+    check_size(path, len(data))
+    return data
+
+
+def stem(path):
+    """Name of a file without folder and suffix; 'stdin' of standard input."""
+    return "stdin" if str(path) in STDIN else Path(path).stem
+
+
+def check_size(path, size):
+    """SettingsError where a file has more bytes than are read."""
+    if size > BYTES:
+        found = "more" if str(path) in STDIN else f"{size >> 20} MiB"
+        raise SettingsError(
+            f"{path} has {found}, and at most {BYTES >> 20} MiB are read: average every few "
+            "points, or cut the file"
+        )
 
 
 def text_lines(path, file, comments):

@@ -146,10 +146,14 @@ def in_blocks(
         seconds = (time.perf_counter() - start) / len(own)
         return Answers(device, names, own, decoded, exact, judged, notes, tesla, spin, seconds)
 
-    names = tuple(map(str, files))
-    parts = (slice(k, k + block) for k in range(0, len(files), block))
+    return cut(tuple(map(str, files)), curves, block, answers)
+
+
+def cut(files, curves, number, answers):
+    """List of Block of so many files; answers: (files, curves) -> Answers."""
+    parts = [slice(k, k + number) for k in range(0, len(files), number)]
     return [
-        Block(names[part], curves[part], partial(answers, names[part], curves[part]))
+        Block(files[part], curves[part], partial(answers, files[part], curves[part]))
         for part in parts
     ]
 
