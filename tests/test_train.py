@@ -531,3 +531,11 @@ def test_a_folder_in_which_another_training_runs_is_refused(pairs, tmp_path):
     train(tiny(max_steps=1), "any", out)
     with sole(out, "training"), pytest.raises(SettingsError, match="another process is training"):
         train(tiny(max_steps=2), "any", out, resume=True)
+
+
+def test_a_log_that_the_disk_refuses_is_named(tmp_path):
+    log = Log(path := tmp_path / "log.jsonl", 0)
+    path.unlink()
+    path.symlink_to("/dev/full")
+    with pytest.raises(SettingsError, match="log.jsonl: the disk is full"):
+        log.note(1, 0.1)

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import numpy as np
 
-from qfp.tools import SettingsError, reason, size
+from qfp.tools import SettingsError, reason, size, temporary_name
 from qfp.values import parsed
 
 TEXT_LIMIT = 2**20  # bytes of a settings file
@@ -148,6 +148,24 @@ def check_room(path, needed, option="--out"):
         raise SettingsError(
             f"{option} {path}: {size(needed)} are needed on the way, the disk has {size(free)} left"
         )
+
+
+@contextlib.contextmanager
+def whole_folder(path):
+    """Context that gives a folder to write into, which gets its name when all is written. Nothing
+    is left of it where that fails."""
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = temporary_name(path)
+    try:
+        temporary.mkdir()
+        yield temporary
+        os.replace(temporary, path)
+    except BaseException as error:
+        shutil.rmtree(temporary, ignore_errors=True)
+        if isinstance(error, OSError):
+            raise SettingsError(f"cannot write {path}: {reason(error)}") from None
+        raise
 
 
 @contextlib.contextmanager

@@ -1,12 +1,16 @@
 """What every part of qfp uses: errors of use, hashes, random streams, files that are whole or not
 there, progress bars."""
 
+import contextlib
 import dataclasses
 import errno
+import glob
 import hashlib
 import io
 import json
 import os
+import shutil
+import zipfile
 import zlib
 from pathlib import Path
 
@@ -115,13 +119,31 @@ class _Stream(io.RawIOBase):
         return self.handle.write(data)
 
 
+def temporary_name(path):
+    """Path under which something is written before it gets its name; what processes that were
+    killed left under such names is removed."""
+    for other in path.parent.glob(f"{glob.escape(path.name)}.*.tmp"):
+        pid = other.name[len(path.name) + 1 : -len(".tmp")]
+        if pid.isdecimal() and len(pid) < 9 and _ended(int(pid)):
+            shutil.rmtree(other) if other.is_dir() else other.unlink(missing_ok=True)
+    return path.with_name(f"{path.name}.{os.getpid()}.tmp")
+
+
+def _ended(pid):
+    try:
+        os.kill(pid, 0)
+    except OSError as error:  # another user's is there, too
+        return error.errno == errno.ESRCH
+    return False
+
+
 def write_atomic(path, write):
     """Write a file through a temporary name: write(handle), fsync, rename. Nothing is left half
     written, nor under the temporary name where it fails: then SettingsError says why."""
     path = Path(path)
-    temporary = path.with_name(f"{path.name}.{os.getpid()}.tmp")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
+        temporary = temporary_name(path)
         try:
             with open(temporary, "wb") as handle:
                 write(_Stream(handle))
@@ -145,22 +167,27 @@ def write_json(path, values):
     write_text(path, json.dumps(values, indent=1, ensure_ascii=False) + "\n")
 
 
+# A file that is missing, or that a crash of the machine left cut short or full of NULs
+NO_ARRAYS = FileNotFoundError, ValueError, EOFError, zipfile.BadZipFile, zlib.error
+
+
 def kept(path, compute):
-    """Array of a file, which is computed and written where it is missing: a killed run resumes
-    behind it."""
-    if not path.exists():
-        values = compute()
-        write_atomic(path, lambda handle: np.save(handle, values))
-    return np.load(path)
+    """Array of a file, which is computed and written where it is missing or damaged: a killed run
+    resumes behind it."""
+    with contextlib.suppress(*NO_ARRAYS):
+        return np.load(path)
+    values = np.asarray(compute())
+    write_atomic(path, lambda handle: np.save(handle, values))
+    return values
 
 
 def kept_arrays(path, make):
-    """Arrays {name: array} of a file, made by `make()` where it is missing."""
-    if not path.exists():
-        arrays = make()
-        write_atomic(path, lambda handle: np.savez(handle, **arrays))
-    with np.load(path) as file:
+    """Arrays {name: array} of a file, made by `make()` where it is missing or damaged."""
+    with contextlib.suppress(*NO_ARRAYS), np.load(path) as file:
         return {name: file[name] for name in file.files}
+    arrays = {name: np.asarray(values) for name, values in make().items()}
+    write_atomic(path, lambda handle: np.savez(handle, **arrays))
+    return arrays
 
 
 def memory():

@@ -30,6 +30,7 @@ def load():
     import qfp.data.generate
     import qfp.decoding.answer
     import qfp.figures.report
+    import qfp.live.page
     import qfp.studies.frame
     import qfp.studies.two_stage.train_vae
     import qfp.training.train  # noqa: F401
@@ -37,17 +38,24 @@ def load():
     torch.set_num_threads(1)
 
 
-def limits():
-    """Bounds of this process and of its children."""
+def limits(size):
+    """Bounds of this process and of its children; size: bytes that a file may have."""
     loaded = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
     for what, most in (
         (resource.RLIMIT_AS, loaded + BYTES),
         (resource.RLIMIT_CPU, SECONDS),
-        (resource.RLIMIT_FSIZE, FILE),
+        (resource.RLIMIT_FSIZE, size),
         (resource.RLIMIT_CORE, 0),
     ):
         resource.setrlimit(what, (most, most))
     signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+
+
+def command(words):
+    """Exit code of a command line, its words in hexadecimal digits."""
+    from qfp.cli import main
+
+    return main([os.fsdecode(bytes.fromhex(word)) for word in words])
 
 
 def child(job):
@@ -58,22 +66,24 @@ def child(job):
         os.chdir(job["cwd"])
         for number, name in ((1, job["out"]), (2, job["err"])):
             os.dup2(os.open(name, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o666), number)
-        os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
+        os.dup2(os.open(job.get("in", os.devnull), os.O_RDONLY), 0)
+        os.environ.update(job.get("environment", {}))
         if job.get("closed"):  # a pipe whose reader has gone
             reader, writer = os.pipe()
             os.dup2(writer, 1)
             os.close(reader)
             os.close(writer)
-        limits()
+        limits(job.get("limit", FILE))
         if "inputs" in job:
             import inputs
 
             inputs.make(Path(job["inputs"]))
             code = 0
         else:
-            from qfp.cli import main
+            import injected
 
-            code = main([os.fsdecode(bytes.fromhex(word)) for word in job["words"]])
+            injected.prepare(job, command)
+            code = command(job["words"])
     except SystemExit as stop:
         code = stop.code if isinstance(stop.code, int) else int(stop.code is not None)
     except BaseException:
@@ -109,6 +119,11 @@ def serve():
             os.killpg(pid, signal.SIGKILL)
             os.waitpid(pid, 0)
         print(json.dumps({"code": code}), file=replies, flush=True)
+
+
+def hexadecimal(words):
+    """Words of a command line as JSON can have them."""
+    return [os.fsencode(word).hex() for word in words]
 
 
 class Server:
@@ -147,9 +162,11 @@ class Server:
         return code, *texts
 
     def run(self, words, cwd, **options):
-        """Result of a command line, a list of str or bytes."""
-        words = [os.fsencode(word).hex() for word in words]
-        return self.ask({"words": words} | options, cwd)
+        """Result of a command line, a list of str or bytes; options: of `injected`, and of where
+        its streams go."""
+        if "second" in options:
+            options["second"] = hexadecimal(options["second"])
+        return self.ask({"words": hexadecimal(words)} | options, cwd)
 
     def close(self):
         """End the server."""

@@ -3,24 +3,13 @@ for: no traceback, no silence, no end that does not come."""
 
 import os
 import shlex
-import shutil
 from pathlib import Path
 
-import h5py
 import pytest
-from runner import Server
-from table import ROWS, TRAIN, WIRE
+from table import ROWS
 
 ALL = os.environ.get("HOSTILE") == "all"
 CHOSEN = ROWS if ALL else ROWS[::3]  # a third in `make test`
-
-
-@pytest.fixture(scope="session")
-def server(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("hostile")
-    server = Server(folder)
-    yield server
-    server.close()
 
 
 @pytest.fixture(scope="session")
@@ -74,23 +63,3 @@ def test_an_input_is_answered_or_refused_in_one_line(row, server, untouched, tmp
 
 def test_there_are_enough_inputs():
     assert len(ROWS) >= 400 and len({repr(row) for row in ROWS}) == len(ROWS)
-
-
-def test_a_closed_pipe_ends_quietly(server, tmp_path):
-    code, _, err = server.run(words_of(WIRE, server.inputs), tmp_path, closed=True)
-    assert code == 141 and not err
-
-
-@pytest.mark.parametrize("command", [WIRE, "study", "--version"])
-def test_a_full_output_is_one_line(server, tmp_path, command):
-    code, _, err = server.run(words_of(command, server.inputs), tmp_path, out="/dev/full")
-    assert (code, err) == (2, "qfp: error: standard output: the disk is full\n")
-
-
-def test_a_locked_dataset_is_not_called_damaged(server, tmp_path):
-    own = shutil.copy(server.inputs / "small.h5", tmp_path)
-    words = words_of(TRAIN.replace("@small.h5", str(own)), server.inputs)
-    with h5py.File(own, "a"):
-        code, _, err = server.run(words, tmp_path)
-    assert code == 2 and "another program has locked it; the file may be whole" in err
-    assert "remove" not in err and "again" not in err

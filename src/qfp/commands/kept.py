@@ -45,8 +45,9 @@ class Kept:
 
     def said(self, block):
         """What an earlier call said to a block, None where none got so far."""
-        path = self.place(block) / SAID
-        return json.loads(path.read_text()) if path.is_file() else None
+        with contextlib.suppress(FileNotFoundError, ValueError):  # or a crash cut it short
+            return json.loads((self.place(block) / SAID).read_text())
+        return None
 
     def add(self, block, answers, said, report):
         """Keep a block: its Answers, what is said to it (JSON values), report (answers, i) ->

@@ -63,7 +63,7 @@ def compute(config, p, f, n):
 def _complete(config, folder, submit, report):
     """Compute the chunks that a folder lacks and store each when it arrives."""
     every = list(chunks(config))
-    todo = [(name, arguments) for name, arguments in every if not (folder / name).exists()]
+    todo = [(name, arguments) for name, arguments in every if not _whole(folder / name)]
     report(
         f"{config.dataset.configurations} configurations x {config.dataset.potentials} potentials: "
         f"{len(todo)} of {len(every)} chunks to compute in {folder}"
@@ -75,6 +75,15 @@ def _complete(config, folder, submit, report):
         for future in as_completed(futures):
             _store(folder / futures.pop(future), future.result())
             bar.update()
+
+
+def _whole(path):
+    """Whether a chunk is there, and was not cut short by a crash of the machine."""
+    try:
+        np.load(path, mmap_mode="r")
+    except (OSError, ValueError, EOFError):
+        return False
+    return True
 
 
 def _store(path, values):
@@ -136,6 +145,7 @@ def generate(config, out, workers=None, report=print, scheduler=None):
     out = files.output_file(out, replace=True)
     if out.exists():
         if dataset.settings_hash(dataset.read_settings(out)) == dataset.settings_hash(config):
+            shutil.rmtree(f"{out}.parts", ignore_errors=True)  # of a run that was killed at its end
             report(f"{out} is complete already: nothing to do")
             return out
         raise SettingsError(

@@ -14,7 +14,7 @@ import matplotlib
 import numpy as np
 
 from qfp.figures import network as network_figures
-from qfp.files import output_folder
+from qfp.files import output_folder, whole_folder
 from qfp.live import data
 from qfp.live import decoder as decoder_script
 from qfp.physics import geometry, green
@@ -172,12 +172,13 @@ def write_page(out, device, name, unit=None, decoder=None):
     if out.exists():
         raise SettingsError(f"--out {out} exists: choose another name or remove it")
     output_folder(out.parent)
-    write_files(out, {name: (device, unit)}, {name: decoder} if decoder else None)
     title = f"A live wire: {device.width} × {device.length} sites"
     mark = base64.b64encode((WEB / "mark.svg").read_bytes()).decode()
     parts = {"title": title, "mark": mark, "head": head([name]), "live": element(name)}
     page = source(["page.html"])
     for key, text in parts.items():
         page = page.replace(f"{{{key}}}", text)
-    write_text(out / "index.html", page)
+    with whole_folder(out) as folder:
+        write_files(folder, {name: (device, unit)}, {name: decoder} if decoder else None)
+        write_text(folder / "index.html", page)
     return out / "index.html"

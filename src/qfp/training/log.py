@@ -8,7 +8,7 @@ import numpy as np
 import torch
 
 from qfp.model import exported
-from qfp.tools import write_text
+from qfp.tools import SettingsError, reason, write_text
 
 LOG_STEPS = 50
 # bounds of σ/α in the log; above 5 the curve alone can tell
@@ -86,8 +86,11 @@ class Log:
     def note(self, step, minutes, **values):
         """Append one line; returns it."""
         line = json.dumps({"step": step, "minutes": round(minutes, 3), **values})
-        with self.path.open("a") as file:
-            file.write(line + "\n")
+        try:
+            with self.path.open("a") as file:
+                file.write(line + "\n")
+        except OSError as error:
+            raise SettingsError(f"cannot write {self.path}: {reason(error)}") from None
         return line
 
 

@@ -8,6 +8,7 @@ import torch
 
 from qfp.decoding import metrics, positions
 from qfp.model.diffusion import guided, sample
+from qfp.tools import write_atomic
 
 CURVES, SHOWN, HEAD_CURVES, STEPS = 32, 8, 1000, 20
 
@@ -56,7 +57,8 @@ def preview(model, config, pairs, dev, normal, schedule, path, device="cpu"):
     ]
     if imsave := painter():
         bright = float(np.quantile(truth, 0.995))
-        imsave(path, np.concatenate(rows), cmap="inferno", vmin=0, vmax=bright, origin="lower")
+        how = {"cmap": "inferno", "vmin": 0, "vmax": bright, "origin": "lower", "format": "png"}
+        write_atomic(path, lambda handle: imsave(handle, np.concatenate(rows), **how))
     found = positions.recover(ldos, pairs.device)
     scores = {
         "r_median": round(float(np.median(metrics.pearson(ldos, truth))), 4),
