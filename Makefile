@@ -18,7 +18,7 @@ NBVAL := --nbval-lax --nbval-current-env --nbval-sanitize-with tests/nbval_sanit
 # What a shell may have set for another Python does not reach this one.
 unexport PYTHONHOME PYTHONPATH PYTHONOPTIMIZE PIP_USER PIP_TARGET PIP_PREFIX PIP_ROOT PIP_REQUIRE_VIRTUALENV JUPYTER_PATH
 
-.PHONY: help install book the-book pdf test the-tests hostile refresh twins ablations vae results wasm clean distclean
+.PHONY: help install book the-book pdf the-pdf test the-tests hostile refresh twins ablations vae results wasm clean distclean
 
 help:  ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-10s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
@@ -77,6 +77,9 @@ the-book:
 	@echo "Open $(CURDIR)/book/_build/html/index.html"
 
 pdf: $(STAMP)  ## the book as one file, printed by Chromium: book/_build/quantum-fingerprints.pdf
+	@$(call alone,book,$(MAKE) --no-print-directory the-pdf)
+
+the-pdf:
 	$(BIN)/jupyter-book build book --builder singlehtml
 	$(BIN)/python -m qfp.book.pdf book/_build/singlehtml/intro.html book/_build/quantum-fingerprints.pdf
 
@@ -92,7 +95,7 @@ the-tests:
 	$(BIN)/python -m qfp.book.pages runs/check/_build/html
 	$(BIN)/python -m pytest --durations=10 $(NBVAL) tests notebooks
 
-hostile: $(STAMP)  ## every bad input of tests/hostile, of which make test tries a third
+hostile: $(STAMP)  ## every bad input and fault of tests/hostile, of which make test tries a third
 	HOSTILE=all $(BIN)/python -m pytest -q tests/hostile
 
 refresh: $(STAMP)  ## execute the notebooks again in place, redraw the first picture (then look at git diff)

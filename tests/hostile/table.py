@@ -342,6 +342,8 @@ DECODES = [
     (["decode", b"no\xff.csv"], r"no\xff.csv"),
     ("decode @folder", "a folder"),
     ("decode @absent.csv", "absent.csv"),
+    ("decode -", "-: standard input is empty"),
+    (f"{DECODE.removesuffix('@good.csv')} - @good.csv --out out", "-: standard input is empty"),
     ("decode @empty.csv", "empty"),
     ("decode @noise.csv", "noise.csv"),
     (f"{DECODE} --out out", "0:reports and samples"),

@@ -6,7 +6,7 @@ import shlex
 from pathlib import Path
 
 import pytest
-from table import ROWS
+from table import DECODE, ROWS
 
 ALL = os.environ.get("HOSTILE") == "all"
 CHOSEN = ROWS if ALL else ROWS[::3]  # a third in `make test`
@@ -63,3 +63,11 @@ def test_an_input_is_answered_or_refused_in_one_line(row, server, untouched, tmp
 
 def test_there_are_enough_inputs():
     assert len(ROWS) >= 400 and len({repr(row) for row in ROWS}) == len(ROWS)
+
+
+def test_a_curve_comes_through_a_pipe_that_ends(server, tmp_path):
+    words = words_of(DECODE.removesuffix("@good.csv") + "-", server.inputs)
+    code, out, err = server.run(words, tmp_path, **{"in": str(server.inputs / "good.csv")})
+    assert code == 0 and "-: antidots at" in out, err
+    code, out, err = server.run(words, tmp_path, **{"in": "/dev/zero"})
+    assert code == 2 and "- has more, and at most 64 MiB are read" in err and not out
