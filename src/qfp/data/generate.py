@@ -175,10 +175,8 @@ def repair(path, problems, workers=None, report=print, scheduler=None):
     for problem in problems:
         if problem.fatal:
             raise SettingsError(f"{path} cannot be repaired: {problem.text}")
-    config, lost = (
-        dataset.read_settings(path),
-        tuple(problem.lost for problem in problems if problem.lost),
-    )
+    config = dataset.read_settings(path)
+    lost = tuple(problem.lost for problem in problems if problem.lost)
     with pool(workers, scheduler) as submit:
         folder = _parts(config, path)
         with opened(path) as file:
@@ -220,11 +218,8 @@ def _assemble(config, out, folder):
 
 def _fill(file, config, folder):
     """Write everything into an open HDF5 file."""
-    small, P, F = (
-        dataset.small_arrays(config),
-        config.dataset.potentials,
-        config.device.field_points,
-    )
+    small, P = dataset.small_arrays(config), config.dataset.potentials
+    F = config.device.field_points
     N, L, W = len(small["antidots"]), config.device.length, config.device.width
     shapes = {"conductance": (P, N, F), "ldos": (P, N, L, W)}
     for name, (dtype, units, description) in dataset.LAYOUT.items():
@@ -243,14 +238,9 @@ def _fill(file, config, folder):
         for n in range(0, N, LDOS_BLOCK):
             file["ldos"][p, n : n + LDOS_BLOCK] = np.load(folder / f"ldos_p{p}_n{n:05d}.npy")
     file.attrs["format_version"] = dataset.FORMAT_VERSION
-    file.attrs["config"] = json.dumps(
-        {
-            "seed": config.seed,
-            "preset": config.preset,
-            "device": as_dict(config.device),
-            "dataset": as_dict(config.dataset),
-        }
-    )
+    described = {"seed": config.seed, "preset": config.preset}
+    described |= {"device": as_dict(config.device), "dataset": as_dict(config.dataset)}
+    file.attrs["config"] = json.dumps(described)
     file.attrs["config_sha256"] = dataset.settings_hash(config)
     file.attrs["qfp_version"] = __version__
     file.attrs["orientation"] = dataset.ORIENTATION
