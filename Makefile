@@ -133,9 +133,10 @@ vae: $(STAMP) data/laptop.h5  ## train the two-stage baseline, where models/ lac
 	test -e models/vae.safetensors || $(BIN)/qfp export runs/vae/general models/vae --bf16
 	test -e models/vae-restricted.safetensors || $(BIN)/qfp export runs/vae/restricted models/vae-restricted --bf16
 	$(BIN)/qfp study vae
+	$(BIN)/qfp study vae-kriged
 
-MEASURED = accuracy rivals samplers calibration novelty robustness memorisation attention score solver-speed \
-  training-speed sampling-speed
+MEASURED = accuracy rivals interpolation samplers calibration novelty robustness memorisation attention waves score \
+  solver-speed training-speed sampling-speed
 results: $(STAMP) data/laptop.h5  ## measure again what the book quotes: results/ from the weights and the full dataset
 	for name in $(MEASURED); do $(BIN)/qfp study $$name || exit 1; done
 	$(BIN)/qfp study learning --preset kettle

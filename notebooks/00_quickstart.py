@@ -17,8 +17,9 @@
 # alone? The paper says so in Sec. IV: its diffusion model "successfully generated the correct quantum interference
 # patterns" and the positions of the impurities.
 #
-# **Method.** We simulate one wire that the shipped network has never seen, give it nothing but the 64 numbers of the
-# curve, and compare its answer with the truth. It is the first wire of the test list, not a chosen one.
+# **Method.** We simulate one wire of which the shipped network has seen neither curve nor image (only its potential, in other
+# wires, and its position label, on an interpolated curve), give it nothing but the 64 numbers of the curve, and compare its
+# answer with the truth. It is the first wire of the test list, not a chosen one.
 
 # %% tags=["parameters"]
 preset = "laptop"

@@ -94,7 +94,7 @@ network_figures.wire_and_curve(
 )
 
 # %% [markdown]
-# ## Wires that the network has never seen
+# ## Wires that the network was not trained on
 #
 # Six wires of the test list, here without random potential, a case on which the network was not trained (its five
 # potentials are weak, so it is near). It gets the curve alone; four samples each.

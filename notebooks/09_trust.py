@@ -18,7 +18,8 @@
 #
 # **Method.** Three tests, each one first on something whose answer is known. *Reliability*: among answers on which a
 # given share of samples agrees, how many are right? *Simulation-based calibration*: what rank has the truth among the
-# samples? *Novelty*: does an exact solution for the answer give the curve back?
+# samples? *Novelty*: does an exact solution for the answer give the curve back? Test wires had no curve or image in training,
+# but their potentials, and their position labels on interpolated curves.
 
 # %% tags=["parameters"]
 preset = "laptop"

@@ -16,8 +16,9 @@
 # measured with a magnet whose field is a little off? How much of the generation can be saved, and does the deformation
 # $\gamma$ of Sec. II help? And is an image *decoded* from the curve, or *remembered* from the training set?
 #
-# **Method.** One thing is changed at a time. All rows decode the same test configurations from the same initial noise, so
-# every difference to the reference is paired. For the last question each generated image is held beside the true one and
+# **Method.** One thing is changed at a time. All rows decode the same test configurations (no curve or image of them was in
+# training; their position labels were, on interpolated curves) from the same initial noise, so every difference to the
+# reference is paired. For the last question each generated image is held beside the true one and
 # beside all training images, with controls that say what the comparison is worth.
 
 # %% tags=["parameters"]

@@ -17,7 +17,7 @@ from qfp.decoding import decode
 from qfp.decoding.decode import Decoder
 from qfp.model import diffusion, exported
 from qfp.studies import frame, intervals, timing
-from qfp.studies.short import ablations, closer, course
+from qfp.studies.short import ablations, closer, course, factors
 from qfp.studies.short.plan import load_plan
 from qfp.tools import SettingsError, as_dict
 from qfp.training import checkpoint
@@ -424,3 +424,84 @@ def test_the_last_weights_are_not_the_averaged_ones(pairs, tmp_path):
         not torch.equal(value, state[key]) for key, value in decoder.model.state_dict().items()
     )
     assert dataclasses.replace(last, model=decoder.model) == decoder and not last.model.training
+
+
+# --- attention and labels
+
+
+CELLS = ("labels+attention", "labels", "attention", "neither")
+KNOWN = dict(zip(CELLS, (90, 89, 60, 20)))  # within one site, of 100 curves
+
+
+@pytest.fixture
+def two_by_two(pairs, tmp_path, monkeypatch):
+    """Call of study `attention-labels` on a plan without training: what a row hits stands in
+    KNOWN, one fewer for the second seed."""
+    rows = {f"{cell}, seed {k}": {"training": {"seed": k}} for k in (1, 2) for cell in CELLS}
+    for k, name in enumerate(rows):
+        rows[name] |= {"network": {"dropout": 0.01 * k}}
+    path = tmp_path / "plan.yaml"
+    path.write_text(yaml.safe_dump({"passes": 4, "margin": 0.03, "rows": rows}, sort_keys=False))
+    names = {row.config: name for name, row in load_plan(tiny(), path)[1].items()}
+
+    def trained(run, config, folder, number, rows):
+        cell, _, seed = names[config].partition(", seed ")
+        hits = np.arange(100) < KNOWN[cell] - (seed == "2")
+        (folder / "run").mkdir(parents=True, exist_ok=True)
+        (folder / "look.json").write_text(json.dumps({"parameters": 1}))
+        found = {score: hits.tolist() for score in factors.SCORES}
+        return [{"step": 4, "hits": found} | intervals.share("within_1", hits)]
+
+    monkeypatch.setattr(frame, "project_root", lambda: tmp_path)
+    monkeypatch.setattr(factors, "course", trained)
+    return lambda **options: frame.run_study(
+        factors.STUDY,
+        tiny(),
+        tmp_path / "out.json",
+        **{"data": "toy.h5", "plan": str(path), "report": str, **options},
+    )
+
+
+def test_what_attention_brings_with_labels_and_without(two_by_two):
+    assert two_by_two(rows=["labels, seed 1"]) is None
+    result = two_by_two()
+    found = {name: row["within_1"] for name, row in result["attention"].items()}
+    assert found["labels"]["difference"] == pytest.approx(0.01)
+    assert found["no_labels"]["difference"] == pytest.approx(0.4)
+    assert found["no_labels"]["verdict"] == "needed"
+    assert [seed["within_1"] for seed in found["no_labels"]["seeds"]] == pytest.approx([0.4, 0.4])
+    low, high = found["interaction"]["interval"]
+    assert low < found["interaction"]["difference"] == pytest.approx(0.39) and high < 0.5
+    assert len(factors.show(result).splitlines()) == 2 + 8 + 1 + 2 * len(factors.SCORES)
+
+
+@pytest.mark.parametrize(
+    "interval, word",
+    [
+        ((-0.03, 0.03), "none"),
+        ((0.001, 0.02), "none"),
+        ((0.001, 0.04), "needed"),
+        ((-0.2, -0.001), "harmful"),
+        ((-0.01, 0.04), "undecided"),
+    ],
+)
+def test_the_margin_decides_what_counts_as_none(interval, word):
+    assert factors.verdict(interval, 0.03) == word
+
+
+def test_the_plan_of_attention_and_labels_is_a_two_by_two(two_by_two):
+    plan, rows = load_plan(
+        load_preset("laptop"), Path(__file__).parents[1] / "presets" / factors.PLAN
+    )
+    cells = factors.seeds_of(rows)
+    for cell, names in cells.items():
+        for k, name in enumerate(names):
+            network, training = rows[name].config.network, rows[name].config.training
+            assert training.seed == k + 1 and training.max_steps == plan["passes"]
+            assert (training.curve_target == "positions") == (cell.startswith("labels"))
+            assert (network.attention == ("linear", "full")) == (cell.endswith("attention"))
+            assert (network.condition_layers > 0) == cell.endswith("attention")
+    with pytest.raises(SettingsError, match="rows must be 'CELL, seed K'"):
+        factors.seeds_of([*rows][:-1])
+    with pytest.raises(SettingsError, match="no such row; there are labels"):
+        two_by_two(rows=["lion"])

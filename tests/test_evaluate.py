@@ -1,6 +1,7 @@
 """The evaluation table with a network that knows the answer, and what happens to an interrupted
 run."""
 
+import dataclasses
 import json
 
 import numpy as np
@@ -103,12 +104,39 @@ def test_the_table(world, monkeypatch):
     assert result["shuffled"]["within_0"] == result["nearest"]["within_0"] == 0
     assert result["shuffled"]["r_median"] < 0.7 < result["train"]["r_median"]
     assert "consensus" in lines[-2] and "100.0% (72.2% to 100.0%)" in lines[-2]
-    assert tables.markdown(tables.scores_table(accuracy.rows_of(result))).count("\n") == 9
+    assert tables.markdown(tables.scores_table(accuracy.rows_of(result))).count("\n") == 10
     assert frame.read_result("known", accuracy.STUDY) == result
     assert frame.read_result("others", accuracy.STUDY) == {}
     (world[2] / "models" / "known.safetensors").write_bytes(b"trained again")
     with pytest.raises(SettingsError, match="other weights"):
         frame.read_result("known", accuracy.STUDY)
+
+
+def test_parts_are_measured_again_and_others_stand(world, monkeypatch):
+    whole = run(world)
+    monkeypatch.setattr(accuracy, "consensus", lambda *_: pytest.fail("it stands"))
+    path = world[2] / "results" / "evaluate.json"
+    path.write_text(json.dumps(whole | {"single": {}, "consensus": whole["one_step"]}))
+    again = run(world, parts=["single", "train"])
+    assert again == whole | {"consensus": whole["one_step"]}
+    with pytest.raises(SettingsError, match="has another curves than this run: measure all parts"):
+        run(world, parts=["single"], curves=5)
+    path.write_text(json.dumps({name: whole[name] for name in whole if name != "consensus"}))
+    with pytest.raises(SettingsError, match="has no part 'consensus' that could stand"):
+        run(world, parts=["single"])
+
+
+def test_a_configuration_that_lent_no_curve_is_counted_apart(world, monkeypatch):
+    training = dataclasses.replace(CONFIG.training, curve_left_out=0.5)
+    decoder = dataclasses.replace(
+        frame.load_decoder("known"), config=dataclasses.replace(CONFIG, training=training)
+    )
+    assert not set(accuracy.LENT) & set(run(world)["groups"])
+    monkeypatch.setattr(frame, "load_decoder", lambda name: decoder)
+    result = run(world)
+    lent, other = (result["groups"][name]["n"] for name in accuracy.LENT)
+    assert lent + other == result["curves"] and min(lent, other) > 0
+    assert set(accuracy.LENT) < set(result["notes"]["groups"])
 
 
 def test_weights_in_shards_have_one_hash(world):

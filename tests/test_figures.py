@@ -132,13 +132,12 @@ TOLD = [
     {"difference": row[0], "difference_interval": np.sort(row[1:], axis=0).T}
     for row in RNG.random((4, 3, 5))
 ]
-WAVES = [
-    {
-        "all_levels": dict(zip(("own", "other", "difference"), row))
-        | {"difference_interval": row[:2]}
-    }
-    for row in RNG.random((2, 3))
-]
+WAVES = {
+    f"up15 head {k}": dict(zip(("own", "other", "difference"), row))
+    | {"difference_interval": row[:2]}
+    for k, row in enumerate(RNG.random((2, 3)))
+}
+POWER = {"strengths": [0, 0.05]} | dict.fromkeys(("all", "away"), {"detected": [0, 1]})
 
 
 def spread(number):
@@ -248,7 +247,7 @@ FIGURES = {
         {"a": head_rows(0.1, 0.2, 0.3), "b": head_rows(-0.3, 0.3)}
     ),
     "wave correlation": lambda: attention_figures.wave_correlation(
-        {"curves": 3, "down15": {"heads": WAVES}, "up15": {"heads": WAVES}}
+        {"all": WAVES, "away": WAVES}, POWER
     ),
     "two stages": lambda: two_stage_figures.patterns(
         {

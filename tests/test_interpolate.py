@@ -9,6 +9,7 @@ import pytest
 from qfp.config import load_preset
 from qfp.data import interpolate
 from qfp.physics import geometry
+from qfp.studies import interpolation
 
 DEVICE = dataclasses.replace(load_preset("smoke").device, width=22, length=31, radius=2)
 ORBITS = geometry.configurations(DEVICE)[0]
@@ -39,7 +40,7 @@ def complete(curves=CURVES, known=KNOWN):
 
 
 def test_a_smooth_function_is_reproduced_and_better_than_by_its_nearest_value():
-    step = np.array([1, 1, interpolate.STRETCH])
+    step = np.array([1, 1, interpolate.KERNEL.stretch])
     square = ((ORBITS[MISSING, None] * step - ORBITS[None, KNOWN] * step) ** 2).sum(-1)
     nearest = CURVES[:, KNOWN[square.argmin(1)]]
     error, other = (
@@ -108,3 +109,24 @@ def test_nothing_is_interpolated_where_all_is_known():
     np.testing.assert_array_equal(complete(known=np.arange(len(ORBITS))), CURVES)
     repeated = np.concatenate([KNOWN, KNOWN[:5]])  # rows name a configuration once a potential
     np.testing.assert_array_equal(complete(known=repeated), complete())
+
+
+def test_half_of_the_missing_configurations_lend_no_curve():
+    out = interpolate.left_out(len(ORBITS), KNOWN, 0.5, 3)
+    assert len(out) == 200 and not set(out) & set(KNOWN) and (np.diff(out) > 0).all()
+    assert (out == interpolate.left_out(len(ORBITS), KNOWN, 0.5, 3)).all()
+    assert (out != interpolate.left_out(len(ORBITS), KNOWN, 0.5, 4)).any()
+    assert not len(interpolate.left_out(len(ORBITS), KNOWN, 0, 3))
+
+
+def test_the_error_of_a_kernel_is_told_in_what_potentials_change():
+    other = CURVES[:1] + np.float32(0.2)
+    curves = np.concatenate([CURVES[:1], other])
+    np.testing.assert_allclose(interpolation.changes(curves), 0.04, rtol=1e-4)
+    given = curves, ORBITS, MISSING, KNOWN, DEVICE.width, NEIGHBOURS
+    good, bad = (interpolation.errors(*given, interpolate.Kernel(length)) for length in (3.0, 0.05))
+    found = complete(curves)[:, MISSING] - curves[:, MISSING]
+    np.testing.assert_allclose(
+        interpolation.errors(*given, interpolate.KERNEL), (found**2).mean(axis=2), atol=1e-7
+    )
+    assert good.shape == (2, len(MISSING)) and good.mean() < bad.mean() / 10

@@ -56,6 +56,9 @@ def test_symmetric_copies_count_as_right():
     assert metrics.within(truth + [[0, 0], [0, 2]], truth, DEVICE) == 1, (
         "two sites off in y2 - y1: one each"
     )
+    assert metrics.within(truth + [[0, 0], [0, 2]], truth, DEVICE, strict=True) == 2
+    assert metrics.within(truth + [[0, 9], [0, 10]], truth, DEVICE, strict=True) == 1
+    assert metrics.within(np.array(copies), truth, DEVICE, strict=True).tolist() == [0] * 5
     assert metrics.within(truth + [[0, 0], [3, 0]], truth, DEVICE) == 3
 
 

@@ -16,7 +16,7 @@ from qfp.model.diffusion import Schedule
 from qfp.model.unet import UNet
 from qfp.physics import geometry, green
 from qfp.studies import frame
-from qfp.studies.attention import findings, generations, marks, waves
+from qfp.studies.attention import findings, following, generations, marks, waves
 from qfp.studies.attention import probe as probe_attention
 from qfp.studies.attention import rows as attention_rows
 from qfp.studies.attention.subject import FirstStep, Subject
@@ -165,18 +165,70 @@ def test_partial_correlation_takes_out_distance_and_importance_and_leaves_the_re
     assert (partial[2] == 0).all() and (plain[2] == 0).all(), "uniform weights follow nothing"
 
 
+def test_a_planted_signal_is_as_strong_as_it_is_said_to_be():
+    rng = np.random.default_rng(1)
+    A = np.exp(rng.normal(size=(2, 225, 225)))
+    A /= A.sum(axis=-1, keepdims=True)
+    C = rng.random((2, 225, 225))
+    C[:, [3, 100]] = C[:, :, [3, 100]] = np.nan
+    signal = waves.planted(A, C[0], np.array([0.0, 0.1, 0.3]))
+    np.testing.assert_allclose(signal[:, 0], A, rtol=1e-5)
+    np.testing.assert_allclose(signal.sum(axis=-1), 1)
+    found = waves.partial_rank_correlation(signal.reshape(-1, 225, 225), C)[0].reshape(2, 3, 2)
+    np.testing.assert_allclose(found[:, :, 0], [[0, 0.1, 0.3]] * 2, atol=0.03)
+    assert abs(found[:, :, 1]).max() < 0.02, "the other wire's is another"
+
+
+def test_cells_away_from_the_antidots_are_compared_alone():
+    rng = np.random.default_rng(2)
+    antidots = ANTIDOTS[[5000, 9000]]
+    touched = following.touched(antidots, DEVICE)
+    cells = marks.grid_cells(antidots, DEVICE).any(axis=0).ravel()
+    assert (touched >= cells).all() and 2 * cells.sum() < touched.sum() < 150
+    A, C = rng.random((1, 225, 225)), rng.random((2, 225, 225))
+    near = touched[:, None] | touched
+    A[0][near] = C[0][near]  # what only the antidots' cells know
+    found, rest = following.followed(A, C, antidots, DEVICE)
+    assert found.shape == (1, 2, 2) and rest.shape == (1, 2)
+    (whole, _), (apart, _) = found[0]
+    assert whole > 0.2 and abs(apart) < 0.03
+
+
 def test_rows_of_waves():
     rng = np.random.default_rng(0)
-    values = 0.01 * rng.normal(size=(5, 40, 2, 4))
-    values[:, :, 0, 0] += 0.2
-    values[:, 7] = np.nan  # the only curve of its potential
-    rows = attention_rows.wave_rows({"waves up15": values}, ["up15"], 0, np.arange(5.0))
-    first, second = rows["up15"]["heads"]
-    assert rows["curves"] == 39 and first["all_levels"]["difference_adjusted"][0] > 0.15
-    low, high = second["all_levels"]["difference_adjusted"]
-    assert low < 0 < high and len(first["difference"]) == 5
-    values[:] = np.nan
-    assert attention_rows.wave_rows({"waves up15": values}, ["up15"], 0, np.arange(5.0)) == {}
+    values = 0.01 * rng.normal(size=(5, 40, 2, 2, 2))
+    values[:, :, 0, 0, 0] += 0.2  # the first head, on all cells, its own curve's
+    planted = 0.01 * rng.normal(size=(1, 40, 2, len(following.STRENGTHS), 2, 2))
+    planted[..., 0] += np.array(following.STRENGTHS)[:, None]
+    arrays = {"follow": values, "plain": np.ones((5, 40, 2, 2)), "planted": planted}
+    rows = following.head_rows(arrays, ["a", "b"], 0)
+    assert (
+        rows["all"]["a"]["difference_adjusted"][0] > 0.15 and rows["all"]["a"]["plain"] == [1] * 5
+    )
+    for row in (rows["all"]["b"], *rows["away"].values()):
+        low, high = row["difference_adjusted"]
+        assert low < 0 < high
+    counted = following.summary(rows)
+    assert counted["all"]["above_adjusted"] == 1 and counted["away"]["above_adjusted"] == 0
+    power = following.power_rows(arrays, np.array(2.0), 0)
+    for cells in following.CELLS:
+        share = power[cells]["detected"]
+        assert share[0] < 0.1 and share[-1] == 1 and share == sorted(share)
+    result = {"summary": counted, "power": power, "heads": rows}
+    assert "1 of 2 heads above 0" in following.show(result).splitlines()[0]
+
+
+def test_the_waves_of_a_network_are_followed(networks, monkeypatch):
+    given = {"weights": ("first",), "curves": 8}
+    with pytest.raises(SettingsError, match="three of one potential are compared"):
+        study(following.STUDY, networks, **given | {"curves": 2})
+    result = study(following.STUDY, networks, **given)
+    assert 2 <= result["compared"] <= 8 and result["summary"]["heads"] == 8
+    assert list(result["heads"]["away"]) == list(result["heads"]["all"])
+    assert np.isfinite(list(numbers(result))).all()
+    assert len(findings.verdict(run(networks), result).splitlines()) == 3
+    with pytest.raises(SettingsError, match="plain has no full attention at 15 x 15"):
+        study(following.STUDY, networks, **given | {"weights": ("plain",)})
 
 
 def test_the_other_curve_has_the_same_potential():
@@ -255,8 +307,7 @@ def check_lines(result):
     assert f"untrained: {summary['first']['untrained']:.3f}" in origins
     assert list(findings.head_rows(result)) == ["first", "second"], "one has no attention"
     assert len(findings.preferences(result).splitlines()) == 4
-    assert f"of {summary['waves']['heads']} heads above 0" in findings.waves(result)
-    assert len(findings.verdict(result).splitlines()) == 3
+    assert len(findings.verdict(result, {}).splitlines()) == 2
 
 
 def test_a_run_resumes_and_says_what_it_measured(networks, monkeypatch):
@@ -304,7 +355,6 @@ def test_a_run_resumes_and_says_what_it_measured(networks, monkeypatch):
         "x0",
         "up30 head 4",
     }
-    assert result["waves"]["curves"] >= 2 and result["summary"]["waves"]["heads"] == 8
     assert len(result["heads"]["heads"]) == 8 and set(result["heads"]["sorted"][0]) == set(
         result["heads"]["heads"]
     )
@@ -333,12 +383,9 @@ def test_a_run_resumes_and_says_what_it_measured(networks, monkeypatch):
 
 def test_a_network_without_attention(networks):
     result = run(networks, "plain")
-    assert (
-        result["attention"] == result["heads"] == result["waves"] == {}
-        and result["summary"]["heads"] == 0
-    )
-    assert len(result["images"]["x0"]["difference"]) == 6 and "waves" not in result["summary"]
-    assert findings.verdict(result).splitlines()[1:] == ["complementary heads: "]
+    assert result["attention"] == result["heads"] == {} and result["summary"]["heads"] == 0
+    assert len(result["images"]["x0"]["difference"]) == 6
+    assert findings.verdict(result, {}).splitlines()[1:] == ["complementary heads: "]
 
 
 def test_a_few_wires_are_looked_at(networks):
@@ -389,15 +436,13 @@ def test_controls_along_a_generation(networks):
     curves are one."""
     pairs, decoders, _ = networks
     decoder, curves, seeds = decoders["first"], pairs.conductance[0, :3], [1, 2, 3]
-    C = np.ones((3, 2, 225, 225), np.float32)
-    places = {"controls": [0, 3], "waves": [0]}
+    places = {"controls": [0, 3]}
     given = generations.Examined(decoder, network(decoder.config, 9), places)
-    found = generations.examine(given, curves, np.roll(curves, -1, axis=0), seeds, C)
-    assert np.isnan(found["waves down15"]).all(), "a curve whose potential has no other is left out"
+    found = generations.examine(given, curves, np.roll(curves, -1, axis=0), seeds)
     swapped = generations.generate(decoder, np.roll(curves, -1, axis=0), seeds, [0])
     np.testing.assert_allclose(found["other up15"][0], swapped.importance["up15"][0], atol=2e-3)
     assert abs(found["other up15"][0] - found["importance up15"][0]).max() > 1e-3
-    again = generations.examine(given, curves[::-1], curves, seeds, C)
+    again = generations.examine(given, curves[::-1], curves, seeds)
     np.testing.assert_array_equal(found["null up15"], again["null up15"])
     np.testing.assert_array_equal(found["antidots"], again["antidots"])
     weights = generations.generate(decoder, curves, seeds, weights_at=[0, 2]).weights

@@ -1,6 +1,7 @@
 """Training for real, but small: it overfits, resumes bit for bit, and exported weights reproduce
 their samples."""
 
+import dataclasses
 import json
 import signal
 import warnings
@@ -10,15 +11,16 @@ import pytest
 import torch
 
 from qfp.config import load_preset
-from qfp.data import dataset, normalise
+from qfp.data import dataset, interpolate, normalise
 from qfp.decoding import decode
 from qfp.files import sole
 from qfp.model import exported
 from qfp.model.diffusion import Schedule, guided, sample
 from qfp.model.precision import autocast
+from qfp.physics import geometry
 from qfp.studies import frame
 from qfp.studies.short import course, first_steps, learning
-from qfp.tools import SettingsError, stream
+from qfp.tools import SettingsError, as_dict, stream
 from qfp.training import checkpoint, log
 from qfp.training.batches import Batches
 from qfp.training.log import Log
@@ -232,6 +234,27 @@ def test_batches_hold_training_configurations_alone(pairs):
         curves, make.normal.curve(pairs.conductance[parts["test"][:, 0], parts["test"][:, 1]])
     )
     assert distance.min() > 1e-3
+
+
+def test_configurations_that_are_left_out_lend_no_curve(pairs):
+    config = tiny(curve_neighbours=5, curve_left_out=0.5, curve_batch=400)
+    pairs = dataclasses.replace(pairs, orbit=geometry.configurations(DEVICE)[0][::600][:24])
+    rows = dataset.split(24, 2, "config", 0)["train"]
+    normal = normalise.normalisation(pairs, rows)
+    some, all_ = (
+        Batches(dataclasses.replace(config, training=training), pairs, rows, normal, "cpu")
+        for training in (config.training, dataclasses.replace(config.training, curve_left_out=0.0))
+    )
+    out = interpolate.left_out(24, rows[:, 1], 0.5, config.seed)
+    assert len(out) and set(all_.pool) - set(some.pool) == set(out)
+    centres = pairs.antidots.astype(np.float32) + np.float32([5, 0])
+    met = [{tuple(pair.ravel()) for pair in made(3)["centres"].numpy()} for made in (some, all_)]
+    left = {tuple(centres[n].ravel()) for n in out}
+    assert not left & met[0] and left <= met[1]
+    assert as_dict(some.config)["training"]["curve_left_out"] == 0.5
+    plain = as_dict(all_.config)
+    assert "curve_left_out" not in plain["training"], "hashes of older settings stay"
+    assert exported.config_of(plain, "here") == all_.config
 
 
 @pytest.mark.parametrize(("sampling", "mean"), [("uniform", 500), ("max2", 667)])

@@ -22,6 +22,7 @@ from qfp.studies.two_stage import (
     examples,
     findings,
     images,
+    kriged,
     restricted,
     stages,
     train_vae,
@@ -308,6 +309,56 @@ def test_the_whole_table(trained, pairs, tmp_path, monkeypatch):
         row["vae"] == as_dict(TINY.vae) | result["sweep"]["best"] | result["sweep"]["second_best"]
         and sum(row["stage_minutes"]) > 0
     )
+
+
+@pytest.fixture
+def lending(trained, pairs, tmp_path, monkeypatch):
+    """Call of study `vae-kriged` beside a diffusion model that was given interpolated curves."""
+    training = dataclasses.replace(CONFIG.training, curve_neighbours=10, curve_mixing=1.0)
+    meta = {"data": pairs.sha256, "config": {}}
+    decoder = SimpleNamespace(config=dataclasses.replace(CONFIG, training=training), meta=meta)
+    (tmp_path / "known.safetensors").write_bytes(b"weights")
+    monkeypatch.setattr(frame, "load_decoder", lambda name: decoder)
+    monkeypatch.setattr(frame, "project_root", lambda: tmp_path)
+
+    def run(of=pairs):
+        monkeypatch.setattr(dataset, "load", lambda path, images: of)
+        given = tmp_path / "known.safetensors", "data.h5", str
+        more = {"vae": str(trained[0] / "general.safetensors"), "curves": 6, "steps": 5}
+        return frame.run_study(kriged.STUDY, CONFIG, tmp_path / "out.json", *given, **more)
+
+    return run
+
+
+def test_a_second_stage_is_taught_by_kriged_labels(lending):
+    result = lending()
+    rows = result["rows"]
+    assert rows.keys() == kriged.ROWS.keys() and result["curve_mixing"] == 1
+    assert rows["two_stage"]["n"] == 6 and "difference" not in rows["two_stage"]
+    assert rows["kriged"]["difference"]["within_0_interval"][0] < 0
+    assert rows["kriged"]["r_median"] != rows["two_stage"]["r_median"]
+    assert "| labels |" in kriged.in_markdown(result).splitlines()[0]
+
+
+def test_no_held_out_curve_or_image_enters_a_kriged_label(lending, pairs, monkeypatch):
+    parts, seen = dataset.split(len(pairs.antidots), 2, "config", CONFIG.seed), []
+    rest = np.concatenate([parts["test"], parts["dev"]])[:, 1]
+    poisoned = dataclasses.replace(
+        pairs, conductance=pairs.conductance.copy(), ldos=pairs.ldos.copy()
+    )
+    poisoned.conductance[:, rest], poisoned.ldos[:, rest] = np.nan, np.nan
+
+    def taught(model, settings, part, known, seed, folder):
+        seen.append((part.curves(np.arange(len(part.rows))), *known))
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(kriged, "second_stage", taught)
+    for world in (pairs, poisoned):
+        with pytest.raises(KeyboardInterrupt):
+            lending(world)
+    for ours, theirs in zip(*seen, strict=True):
+        assert torch.isfinite(ours).all() and len(ours) == 2 * len(pairs.antidots)
+        torch.testing.assert_close(ours, theirs, rtol=0, atol=0)
 
 
 def test_gains_in_points():

@@ -98,6 +98,8 @@ class Training:
     precision: str = one_of(
         "auto", "fp32", "bf16"
     )  # 'auto' (bf16 where the processor is faster with it), 'fp32' or 'bf16'
+    # share of the configurations outside the training set that lend no interpolated curve
+    curve_left_out: float = within(0, 1, default=0.0)
 
 
 @dataclass(frozen=True)
@@ -149,10 +151,11 @@ def build(cls, values, where):
     unknown = sorted(set(values) - set(fields), key=str)
     if unknown:
         raise SettingsError(f"{where}: unknown key {unknown[0]!r}; known: {', '.join(fields)}")
-    missing = [name for name in fields if name not in values]
+    needed = [f.name for f in fields.values() if f.default is dataclasses.MISSING]
+    missing = [name for name in needed if name not in values]
     if missing:
         raise SettingsError(f"{where}: missing key {missing[0]!r}")
-    return cls(**{name: fitted(field, values[name], where) for name, field in fields.items()})
+    return cls(**{name: fitted(fields[name], value, where) for name, value in values.items()})
 
 
 def type_of(section, name=None):

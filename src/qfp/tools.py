@@ -50,8 +50,22 @@ def project_root():
 
 
 def as_dict(settings):
-    """Plain dict of a settings dataclass (tuples become lists, as JSON has them)."""
-    return json.loads(json.dumps(dataclasses.asdict(settings)))
+    """Plain dict of a settings dataclass (tuples become lists, as JSON has them).
+
+    A setting that a file may leave out (`values.within`) is left out where it has its default, so
+    that hashes of older settings stay."""
+    return _pruned(settings, json.loads(json.dumps(dataclasses.asdict(settings))))
+
+
+def _pruned(settings, plain):
+    """A plain dict of settings without those that may be left out and have their default."""
+    for field in dataclasses.fields(settings):
+        value = getattr(settings, field.name)
+        if "default" in field.metadata and value == field.metadata["default"]:
+            del plain[field.name]
+        elif dataclasses.is_dataclass(value):
+            _pruned(value, plain[field.name])
+    return plain
 
 
 def digest(*values):

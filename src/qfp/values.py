@@ -120,10 +120,13 @@ def as_typed(text, where, kind=None):
     return parsed(text, where)
 
 
-def within(low, high, of=None):
+def within(low, high, of=None, default=dataclasses.MISSING):
     """A field of a settings dataclass whose value, or each of whose values of type `of`, lies
-    between two numbers, both included."""
-    return dataclasses.field(metadata={"low": low, "high": high, "of": of})
+    between two numbers, both included. default: where a file may leave it out."""
+    rule = {"low": low, "high": high, "of": of}
+    if default is not dataclasses.MISSING:
+        rule["default"] = default
+    return dataclasses.field(default=default, metadata=rule)
 
 
 def each(of):

@@ -3,13 +3,26 @@ neighbours (kriging).
 
 A conductance curve is a smooth function of the orbit (x1, x2, dy), so the training curves around a
 missing configuration tell most of its own: the error is below the change that another random
-potential makes (mean square 0.9 of it, median 0.3). No simulated curve of a missing configuration
-enters."""
+potential makes (study `interpolation`). No simulated curve of a missing configuration enters."""
+
+from typing import NamedTuple
 
 import numpy as np
 from scipy.spatial import cKDTree
 
-LENGTH, STRETCH, NUGGET = 2.0, 0.7, 1e-3  # kernel range in sites of x; dy counts 0.7; measured best
+from qfp.tools import stream
+
+
+class Kernel(NamedTuple):
+    """Matern 5/2 kernel of the kriging: of the grid of study `interpolation` the best on
+    development curves."""
+
+    length: float = 2.0  # range in sites of x
+    stretch: float = 0.7  # what a site of dy counts
+    nugget: float = 1e-3  # variance of what no neighbour tells, of the curves' own
+
+
+KERNEL = Kernel()
 
 
 def _copies(orbits, width):
@@ -23,30 +36,38 @@ def _copies(orbits, width):
     return points, first % len(orbits)
 
 
-def weights(missing, known, width, neighbours):
-    """Ordinary kriging with a Matern 5/2 kernel: curves of orbits `missing` (M, 3) from those of
-    `known` (N, 3).
+def weights(missing, known, width, neighbours, kernel=KERNEL):
+    """Curves of orbits `missing` (M, 3) from those of `known` (N, 3), see `kriging`.
 
     Returns weights (M, k) that sum to 1 and indices into known (M, k)."""
     points, index = _copies(known, width)
-    scale, k = np.array([1.0, 1.0, STRETCH]), min(neighbours, len(points))
-    distance, near = cKDTree(points * scale).query(np.asarray(missing) * scale, k=k)
+    scale = np.array([1.0, 1.0, kernel.stretch])
+    weight, near = kriging(np.asarray(missing) * scale, points * scale, neighbours, kernel)
+    return weight, index[near]
 
-    def kernel(r):
-        r = np.sqrt(5) * r / LENGTH
+
+def kriging(places, points, neighbours, kernel=KERNEL):
+    """Ordinary kriging: values at places (M, d) from those at points (N, d), distances in units of
+    the kernel's length.
+
+    Returns weights (M, k) that sum to 1 and indices into points (M, k)."""
+    k = min(neighbours, len(points))
+    distance, near = cKDTree(points).query(places, k=k)
+
+    def matern(r):
+        r = np.sqrt(5) * r / kernel.length
         return (1 + r + r**2 / 3) * np.exp(-r)
 
-    out = np.empty((len(missing), k), np.float32)
-    for part in np.array_split(np.arange(len(missing)), max(1, len(missing) // 512)):
-        at = points[near[part]] * scale  # (m, k, 3)
+    out = np.empty((len(places), k), np.float32)
+    for part in np.array_split(np.arange(len(places)), max(1, len(places) // 512)):
+        at = points[near[part]]  # (m, k, d)
         system = np.ones((len(part), k + 1, k + 1))
-        system[:, :k, :k] = kernel(
-            np.linalg.norm(at[:, :, None] - at[:, None], axis=-1)
-        ) + NUGGET * np.eye(k)
+        apart = np.linalg.norm(at[:, :, None] - at[:, None], axis=-1)
+        system[:, :k, :k] = matern(apart) + kernel.nugget * np.eye(k)
         system[:, k, k] = 0.0  # the last row: weights sum to 1
-        right = np.concatenate([kernel(distance[part]), np.ones((len(part), 1))], 1)
+        right = np.concatenate([matern(distance[part]), np.ones((len(part), 1))], 1)
         out[part] = np.linalg.solve(system, right[..., None])[:, :k, 0]
-    return out, index[near]
+    return out, near
 
 
 def complete(conductance, orbits, known, width, neighbours):
@@ -60,3 +81,11 @@ def complete(conductance, orbits, known, width, neighbours):
         for curves in out:  # one potential at a time
             curves[missing] = np.einsum("mk,mkf->mf", weight, curves[known][near])
     return out
+
+
+def left_out(number, known, share, seed):
+    """Of `number` configurations those outside `known` (indices) that lend no interpolated curve:
+    a seeded share of them, rising indices (M,)."""
+    missing = np.setdiff1d(np.arange(number), known)
+    order = stream("left out", seed).permutation(missing)
+    return np.sort(order[: round(share * len(missing))])

@@ -1,4 +1,5 @@
-"""Wires that a network has never seen: the first of the test list of its own split, simulated."""
+"""Wires of which a network has seen no curve and no image: the first of the test list of its own
+split, simulated."""
 
 from typing import NamedTuple
 

@@ -10,20 +10,21 @@ import itertools
 import numpy as np
 
 
-def within(found, truth, device):
+def within(found, truth, device, strict=False):
     """Smallest k such that all found centres lie within k sites (Chebyshev) of the true ones; int
     (...).
 
     found and truth (..., K, 2) are matched as sets, modulo translation along y and the two
     inversions. A translation takes any part of a common error in y, so of the errors in y half of
-    their range counts."""
+    their range counts; strict: the whole range, the error of the distance along the wire."""
     found, truth = np.broadcast_arrays(np.asarray(found, int), np.asarray(truth, int))
     mirrored = [device.width - 1, 0] + found * [-1, 1]
     errors = []
     for order in map(list, itertools.permutations(range(truth.shape[-2]))):
         for copy in (found, mirrored, found * [1, -1], mirrored * [1, -1]):
             off = copy[..., order, :] - truth
-            along = (np.ptp(off[..., 1], axis=-1) + 1) // 2
+            along = np.ptp(off[..., 1], axis=-1)
+            along = along if strict else (along + 1) // 2
             errors.append(np.maximum(np.abs(off[..., 0]).max(axis=-1), along))
     return np.min(errors, axis=0)
 

@@ -200,30 +200,34 @@ def preferences(networks, level=1):
 
 
 @style()
-def wave_correlation(waves):
+def wave_correlation(heads, power):
     """Does A_ij follow the wave functions? Left: partial rank correlation of each head with C_ij of
-    the own curve and of another; right: their difference with its interval.
+    the own curve and of another; middle: their difference with its interval, on all cells and away
+    from antidots; right: how often the test finds a planted signal.
 
-    waves: rows 'waves' of the attention study, of which the means over all levels are drawn."""
-    heads = {
-        f"{block} head {h + 1}": head["all_levels"]
-        for block, part in waves.items()
-        if isinstance(part, dict)
-        for h, head in enumerate(part["heads"])
-    }
-    labels, keys = list(heads), ("own", "other", "difference", "difference_interval")
-    own, other, difference, bounds = (
-        np.array([row[key] for row in heads.values()]) for key in keys
+    heads {'all', 'away': {head: row}} and power: as in the result of study `waves`."""
+    labels = list(heads["all"])
+    own, other = (
+        np.array([heads["all"][name][key] for name in labels]) for key in ("own", "other")
     )
-    figure = canvas(1.1 + 0.26 * len(labels))
-    left, right = figure.subplots(1, 2, sharey=True)
+    figure = canvas(1.5 + 0.26 * len(labels))
+    left, middle, right = figure.subplots(1, 3)
     nothing = np.full((len(labels), 2), np.nan)
     _dots(left, labels, other, nothing, ORANGE, 0.12, label="another curve's C$_{ij}$", marker="s")
     _dots(left, labels, own, nothing, BLUE, -0.12, label="own curve's C$_{ij}$")
-    _dots(right, labels, difference, bounds, BLUE)
-    left.set(xlabel="partial rank correlation with A$_{ij}$")
-    right.set(xlabel="own − other")
-    for ax in (left, right):
+    for (cells, rows), color, shift in zip(heads.items(), (BLUE, GREEN), (-0.14, 0.14)):
+        values, bounds = (
+            np.array([row[key] for row in rows.values()])
+            for key in ("difference", "difference_interval")
+        )
+        text = {"all": "all cells", "away": "away from antidots"}[cells]
+        _dots(middle, labels, values, bounds, color, shift, label=text)
+        right.plot(power["strengths"], power[cells]["detected"], "o-", color=color, markersize=4)
+    left.set(xlabel="partial rank correlation")
+    middle.set(xlabel="own − other")
+    middle.tick_params(labelleft=False)
+    right.set(xlabel="planted signal [noise]", ylabel="share found", ylim=(-0.03, 1.03))
+    for ax in (left, middle):
         ax.axvline(0, color=GREY, linewidth=0.8)
-    figure.legend(*left.get_legend_handles_labels(), loc="outside lower center", ncols=2)
+        ax.legend(fontsize=7.5, loc="upper center", bbox_to_anchor=(0.5, -0.26), frameon=False)
     return figure

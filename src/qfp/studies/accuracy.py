@@ -1,15 +1,17 @@
-"""Are positions and patterns right on wires never seen, beside simple rivals?
+"""Are positions and patterns right on held-out wires, beside simple rivals?
 
-Every number is measured on one potential per test configuration.
+Held out are curves and images. The potentials are those of training, and where interpolated curves
+are trained on, each pair lent its position label. One potential per test configuration.
 """
 
 import dataclasses
 
 import numpy as np
 
+from qfp.data import interpolate
 from qfp.decoding import decode, metrics
 from qfp.physics import geometry
-from qfp.studies import scoring, tables
+from qfp.studies import frame, scoring, tables
 from qfp.studies.frame import Option, Study
 from qfp.tools import as_dict
 
@@ -25,6 +27,11 @@ GROUPS = {
     "isolated": "at most 2 of the 6 nearest configurations (x1, x2 or dy one site off) are in the "
     "training set",
     "other": "none of these",
+}
+LENT = {
+    "lent": "where training left configurations out of the interpolated curves: the others, "
+    "whose interpolated curves lent their position labels",
+    "not lent": "those that were left out: neither curve, image nor label was in training",
 }
 
 
@@ -46,6 +53,17 @@ def groups(orbits, known, device):
         "isolated": neighbours <= 2,
     }
     return found | {"other": ~np.any(list(found.values()), axis=0)}
+
+
+def lent(run, configurations):
+    """Whether interpolated curves of configurations (B,) lent their labels: {name of LENT: bool
+    (B,)}; {} where those of all did."""
+    own, N = run.decoder.config, len(run.pairs.antidots)
+    share, known = own.training.curve_left_out, run.parts["train"][:, 1]
+    if not share:
+        return {}
+    out = np.isin(configurations, interpolate.left_out(N, known, share, own.seed))
+    return {"lent": ~out, "not lent": out}
 
 
 def consensus(run, rows):
@@ -81,6 +99,29 @@ def worst(single, rows, curves, kinds, device):
     ]
 
 
+def scored(run, test, train, many, single):
+    """Rows {name of scoring.ROWS: scores}, each a part that may stand; single: Answers of test."""
+    device, curves = run.pairs.device, run.values(test)[0]
+    one = dataclasses.replace(run.sampling, steps=1)
+    found = {
+        "single": lambda: single,
+        "consensus": lambda: consensus(run, many),
+        "one_step": lambda: run.singles("one step", test, one),
+        "shuffled": single.shuffled,  # rows are in random order already
+        "nearest": lambda: nearest(run, single, curves),
+        "train": lambda: run.singles("train", train),
+    }
+    table = {
+        name: run.part(name, lambda answers=answers: answers().scores(device, run.seed))
+        for name, answers in found.items()
+    }
+    head = decode.head_positions(run.decoder, curves)
+    if head is not None:
+        head = geometry.canonical(head, device)
+        table["curve_head"] = scoring.scores(device, head, single.true_antidots)
+    return table
+
+
 def measure(run):
     """Scores of all of scoring.ROWS on test configurations, by group, and the worst decodings."""
     pairs, device, seed = run.pairs, run.pairs.device, run.seed
@@ -98,21 +139,9 @@ def measure(run):
     )
     curves = run.values(test)[0]
     single = run.singles("single", test)
-    found = {
-        "single": single,
-        "consensus": consensus(run, many),
-        "one_step": run.singles("one step", test, dataclasses.replace(run.sampling, steps=1)),
-        "shuffled": single.shuffled(),  # rows are in random order already
-        "nearest": nearest(run, single, curves),
-        "train": run.singles("train", train),
-    }
-    table = {name: answers.scores(device, seed) for name, answers in found.items()}
-    head = decode.head_positions(run.decoder, curves)
-    if head is not None:
-        head = geometry.canonical(head, device)
-        table["curve_head"] = scoring.scores(device, head, single.true_antidots)
+    table = scored(run, test, train, many, single)
     known = np.unique(run.parts["train"][:, 1])
-    kinds = groups(pairs.orbit[test[:, 1]], pairs.orbit[known], device)
+    kinds = groups(pairs.orbit[test[:, 1]], pairs.orbit[known], device) | lent(run, test[:, 1])
     return {
         **table,
         "groups": {
@@ -179,7 +208,7 @@ def notes(result):
     return {
         "rows": {name: scoring.ROWS[name] for name in rows_of(result)},
         "columns": scoring.COLUMNS,
-        "groups": GROUPS,
+        "groups": {name: (GROUPS | LENT)[name] for name in result["groups"]},
         "worst": "the single samples with the largest position error, then the smallest r",
     }
 
@@ -193,5 +222,6 @@ STUDY = Study(
     options={
         "curves": Option(1000, "test configurations"),
         "consensus_curves": Option(1000, "of them with many samples each"),
+        "parts": frame.PARTS,
     },
 )

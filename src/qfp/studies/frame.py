@@ -40,6 +40,11 @@ class Option:
     many: bool = False  # several values, a tuple
 
 
+PARTS = Option(
+    None, "measure these parts again; the others stand as the result has them", kind=str, many=True
+)
+
+
 @dataclass(frozen=True)
 class Study:
     """What makes a study; the question that it asks stands first in its module's docstring.
@@ -52,7 +57,7 @@ class Study:
     show: Callable  # (result) -> text that a reader sees
     result: str  # results/FILE.json is named so
     needs: tuple = ("weights", "images")
-    options: Mapping[str, Option] = field(default_factory=dict)
+    options: Mapping[str, Option] = field(default_factory=dict)  # PARTS: see Run.part
     notes: Any = None  # {name: meaning}, or a function of the result that gives it
     weights: Callable | None = None  # (config) -> default weights where they are several
 
@@ -75,6 +80,7 @@ class Run:
         chosen = weights or (study.weights(config) if study.weights else config.weights)
         self.weights = [chosen] if isinstance(chosen, (str, Path)) else list(chosen)
         self.seed, self.sampling, self.folders = config.seed, config.sampling, []
+        self.out = project_root() / "results" / f"{study.result}.json"  # what is written
 
     @cached_property
     def decoders(self):
@@ -163,6 +169,27 @@ class Run:
         p, n = rows.T
         return self.pairs.conductance[p, n], self.pairs.antidots[n], self.pairs.ldos[p, n]
 
+    @cached_property
+    def standing(self):
+        """What the result's file holds already. Raises SettingsError where it is of another making,
+        so that no part of it could stand."""
+        found = json.loads(self.out.read_text()) if self.out.is_file() else {}
+        for name, value in self.about.items():
+            if found.get(name) != value:
+                raise SettingsError(
+                    f"--parts: {self.out} has another {name} than this run: measure all parts"
+                )
+        return found
+
+    def part(self, name, compute):
+        """`compute()`, a part of the result; where option `parts` names others alone, what the
+        result's file holds of it."""
+        if self.options.parts is None or name in self.options.parts:
+            return compute()
+        if name not in self.standing:
+            raise SettingsError(f"--parts: {self.out} has no part {name!r} that could stand")
+        return self.standing[name]
+
     def keep(self, name, compute):
         """Array of `compute()`, or of an earlier run that got so far."""
         return kept(self.folder / f"{name}.npy", compute)
@@ -225,8 +252,8 @@ def run_study(study, config, out=None, weights=None, data=None, report=print, **
     SettingsError
         Before the work, where options or files are not fit for it.
     """
-    out = Path(out or project_root() / "results" / f"{study.result}.json")
     run = Run(study, config, weights, data, report, **options)
+    out = run.out = Path(out or run.out)
     check_use(out, run)
     measured = study.measure(run)
     if measured is None:  # parts are missing; the study has said which

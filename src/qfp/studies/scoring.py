@@ -29,6 +29,8 @@ COLUMNS = {
     "within_k": "share with both antidots within k sites (Chebyshev) of the truth, as a set, "
     "modulo translation along y and "
     "the two inversions; 95 % Wilson interval",
+    "strict_1": "the same within 1 site, with the error of the distance Δy counted in full: a "
+    "shift along y, which no curve tells, lets within_1 pass an error of 2 there",
     "r_median": "median Pearson r of generated and true LDOS over the 60 x 50 sites; 95 % "
     "bootstrap interval",
     "r_high": f"share with r >= {HIGH}; 95 % Wilson interval",
@@ -42,6 +44,7 @@ def scores(device, antidots, true_antidots, images=None, true_images=None, seed=
     row = {"n": len(errors)}
     for k in (0, 1, 2):
         row |= share(f"within_{k}", errors <= k)
+    row |= share("strict_1", metrics.within(antidots, true_antidots, device, strict=True) <= 1)
     if images is None:
         return row
     for name, sites in (("r", None), ("r_outside", ~geometry.removed_masks(true_antidots, device))):

@@ -6,6 +6,7 @@ SCORES = {  # of a row as `scoring.scores` gives it: title and format
     "n": ("curves", ""),
     "within_0": ("exact", ".1%"),
     "within_1": ("within 1 site", ".1%"),
+    "strict_1": ("within 1 site, Δy strictly", ".1%"),
     "within_2": ("within 2 sites", ".1%"),
     "r_median": ("Pearson r, median", ".3f"),
     "r_high": (f"r >= {HIGH}", ".1%"),

@@ -35,6 +35,9 @@ class Batches:
                 pairs.device.width,
                 training.curve_neighbours,
             )
+        N, share = len(pairs.antidots), training.curve_left_out
+        out = interpolate.left_out(N, rows[:, 1], share, config.seed)
+        self.pool = np.setdiff1d(np.arange(N), out)  # configurations that lend further curves
 
     def __call__(self, step):
         """Dict of tensors: x0 (B, 1, 60, 60), t, noise, keep (B,), curves (B + E, F), centres or
@@ -55,7 +58,7 @@ class Batches:
             "dropout_seed": int(rng.integers(2**31)),
         }
         if training.curve_neighbours:
-            n[B:] = rng.integers(len(self.pairs.antidots), size=E)
+            n[B:] = self.pool[rng.integers(len(self.pool), size=E)]
         curves = self.curves[p, n]  # no simulated curve of a configuration outside `rows`
         curves[B:] = self.mixed(p[B:], n[B:], rng)
         if training.curve_noise > 0:

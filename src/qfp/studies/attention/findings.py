@@ -133,21 +133,8 @@ def preferences(result, level=1):
     return "\n".join(lines)
 
 
-def waves(result):
-    """How many heads follow the own wave functions better than another wire's."""
-    totals = result["summary"]["waves"]
-    parts = [part for part in result["waves"].values() if isinstance(part, dict)]
-    plain = [abs(value) for part in parts for head in part["heads"] for value in head["plain"]]
-    return (
-        f"own - other: {totals['above']} of {totals['heads']} heads above 0, {totals['below']} "
-        f"below; with an interval for all heads together {totals['above_adjusted']} and "
-        f"{totals['below_adjusted']}; largest {totals['largest']:+.3f}\n"
-        f"Spearman's correlation of A_ij with C_ij, nothing taken out: {max(plain):.2f} at most"
-    )
-
-
-def verdict(result, level=1):
-    """The three claims of Sec. V, each in a line."""
+def verdict(result, followed, level=1):
+    """The three claims of Sec. V, each in a line; followed: the result of study `waves`, or {}."""
     summary, first = result["summary"], result["summary"]["first"]
     opposite = {
         name: "yes" if rows["opposite_adjusted"][level] else "not shown"
@@ -159,10 +146,13 @@ def verdict(result, level=1):
         f"{first.get('ahead', 0)} are ahead of the predicted image",
         "complementary heads: " + "; ".join(f"{name} {text}" for name, text in opposite.items()),
     ]
-    if result["waves"]:
-        above, heads = (summary["waves"][key] for key in ("above_adjusted", "heads"))
-        follows = f"{above} of {heads} heads" if above else "not shown"
-        lines.append(f"weights follow the own wave functions: {follows}")
+    if followed:
+        counted = followed["summary"]
+        above, apart = (counted[cells]["above_adjusted"] for cells in ("all", "away"))
+        lines.append(
+            f"weights follow the own wave functions: {above} of {counted['heads']} heads, "
+            f"{apart} away from the antidots"
+        )
     return "\n".join(lines)
 
 

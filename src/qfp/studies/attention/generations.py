@@ -12,13 +12,12 @@ from qfp.decoding.decode import Decoder
 from qfp.model.exported import network_of
 from qfp.model.precision import for_samples
 from qfp.studies import frame
-from qfp.studies.attention import marks, watch, waves
+from qfp.studies.attention import marks, watch
 from qfp.tools import kept_arrays, progress_bar
 
 STEPS = 50  # DDIM steps of a generation
 LEVELS = (30.0, 10.0, 5.0, 2.0, 1.0, 0.5, 0.1)  # σ/α of the controls, beside the first step
-# those of (b) and (c), beside the first step
-HEADS, WAVES = (10.0, 2.0, 0.5), (10.0, 2.0, 0.5, 0.1)
+HEADS = (10.0, 2.0, 0.5)  # those of the heads' preferences, beside the first step
 
 
 class Wires(NamedTuple):
@@ -43,14 +42,13 @@ class Path:
 
     times: list  # (S,) diffusion steps
     ratio: np.ndarray  # (S,) σ/α
-    places: dict  # {'controls', 'waves', 'heads'}: indices of steps
+    places: dict  # {'controls', 'heads'}: indices of steps
 
     @classmethod
     def of(cls, schedule):
         """That of a schedule."""
         times = schedule.respaced(min(STEPS, schedule.steps))
-        ratio, levels = schedule.ratio.numpy()[times], {"controls": LEVELS, "waves": WAVES}
-        levels |= {"heads": HEADS}
+        ratio, levels = schedule.ratio.numpy()[times], {"controls": LEVELS, "heads": HEADS}
         return cls(times, ratio, {name: near(ratio, some) for name, some in levels.items()})
 
 
@@ -152,31 +150,12 @@ def at_the_same_images(given, path, curves, following):
     return found
 
 
-def beside_waves(path, C):
-    """Arrays 'waves LAYER' (levels, B, head, 4): how A_ij of a Trajectory follows C (B, 2, 225,
-    225), see `waves.followed`; NaN for a curve whose potential has no other."""
-    found = {  # A: (levels, B, head, 225, 225)
-        f"waves {name}": np.full((*A.shape[:3], 4), np.nan) for name, A in path.weights.items()
-    }
-    for b in range(len(C)) if path.weights else ():
-        if (C[b, 0] == C[b, 1]).all():
-            continue
-        own = {name: A[:, b] for name, A in path.weights.items()}
-        for name, part in waves.followed(own, C[b]).items():
-            found[f"waves {name}"][:, b] = part
-    return found
-
-
 @torch.no_grad()
-def examine(given, curves, following, seeds, C):
-    """One block of (a) and (c): arrays {name: (S, B, ...)}.
-
-    following (B, F): the next curves; C (B, 2, 225, 225): correlations of these curves and of
-    others of the same potentials, None without full attention."""
-    path = generate(given.decoder, curves, seeds, weights_at=given.places["waves"])
+def examine(given, curves, following, seeds):
+    """One block of curves: arrays {name: (S, B, ...)}; following (B, F): the next curves."""
+    path = generate(given.decoder, curves, seeds)
     return (
         arrays_of(path)
         | without_curve(given, seeds, len(path.t) - 1)
         | at_the_same_images(given, path, curves, following)
-        | beside_waves(path, C)
     )

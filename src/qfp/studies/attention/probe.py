@@ -1,9 +1,8 @@
-"""Does attention mark the antidots before the image does, and do its weights follow the waves?
+"""Does attention mark the antidots before the image does, and do heads share them out?
 
-What Sec. V says of the attention weights, counted over many curves and with controls: does
-importance mark the antidots first, do heads share them out, and do the weights A_ij follow the
-non-local correlation of the wave functions? Everything is measured along the network's own
-generations of unseen wires.
+What Sec. V says of the importance B_j, counted over many curves and with controls, along the
+network's own generations of unseen wires. (Whether the weights A_ij follow the wave functions is
+study `waves`.)
 """
 
 import numpy as np
@@ -11,17 +10,9 @@ import torch
 
 from qfp.model import exported
 from qfp.physics import geometry
-from qfp.studies.attention import generations, marks, watch, waves
+from qfp.studies.attention import generations, marks, watch
 from qfp.studies.attention.generations import Examined, Path, Wires, arrays_of, generate, in_blocks
-from qfp.studies.attention.rows import (
-    MARGIN,
-    compared,
-    preferences,
-    rounded,
-    scored,
-    told,
-    wave_rows,
-)
+from qfp.studies.attention.rows import MARGIN, compared, preferences, rounded, scored, told
 from qfp.studies.attention.summary import show, summary
 from qfp.studies.frame import Option, Study
 from qfp.tools import SettingsError, digest, kept_arrays
@@ -65,13 +56,6 @@ NOTES = {
     "antidots' cells, and the mean of its absolute value; same_sign: share of curves with the "
     "mean's sign; opposite: some head's interval lies "
     "above 0 and some head's below; lists over 't'",
-    "waves": "the same layers: rank correlation over pairs of cells i != j of A_ij with C_ij = |Im "
-    "G_ij|^2/(Im G_ii Im G_jj) "
-    "at b = 0, given distance and B_j; own: C of the own curve, other: of the next curve of the "
-    "same potential, on "
-    "the same cells. plain: Spearman's without conditions; distance: Spearman's of A_ij with the "
-    "distance. "
-    "all_levels: mean over the levels",
     "networks": "the same for other weights, at the steps of the controls",
     "summary": f"telling, avoiding: heads with own - other above {MARGIN} or below -{MARGIN} at "
     "the first step (interval); "
@@ -79,7 +63,7 @@ NOTES = {
     "absolute: mean "
     "over heads of |own - other| there; null_curve, null_own_image, untrained: that of these "
     "controls; "
-    "auc: 'own' at the first step; waves: own - other of the mean over levels; other keys as above",
+    "auc: 'own' at the first step; other keys as above",
 }
 
 
@@ -145,17 +129,15 @@ def ancestral_rows(run, path, arrays, wires):
     return {"curves": number, "ratio": rounded(ratio), "rows": rows}
 
 
-def recorded(run, path, wires, layers):
+def recorded(run, path, wires):
     """Arrays {name: (S, B, ...)} of the generations of all wires and of their controls."""
     own = run.decoder.config
     given = Examined(run.decoder, generations.untrained(own, run.seed), path.places)
-    following, partner = np.roll(wires.curves, -1, axis=0), generations.partners(wires.rows[:, 0])
-    C = waves.correlations(run.pairs, wires.rows, run.folder) if layers else None
+    following = np.roll(wires.curves, -1, axis=0)
 
     def examine(part):
-        both = np.stack([C[part], C[partner[part]]], axis=1) if layers else None
         curves, seeds = wires.curves[part], wires.seeds[part]
-        return generations.examine(given, curves, following[part], seeds, both)
+        return generations.examine(given, curves, following[part], seeds)
 
     return in_blocks(run.folder, "generations", len(wires.rows), examine)
 
@@ -194,8 +176,7 @@ def prior(wires, device, seed):
 def start(run, test, path):
     """Say what the result is of, before the work."""
     facts = {"curves": len(test), "steps": len(path.times), "sampler": "ddim"}
-    levels = generations.LEVELS, generations.WAVES
-    run.start(f"{len(test)} test configurations", *levels, **facts)
+    run.start(f"{len(test)} test configurations", generations.LEVELS, **facts)
 
 
 def measure(run):
@@ -209,7 +190,7 @@ def measure(run):
     test = run.rows("test", run.options.curves)
     wires, layers = Wires.of(run, test), watch.bottom_layers(run.decoder.model)
     start(run, test, path)
-    arrays, places = recorded(run, path, wires, layers), path.places
+    arrays, places = recorded(run, path, wires), path.places
     given = wires.antidots, device, seed, path.ratio
     rows, differences = scored(arrays, *given)
     images = {name: told(arrays[name], *given) for name in ("x_t", "x0")}
@@ -225,7 +206,6 @@ def measure(run):
         "controls": control,
         "ancestral": ancestral_rows(run, path, arrays, few),
         "heads": preferences(arrays, layers, places["heads"], *given),
-        "waves": wave_rows(arrays, layers, seed, path.ratio[places["waves"]]),
         "networks": {
             name: in_short(run, name, weights, wires)
             for name, weights in list(zip(run.decoders, run.weights))[1:]

@@ -127,25 +127,3 @@ def preferences(arrays, layers, places, antidots, device, seed, ratio):
     levels = range(len(places))
     rows["sorted"] = [sorted(found, key=lambda name, k=k: -means[name][k]) for k in levels]
     return rows
-
-
-def wave_rows(arrays, layers, seed, ratio):
-    """(c): partial rank correlation of A_ij with C_ij of the own and of another curve, each head of
-    `layers`."""
-    rows, count = {}, sum(arrays[f"waves {layer}"].shape[2] for layer in layers)
-    for layer in layers:
-        # (levels, head, [own, other, plain, distance], B)
-        values = np.moveaxis(arrays[f"waves {layer}"], 1, -1)
-        values = values[..., np.isfinite(values).all(axis=(0, 1, 2))]
-        if values.shape[-1] < 2:  # no two curves share a potential
-            return {}
-        rows[layer] = {"heads": []}
-        for own, other, plain, distance in np.moveaxis(values, 0, 2):  # each (levels, B)
-            row = compared(own, other, seed) | {
-                "plain": rounded(plain.mean(-1)),
-                "distance": rounded(distance.mean(-1)),
-            }
-            whole = compared(own.mean(0), other.mean(0), seed)
-            whole["difference_adjusted"] = rounded(adjusted((own - other).mean(0), count))
-            rows[layer]["heads"].append(row | {"all_levels": whole})
-    return {"ratio": rounded(ratio), "curves": values.shape[-1], **rows} if rows else {}

@@ -35,19 +35,6 @@ def first_step(rows, differences, free, seed):
     }
 
 
-def of_waves(rows):
-    """How many heads follow their own curve's correlation; rows: those of all levels together."""
-    found = {
-        "heads": len(rows),
-        "largest": max(row["difference"] for row in rows),
-        "median": float(np.median([row["difference"] for row in rows])),
-    }
-    for end, key in (("", "difference_interval"), ("_adjusted", "difference_adjusted")):
-        found["above" + end] = sum(row[key][0] > 0 for row in rows)
-        found["below" + end] = sum(row[key][1] < 0 for row in rows)
-    return found
-
-
 def summary(result, differences, free, seed):
     """Scalars of probe.NOTES['summary'].
 
@@ -68,23 +55,15 @@ def summary(result, differences, free, seed):
             name: row["first_tells"] and row["first_tells"]["ratio"] for name, row in every.items()
         },
     }
-    parts = [part for part in result["waves"].values() if isinstance(part, dict)]
-    waves = [row["all_levels"] for part in parts for row in part["heads"]]
-    return found | ({"waves": of_waves(waves)} if waves else {})
+    return found
 
 
 def show(result):
     """The findings in a few lines."""
-    first, waves = result["summary"]["first"], result["summary"].get("waves")
+    first = result["summary"]["first"]
     lines = [f"first step: predicted image {first['x0']:+.3f} above the other curves' AUC"]
     for name, value in first.get("heads", {}).items():
         tells = result["summary"]["first_tells"][name]
         when = "never tells" if tells is None else f"first tells at sigma/alpha {tells:.3g}"
         lines.append(f"{name}: {value:+.3f}; {when}")
-    if waves:
-        lines.append(
-            f"waves: {waves['above_adjusted']} of {waves['heads']} heads follow their own curve's "
-            f"correlation better than another's, {waves['below_adjusted']} worse; largest "
-            f"difference {waves['largest']:+.4f}"
-        )
     return "\n".join(lines)

@@ -69,7 +69,34 @@ def _ranks(values):
     return ranks / np.maximum(np.linalg.norm(ranks, axis=-1, keepdims=True), 1e-9)
 
 
-def partial_rank_correlation(A, C):
+def pairs_of(C, cells=None):
+    """What is fitted away before A is compared with C (K, N, N): indices i, j of all pairs of
+    different cells, and their distance's ranks.
+
+    cells (N,): which may take part, by default all; those where any C is NaN never do."""
+    valid = np.isfinite(np.diagonal(C, axis1=1, axis2=2)).all(axis=0)
+    kept = np.flatnonzero(valid if cells is None else valid & cells)
+    i, j = (kept[k] for k in np.nonzero(~np.eye(len(kept), dtype=bool)))
+    side = round(C.shape[-1] ** 0.5)
+    return i, j, _ranks((i // side - j // side) ** 2 + (i % side - j % side) ** 2)
+
+
+def _known(weights, j, distance):
+    """Rows (5, pairs) that are regressed on: a constant, distance and B_j (ranks), both squared."""
+    b = np.zeros(weights.shape[-1])
+    kept = np.flatnonzero(np.bincount(j))
+    # every j is in equally many pairs: ranks of cells are those of pairs
+    b[kept] = _ranks(weights.sum(axis=0)[kept])
+    b, n = b[j] / max(np.linalg.norm(b[j]), 1e-9), len(j)
+    return np.stack([np.full(n, n**-0.5), distance, b, n**0.5 * distance**2, n**0.5 * b**2])
+
+
+def _rest(values, given):
+    """What a regression of values (K, pairs) on rows `given` leaves."""
+    return values - (values @ given.T) @ np.linalg.pinv(given @ given.T, hermitian=True) @ given
+
+
+def partial_rank_correlation(A, C, cells=None):
     """Rank correlations of attention weights A (M, N, N) with correlations C (K, N, N) over pairs i
     != j of cells.
 
@@ -77,30 +104,13 @@ def partial_rank_correlation(A, C):
     of both and on their squares (so that a curved dependence on the distance goes, too); Pearson r
     of the residuals. What a sum of parabolas leaves is the same for any C, so compare two of them.
     plain (M, K): Spearman's. distance (M,): Spearman's of A with the distance. Cells where any C is
-    NaN are left out."""
-    side = round(A.shape[-1] ** 0.5)
-    cells = np.flatnonzero(np.isfinite(np.diagonal(C, axis1=1, axis2=2)).all(axis=0))
-    i, j = (cells[k] for k in np.nonzero(~np.eye(len(cells), dtype=bool)))
-    distance = _ranks((i // side - j // side) ** 2 + (i % side - j % side) ** 2)
+    NaN are left out, and those that `cells` (N,) does not name."""
+    i, j, distance = pairs_of(C, cells)
     c = _ranks(C[:, i, j])  # (K, pairs)
     partial, plain, far = [], [], []
     for weights in A:
         a = _ranks(weights[i, j])
-        b = np.zeros(A.shape[-1])
-        # every j is in equally many pairs: ranks of cells are those of pairs
-        b[cells] = _ranks(weights.sum(axis=0)[cells])
-        b = b[j] / max(np.linalg.norm(b[j]), 1e-9)
-        given = np.stack(
-            [
-                np.full(len(a), len(a) ** -0.5),
-                distance,
-                b,
-                len(a) ** 0.5 * distance**2,
-                len(a) ** 0.5 * b**2,
-            ]
-        )
-        both = np.vstack([a[None], c])
-        rest = both - (both @ given.T) @ np.linalg.pinv(given @ given.T, hermitian=True) @ given
+        rest = _rest(np.vstack([a[None], c]), _known(weights, j, distance))
         size = np.linalg.norm(rest, axis=1)
         partial.append(
             rest[1:] @ rest[0] / np.where((size[1:] * size[0]) > 1e-9, size[1:] * size[0], np.inf)
@@ -110,11 +120,20 @@ def partial_rank_correlation(A, C):
     return np.array(partial), np.array(plain), np.array(far)
 
 
-def followed(weights, C):
-    """How attention weights {layer: A (levels, head, N, N)} of a curve follow C (2, N, N), its own
-    correlation and another's: {layer: (levels, head, [own, other, plain, distance])}."""
-    A = np.concatenate(list(weights.values()), axis=1)  # (levels, heads of all layers, N, N)
-    partial, plain, distance = partial_rank_correlation(A.reshape(-1, *A.shape[2:]), C)
-    values = np.column_stack([partial, plain[:, 0], distance]).reshape(*A.shape[:2], 4)
-    ends = np.cumsum([part.shape[1] for part in weights.values()])[:-1]
-    return dict(zip(weights, np.split(values, ends, axis=1)))
+def planted(A, C, strengths):
+    """Attention weights A (M, N, N) that follow C (N, N) by a known amount: (M, S, N, N), rows sum
+    to 1.
+
+    To ln A is added what distance and B_j leave of the ranks of C, with `strengths` (S,) times the
+    standard deviation of what they leave of ln A: the noise in which the signal is to be found."""
+    i, j, distance = pairs_of(C[None])
+    logits = np.log(np.maximum(A, np.finfo(np.float32).tiny)).astype(float)
+    found = np.empty((len(A), len(strengths), *A.shape[1:]))
+    for weights, own, out in zip(A, logits, found):
+        given = _known(weights, j, distance)
+        noise, signal = _rest(np.stack([own[i, j], _ranks(C[i, j])]), given)
+        added = np.zeros_like(own)
+        added[i, j] = signal * noise.std() / max(signal.std(), 1e-12)
+        raised = np.exp(own + np.multiply.outer(strengths, added))
+        out[:] = raised / raised.sum(axis=-1, keepdims=True)
+    return found

@@ -1,6 +1,6 @@
 """Can the share of samples that agree be read as a probability?
 
-And is the truth like one more sample? On configurations never seen in training.
+And is the truth like one more sample? On held-out configurations.
 
 Of each curve many samples are drawn; only the antidots found in them are kept, block by block, so a
 killed run resumes.

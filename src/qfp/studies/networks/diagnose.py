@@ -104,10 +104,10 @@ def differing(config, other):
     """{'section.name': value} of the settings of a network that are not those of another."""
     settings, theirs = as_dict(config), as_dict(other)
     return {
-        f"{section}.{key}": value
+        f"{section}.{key}": settings[section].get(key)
         for section in ("network", "diffusion", "training")
-        for key, value in settings[section].items()
-        if value != theirs[section][key]
+        for key in settings[section] | theirs[section]
+        if settings[section].get(key) != theirs[section].get(key)
     }
 
 

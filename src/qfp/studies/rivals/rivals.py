@@ -214,11 +214,15 @@ def show(result):
     shown = {
         "exact": ("within_0", ".1%"),
         "within 1 site": ("within_1", ".1%"),
+        "Δy strictly": ("strict_1", ".1%"),
         "within 2 sites": ("within_2", ".1%"),
         "Pearson r, median": ("r_median", ".3f"),
         f"r >= {scoring.HIGH}": ("r_high", ".1%"),
     }
-    texts = []
+    every, texts = [row for kind in SETS for row in result[kind].values()], []
+    shown = {
+        title: column for title, column in shown.items() if any(column[0] in row for row in every)
+    }
     for kind, title in SETS.items():
         lines = [["", *shown, "exact, less single", "within 1, less single"]]
         for name, row in ((name, result[kind][name]) for name in ROWS if name in result[kind]):

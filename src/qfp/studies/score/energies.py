@@ -6,13 +6,14 @@ import numpy as np
 import torch
 
 from qfp.model.diffusion import guided, sample
+from qfp.studies import intervals
 from qfp.studies.score import energy, forcefield
 from qfp.studies.score.subject import gathered, spread, untrained_of
 from qfp.tools import progress_bar
 
-SYMMETRY_NOISE, PROBES, SYMMETRY_IMAGES, UNTRAINED_IMAGES = (0.1, 0.2, 0.5, 1, 2, 5, 20), 4, 20, 5
+SYMMETRY_NOISE, PROBES, SYMMETRY_IMAGES, UNTRAINED_IMAGES = (0.1, 0.2, 0.5, 1, 2, 5, 20), 4, 30, 5
 ENERGY_NOISE = (0.2, 1, 5)
-LOOP_IMAGES, INTERVALS, PROFILE_IMAGES, PROFILE_POINTS, WORK_STEPS = 12, 16, 20, 17, 50
+LOOP_IMAGES, INTERVALS, PROFILE_IMAGES, PROFILE_POINTS, WORK_STEPS = 24, 16, 40, 17, 50
 TINY = np.finfo(float).tiny
 DIRECTIONS = {
     "noise": (2.0, "noise radii sigma sqrt(3600), outward in a random direction"),
@@ -115,7 +116,7 @@ def line(subject, field, variance, start, step, span):
         "stiffness": spread(curvature * variance / lengths, seed),
         "reach": spread(reach * span, seed),
         "reach_in_noise_radii": spread(reach * radii, seed),
-        "downhill": float((heights.min(axis=1) < -1e-3 * scale).mean()),
+        **intervals.share("downhill", heights.min(axis=1) < -1e-3 * scale),
         "error": float((error / scale).max()),
     }
 

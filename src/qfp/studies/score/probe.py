@@ -5,6 +5,7 @@ Five parts, each kept as a JSON file until the end.
 
 import json
 
+from qfp.studies import frame
 from qfp.studies.frame import Option, Study
 from qfp.studies.score.dynamics import dynamics
 from qfp.studies.score.energies import energies
@@ -13,7 +14,7 @@ from qfp.studies.score.pointing import pointing
 from qfp.studies.score.soft import soft_directions
 from qfp.studies.score.subject import Subject
 from qfp.studies.score.summary import show, summary
-from qfp.tools import write_text
+from qfp.tools import SettingsError, write_text
 
 PARTS = {
     "pointing": pointing,
@@ -67,18 +68,26 @@ NOTES = {
 }
 
 
+def measured(run, name, subject):
+    """One of PARTS, or that of an earlier run that got so far."""
+    path = run.folder / f"{name}.json"
+    if not path.exists():
+        write_text(path, json.dumps(PARTS[name](subject), allow_nan=False))
+    return json.loads(path.read_text())
+
+
 def measure(run):
     """The score around test images. The dear parts take fewer images, see their constants."""
     run.decoder.model.requires_grad_(False)
+    for name in run.options.parts or ():
+        if name not in PARTS:
+            raise SettingsError(f"--parts {name}: the parts are {', '.join(PARTS)}")
     test, found = run.rows("test", run.options.curves), {}
     about = {"curves": len(test), "steps": run.sampling.steps}
     run.start(f"{len(test)} test configurations", **about)
     subject = Subject.of(run, test)
-    for name, part in PARTS.items():
-        path = run.folder / f"{name}.json"
-        if not path.exists():
-            write_text(path, json.dumps(part(subject), allow_nan=False))
-        found[name] = json.loads(path.read_text())
+    for name in PARTS:
+        found[name] = run.part(name, lambda name=name: measured(run, name, subject))
         run.report(f"{name}: done")
     return {"summary": summary(found), **found}
 
@@ -89,5 +98,5 @@ STUDY = Study(
     show=show,
     notes=NOTES,
     result="probe_score",
-    options={"curves": Option(100, "test configurations")},
+    options={"curves": Option(100, "test configurations"), "parts": frame.PARTS},
 )

@@ -6,7 +6,7 @@ from qfp.studies.score.energies import ENERGY_NOISE
 from qfp.studies.score.subject import spread, tangents
 from qfp.tools import progress_bar
 
-SOFT_IMAGES, SOFT, BLOCKS = 12, 6, 7
+SOFT_IMAGES, SOFT, BLOCKS = 24, 6, 7
 
 
 def softest_of(subject, row, place, t, known, control):

@@ -59,6 +59,8 @@ def of_level(index, at, b, soft):
         level = b["profiles"][label]["levels"][index]
         for key in ("stiffness", "reach", "reach_in_noise_radii"):
             found |= quoted(f"{key}_{plain(label)}_{at}", level[key])
+        name = f"downhill_{plain(label)}_{at}"
+        found |= {name: level["downhill"], f"{name}_interval": level["downhill_interval"]}
     for place in ("clean", "noisy"):
         level = soft[place][index]
         found |= quoted(f"softest_{place}_{at}", level["eigenvalues"], 0)
