@@ -204,26 +204,6 @@ def kept_arrays(path, make):
     return arrays
 
 
-def memory():
-    """Bytes of memory that this process may have: of the machine, or of what limits us in it."""
-    found = [os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")]
-    for limit in ("/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit_in_bytes"):
-        try:
-            found.append(int(Path(limit).read_text()))
-        except (OSError, ValueError):  # none such, or 'max'
-            continue
-    return min(found)
-
-
-def check_memory(needed, what):
-    """SettingsError where so many bytes are more than this machine has; what: a setting and its
-    value."""
-    if needed > memory():
-        raise SettingsError(
-            f"{what} needs about {size(needed)} of memory, this machine has {size(memory())}"
-        )
-
-
 def size(number):
     """A number of bytes in words."""
     for unit in ("kB", "MB", "GB"):

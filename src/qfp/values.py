@@ -7,11 +7,13 @@ anchors, keys that stand twice and nesting without end are refused: no setting h
 
 import dataclasses
 import math
+import os
 import re
+from pathlib import Path
 
 import yaml
 
-from qfp.tools import SettingsError
+from qfp.tools import SettingsError, size
 
 DEPTH = 20  # of nested lists and mappings
 SEEDS = 2**63 - 1  # the largest that every generator takes
@@ -179,3 +181,23 @@ def told(value):
         repr(value) if not isinstance(value, int) or abs(value) < 10**40 else "a number beyond 1e40"
     )
     return text if len(text) <= 60 else f"{text[:57]}..."
+
+
+def memory():
+    """Bytes of memory that this process may have: of the machine, or of what limits us in it."""
+    found = [os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")]
+    for limit in ("/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit_in_bytes"):
+        try:
+            found.append(int(Path(limit).read_text()))
+        except (OSError, ValueError):  # none such, or 'max'
+            continue
+    return min(found)
+
+
+def check_memory(needed, what):
+    """SettingsError where so many bytes are more than this machine has; what: a setting and its
+    value."""
+    if needed > memory():
+        raise SettingsError(
+            f"{what} needs about {size(needed)} of memory, this machine has {size(memory())}"
+        )

@@ -20,7 +20,8 @@ import torch
 
 from qfp import __version__
 from qfp.threads import cores, fixed
-from qfp.tools import SettingsError, check_memory
+from qfp.tools import SettingsError
+from qfp.values import check_memory
 
 PATIENCE = 5  # seconds for a scheduler to answer, and for its first worker
 WORKER = 2.5e8  # bytes of memory that a process takes at least

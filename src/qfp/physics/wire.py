@@ -4,8 +4,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from qfp.tools import check_memory, stream
-from qfp.values import within
+from qfp.tools import stream
+from qfp.values import check_memory, within
 
 
 @dataclass(frozen=True)

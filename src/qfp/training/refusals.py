@@ -4,8 +4,9 @@ from qfp.data import dataset
 from qfp.files import output_folder
 from qfp.model.exported import hollow_network
 from qfp.model.unet import SIZE
-from qfp.tools import SettingsError, as_dict, check_memory
+from qfp.tools import SettingsError, as_dict
 from qfp.training import checkpoint
+from qfp.values import check_memory
 
 
 def check_images(device):
