@@ -21,7 +21,7 @@ from qfp.inference import decide as deciding
 from qfp.inference import library as libraries
 from qfp.inference import likelihood, posterior
 from qfp.inference.refine import images, refine
-from qfp.physics import geometry, green, kwant_model, response, symmetry, thermal
+from qfp.physics import geometry, green, kwant_model, response, symmetry
 from qfp.physics.rows import Rows
 from qfp.physics.wire import Device, random_potential
 from qfp.tools import SettingsError, stream
@@ -96,41 +96,6 @@ def test_response_is_that_of_the_wire_solved_row_by_row():
     np.testing.assert_allclose(
         found.covariance[0], response.variance(SMALL) * J @ J.T, rtol=1e-6, atol=1e-12
     )
-
-
-def test_response_at_a_temperature_is_that_of_the_averaged_curve():
-    energies = thermal.energies(SMALL, 0.01, 3)
-    found = response.response(SMALL, PAIR[None], stride=1, dtype=DOUBLE, energies=energies)
-    parts = [
-        (share, *wire_of(device, PAIR).linear(np.zeros((16, 14))))
-        for share, device in thermal.devices(SMALL, energies)
-    ]
-    G, J = (sum(part[0] * part[k] for part in parts) for k in (1, 2))
-    np.testing.assert_allclose(found.curve[0], G, atol=1e-10)
-    np.testing.assert_allclose(
-        found.covariance[0], response.variance(SMALL) * J @ J.T, rtol=1e-6, atol=1e-12
-    )
-    alone = response.fluctuation(SMALL, PAIR[None])
-    twice = response.fluctuation(SMALL, PAIR[None], energies=[(0.5, SMALL.energy)] * 2)
-    np.testing.assert_allclose(twice, alone, rtol=1e-4, atol=1e-12)
-    average = response.fluctuation(SMALL, PAIR[None], energies=energies)
-    assert np.trace(average[0]) < np.trace(alone[0])
-
-
-@pytest.mark.parametrize("temperature", [0.001, 0.01])
-def test_thermal_average_agrees_with_a_fine_quadrature(temperature):
-    energies = thermal.energies(SMALL, temperature, 12)
-    curves = [
-        share * green.clean_curves(device, PAIR[None])[0]
-        for share, device in thermal.devices(SMALL, energies)
-    ]
-    E = SMALL.energy + temperature * np.linspace(-18.003, 18.003, 601)
-    weight = 1 / (4 * temperature * np.cosh((E - SMALL.energy) / (2 * temperature)) ** 2)
-    fine = [
-        green.clean_curves(dataclasses.replace(SMALL, energy=float(e)), PAIR[None])[0] for e in E
-    ]
-    exact = np.trapezoid(weight[:, None] * np.array(fine), E, axis=0)
-    np.testing.assert_allclose(sum(curves), exact, atol=0.01)
 
 
 def test_mean_and_covariance_are_those_of_two_thousand_potentials(whole):

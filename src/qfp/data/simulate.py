@@ -5,7 +5,7 @@ import dataclasses
 import numpy as np
 
 from qfp.data import dataset
-from qfp.physics import green
+from qfp.physics import green, thermal
 from qfp.physics.sweep import curves_at, images_of
 from qfp.physics.wire import random_potential
 from qfp.tools import digest, kept, progress_bar
@@ -79,7 +79,9 @@ def curves(device, antidots, seed, fields=None):
 
 def simulated(device, antidots, seed, folder):
     """Exact curves (N, F) float32 [e^2/h] of antidots (N, K, 2) under one potential (seed, or None:
-    V = 0), kept in `folder`. All 16,170 at 64 fields take about a minute of one core."""
+    V = 0), kept in `folder`, of each energy. All 16,170 at 64 fields take a minute of one core."""
+    if isinstance(device, thermal.Ensemble):
+        return thermal.average(device, lambda own: simulated(own, antidots, seed, folder))
     if seed is None:  # devices that differ by their potential share these curves
         device = dataclasses.replace(device, amplitude=0.0)
 

@@ -7,7 +7,6 @@ certificate.
 """
 
 import dataclasses
-from functools import partial
 from typing import NamedTuple
 
 import numpy as np
@@ -18,7 +17,7 @@ from qfp.inference.likelihood import Expected, expected, judge, probabilities
 from qfp.inference.nuisance import linear
 from qfp.inference.posterior import Posterior, largest_chi2, proposed
 from qfp.inference.refine import Refined, images, refine
-from qfp.physics import geometry
+from qfp.physics import geometry, thermal
 from qfp.tools import stream
 
 SURE = 0.999  # probability from which on the second order decides alone
@@ -119,20 +118,44 @@ def decide_unknown(
     return dataclasses.replace(found, residual=float(np.sqrt(np.mean(left**2))))
 
 
-def decide_number(curve, noise, proposals, seed, *, numbers, decide, device, certificate=True):
-    """Posterior of one curve (F,) [e^2/h] with the number of antidots that is the most probable of
-    `numbers`, each as likely before; `decide` judges a curve for one of them."""
-    own = partial(decide, curve, noise, proposals, seed, device=device)
-    if len(numbers) == 1:
-        return own(number=numbers[0], certificate=certificate)
-    found = [own(number=number, certificate=False) for number in numbers]
-    count = [geometry.count(device, number) for number in numbers]
+class Case(NamedTuple):
+    """What a wire may be."""
+
+    number: int  # of antidots
+    temperature: float  # k_B T [t]
+    device: object  # at the temperature
+
+
+def decide_case(curve, noise, proposals, seed, *, cases, decide, certificate=True):
+    """Posterior of one curve (F,) [e^2/h] of the most probable of some Cases, each as likely
+    before; `decide` judges a curve for one of them."""
+
+    def own(case, **options):
+        error = thermal.with_error(case.device, noise)
+        wire = {"device": case.device, "number": case.number}
+        found = decide(curve, error, proposals, seed, **wire, **options)
+        return dataclasses.replace(found, temperature=case.temperature)
+
+    if len(cases) == 1:
+        return own(cases[0], certificate=certificate)
+    found = [own(case, certificate=False) for case in cases]
+    count = [geometry.count(case.device, case.number) for case in cases]
     log = [logsumexp(one.log_evidence) - np.log(n) for one, n in zip(found, count, strict=True)]
     share, best = probabilities(np.array(log)), int(np.argmax(log))
     answer = found[best]
     if certificate:
-        answer = own(number=numbers[best], named=answer.antidots, certificate=certificate)
-    return dataclasses.replace(answer, numbers=dict(zip(numbers, share.tolist(), strict=True)))
+        answer = own(cases[best], named=answer.antidots, certificate=certificate)
+    return dataclasses.replace(
+        answer,
+        numbers=shares([case.number for case in cases], share),
+        temperatures=shares([case.temperature for case in cases], share),
+    )
+
+
+def shares(values, share):
+    """{value: its share} of the cases that have it; None where all have one value."""
+    found = {v: float(sum(s for w, s in zip(values, share) if w == v)) for v in values}
+    return found if len(found) > 1 else None
 
 
 class SecondOrder(NamedTuple):

@@ -10,9 +10,9 @@ from threadpoolctl import threadpool_limits
 from qfp.data.workers import one_torch_thread
 from qfp.inference import library as libraries
 from qfp.inference.candidates import LISTED
-from qfp.inference.decide import decide, decide_number, decide_unknown
+from qfp.inference.decide import Case, decide, decide_case, decide_unknown
 from qfp.inference.surrogate import surrogate
-from qfp.physics import discs, geometry, green, leads
+from qfp.physics import discs, geometry, green, leads, thermal
 from qfp.threads import cores
 from qfp.tools import SettingsError, progress_bar, project_root
 
@@ -25,6 +25,7 @@ def infer(
     *,
     nuisance=None,
     numbers=(2,),
+    temperature=0.0,
     certificate=True,
     seed=0,
     progress=False,
@@ -50,6 +51,10 @@ def infer(
     numbers : sequence of int
         Of antidots that the wire may have, each as likely before; other than 2, candidates come
         from the library, or from a search where there are three and more.
+    temperature : float or sequence of floats
+        k_B T of the wire [t], or temperatures that it may have, each as likely before: candidates
+        then come from the library. At each energy of the average (5 at 0.01 t) a library takes a
+        minute of one core, once, and a curve as long as all of it at T = 0.
     certificate : bool or 'curve'
         Whether the potential and the LDOS are recovered where the answer does not need them; it is
         more than half of the work. 'curve' leaves the LDOS out.
@@ -66,7 +71,7 @@ def infer(
     ------
     SettingsError
         Where curves do not fit the device, or noise and proposals the curves, or so many antidots
-        have no place.
+        have no place, or a temperature is none or is asked for with three and more antidots.
 
     Examples
     --------
@@ -77,15 +82,14 @@ def infer(
     ([[14, 19], [35, 40]], True)
     """
     curves, errors, proposals = checked(curves, device, noise, proposals)
-    if tuple(numbers) != (2,):
-        geometry.sampled(device, max(numbers), 0)  # refused before the first library is made
+    cases = cases_of(device, numbers, temperature)
+    if tuple(numbers) != (2,) or len(cases) > 1:
         proposals = [None] * len(curves)
     library = nuisance is not None or any(given is None for given in proposals)
     one = partial(
-        decide_number,
-        numbers=numbers,
+        decide_case,
+        cases=cases,
         decide=decide if nuisance is None else partial(decide_unknown, nuisance=nuisance),
-        device=device,
         certificate=certificate,
     )
     # one thread a curve: the matrices are small, and more threads only wait for each other
@@ -94,7 +98,8 @@ def infer(
         one_torch_thread(),
         ThreadPoolExecutor(cores(), initializer=torch.set_num_threads, initargs=(1,)) as pool,
     ):
-        prepare(device, pool, numbers if library else ())
+        for case in cases:
+            prepare(case.device, pool, (case.number,) if library else ())
         seeds = [[seed, k] for k in range(len(curves))]
         found = pool.map(one, curves, errors, proposals, seeds)
         return list(
@@ -102,6 +107,22 @@ def infer(
                 found, total=len(curves), desc="judged", unit="curve", disable=not progress
             )
         )
+
+
+def cases_of(device, numbers, temperature):
+    """Cases of some numbers of antidots and temperatures; SettingsError before the first library
+    is made."""
+    if tuple(numbers) != (2,):
+        geometry.sampled(device, max(numbers), 0)
+    temperatures = np.atleast_1d(temperature).tolist()
+    if max(numbers) > LISTED and any(temperatures):
+        raise SettingsError(
+            f"temperature with {max(numbers)} antidots: three and more are searched at T = 0 only"
+        )
+    if not temperatures:
+        raise SettingsError("temperature: expected a number or a list of them, none is there")
+    wires = [(T, thermal.warm(device, T)) for T in temperatures]
+    return [Case(number, T, own) for number in numbers for T, own in wires]
 
 
 def checked(curves, device, noise, proposals):
@@ -148,8 +169,10 @@ def covariant(matrix):
 def prepare(device, pool, numbers=()):
     """What all curves share, once: clean wires of all fields, and the libraries or the forward
     models of some numbers of antidots."""
-    leads.keep_steps(device, project_root() / "runs" / "curves")
-    list(pool.map(partial(green.clean_wire_cached, device), map(float, device.fields)))
+    for _, own in thermal.parts(device):
+        leads.keep_steps(own, project_root() / "runs" / "curves")
+    if green.are_kept(device):
+        list(pool.map(lambda b: list(green.clean_wires(device, b)), map(float, device.fields)))
     for number in numbers:
         if number <= LISTED:
             libraries.library(device, number)

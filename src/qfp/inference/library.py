@@ -110,8 +110,8 @@ def semidefinite(matrix):
 
 @lru_cache(maxsize=4)
 def library(device, number=2):
-    """Library of a device with so many antidots, kept in runs/curves: a minute of one core the
-    first time."""
+    """Library of a device with so many antidots, kept in runs/curves: a minute of one core for
+    each of its energies, the first time."""
     folder = project_root() / "runs" / "curves"
     antidots = geometry.configurations(device, number)[1].astype(int)
     curves = simulate.simulated(device, antidots, None, folder)

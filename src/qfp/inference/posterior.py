@@ -45,7 +45,11 @@ class Posterior:
     unknown : dict or None
         {name: (value, standard deviation)} of what a `Nuisance` left open, in its units.
     numbers : dict or None
-        {K: probability} of each number of antidots that was thought possible.
+        {K: probability} of each number of antidots that was thought possible, where several were.
+    temperature : float
+        k_B T [t] of the wire, the most probable one where it was not known.
+    temperatures : dict or None
+        {temperature: probability} of each that was thought possible, where several were.
     curve : ndarray (F,)
         The certificate, None where none was asked for: the exact curve of the best candidate under
         `potential` [e^2/h].
@@ -80,6 +84,8 @@ class Posterior:
     measured: np.ndarray
     unknown: dict | None = None
     numbers: dict | None = None
+    temperature: float = 0.0
+    temperatures: dict | None = None
     curve: np.ndarray | None = None
     shift: np.ndarray | None = None
     residual: float | None = None

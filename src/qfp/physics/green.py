@@ -19,7 +19,7 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
-from qfp.physics import geometry
+from qfp.physics import geometry, thermal
 from qfp.physics.leads import COMPLEX, Leads, hoppings, lead_modes, leads_cached, row_hamiltonian
 
 SPOILT = 1e6  # amplitude on a ring above which rounding shows in the tenth digit
@@ -230,18 +230,36 @@ def ldos(wire, ring, removed):
     return density.reshape(removed.shape).masked_fill(removed, 0.0)
 
 
-@functools.lru_cache(maxsize=128)
+WIRES = 160  # that are kept
+
+
+@functools.lru_cache(maxsize=WIRES)
 def clean_wire_cached(device, b):
     """Clean wires are shared by every curve at V = 0: 5 MB a field at the paper's size."""
     return clean_wire(device, b, leads=leads_cached(device, b))
+
+
+def are_kept(device):
+    """Whether clean wires of all energies and fields find room."""
+    parts = thermal.parts(device)
+    return len(parts) == 1 or len(parts) * device.field_points <= WIRES
+
+
+def clean_wires(device, b):
+    """(weight, clean wire) at a field b of each of a device's energies."""
+    of = clean_wire_cached if are_kept(device) else clean_wire_cached.__wrapped__
+    return ((weight, of(own, b)) for weight, own in thermal.parts(device))
 
 
 def clean_curves(device, antidots):
     """Exact curves (N, F) [e^2/h] of antidots (N, K, 2) of the dataset's rule at V = 0. Every
     configuration shares the clean wire of a field, which is kept for later calls."""
     rings = torch.as_tensor(geometry.rings(antidots, device))
-    wires = (clean_wire_cached(device, float(b)) for b in device.fields)
-    return torch.stack([conductance(wire, rings) for wire in wires], dim=1).numpy()
+    curves = [
+        sum(weight * conductance(wire, rings) for weight, wire in clean_wires(device, float(b)))
+        for b in device.fields
+    ]
+    return torch.stack(curves, dim=1).numpy()
 
 
 def solve_mask(device, mask, potential=None, fields=None, image=False):
@@ -285,6 +303,8 @@ def solve_mask(device, mask, potential=None, fields=None, image=False):
     >>> bool((conductance < modes).all())
     True
     """
+    if isinstance(device, thermal.Ensemble):
+        return _averaged(device, mask, potential, fields, image)
     mask = geometry.with_pockets(geometry.check_mask(mask, device))
     ring = torch.as_tensor(geometry.ring(mask))
     rows = np.unique(ring // device.width).tolist()
@@ -301,6 +321,19 @@ def solve_mask(device, mask, potential=None, fields=None, image=False):
         modes.append(w.leads.open_modes)
     picture = ldos(at(0.0, everywhere=True), ring, torch.as_tensor(mask)).numpy() if image else None
     return np.array(G), np.array(modes), picture
+
+
+def _averaged(device, mask, potential, fields, image):
+    """`solve_mask` of an Ensemble; modes are those of the device's own energy."""
+    modes = [
+        leads_cached(device, float(b)).open_modes
+        for b in (device.fields if fields is None else fields)
+    ]
+    G, ldos = 0.0, 0.0
+    for weight, own in thermal.parts(device):
+        g, _, picture = solve_mask(own, mask, potential, fields, image)
+        G, ldos = G + weight * g, ldos + weight * picture if image else None
+    return G, np.array(modes), ldos
 
 
 def solve(device, antidots, potential=None, fields=None, image=False, radii=None):

@@ -17,12 +17,13 @@ from typing import NamedTuple
 import numpy as np
 import torch
 
-from qfp.physics import geometry, green, thermal
+from qfp.physics import geometry, green
 from qfp.tools import stream
 
 STRIDE = 2  # every second row and column: J and m vary with at most 4 k_F < pi
 BATCH = 8  # configurations at once
 PAIRS = 4  # the same, where pairs of sites are summed
+TOGETHER = 48  # the same, where clean wires are made anew
 CELL = (3, 4)  # rows and columns of which one site stands in sums over pairs
 HARMLESS = 1e4  # norm of (G0[D,D])^-1 [t] above which a level of the interior is near
 
@@ -44,7 +45,7 @@ def variance(device):
     return device.amplitude**2 / 3
 
 
-def response(device, antidots, stride=STRIDE, dtype=torch.complex64, energies=None, batch=None):
+def response(device, antidots, stride=STRIDE, dtype=torch.complex64, batch=None):
     """Curves at V = 0 of configurations, and what random potentials do to them.
 
     Source: perturbation theory of Sec. III's wire; tested against exact curves of 2,000 potentials.
@@ -58,10 +59,9 @@ def response(device, antidots, stride=STRIDE, dtype=torch.complex64, energies=No
         The sum over sites takes every stride-th row and column.
     dtype : torch.dtype
         Of the products; rings are eliminated in double precision.
-    energies : sequence of (weight, energy [t]), optional
-        Of a thermal average, see `thermal.energies`; None: the device's own energy alone.
     batch : int, optional
-        Configurations at once: the more, the less clean wires weigh, which energies make anew.
+        Configurations at once: the more, the less clean wires weigh, which many energies make
+        anew.
 
     Returns
     -------
@@ -71,15 +71,15 @@ def response(device, antidots, stride=STRIDE, dtype=torch.complex64, energies=No
     antidots = np.asarray(antidots)
     rings = torch.as_tensor(geometry.rings(antidots, device))
     kept = ~geometry.removed_masks(antidots, device)
-    size = batch or BATCH
+    size = batch or (BATCH if green.are_kept(device) else TOGETHER)
     found = [
-        _response(device, rings[k : k + size], kept[k : k + size], stride, dtype, energies)
+        _response(device, rings[k : k + size], kept[k : k + size], stride, dtype)
         for k in range(0, len(rings), size)
     ]
     return Response(*(np.concatenate(values) for values in zip(*found, strict=True)))
 
 
-def _response(device, rings, kept, stride, dtype, energies):
+def _response(device, rings, kept, stride, dtype):
     """Response of a batch with rings (B, R) and sites that are there, kept (B, L, W)."""
     W, L = device.width, device.length
     y, x = torch.arange(0, L, stride), torch.arange(0, W, stride)
@@ -92,7 +92,7 @@ def _response(device, rings, kept, stride, dtype, energies):
     curve, shift, J = [], [], []
     for b in device.fields:
         found = 0.0, 0.0, 0.0
-        for share, wire in thermal.wires(device, float(b), energies):
+        for share, wire in green.clean_wires(device, float(b)):
             # G0 depends on y - y' alone: rows [x, ::stride] of its blocks, and of their transposes
             blocks = wire.g.view(2 * L - 1, W, W)
             tables = [part[:, :, ::stride].to(dtype).flatten(0, 1) for part in (blocks, blocks.mT)]
@@ -133,7 +133,7 @@ def _at(wire, rings, sites, to, back):
     return t.abs().square().sum(dim=(1, 2)), second + 2 * (diagonal * z).real, 2 * z.real
 
 
-def fluctuation(device, antidots, dtype=torch.complex64, energies=None, batch=None):
+def fluctuation(device, antidots, dtype=torch.complex64, batch=None):
     """Covariance between fields of what random potentials do in second order.
 
     Source: the same perturbation theory. The second-order change is sum_ij V_i K_ij V_j with
@@ -143,7 +143,7 @@ def fluctuation(device, antidots, dtype=torch.complex64, energies=None, batch=No
 
     Parameters
     ----------
-    device, antidots, dtype, energies, batch
+    device, antidots, dtype, batch
         As for `response`.
 
     Returns
@@ -158,9 +158,9 @@ def fluctuation(device, antidots, dtype=torch.complex64, energies=None, batch=No
     there = torch.as_tensor(kept[:, sites.numpy()])
     drawn = there.sum(dim=1).numpy()
     pairs = kept.sum(axis=1) * (kept.sum(axis=1) - 1) / (drawn * (drawn - 1))
-    size = batch or PAIRS
+    size = batch or (PAIRS if green.are_kept(device) else BATCH)
     found = [
-        _fluctuation(device, rings[k : k + size], sites, there[k : k + size], dtype, energies)
+        _fluctuation(device, rings[k : k + size], sites, there[k : k + size], dtype)
         for k in range(0, len(rings), size)
     ]
     return 2 * variance(device) ** 2 * pairs[:, None, None] * np.concatenate(found)
@@ -179,10 +179,10 @@ def _drawn(device):
     return torch.as_tensor(sites)
 
 
-def _fluctuation(device, rings, sites, there, dtype, energies):
+def _fluctuation(device, rings, sites, there, dtype):
     """sum_ij K_ij K'_ij over pairs of different sites that are there (B, S): (B, F, F)."""
     S = len(sites)
-    first = green.clean_wire_cached(device, float(device.fields[0]))
+    _, first = next(green.clean_wires(device, float(device.fields[0])))
     ring = rings[:, :, None]
     places = (
         first.row[ring] + first.column[sites],
@@ -192,7 +192,7 @@ def _fluctuation(device, rings, sites, there, dtype, energies):
     missing = ~there
     K = torch.zeros(len(rings), device.field_points, S, S, dtype=dtype.to_real())
     for f, b in enumerate(device.fields):
-        for share, wire in thermal.wires(device, float(b), energies):
+        for share, wire in green.clean_wires(device, float(b)):
             g = wire.g.to(dtype)
             to, back, between = (g.take(place) for place in places)
             t, psi, o, Y = _states(wire, rings, sites, to, back)

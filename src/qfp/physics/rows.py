@@ -12,12 +12,13 @@ import functools
 import numpy as np
 import torch
 
+from qfp.physics import thermal
 from qfp.physics.leads import hoppings, leads_cached
 
 SMALL = 13  # size of a matrix that LAPACK inverts faster than four products do
 
 
-@functools.lru_cache(maxsize=2)
+@functools.lru_cache(maxsize=16)
 def _leads(device, dtype):
     """Self-energies (F, W, W) and U (F, W, n) of both leads, with zeros where fewer modes are
     open, and hoppings (F, W) of all fields."""
@@ -56,6 +57,35 @@ def inverted(M):
 class Rows:
     """The solver of one wire: removed sites bool (L, W), at all fields of the device or the first.
 
+    With several energies, see `thermal.Ensemble`, all that it gives is their average."""
+
+    def __init__(self, device, removed, fields=None, dtype=torch.complex64):
+        self.parts = [
+            (weight, Elimination(own, removed, fields, dtype))
+            for weight, own in thermal.parts(device)
+        ]
+        self.kept = self.parts[0][1].kept
+
+    def conductance(self, potential):
+        """Curves (..., F) [e^2/h] under potentials (..., L, W) [t]."""
+        return sum(weight * own.conductance(potential) for weight, own in self.parts)
+
+    def linear(self, potential):
+        """Curve (F,) [e^2/h] under a potential (L, W) [t], its derivative (F, L W) [e^2/h/t]."""
+        G, J = 0.0, 0.0
+        for weight, own in self.parts:
+            g, j = own.linear(potential)
+            G, J = G + weight * g, J + weight * j
+        return G, J
+
+    def ldos(self, potential):
+        """LDOS (..., F, L, W) [1/t] under potentials (..., L, W) [t]; 0 on removed sites."""
+        return sum(weight * own.ldos(potential) for weight, own in self.parts)
+
+
+class Elimination:
+    """The solver of one wire at one energy; see `Rows`.
+
     Removed sites stay in the matrix, cut off from the others."""
 
     def __init__(self, device, removed, fields=None, dtype=torch.complex64):
@@ -73,7 +103,7 @@ class Rows:
     def _eliminated(self, potential):
         """Inverses D_i^-1 of all rows, (L, ..., F, W, W), under potentials (..., L, W)."""
         L, W = self.kept.shape
-        V = torch.as_tensor(np.asarray(potential, float))
+        V = torch.as_tensor(np.asarray(potential))
         onsite = torch.where(self.kept, self.device.energy - 4.0 - V, 1.0)
         A = (self.base + torch.diag_embed(onsite)).to(self.dtype).unsqueeze(-4)  # (..., 1, L, W, W)
         shape = (*V.shape[:-2], len(self.U0), W, W)
@@ -99,13 +129,13 @@ class Rows:
 
     @torch.inference_mode()
     def conductance(self, potential):
-        """Curves (..., F) [e^2/h] under potentials (..., L, W) [t]."""
+        """As `Rows.conductance`."""
         _, t = self._forward(self._eliminated(potential))
         return t.abs().square().sum(dim=(-2, -1)).double().numpy()
 
     @torch.inference_mode()
     def linear(self, potential):
-        """Curve (F,) [e^2/h] under a potential (L, W) [t], its derivative (F, L W) [e^2/h/t]."""
+        """As `Rows.linear`."""
         inverse = self._eliminated(potential)
         y, t = self._forward(inverse)
         psi, o = inverse[-1] @ y[-1], self.U1.mH @ inverse[-1]  # (F, W, n), (F, n, W)
@@ -119,8 +149,28 @@ class Rows:
         return T.numpy(), (J * self.kept).flatten(1).numpy()
 
     @torch.inference_mode()
+    def dephased(self, potential, eta):
+        """Coherent transmission (F,) under a potential (L, W) less i eta [t], and transmissions
+        (3, F) from lead 0 to the sites, from lead 1 to them, and from them to lead 1."""
+        inverse = self._eliminated(np.asarray(potential) - 1j * eta)
+        y, t = self._forward(inverse)
+        last = inverse[-1]
+        psi, other, o = last @ y[-1], last @ self.U1, self.U1.mH @ last
+        lost = 0.0
+        for i in reversed(range(len(inverse))):
+            if i < len(inverse) - 1:
+                down = self.down[i, :, :, None]
+                psi, other = inverse[i] @ (y[i] - down * psi), -inverse[i] @ (down * other)
+                o = -(o * self.up[i, :, None, :]) @ inverse[i]
+            waves = torch.stack(
+                [part.abs().square().sum(k) for part, k in zip((psi, other, o), (2, 2, 1))]
+            )
+            lost = lost + 2 * eta * (waves * self.kept[i]).sum(dim=2).double()
+        return t.abs().square().sum(dim=(1, 2)).double().numpy(), lost.numpy()
+
+    @torch.inference_mode()
     def ldos(self, potential):
-        """LDOS (..., F, L, W) [1/t] under potentials (..., L, W) [t]; 0 on removed sites."""
+        """As `Rows.ldos`."""
         inverse = self._eliminated(potential)
         y, _ = self._forward(inverse)
         psi, other = inverse[-1] @ y[-1], inverse[-1] @ self.U1  # from lead 0 and from lead 1

@@ -74,28 +74,25 @@ def warm(device, library, truth, seeds, part, temperature):
     """Posteriors (B, 1 + 4, WARM[1]) of the wires of a part (slice) at a temperature [t]; see
     `one_wire`."""
     energies = thermal.energies(device, temperature, TEMPERATURE[temperature])
+    cold, device = device, thermal.averaged(device, energies)
     blurred = np.full(device.field_points, 0.1)
-
-    def average(curves):
-        return sum(share * curves(own) for share, own in thermal.devices(device, energies))
 
     measured, named = [], []
     for k in range(part.start, part.stop):
         V = random_potential(int(seeds[k]), device)
         removed = geometry.removed_mask(truth[k], device)
-        cold = Rows(device, removed).conductance(V)
-        order = np.argsort(library.distances(cold, blurred))[: WARM[0]]
+        own = Rows(cold, removed).conductance(V)
+        order = np.argsort(library.distances(own, blurred))[: WARM[0]]
         noise = stream("noise of what a curve fixes", k).standard_normal(device.field_points)
-        curve = average(lambda own, V=V, gone=removed: Rows(own, gone).conductance(V))
-        measured.append(curve + QUIET * noise)
+        measured.append(Rows(device, removed).conductance(V) + QUIET * noise)
         named.append(with_truth(library.antidots[order], truth[k]))
-    near = average(lambda own: green.clean_curves(own, np.concatenate(named)))
+    near = green.clean_curves(device, np.concatenate(named))
     near = near.reshape(len(named), -1, device.field_points)
-    pairs = _nearest(device, energies, library, np.array(measured), np.array(named), near)
+    pairs = _nearest(device, library, np.array(measured), np.array(named), near)
     pairs = [with_truth(own, truth[part.start + k]) for k, own in enumerate(pairs)]
     every, size = np.concatenate(pairs), WARM[1] * TOGETHER
-    found = response(device, every, energies=energies, batch=size)
-    second = fluctuation(device, every, energies=energies, batch=size)
+    found = response(device, every, batch=size)
+    second = fluctuation(device, every, batch=size)
     expected = combined(found, second)
     rows = []
     for k, (curve, own) in enumerate(zip(measured, pairs, strict=True)):
@@ -104,16 +101,14 @@ def warm(device, library, truth, seeds, part, temperature):
     return np.stack(rows)
 
 
-def _nearest(device, energies, library, measured, named, near):
+def _nearest(device, library, measured, named, near):
     """Of pairs (B, N, 2, 2) with curves `near` (B, N, F) at V = 0 those that measured curves (B, F)
     could be of, (B, WARM[1], 2, 2): what potentials do is taken from the first guess."""
     blurred = np.full(device.field_points, 0.1)
     left = measured[:, None] - near
     guess = libraries.robust(((left - library.shift) / blurred).reshape(-1, device.field_points))
     best = guess.reshape(left.shape[:2]).argmin(axis=1)
-    changes = response(
-        device, named[np.arange(len(named)), best], energies=energies, batch=len(named)
-    )
+    changes = response(device, named[np.arange(len(named)), best], batch=len(named))
     found = []
     for own, shift, covariance, pairs in zip(left, changes.shift, changes.covariance, named):
         root = libraries.whitening(covariance, QUIET)

@@ -1,0 +1,202 @@
+"""Temperature and dephasing: averages against direct and fine ones, what a curve at a temperature
+is worth with and without it, currents that are conserved."""
+
+import dataclasses
+
+import numpy as np
+import pytest
+import torch
+
+import qfp
+from qfp.config import load_preset
+from qfp.inference import library as libraries
+from qfp.physics import dephasing, geometry, green, response, thermal
+from qfp.physics.leads import lead_modes
+from qfp.physics.rows import Elimination, Rows
+from qfp.physics.wire import Device, random_potential
+from qfp.tools import SettingsError, stream
+
+PAPER = load_preset("laptop").device
+SMALL = Device(14, 16, 0.8, 2, 0.06, 6, 0.05)
+PAIR = np.array([[4, 5], [9, 10]])
+DOUBLE = torch.complex128
+WARM = thermal.warm(SMALL, 0.05)
+FLAT = np.zeros((16, 14))
+
+
+def rows_of(device, dtype=DOUBLE):
+    return Rows(device, geometry.removed_mask(PAIR, device), None, dtype)
+
+
+def finely(device, temperature, points=49):
+    """The wire with a fine average over 8 k_B T on either side."""
+    away = temperature * np.linspace(-8, 8, points)
+    weight = np.cosh(away / (2 * temperature)) ** -2.0
+    return thermal.averaged(device, zip(weight / weight.sum(), device.energy + away, strict=True))
+
+
+# --- the average
+
+
+def test_an_average_is_the_sum_over_its_energies():
+    V = random_potential(3, SMALL)
+    G, modes, ldos = green.solve(WARM, PAIR, V, image=True)
+    parts = [(w, *green.solve(own, PAIR, V, image=True)) for w, own in thermal.parts(WARM)]
+    assert len(parts) == 5 and sum(w for w, *_ in parts) == pytest.approx(1)
+    np.testing.assert_allclose(G, sum(w * g for w, g, _, _ in parts), atol=1e-12)
+    np.testing.assert_allclose(ldos, sum(w * image for w, _, _, image in parts), atol=1e-12)
+    assert modes.tolist() == green.solve(SMALL, PAIR)[1].tolist()
+    np.testing.assert_allclose(rows_of(WARM).conductance(V), G, atol=1e-10)
+    np.testing.assert_allclose(
+        green.clean_curves(WARM, PAIR[None])[0], green.solve(WARM, PAIR)[0], atol=1e-12
+    )
+
+
+@pytest.mark.parametrize("temperature", [0.003, 0.02])
+def test_a_handful_of_energies_stands_for_a_fine_average(temperature):
+    device = dataclasses.replace(PAPER, field_points=2)
+    some = geometry.configurations(PAPER)[1][::2000].astype(int)
+    found = green.clean_curves(thermal.warm(device, temperature), some)
+    fine = green.clean_curves(finely(device, temperature), some)
+    cold = green.clean_curves(device, some)
+    error, change = (np.sqrt(np.mean((fine - other) ** 2)) for other in (found, cold))
+    assert error < min(1.5 * thermal.ERROR, change)
+
+
+def test_gauss_and_a_fine_average_agree():
+    exact = green.clean_curves(finely(SMALL, 0.01), PAIR[None])
+    found = green.clean_curves(
+        thermal.averaged(SMALL, thermal.energies(SMALL, 0.01, 12)), PAIR[None]
+    )
+    np.testing.assert_allclose(found, exact, atol=0.01)
+
+
+def test_temperatures_share_their_energies_and_bad_ones_are_refused():
+    assert thermal.warm(SMALL, 0.0) is SMALL
+    low, high = (
+        {own.energy for _, own in thermal.parts(thermal.warm(PAPER, T))} for T in (0.01, 0.02)
+    )
+    assert low < high and PAPER.energy in low
+    for bad in (-0.01, 0.5, float("nan")):
+        with pytest.raises(
+            SettingsError, match=r"temperature .*: expected k_B T in units of t, 0 to"
+        ):
+            thermal.warm(PAPER, bad)
+
+
+def test_the_derivative_of_an_average_is_that_of_the_curve():
+    rows, V, h = rows_of(WARM), random_potential(1, SMALL), 1e-5
+    G, J = rows.linear(V)
+    np.testing.assert_allclose(G, rows.conductance(V), atol=1e-12)
+    for site in stream("sites").choice(np.flatnonzero(rows.kept.numpy()), 5, replace=False):
+        step = np.zeros(V.size)
+        step[site] = h
+        up, down = (rows.conductance(V + way * step.reshape(V.shape)) for way in (1, -1))
+        np.testing.assert_allclose((up - down) / (2 * h), J[:, site], rtol=1e-5, atol=1e-6)
+
+
+@pytest.mark.parametrize("few", [True, False])
+def test_response_at_a_temperature_is_that_of_the_averaged_curve(few, monkeypatch):
+    monkeypatch.setattr(green, "WIRES", 160 if few else 1)
+    found = response.response(WARM, PAIR[None], stride=1, dtype=DOUBLE)
+    G, J = rows_of(WARM).linear(FLAT)
+    np.testing.assert_allclose(found.curve[0], G, atol=1e-10)
+    exact = response.variance(SMALL) * J @ J.T
+    np.testing.assert_allclose(found.covariance[0], exact, rtol=1e-6, atol=1e-12)
+    alone = response.fluctuation(SMALL, PAIR[None])
+    twice = thermal.averaged(SMALL, [(0.5, SMALL.energy)] * 2)
+    np.testing.assert_allclose(
+        response.fluctuation(twice, PAIR[None]), alone, rtol=1e-4, atol=1e-12
+    )
+    assert np.trace(response.fluctuation(WARM, PAIR[None])[0]) < np.trace(alone[0])
+
+
+# --- inference
+
+
+@pytest.fixture
+def folder(monkeypatch, tmp_path):
+    """Libraries are kept in a folder of their own."""
+    monkeypatch.setattr(libraries, "project_root", lambda: tmp_path)
+    monkeypatch.setattr("qfp.inference.infer.project_root", lambda: tmp_path)
+    libraries.library.cache_clear()
+    yield tmp_path
+    libraries.library.cache_clear()
+
+
+def test_the_library_at_a_temperature_is_the_average_of_libraries(folder):
+    found = libraries.library(WARM)
+    some = slice(None, None, 100)
+    np.testing.assert_allclose(
+        found.curves[some], green.clean_curves(WARM, found.antidots[some]), atol=1e-6
+    )
+    assert len(list(folder.glob("runs/curves/curves-*.npy"))) == 5
+    libraries.library(thermal.warm(SMALL, 0.02))  # has some of these energies
+    assert len(list(folder.glob("runs/curves/curves-*.npy"))) == 5
+
+
+# --- dephasing
+
+
+def whole_wire(device, b, eta):
+    """t and r of lead 0 and t and r of lead 1 (n, n), G (sites, sites), U: the wire of all sites as
+    one dense matrix with the imaginary potential -i eta."""
+    W, L, leads = device.width, device.length, lead_modes(device, b)
+    x, y = np.arange(W * L) % W, np.arange(W * L) // W
+    H = np.diag(4.0 + 0 * x).astype(complex)
+    for i in range(W * L):
+        across, along = (
+            np.flatnonzero((y == y[i]) & (x == x[i] + 1)),
+            np.flatnonzero((y == y[i] + 1) & (x == x[i])),
+        )
+        H[across, i] = H[i, across] = -1.0
+        H[along, i] = -np.exp(1j * b * (x[i] - (W - 1) / 2))
+        H[i, along] = -np.exp(-1j * b * (x[i] - (W - 1) / 2))
+    H[:W, :W] += leads.sigma[0].numpy()
+    H[-W:, -W:] += leads.sigma[1].numpy()
+    G = np.linalg.inv((device.energy + 1j * eta) * np.eye(W * L) - H)
+    U = [np.zeros((W * L, leads.open_modes), complex) for _ in range(2)]
+    U[0][:W], U[1][-W:] = leads.U[0].numpy(), leads.U[1].numpy()
+    return G, U
+
+
+@pytest.mark.parametrize("eta", [0.01, 0.3])
+def test_the_probe_takes_what_the_waves_lose(eta):
+    device = Device(6, 7, 0.8, 1, 0.05, 2, 0.0)
+    none = np.zeros((7, 6), bool)
+    T, (taken, other, given) = Elimination(device, none, None, DOUBLE).dephased(none * 0.0, eta)
+    for f, b in enumerate(device.fields):
+        G, U = whole_wire(device, b, eta)
+        S = np.block([[1j * U[i].conj().T @ G @ U[j] for j in (0, 1)] for i in (0, 1)])
+        n = U[0].shape[1]
+        P = abs(S - np.eye(2 * n)) ** 2
+        assert P[n:, :n].sum() == pytest.approx(T[f])
+        # what comes in by a lead leaves by one, or is taken; and the probe gives what it took
+        assert n - P[:, :n].sum() == pytest.approx(taken[f])
+        assert n - P[:, n:].sum() == pytest.approx(other[f])
+        assert n - P[n:].sum() == pytest.approx(given[f])
+
+
+def test_a_wire_with_dephasing_has_two_terminals():
+    """G(b) = G(-b), which the coherent part alone does not obey."""
+    pair = np.array([[4, 5], [8, 11]])
+    V, removed = random_potential(2, SMALL), geometry.removed_mask(pair, SMALL)
+    ways = SMALL, dataclasses.replace(SMALL, field_max=-SMALL.field_max)
+    one, other = (dephasing.conductance(own, removed, V, 0.02) for own in ways)
+    np.testing.assert_allclose(one, other, atol=1e-4)
+    T, T_reversed = (Elimination(own, removed).dephased(V, 0.02)[0] for own in ways)
+    assert abs(T - T_reversed).max() > 1e-3
+
+
+def test_dephasing_begins_at_the_coherent_curve_and_ends_without_fluctuations():
+    removed = geometry.removed_mask(PAIR, SMALL)
+    V = [random_potential(k, dataclasses.replace(SMALL, amplitude=0.3)) for k in range(8)]
+    coherent = Rows(SMALL, removed).conductance(V[0])
+    np.testing.assert_allclose(dephasing.conductance(SMALL, removed, V[0], 0.0), coherent)
+    slightly = dephasing.conductance(SMALL, removed, V[0], 1e-6)
+    np.testing.assert_allclose(slightly, coherent, atol=1e-3)
+    spread = [
+        np.std([dephasing.conductance(SMALL, removed, v, eta) for v in V], axis=0).mean()
+        for eta in (0.0, 0.02, 1.0)
+    ]
+    assert spread[0] > 1.5 * spread[1] and spread[2] < 0.1 * spread[0]
