@@ -2,15 +2,20 @@
 is worth with and without it, currents that are conserved."""
 
 import dataclasses
+import json
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 import torch
 
 import qfp
+from qfp import cli
+from qfp.commands.measurement import temperatures_of
 from qfp.config import load_preset
+from qfp.decoding import told
 from qfp.inference import library as libraries
-from qfp.physics import dephasing, geometry, green, response, thermal
+from qfp.physics import dephasing, device_file, geometry, green, response, thermal
 from qfp.physics.leads import lead_modes
 from qfp.physics.rows import Elimination, Rows
 from qfp.physics.wire import Device, random_potential
@@ -133,6 +138,84 @@ def test_the_library_at_a_temperature_is_the_average_of_libraries(folder):
     assert len(list(folder.glob("runs/curves/curves-*.npy"))) == 5
     libraries.library(thermal.warm(SMALL, 0.02))  # has some of these energies
     assert len(list(folder.glob("runs/curves/curves-*.npy"))) == 5
+
+
+WIRE = Device(20, 24, 0.8, 3, 0.06, 16, 0.03)
+HOT = 0.05
+
+
+def measured(pairs):
+    """Curves (B, F) at HOT under potentials 0, 1, ..., averaged over many energies, none of which
+    the likelihood takes."""
+    fine = finely(dataclasses.replace(WIRE, energy=WIRE.energy + 1e-4), HOT, 33)
+    return np.stack(
+        [
+            Rows(fine, geometry.removed_mask(pair, WIRE)).conductance(random_potential(k, WIRE))
+            for k, pair in enumerate(pairs)
+        ]
+    )
+
+
+def test_a_curve_at_a_temperature_is_answered_where_the_temperature_is_known(folder):
+    truth = geometry.configurations(WIRE)[1][[40, 120, 250, 390]].astype(int)
+    curves = measured(truth)
+    found = qfp.infer(curves, WIRE, temperature=HOT, certificate=False)
+    assert [one.answer.tolist() for one in found] == truth.tolist()
+    assert all(one.explained and one.temperature == HOT for one in found)
+    plain = qfp.infer(curves, WIRE, certificate=False)
+    assert not any((one.answer == pair).all() for one, pair in zip(plain, truth))
+    assert sum(one.explained for one in plain) <= 1
+    among = qfp.infer(curves, WIRE, temperature=(0.0, 0.02, HOT), certificate=False)
+    assert sum(one.temperatures[HOT] > 0.5 for one in among) >= 3
+    right = [(one.answer == pair).all() for one, pair in zip(among, truth) if one.temperature]
+    assert all(right) and all(sum(one.temperatures.values()) == pytest.approx(1) for one in among)
+    certified = qfp.infer(curves[:1], WIRE, temperature=HOT, certificate="curve")[0]
+    warm, gone = thermal.warm(WIRE, HOT), geometry.removed_mask(truth[0], WIRE)
+    exact = Rows(warm, gone).conductance(certified.potential)
+    np.testing.assert_allclose(certified.curve, exact, atol=1e-4)
+    assert certified.residual < 2 * thermal.ERROR
+
+
+def test_temperatures_that_cannot_be_are_refused():
+    curve = np.ones((1, WIRE.field_points))
+    for options, said in (
+        ({"temperature": -0.01}, "expected k_B T in units of t"),
+        ({"temperature": ()}, "temperature: expected a number or a list"),
+        ({"temperature": 0.01, "numbers": (3,)}, "three and more are searched at T = 0 only"),
+    ):
+        with pytest.raises(SettingsError, match=said):
+            qfp.infer(curve, WIRE, **options)
+
+
+def test_a_temperature_on_the_command_line(folder, tmp_path, capsys):
+    device = tmp_path / "wire.yaml"
+    device.write_text("".join(f"{k}: {v}\n" for k, v in dataclasses.asdict(WIRE).items()))
+    call = ["--device", str(device), "--temperature", "0.02"]
+    pair = ["--antidots", "5,8", "13,15", "--potential-seed", "3"]
+    assert cli.main(["solve", *call, *pair]) == 0
+    file = tmp_path / "curve.csv"
+    file.write_text(capsys.readouterr().out)
+    assert cli.main(["decode", str(file), *call, "--json"]) == 0
+    said = json.loads(capsys.readouterr().out)
+    assert said["antidots"] == [[5, 8], [13, 15]] and not said["flagged"]
+    assert said["temperature"] == 0.02 and said["temperatures"] is None
+    assert cli.main(["decode", str(file), *call]) == 0
+    assert "at k_B T = 0.02 t" in capsys.readouterr().out
+    for text, word in (("warm", "--temperature warm"), ("9", "temperature 9: expected k_B T")):
+        assert cli.main(["decode", str(file), "--device", str(device), "--temperature", text]) == 2
+        assert word in capsys.readouterr().err
+    assert cli.main(["decode", str(file), "--network-only", "--temperature", "0.01"]) == 2
+    assert "the network knows of no --temperature" in capsys.readouterr().err
+
+
+def test_kelvins_are_those_of_the_device_file():
+    found = device_file.read("presets/gaas.yaml", Device)[1]
+    assert temperatures_of("0.3,0", found.kelvin) == pytest.approx([0.0, 0.3 * found.kelvin])
+    assert temperatures_of("0.01", None) == [0.01]
+    one = SimpleNamespace(temperature=found.thermal, temperatures=None)
+    assert told.temperature_lines(one, found.kelvin) == ["at k_B T = 0.00455 t (0.3 K)"]
+    several = SimpleNamespace(temperature=0.01, temperatures={0.0: 0.25, 0.01: 0.75})
+    assert told.temperature_lines(several, None) == ["k_B T, 0 t: 0.2500, 0.01 t: 0.7500"]
 
 
 # --- dephasing

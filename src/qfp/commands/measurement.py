@@ -41,11 +41,16 @@ OPTIONS = {
         "help": "how many antidots the wire has, or may have: 3, or 1,2,3 (default 2); three and "
         "more are searched, a minute a curve",
     },
+    "--temperature": {
+        "metavar": "T",
+        "help": "of the wire, in kelvin with a device file in laboratory units, else k_B T in t; "
+        "or what it may be, such as 0,0.1,0.3 (default: the device file's, or 0)",
+    },
     "--device": {
         "metavar": "FILE.yaml",
         "help": "of another wire, see `qfp device`: the exact solver alone, without any network; "
-        "one in laboratory units says what its curves are, too (tesla, spin, --unknown, "
-        "--antidots)",
+        "one in laboratory units says what its curves are, too (tesla, spin, "
+        "--temperature, --unknown, --antidots)",
     },
 }
 
@@ -61,7 +66,7 @@ def measured(arguments):
     device file in laboratory units."""
     device, found = None, None
     if arguments.device is not None:
-        device, found = described(arguments.device)
+        device, found = described(arguments.device, warm=True)
     lattice = arguments.lattice_nm
     if lattice is not None and not LATTICES[0] <= lattice <= LATTICES[1]:
         raise SettingsError(
@@ -73,6 +78,10 @@ def measured(arguments):
     numbers = found.antidots if found else (2,)
     if arguments.antidots is not None:
         numbers = numbers_of(arguments.antidots)
+    kelvin = None if found is None else found.kelvin
+    temperature = 0.0 if found is None else found.thermal
+    if arguments.temperature is not None:
+        temperature = temperatures_of(arguments.temperature, kelvin)
     sizes = {} if found is None else {n.removesuffix("_tesla"): v for n, v in found.unknown.items()}
     sizes |= unknown_of(arguments.unknown or ())
     return {
@@ -82,6 +91,8 @@ def measured(arguments):
         "spin": spin,
         "offset": offset_of(arguments.offset),
         "numbers": numbers,
+        "temperature": temperature,
+        "kelvin": kelvin,
         "nuisance": nuisance_of(sizes, lattice, spin) if sizes else None,
     }
 
@@ -97,6 +108,17 @@ def numbers_of(text):
             f"--antidots {text}: expected numbers from 1 to {MOST}, such as 2 or 1,2,3"
         )
     return numbers
+
+
+def temperatures_of(text, kelvin):
+    """Temperatures k_B T [t] of a text such as '0.3' or '0,0.1,0.3', in kelvin where `kelvin`, one
+    of them [t], is known."""
+    try:
+        return sorted({float(part) * (kelvin or 1.0) for part in text.split(",")})
+    except ValueError:
+        raise SettingsError(
+            f"--temperature {text}: expected numbers, 0 or more, such as 0.01 or 0,0.005,0.01"
+        ) from None
 
 
 def offset_of(text):

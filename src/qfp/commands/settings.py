@@ -39,14 +39,14 @@ def parse_changes(pairs, option="--set", types=type_of):
     return changes
 
 
-def described(path):
-    """Device and Laboratory (None for lattice units) of a device file; a note says what of the file
-    no curve here has."""
+def described(path, warm=False):
+    """Device and Laboratory (None for lattice units) of a device file. Where its temperature is not
+    taken (`warm`), a note says so."""
     from qfp.physics import device_file
     from qfp.physics.wire import Device
 
     device, found = device_file.read(path, Device)
-    if found is not None and found.temperature:
+    if found is not None and found.temperature and not warm:
         print(
             f"note: {path}: curves and answers are those at T = 0, not at {found.temperature:g} K "
             f"(k_B T = {found.thermal:.4f} t)",
@@ -60,11 +60,12 @@ def device_of(path):
     return described(path)[0]
 
 
-def with_device(changes, path):
-    """Changes for load_preset with the wire of a device file, and all its configurations."""
+def with_device(changes, path, warm=False):
+    """Changes for load_preset with the wire of a device file, and all its configurations; `warm` as
+    for `described`."""
     from qfp.physics import geometry
 
-    device = device_of(path)
+    device = described(path, warm)[0]
     number = {"configurations": len(geometry.configurations(device)[0])}
     return changes | {
         "device": as_dict(device) | changes.get("device", {}),
@@ -77,7 +78,8 @@ def config_of(given):
     the program ends."""
     changes = parse_changes(given["set"])
     if given.get("device") is not None:
-        changes = with_device(changes, given["device"])
+        warm = given.get("temperature") is not None
+        changes = with_device(changes, given["device"], warm)
     config = load_preset(given["preset"], **changes)
     if given["dry_run"]:
         print(yaml.safe_dump(as_dict(config), sort_keys=False), end="")

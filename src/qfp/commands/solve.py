@@ -13,6 +13,7 @@ from qfp.tools import SettingsError, write_atomic
 
 HELP = "exact conductance curve of a device"
 FIELDS = 10**5  # at most: as many as a preset's
+ENERGIES = 16  # of an average: 0.001 to 0.008 e^2/h off where k_B T is 0.0045 to 0.02 t
 
 
 def add(sub):
@@ -45,6 +46,12 @@ def add(sub):
     )
     potential.add_argument(
         "--potential", metavar="FILE.npy", help="(length, width) in t, indexed [y, x]"
+    )
+    sub.add_argument(
+        "--temperature",
+        type=float,
+        metavar="KT",
+        help=f"k_B T [t]: the average over {ENERGIES} energies",
     )
     sub.add_argument("--fields", metavar="A:B:N", help="numpy.linspace(A, B, N) [rad/plaquette]")
     sub.add_argument("--method", choices=("fast", "kwant"), default="fast")
@@ -132,11 +139,17 @@ def device_of(arguments):
 def run(arguments):
     """Solve what the arguments say, and print it. Raises SettingsError for bad ones."""
     device = device_of(arguments)
+    if arguments.temperature:
+        from qfp.physics import thermal
+
+        thermal.warm(device, arguments.temperature)  # refused where that is none
+        nodes = thermal.energies(device, arguments.temperature, ENERGIES)
+        device = thermal.averaged(device, nodes)
     fields = device.fields if arguments.fields is None else parse_fields(arguments.fields)
     mask, potential = wire_of(arguments, device)
     if arguments.ldos is not None:
         output_file(arguments.ldos, "--ldos")
-    from qfp.physics import green, kwant_model  # a second to load, behind what is refused
+    from qfp.physics import green, kwant_model, thermal  # a second to load, behind what is refused
 
     start = time.perf_counter()
     if arguments.method == "fast":
@@ -145,9 +158,13 @@ def run(arguments):
         )
     else:
         system = kwant_model.build(device, mask, potential)
-        G = np.array([kwant_model.conductance(system, device, b) for b in fields])
+        G = thermal.average(
+            device, lambda own: np.array([kwant_model.conductance(system, own, b) for b in fields])
+        )
         modes = np.array([kwant_model.open_modes(system, device, b) for b in fields])
-        image = kwant_model.ldos(system, device) if arguments.ldos else None
+        image = None
+        if arguments.ldos:
+            image = thermal.average(device, lambda own: kwant_model.ldos(system, own))
     show(arguments, fields, G, modes, time.perf_counter() - start)
     if image is not None:  # behind the curve, which a full disk does not cost then
         write_atomic(arguments.ldos, lambda handle: np.save(handle, image))

@@ -58,6 +58,7 @@ class Answers:
     tesla: float | None  # b [rad/plaquette] of one tesla, where the files are in tesla
     spin: int  # how many spins the files' conductance counts
     seconds: float  # of decoding, for one file
+    kelvin: float | None = None  # k_B times one kelvin [t], where temperatures are told in kelvin
 
 
 def answer(files, weights="laptop", **options):
@@ -80,6 +81,10 @@ def answer(files, weights="laptop", **options):
         What the measurement adds that is not known exactly.
     numbers : sequence of int
         Of antidots that the wire may have; other than 2, the exact solver answers alone.
+    temperature : float or sequence of floats
+        k_B T [t], as for `infer`; the network's proposals are those for T = 0.
+    kelvin : float, optional
+        k_B times one kelvin [t], where temperatures are to be told in kelvin.
     network_only : bool
         Whether the network's samples are the answer, as they are.
     certificate : bool or 'curve'
@@ -116,6 +121,8 @@ def in_blocks(
     seed=0,
     nuisance=None,
     numbers=(2,),
+    temperature=0.0,
+    kelvin=None,
     network_only=False,
     certificate=True,
     progress=False,
@@ -126,6 +133,7 @@ def in_blocks(
     memory; see `answer`. reading: options of `read_curve`."""
     sampling = {"samples": samples, "steps": steps, "network_only": network_only}
     judging = {"nuisance": nuisance, "numbers": numbers, "certificate": certificate, "seed": seed}
+    judging["temperature"] = temperature
     device, draw, reference = proposer(weights, device, judging, sampling, progress)
     curves = tuple(read_curve(file, device, **reading) for file in files)
     lattice, spin = reading.get("lattice_nm"), reading.get("spin", 1)
@@ -143,8 +151,8 @@ def in_blocks(
         else:
             judged, missing = unlike(reference, weights, G, decoded, error)
         notes = tuple(curve.notes + missing for curve in own)
-        seconds = (time.perf_counter() - start) / len(own)
-        return Answers(device, names, own, decoded, exact, judged, notes, tesla, spin, seconds)
+        told = notes, tesla, spin, (time.perf_counter() - start) / len(own), kelvin
+        return Answers(device, names, own, decoded, exact, judged, *told)
 
     return cut(tuple(map(str, files)), curves, block, answers)
 
@@ -171,6 +179,8 @@ def proposer(weights, device, judging, sampling, progress):
     exact solver answers alone there are no samples, and SettingsError where some are asked for."""
     if sampling["network_only"] and judging["nuisance"] is not None:
         raise SettingsError("--network-only: the network infers nothing of --unknown")
+    if sampling["network_only"] and np.any(judging["temperature"]):
+        raise SettingsError("--network-only: the network knows of no --temperature")
     if device is not None or tuple(judging["numbers"]) != (2,):
         if any(sampling.values()):
             raise SettingsError(

@@ -56,6 +56,8 @@ def _by_physics(answers, i):
         },
         "copies": own.copies,
         "numbers": own.numbers,
+        "temperature": own.temperature,
+        "temperatures": own.temperatures,
         "unknown": {name: told for name, told, _ in unknown(answers, i)},
         "candidates_from": own.source,
         "network": None if own.proposed is None else _network(answers, i),
@@ -172,6 +174,18 @@ def certificate_line(posterior):
     )
 
 
+def temperature_lines(posterior, kelvin):
+    """'k_B T = 0.0045 t (0.3 K)', where it is not zero, and what others were worth."""
+    told = {
+        T: f"{T:.3g} t" + (f" ({T / kelvin:.3g} K)" if kelvin else "")
+        for T in posterior.temperatures or [posterior.temperature]
+    }
+    if posterior.temperatures is None:
+        return [f"at k_B T = {text}" for T, text in told.items() if T]
+    shares = ", ".join(f"{told[T]}: {p:.4f}" for T, p in posterior.temperatures.items())
+    return [f"k_B T, {shares}"]
+
+
 def as_text(answers, i):
     """Answer i in a few lines."""
     decoded, lines = answers.decoded, []
@@ -192,6 +206,7 @@ def as_text(answers, i):
                 f"hold {own.proposed.mass:.0%} of the posterior"
             )
         lines += [unknown_line(*one) for one in unknown(answers, i)]
+        lines += temperature_lines(own, answers.kelvin)
         if own.numbers is not None:
             shares = ", ".join(f"{K}: {p:.4f}" for K, p in own.numbers.items())
             lines.append(f"number of antidots, {shares}")

@@ -95,9 +95,14 @@ class Laboratory:
         return constants.hbar * velocity / length * slower / MEV
 
     @property
+    def kelvin(self):
+        """k_B times one kelvin [t]."""
+        return constants.k / MEV / self.hopping
+
+    @property
     def thermal(self):
         """k_B T [t]."""
-        return constants.k * self.temperature / MEV / self.hopping
+        return self.kelvin * self.temperature
 
     @cached_property
     def open_modes(self):

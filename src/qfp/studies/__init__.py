@@ -18,6 +18,7 @@ MODULES = {  # `qfp study NAME`: where its STUDY stands
     "limits": "inference.limits",
     "measurement": "inference.measurement",
     "antidots": "inference.antidots",
+    "thermal": "inference.thermal",
     "samplers": "limits.samplers",
     "networks": "networks.diagnose",
     "vae": "two_stage.baseline",
