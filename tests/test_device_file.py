@@ -12,7 +12,7 @@ from scipy import constants
 
 import qfp
 from qfp import cli
-from qfp.physics import device_file, units
+from qfp.physics import device_file, thermal, units
 from qfp.tools import SettingsError, project_root
 
 GAAS = {
@@ -248,7 +248,8 @@ def test_a_device_file_says_what_its_curves_are(tmp_path, capsys, monkeypatch):
     found = device_file.read(path, qfp.Device)[1]
     assert found.antidots == (1, 2) and found.spin == 2 and found.unknown == {"series_ohm": 1000}
     truth = [[9, 11]]
-    u = 2 * qfp.solve(found.device, truth, qfp.random_potential(3, found.device))[0]
+    warm = thermal.averaged(found.device, thermal.energies(found.device, found.thermal, 8))
+    u = 2 * qfp.solve(warm, truth, qfp.random_potential(3, warm))[0]
     siemens = 3.874045865e-5
     y = u / (1 + 700 * siemens * u) * siemens
     table = np.column_stack([found.device.fields / units.per_tesla(10.0), y])
@@ -257,6 +258,7 @@ def test_a_device_file_says_what_its_curves_are(tmp_path, capsys, monkeypatch):
     assert cli.main(call) == 0
     said = json.loads(capsys.readouterr().out)
     assert said["antidots"] == truth and said["numbers"]["1"] > 0.99
+    assert said["temperature"] == pytest.approx(found.thermal)
     value, error = said["unknown"]["series_ohm"]
     assert abs(value - 700) < 4 * error < 400
     assert cli.main(["device", str(path)]) == 0

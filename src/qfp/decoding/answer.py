@@ -132,12 +132,12 @@ def in_blocks(
     """CSV files as a list of Block, whose answers come one block after the other, in bounded
     memory; see `answer`. reading: options of `read_curve`."""
     sampling = {"samples": samples, "steps": steps, "network_only": network_only}
-    judging = {"nuisance": nuisance, "numbers": numbers, "certificate": certificate, "seed": seed}
-    judging["temperature"] = temperature
+    judging = {"nuisance": nuisance, "numbers": numbers, "temperature": temperature}
+    judging |= {"certificate": certificate, "seed": seed}
     device, draw, reference = proposer(weights, device, judging, sampling, progress)
     curves = tuple(read_curve(file, device, **reading) for file in files)
-    lattice, spin = reading.get("lattice_nm"), reading.get("spin", 1)
-    tesla = None if lattice is None else per_tesla(lattice)
+    lattice = reading.get("lattice_nm")
+    units = None if lattice is None else per_tesla(lattice), reading.get("spin", 1)
 
     def answers(names, own):
         start = time.perf_counter()
@@ -151,8 +151,8 @@ def in_blocks(
         else:
             judged, missing = unlike(reference, weights, G, decoded, error)
         notes = tuple(curve.notes + missing for curve in own)
-        told = notes, tesla, spin, (time.perf_counter() - start) / len(own), kelvin
-        return Answers(device, names, own, decoded, exact, judged, *told)
+        seconds = (time.perf_counter() - start) / len(own)
+        return Answers(device, names, own, decoded, exact, judged, notes, *units, seconds, kelvin)
 
     return cut(tuple(map(str, files)), curves, block, answers)
 

@@ -1,6 +1,7 @@
 """Exact inference of many curves: what they share is made once, each is judged by itself."""
 
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from functools import partial
 
 import numpy as np
@@ -92,12 +93,7 @@ def infer(
         decide=decide if nuisance is None else partial(decide_unknown, nuisance=nuisance),
         certificate=certificate,
     )
-    # one thread a curve: the matrices are small, and more threads only wait for each other
-    with (
-        threadpool_limits(1, "blas"),
-        one_torch_thread(),
-        ThreadPoolExecutor(cores(), initializer=torch.set_num_threads, initargs=(1,)) as pool,
-    ):
+    with threads() as pool:
         for case in cases:
             prepare(case.device, pool, (case.number,) if library else ())
         seeds = [[seed, k] for k in range(len(curves))]
@@ -109,6 +105,19 @@ def infer(
         )
 
 
+@contextmanager
+def threads():
+    """Pool of one thread a curve: the matrices are small, and more threads only wait for each
+    other."""
+    options = {"initializer": torch.set_num_threads, "initargs": (1,)}
+    with (
+        threadpool_limits(1, "blas"),
+        one_torch_thread(),
+        ThreadPoolExecutor(cores(), **options) as pool,
+    ):
+        yield pool
+
+
 def cases_of(device, numbers, temperature):
     """Cases of some numbers of antidots and temperatures; SettingsError before the first library
     is made."""
@@ -117,7 +126,8 @@ def cases_of(device, numbers, temperature):
     temperatures = np.atleast_1d(temperature).tolist()
     if max(numbers) > LISTED and any(temperatures):
         raise SettingsError(
-            f"temperature with {max(numbers)} antidots: three and more are searched at T = 0 only"
+            f"temperature with {max(numbers)} antidots: three and more are searched at T = 0 only; "
+            "temperature 0 takes the wire for a cold one"
         )
     if not temperatures:
         raise SettingsError("temperature: expected a number or a list of them, none is there")

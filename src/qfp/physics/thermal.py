@@ -1,9 +1,9 @@
 """Temperature: a conductance is the average of that at zero temperature over energies.
 
 A device with several energies is an `Ensemble`. Whatever computes curves, images or derivatives
-takes a sum over `parts`, so that an average is asked for as any other device is. The energies of
-`warm` are those of all lower temperatures and one more pair, so that what is made for each energy
-is made once.
+takes a sum over `parts`, so that an average is asked for as any other device is. Higher
+temperatures have the energies of lower ones and a further pair, so that what is made for each
+energy is made once; the lowest have a pair of their own.
 """
 
 import dataclasses
@@ -16,10 +16,11 @@ from qfp.tools import SettingsError
 
 # Energies on either side of the Fermi energy, and k_B T from which on the next are needed, in units
 # of `coherence`. Chosen on 256 conductances of 32 of the paper's wires, where the average over 3, 5
-# and 7 energies has errors of 0.019, 0.019 and 0.025 e^2/h rms at 0.0045, 0.01 and 0.02 t.
+# and 7 energies has errors of 0.018, 0.018 and 0.024 e^2/h rms at 0.0045, 0.01 and 0.02 t.
 AWAY, ENOUGH = (0.55, 1.36, 2.7, 4.5), (0.25, 0.55, 1.0, 1.6)
-ERROR = 0.02  # [e^2/h] rms of the average, which the likelihood takes for noise
+GAUSS = 2.06  # [k_B T] of the pair for which an average over three energies is the best
 RANGE = 2.6  # [coherence] over which a conductance keeps its value: correlations of those wires
+SIZE = 1.3  # [e^2/h], its spread: with it expected errors are 0.7 to 1.2 of those measured
 
 
 @dataclass(frozen=True)
@@ -29,15 +30,18 @@ class Ensemble(Device):
     Attributes
     ----------
     nodes : tuple of (weight, energy [t])
+    error : float
+        Of the average [e^2/h], rms, which the likelihood takes for noise.
     """
 
     nodes: tuple = ()
+    error: float = 0.0
 
 
-def averaged(device, nodes):
-    """Ensemble of a device and some (weight, energy [t])."""
+def averaged(device, nodes, error=0.0):
+    """Ensemble of a device and some (weight, energy [t]); error of the average [e^2/h]."""
     nodes = tuple((float(weight), float(energy)) for weight, energy in nodes)
-    return Ensemble(**_fields(device), nodes=nodes)
+    return Ensemble(**_fields(device), nodes=nodes, error=float(error))
 
 
 def warm(device, temperature):
@@ -71,26 +75,30 @@ def warm(device, temperature):
     if temperature == 0:
         return device
     pairs = scale * np.array(AWAY[: 1 + int(np.searchsorted(enough, temperature))])
+    if len(pairs) == 1:  # a low temperature has a pair of its own
+        pairs = np.minimum(pairs, GAUSS * temperature)
     away = np.concatenate([-pairs[::-1], [0.0], pairs])
-    nodes = zip(weights(away, temperature, RANGE * scale), device.energy + away, strict=True)
-    return averaged(device, nodes)
+    weight, error = quadrature(away, temperature, RANGE * scale)
+    return averaged(device, zip(weight, device.energy + away, strict=True), SIZE * error)
 
 
-def weights(away, temperature, reach):
+def quadrature(away, temperature, reach):
     """Weights (N,) of the average with -df/dE over energies that are `away` (N,) from the Fermi
-    energy [t]: those of the least expected error where a conductance has a Matern correlation over
-    energies `reach` apart (Bayesian quadrature, O'Hagan 1991)."""
-    fine = temperature * np.linspace(-12, 12, 2401)
+    energy [t], and its expected error in units of the spread: of all weights the best where a
+    conductance has a Matern correlation over `reach` [t] (Bayesian quadrature, O'Hagan 1991)."""
+    fine = temperature * np.linspace(-12, 12, 601)
     slope = np.cosh(fine / (2 * temperature)) ** -2.0  # -df/dE
+    slope /= slope.sum()
 
     def correlation(d):
         d = np.sqrt(3) * abs(d) / reach
         return (1 + d) * np.exp(-d)
 
     inverse = np.linalg.inv(correlation(away[:, None] - away))
-    found = inverse @ correlation(away[:, None] - fine) @ (slope / slope.sum())
-    # a constant is its own average
-    return found + inverse.sum(axis=1) * (1 - found.sum()) / inverse.sum()
+    found = inverse @ correlation(away[:, None] - fine) @ slope
+    found += inverse.sum(axis=1) * (1 - found.sum()) / inverse.sum()  # a constant is its average
+    every, left = np.concatenate([away, fine]), np.concatenate([found, -slope])
+    return found, np.sqrt(max(left @ correlation(every[:, None] - every) @ left, 0.0))
 
 
 def coherence(device):
@@ -143,8 +151,8 @@ def with_error(device, noise):
         return noise
     F = device.field_points
     if np.ndim(noise) == 2:
-        return noise + ERROR**2 * np.eye(F)
-    return np.hypot(np.broadcast_to(0.0 if noise is None else noise, F), ERROR)
+        return noise + device.error**2 * np.eye(F)
+    return np.hypot(np.broadcast_to(0.0 if noise is None else noise, F), device.error)
 
 
 def _fields(device):

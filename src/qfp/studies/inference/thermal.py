@@ -19,7 +19,7 @@ from qfp.studies import intervals, tables
 from qfp.studies.frame import Option, Study
 
 TEMPERATURE = (0.0, 0.003, 0.01, 0.02)  # k_B T [t]
-MAYBE, AMONG = (0.0, 0.005, 0.01, 0.02), 0.01  # where it is not known, and tried at
+MAYBE, AMONG = (0.0, 0.01, 0.02), 0.01  # where it is not known, and tried at
 DEPHASING = (0.0003, 0.003)  # eta [t]
 # energies of the curves on either side of the Fermi energy, in units of `thermal.coherence`: the
 # error of their average is 0.003 to 0.010 e^2/h, a third of that which the likelihood expects
@@ -36,6 +36,7 @@ NOTES = {
     "often each of these",
     "exact, within_1": "share of answers that are exact, and within one site",
     "right_or_flagged": "exact, or said not to be explained",
+    "errors": "expected error [e^2/h] of the likelihood's average at each temperature",
     "change": "root mean square of what temperature or dephasing does to the curves [e^2/h]",
 }
 
@@ -50,7 +51,7 @@ def measure(run):
         unknown_wires=min(run.options.unknown, number),
         fields=len(device.fields[::STRIDE]),
         energies=2 * len(FINE) + 1,
-        error=thermal.ERROR,
+        errors=[getattr(thermal.warm(device, T), "error", 0.0) for T in TEMPERATURE],
         reach=[2 * k + 1 for k in range(1, len(thermal.AWAY) + 1)],
     )
     truth = run.pairs.antidots[fresh.numbers(run.decoder.config, "test", number)].astype(int)
@@ -106,7 +107,7 @@ class Wires:
         if not temperature:
             return curves[:, len(FINE)]
         reach = thermal.RANGE * thermal.coherence(self.device)
-        return np.einsum("e,bef->bf", thermal.weights(self.away, temperature, reach), curves)
+        return np.einsum("e,bef->bf", thermal.quadrature(self.away, temperature, reach)[0], curves)
 
     def dephased(self, part, eta):
         """Curves (B, F) [e^2/h] of a part with lost phase."""
