@@ -17,6 +17,13 @@
 #
 # This page takes a file of yours, too: `qfp run --only 08 -p curve=mine.csv`, in tesla with `-p lattice_nm=5`. The same
 # without a notebook, and with all options: `qfp decode mine.csv --lattice-nm 5 --out decoded/`.
+#
+# ```{important}
+# **There is no measured curve of a known device among the tests.** Every curve of this site is simulated, by the solver that
+# also judges it or by Kwant. A search for public numbers, a magnetoconductance curve together with the places of the antidots
+# in its wire, found none: {cite:t}`daimon2022` is the nearest in spirit, and what is published of antidots are mostly
+# lattices of many. Whoever has such a curve can try it here.
+# ```
 
 # %% tags=["parameters"]
 preset = "laptop"
@@ -182,7 +189,10 @@ for told_of in (None, qfp.Nuisance(series=kilohm)):
 Markdown(shown.table(measurement.STUDY))
 
 # %% [markdown]
-# The temperature is not yet among them: curves are those at $T = 0$ ([](13_limits_of_a_curve) shows what it costs).
+# **Temperature** is averaged over, where it is told: `--temperature 0.01` ($k_B T$ in $t$; in kelvin with a device file in
+# laboratory units, whose own kelvins are taken without asking), or `--temperature 0,0.1,0.3` where it is one of these. Each
+# energy of the average, three to nine of them, needs a library of its own, a minute of one core, once; a curve takes that many
+# times as long. Not told, a warm curve is answered wrongly and mostly flagged ([](13_limits_of_a_curve) has the numbers).
 
 # %% [markdown]
 # ## A curve of another kind
@@ -207,7 +217,7 @@ answer.report(others, 1)
 #   inversions, which make four copies. Positions and images are in the canonical placement, one of the four, centred.
 # - **The random potential.** The curve fixes as many directions of it as there are fields, of one for each site.
 # - **Another wire that happens to fit.** Not flagged means that this answer explains the curve, not that no other wire
-#   would: other energies, leads, radii or temperatures were never compared.
+#   would: other energies, leads or radii were never compared, nor temperatures that were not named.
 #
 # ## The example files
 #

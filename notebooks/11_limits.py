@@ -54,6 +54,13 @@ print(robustness_report.about(table) if table else "")
 print(memory_report.about(memory) if memory else "")
 
 # %% [markdown]
+# ```{important}
+# **There is no measured curve of a known device among the tests.** Every curve of this page is simulated, by the solver that
+# also judges it or by Kwant. A search for public numbers, a magnetoconductance curve together with the places of the antidots
+# in its wire, found none: {cite:t}`daimon2022` is the nearest in spirit, and what is published of antidots are mostly
+# lattices of many. Whoever has such a curve can try it here.
+# ```
+#
 # ## A dozen wires, here and now
 #
 # First by hand, on a few test configurations that are simulated here under one random potential. Each is decoded four times:
@@ -214,6 +221,8 @@ limit_images.triples(memory_report.examples(decoder, memory)) if memory else Non
 #   curves, too: these are not remembered in that detail. The curve does tell it: the image of the nearest training curve is of
 #   the right potential in {result}`memorisation:rows.nearest.own_potential:.1%`
 #   ({result}`memorisation:rows.nearest.own_potential_interval:.1%`). The network leaves this unused.
+#
+# Temperature and lost phase are in [](13_limits_of_a_curve), beside what exact inference makes of them.
 #
 # What could be wrong: one network, one seed, one wire. The noise is white, and real noise has long memory; the field offset
 # is the simplest error of a magnet, others (a wrong scale, hysteresis) were not tried. Whether training on noisy or shifted

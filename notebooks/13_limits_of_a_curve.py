@@ -38,7 +38,7 @@ import qfp
 from qfp.figures import inference as inference_figures
 from qfp.physics import green, symmetry
 from qfp.studies import recorded, shown
-from qfp.studies.inference import limits, text
+from qfp.studies.inference import limits, text, thermal
 
 config = qfp.notebook_config(globals())
 wire = config.device
@@ -93,6 +93,22 @@ print(f"under a potential their curves differ by up to {np.ptp(G, axis=0).max():
 print(text.placements_text(result) if result else "")
 
 # %% [markdown]
+# ## Temperature and lost phase, as a decoder meets them
+#
+# The figure above gives the exact posterior the right candidates. Here whole curves go in, each under a potential of its own
+# that nobody has seen, averaged over {result}`thermal:energies` energies: to the network, which was trained at $T = 0$; to
+# exact inference that is not told the temperature; and to exact inference that is (`qfp decode --temperature`, or the kelvins
+# of a device file). It then takes each curve, its response to the potential and its refinement for an average over three to
+# nine energies, whose expected error counts as noise. The last two lines are curves whose electrons lose their phase to a
+# voltage probe {cite:p}`brouwer1997`, of which no likelihood here knows.
+
+# %%
+Markdown(shown.table(thermal.STUDY, config.weights))
+
+# %% [markdown]
+# THERMAL_SENTENCES
+
+# %% [markdown]
 # ## What it means
 #
 # - **A curve is a fingerprint.** Up to noise of {result}`limits:noise.3.value` $e^2/h$ it names the configuration almost always,
@@ -106,7 +122,7 @@ print(text.placements_text(result) if result else "")
 #   {result}`limits:strength.2.exact:.0%` are exact, at a mean probability of {result}`limits:strength.2.certainty:.0%`: too sure.
 #   At {result}`limits:strength.3.value:.0f` times the expansion fails altogether. Both say what *this method* reads, not what the
 #   curve holds.
-# - **Temperature.** It is known here, and its average is in the likelihood. The curve's features fade, and so do those of the
-#   potential. Candidates are the nearest of the curve at $T = 0$, and few wires were tried.
+# - **Temperature.** In the figure it is known, and its average is in the likelihood. The curve's features fade, and so do those
+#   of the potential. Candidates there are the nearest of the curve at $T = 0$; the table makes its own. Few wires were tried.
 # - **Left out.** Other numbers of antidots; more candidates than the nearest ones of the library (`edge` in the file says how
 #   much probability the farthest of them has).

@@ -53,9 +53,10 @@ def infer(
         Of antidots that the wire may have, each as likely before; other than 2, candidates come
         from the library, or from a search where there are three and more.
     temperature : float or sequence of floats
-        k_B T of the wire [t], or temperatures that it may have, each as likely before: candidates
-        then come from the library. At each energy of the average (5 at 0.01 t) a library takes a
-        minute of one core, once, and a curve as long as all of it at T = 0.
+        k_B T of the wire [t], or several that it may have, each as likely before; of several,
+        candidates come from the library. For each energy of the average, three to nine (see
+        `thermal.warm`), a library takes a minute of one core, once, and a curve as long as at
+        T = 0.
     certificate : bool or 'curve'
         Whether the potential and the LDOS are recovered where the answer does not need them; it is
         more than half of the work. 'curve' leaves the LDOS out.

@@ -20,7 +20,7 @@ from qfp.tools import SettingsError
 AWAY, ENOUGH = (0.55, 1.36, 2.7, 4.5), (0.25, 0.55, 1.0, 1.6)
 GAUSS = 2.06  # [k_B T] of the pair for which an average over three energies is the best
 RANGE = 2.6  # [coherence] over which a conductance keeps its value: correlations of those wires
-SIZE = 1.3  # [e^2/h], its spread: with it expected errors are 0.7 to 1.2 of those measured
+SIZE = 1.3  # [e^2/h], its spread: with it measured errors are 0.5 to 1.2 of those expected
 
 
 @dataclass(frozen=True)

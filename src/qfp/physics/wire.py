@@ -59,8 +59,8 @@ class Device:
         path : path
             With the fields of `Device`, or with width_nm, length_nm, radius_nm, effective_mass,
             density_per_m2 or fermi_energy_mev, field_max_tesla, and if wanted field_points,
-            lattice_nm, disorder_mev or mean_free_path_nm, temperature_kelvin, and of its curves,
-            which `qfp decode` reads, spin, antidots, gain, series_ohm, offset_tesla, background.
+            lattice_nm, disorder_mev or mean_free_path_nm, and of its curves, which `qfp decode`
+            reads, temperature_kelvin, spin, antidots, gain, series_ohm, offset_tesla, background.
 
         Returns
         -------
