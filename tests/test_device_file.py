@@ -257,7 +257,7 @@ def test_a_device_file_says_what_its_curves_are(tmp_path, capsys, monkeypatch):
     call = ["decode", str(tmp_path / "c.csv"), "--siemens", "--device", str(path), "--json"]
     assert cli.main(call) == 0
     said = json.loads(capsys.readouterr().out)
-    assert said["antidots"] == truth and said["numbers"]["1"] > 0.99
+    assert said["antidots"] == truth and said["numbers"]["1"] > 0.95
     assert said["temperature"] == pytest.approx(found.thermal)
     value, error = said["unknown"]["series_ohm"]
     assert abs(value - 700) < 4 * error < 400
