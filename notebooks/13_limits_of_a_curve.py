@@ -106,7 +106,21 @@ print(text.placements_text(result) if result else "")
 Markdown(shown.table(thermal.STUDY, config.weights))
 
 # %% [markdown]
-# THERMAL_SENTENCES
+# - **A warm curve is another wire's to the network**: at $k_B T =$ {result}`thermal:temperature.1.value` $t$ it is exact in
+#   {result}`thermal:temperature.1.network.exact:.0%`, at {result}`thermal:temperature.2.value` $t$ in
+#   {result}`thermal:temperature.2.network.exact:.0%`. Exact inference that is not told does no better, and knows it:
+#   {result}`thermal:temperature.2.plain.flagged:.0%` of its answers there are flagged. At
+#   {result}`thermal:temperature.1.value` $t$ it is still right, and flags {result}`thermal:temperature.1.plain.flagged:.0%`.
+# - **Told, it reads the curve again**: {result}`thermal:temperature.2.known.exact:.0%` exact and
+#   {result}`thermal:temperature.2.known.within_1:.0%` within one site at {result}`thermal:temperature.2.value` $t$,
+#   {result}`thermal:temperature.3.known.exact:.0%` and {result}`thermal:temperature.3.known.within_1:.0%` at
+#   {result}`thermal:temperature.3.value` $t$, from a third of the fields. The curve keeps its fingerprint; what was lost is the
+#   model. Told only that the temperature is one of three, it is exact in {result}`thermal:temperature.2.unknown.exact:.0%` of
+#   {result}`thermal:temperature.2.unknown.n` wires.
+# - **Lost phase.** DEPHASED
+#
+# There are {result}`thermal:wires` wires, so the intervals are wide; the true temperature was among the three; and one
+# reservoir for all sites is the simplest picture of lost phase, not the best.
 
 # %% [markdown]
 # ## What it means
