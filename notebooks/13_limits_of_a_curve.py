@@ -117,7 +117,10 @@ Markdown(shown.table(thermal.STUDY, config.weights))
 #   {result}`thermal:temperature.3.value` $t$, from a third of the fields. The curve keeps its fingerprint; what was lost is the
 #   model. Told only that the temperature is one of three, it is exact in {result}`thermal:temperature.2.unknown.exact:.0%` of
 #   {result}`thermal:temperature.2.unknown.n` wires.
-# - **Lost phase.** DEPHASED
+# - **Lost phase.** With $\eta =$ {result}`thermal:dephasing.0.value` $t$ the network is exact in
+#   {result}`thermal:dephasing.0.network.exact:.0%` and exact inference in {result}`thermal:dephasing.0.plain.exact:.0%`, which it
+#   flags in {result}`thermal:dephasing.0.plain.flagged:.0%` of the curves; with ten times as much nothing is right, and all of
+#   it is flagged. No likelihood here has dephasing as a parameter: a flag is all that can be had.
 #
 # There are {result}`thermal:wires` wires, so the intervals are wide; the true temperature was among the three; and one
 # reservoir for all sites is the simplest picture of lost phase, not the best.

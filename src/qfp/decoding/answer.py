@@ -14,7 +14,7 @@ from qfp.data.measured import read_curve
 from qfp.decoding import novelty
 from qfp.decoding.decode import Decoded, decode, load_decoder
 from qfp.decoding.told import places, report_parts, verdict
-from qfp.inference.infer import infer
+from qfp.inference.infer import cases_of, infer
 from qfp.model import exported
 from qfp.physics.units import per_tesla
 from qfp.physics.wire import Device
@@ -177,6 +177,7 @@ def unlike(reference, weights, curves, decoded, error):
 def proposer(weights, device, judging, sampling, progress):
     """Device, what draws samples for curves (B, F), and the reference of novelty or None. Where the
     exact solver answers alone there are no samples, and SettingsError where some are asked for."""
+    asked = judging["numbers"], judging["temperature"]
     if sampling["network_only"] and judging["nuisance"] is not None:
         raise SettingsError("--network-only: the network infers nothing of --unknown")
     if sampling["network_only"] and np.any(judging["temperature"]):
@@ -189,8 +190,10 @@ def proposer(weights, device, judging, sampling, progress):
             )
         if device is None:
             device = exported.described(weights)[2].device
+        cases_of(device, *asked)  # refuses what this wire cannot have
         return device, lambda curves, noise: None, None
     decoder = load_decoder(weights)
+    cases_of(decoder.config.device, *asked)
     plan = check_sampling(decoder.config, **sampling)
     draw = partial(decode, decoder, **plan, seed=judging["seed"], progress=progress)
     reference = novelty.load(weights) if sampling["network_only"] else None

@@ -175,6 +175,7 @@ def show(result):
     columns = {
         "exact": "exact",
         "within 1 site": "within_1",
+        "flagged": "flagged",
         "exact or flagged": "right_or_flagged",
     }
     lines = [["curves", "changed by [e²/h]", "read by", "of", *columns]]
