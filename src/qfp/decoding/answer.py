@@ -136,8 +136,7 @@ def in_blocks(
     judging |= {"certificate": certificate, "seed": seed}
     device, draw, reference = proposer(weights, device, judging, sampling, progress)
     curves = tuple(read_curve(file, device, **reading) for file in files)
-    lattice = reading.get("lattice_nm")
-    units = None if lattice is None else per_tesla(lattice), reading.get("spin", 1)
+    tesla = reading.get("lattice_nm") and per_tesla(reading["lattice_nm"])
 
     def answers(names, own):
         start = time.perf_counter()
@@ -152,7 +151,8 @@ def in_blocks(
             judged, missing = unlike(reference, weights, G, decoded, error)
         notes = tuple(curve.notes + missing for curve in own)
         seconds = (time.perf_counter() - start) / len(own)
-        return Answers(device, names, own, decoded, exact, judged, notes, *units, seconds, kelvin)
+        told = notes, tesla, reading.get("spin", 1), seconds, kelvin
+        return Answers(device, names, own, decoded, exact, judged, *told)
 
     return cut(tuple(map(str, files)), curves, block, answers)
 
