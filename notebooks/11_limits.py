@@ -56,9 +56,9 @@ print(memory_report.about(memory) if memory else "")
 # %% [markdown]
 # ```{important}
 # **There is no measured curve of a known device among the tests.** Every curve of this page is simulated, by the solver that
-# also judges it or by Kwant. A search for public numbers, a magnetoconductance curve together with the places of the antidots
-# in its wire, found none: {cite:t}`daimon2022` is the nearest in spirit, and what is published of antidots are mostly
-# lattices of many. Whoever has such a curve can try it ([](08_own_curve)).
+# also judges it or by Kwant. A short search for public numbers, a magnetoconductance curve together with the places of the
+# antidots in its wire, found none; what is published of antidots is mostly about lattices of many. Whoever has such a curve can
+# try it ([](08_own_curve)).
 # ```
 #
 # ## A dozen wires, here and now

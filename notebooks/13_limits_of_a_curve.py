@@ -99,7 +99,7 @@ print(text.placements_text(result) if result else "")
 # that nobody has seen, averaged over {result}`thermal:energies` energies: to the network, which was trained at $T = 0$; to
 # exact inference that is not told the temperature; and to exact inference that is (`qfp decode --temperature`, or the kelvins
 # of a device file). It then takes each curve, its response to the potential and its refinement for an average over three to
-# nine energies, whose expected error counts as noise. The last two lines are curves whose electrons lose their phase to a
+# nine energies, whose expected error counts as noise. The last lines are curves whose electrons lose their phase to a
 # voltage probe {cite:p}`brouwer1997`, of which no likelihood here knows.
 
 # %%
