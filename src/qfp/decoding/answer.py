@@ -139,19 +139,17 @@ def in_blocks(
     tesla = reading.get("lattice_nm") and per_tesla(reading["lattice_nm"])
 
     def answers(names, own):
-        start = time.perf_counter()
-        G = np.stack([curve.conductance for curve in own])
-        error, exact, judged, missing = np.stack([curve.error for curve in own]), None, None, ()
+        start, exact, judged, missing = time.perf_counter(), None, None, ()
+        G, error = (np.stack([getattr(c, name) for c in own]) for name in ("conductance", "error"))
         decoded = draw(G, noise=error if error.any() else None)
-        proposals = None if decoded is None else decoded.antidots
         if not network_only:
             noise = np.stack([curve.covariance for curve in own])
+            proposals = None if decoded is None else decoded.antidots
             exact = tuple(infer(G, device, noise, proposals, **judging, progress=progress))
         else:
             judged, missing = unlike(reference, weights, G, decoded, error)
-        notes = tuple(curve.notes + missing for curve in own)
         seconds = (time.perf_counter() - start) / len(own)
-        told = notes, tesla, reading.get("spin", 1), seconds, kelvin
+        told = tuple(c.notes + missing for c in own), tesla, reading.get("spin", 1), seconds, kelvin
         return Answers(device, names, own, decoded, exact, judged, *told)
 
     return cut(tuple(map(str, files)), curves, block, answers)
