@@ -66,7 +66,7 @@ def test_a_handful_of_energies_stands_for_a_fine_average(temperature):
     fine = green.clean_curves(finely(device, temperature), some)
     cold = green.clean_curves(device, some)
     error, change = (np.sqrt(np.mean((fine - other) ** 2)) for other in (found, cold))
-    assert error < change and 0.3 * error < warm.error < 2 * error
+    assert error < min(warm.error, change)
 
 
 def test_gauss_and_a_fine_average_agree():
@@ -137,7 +137,7 @@ def test_the_library_at_a_temperature_is_the_average_of_libraries(folder):
         found.curves[some], green.clean_curves(WARM, found.antidots[some]), atol=1e-6
     )
     assert len(list(folder.glob("runs/curves/curves-*.npy"))) == 5
-    libraries.library(thermal.warm(SMALL, 0.02))  # has some of these energies
+    libraries.library(thermal.warm(SMALL, 0.03))  # has the same energies
     assert len(list(folder.glob("runs/curves/curves-*.npy"))) == 5
 
 
@@ -166,7 +166,7 @@ def test_a_curve_at_a_temperature_is_answered_where_the_temperature_is_known(fol
     plain = qfp.infer(curves, WIRE, certificate=False)
     assert not any((one.answer == pair).all() for one, pair in zip(plain, truth))
     assert sum(one.explained for one in plain) <= 1
-    among = qfp.infer(curves, WIRE, temperature=(0.0, 0.02, HOT), certificate=False)
+    among = qfp.infer(curves, WIRE, temperature=(0.0, HOT, 0.08), certificate=False)
     assert sum(one.temperatures[HOT] > 0.5 for one in among) >= 3
     right = [(one.answer == pair).all() for one, pair in zip(among, truth) if one.temperature]
     assert all(right) and all(sum(one.temperatures.values()) == pytest.approx(1) for one in among)

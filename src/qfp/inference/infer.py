@@ -54,7 +54,8 @@ def infer(
         from the library, or from a search where there are three and more.
     temperature : float or sequence of floats
         k_B T of the wire [t], or several that it may have, each as likely before; of several,
-        candidates come from the library. For each energy of the average, three to nine (see
+        candidates come from the library, and the lower ones are favoured where their averages have
+        smaller errors. For each energy of the average, three to nine (see
         `thermal.warm`), a library takes a minute of one core, once, and a curve as long as at
         T = 0.
     certificate : bool or 'curve'
