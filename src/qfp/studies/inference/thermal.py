@@ -199,7 +199,7 @@ STUDY = Study(
     result="thermal",
     needs=("weights", "pairs"),
     options={
-        "wires": Option(40, "test configurations, each under a fresh potential"),
-        "unknown": Option(10, "of these, at a temperature that is not told"),
+        "wires": Option(16, "test configurations, each under a fresh potential"),
+        "unknown": Option(6, "of these, at a temperature that is not told"),
     },
 )
