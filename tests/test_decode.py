@@ -91,7 +91,9 @@ class Oracle(torch.nn.Module):
 
 @pytest.fixture
 def decoder(images):
-    constants = normalise.Normalisation((0.0,) * 64, (1.0,) * 64, 0.3, 0.2, DEVICE.width)
+    constants = normalise.Normalisation(
+        (0.0,) * 64, (1.0,) * 64, 0.3, 0.2, DEVICE.width, DEVICE.length
+    )
     schedule = Schedule(1000, "cosine", "v")
     oracle = Oracle(constants.image(images[1]), schedule)
     return decode.Decoder(oracle, CONFIG, constants, schedule, {})

@@ -267,7 +267,9 @@ def test_labels_and_curves_of_test_configurations_do_not_reach_the_probe(network
 def test_features_are_means_over_rows_and_columns_of_what_the_unet_sees():
     for target in ("none", "positions"):
         model = UNet(CONFIG.network, 64, target).eval()
-        constants = normalise.Normalisation((0.0,) * 64, (1.0,) * 64, 0.1, 0.05, DEVICE.width)
+        constants = normalise.Normalisation(
+            (0.0,) * 64, (1.0,) * 64, 0.1, 0.05, DEVICE.width, DEVICE.length
+        )
         curves = np.random.default_rng(0).normal(size=(3, 64))
         seen = model.encode(constants.curve(curves)).features
         found = readout.features(model.condition, constants, curves)

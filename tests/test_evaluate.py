@@ -56,7 +56,9 @@ def world(monkeypatch, tmp_path):
     pairs = dataset.Pairs(
         antidots, orbits, np.zeros((2, 60, 50)), DEVICE.fields, curves, ldos, DEVICE, "d" * 64
     )
-    constants = normalise.Normalisation((0.0,) * 64, (1.0,) * 64, 0.1, 0.05, DEVICE.width)
+    constants = normalise.Normalisation(
+        (0.0,) * 64, (1.0,) * 64, 0.1, 0.05, DEVICE.width, DEVICE.length
+    )
     schedule = Schedule(1000, "cosine", "v")
     meta = {"data": pairs.sha256, "config": {"some": "settings"}}
     decoder = Decoder(Oracle(pairs, constants, schedule), CONFIG, constants, schedule, meta)

@@ -23,7 +23,7 @@ DEVICE = CONFIG.device
 @pytest.fixture
 def decoder():
     """What load_decoder gives, with an untrained network."""
-    constants = Normalisation((8.0,) * 4, (0.5,) * 4, 0.05, 0.05, DEVICE.width)
+    constants = Normalisation((8.0,) * 4, (0.5,) * 4, 0.05, 0.05, DEVICE.width, DEVICE.length)
     model = UNet(CONFIG.network, 4).eval()
     return Decoder(model, CONFIG, constants, Schedule(1000, "cosine", "v"), {})
 

@@ -13,6 +13,7 @@ from scipy.optimize import brentq, minimize_scalar
 
 from qfp.config import load_preset
 from qfp.physics import geometry, green, kwant_model, leads, wire
+from qfp.physics import rows as by_rows
 from qfp.physics.wire import Device
 from qfp.tools import SettingsError, stream
 
@@ -328,6 +329,23 @@ def test_a_level_of_a_pocket_at_the_energy_reaches_no_lead():
     assert largest > 1
 
 
+def test_a_level_behind_a_row_is_met_by_the_other_way():
+    """A notch that opens towards lead 1 alone, its level at the energy: row by row from lead 0 it
+    is a pole, and the update of the wire without holes is asked there, and there only."""
+    device, V = make(9, 12, 4.0), np.zeros((12, 9))
+    mask = np.zeros((12, 9), bool)
+    mask[[5, 5, 4], [3, 5, 4]] = True  # around the site (4, 5)
+    good = by_rows.curve(device, mask, V, np.array([0.1]))[1]
+    assert not good.any()
+    assert agree(device, mask, V, [0.1], image=False) > 0.5
+    device = with_energy(device, 3.3)
+    G, good = by_rows.curve(device, mask, V, np.array([0.0, 0.1]))
+    assert good.all()
+    w = [green.wire(device, b, V) for b in (0.0, 0.1)]
+    ring = torch.as_tensor(geometry.ring(mask))[None]
+    np.testing.assert_allclose(G, [green.conductance(one, ring)[0].item() for one in w], atol=1e-11)
+
+
 # Modes that open, close or do not exist
 
 
@@ -465,8 +483,8 @@ def test_chains_and_slabs(width, length):
 
 
 def test_a_large_wire_is_solved_without_its_full_green_function(monkeypatch):
-    """Width 60, length 120: only the blocks between the rows that hold removed sites are kept, 1
-    and 10 % of (W L)^2."""
+    """Width 60, length 120: only the blocks towards the rows that hold removed sites are kept, 10 %
+    of (W L)^2."""
     sizes, solved = [], green.wire
 
     def recorded(*arguments, **options):
@@ -479,8 +497,7 @@ def test_a_large_wire_is_solved_without_its_full_green_function(monkeypatch):
     V = wire.random_potential(0, device)
     mask = geometry.removed_mask([[20, 40], [41, 44]], device, [4, 3])  # rows 36 to 47
     G, _, ldos = green.solve_mask(device, mask, V, [0.02], image=True)
-    assert sizes == [(12 * 60) ** 2, 120 * 60 * 12 * 60]
-    assert sizes[1] == (120 * 60) ** 2 / 10
+    assert sizes == [(120 * 60) ** 2 / 10]  # of the image; the curve needs none of it
     system = kwant_model.build(device, mask, V)
     assert abs(G[0] - kwant_model.conductance(system, device, 0.02)) < 1e-9 and G[0] > 1
     assert np.abs(ldos - kwant_model.ldos(system, device)).max() < 1e-9

@@ -60,7 +60,7 @@ class Knows:
 def test_course_of_a_generation(wires):
     from qfp.data.normalise import Normalisation
 
-    normal = Normalisation((0.0,) * 3, (1.0,) * 3, 0.1, 0.05, DEVICE.width)
+    normal = Normalisation((0.0,) * 3, (1.0,) * 3, 0.1, 0.05, DEVICE.width, DEVICE.length)
     schedule = Schedule(40, "cosine", "v")
     model = Knows(normal.image(wires.ldos[:1]), schedule)
     decoder = SimpleNamespace(model=model, normal=normal, schedule=schedule, config=CONFIG)

@@ -29,7 +29,6 @@ from qfp.model.diffusion import Schedule, guided, sample
 from qfp.physics import geometry
 from qfp.studies.attention import watch
 from qfp.studies.live import network
-from qfp.tools import SettingsError
 
 DRIVER = Path(playwright.__file__).parent / "driver" / "node"  # playwright brings one
 NODE = shutil.which("node") or shutil.which(DRIVER)
@@ -160,10 +159,11 @@ def test_samples_their_steps_and_attention_are_pytorchs_for_given_noise(shipped,
         assert_same_course(found, decoder, curves[k], part, steps)
 
 
-def random_decoder(network, prediction, target):
+def random_decoder(network, prediction, target, **wire):
     """Decoder with random weights in every layer, as bf16 holds them: no layer is left at 0."""
     config = dataclasses.replace(
         CONFIG,
+        device=dataclasses.replace(DEVICE, **wire),
         network=dataclasses.replace(CONFIG.network, **network),
         diffusion=dataclasses.replace(CONFIG.diffusion, prediction=prediction, steps=40),
         training=dataclasses.replace(CONFIG.training, curve_target=target),
@@ -173,7 +173,8 @@ def random_decoder(network, prediction, target):
         if value.dim() > 1:
             normal_(value.data, std=value[0].numel() ** -0.5)
         value.data = value.data.bfloat16().float()
-    normal = Normalisation(tuple(np.full(64, 5.0)), tuple(np.full(64, 2.0)), 0.06, 0.04, 50)
+    size = config.device.width, config.device.length
+    normal = Normalisation(tuple(np.full(64, 5.0)), tuple(np.full(64, 2.0)), 0.06, 0.04, *size)
     return Decoder(model, config, normal, Schedule.of(config.diffusion), {})
 
 
@@ -300,12 +301,17 @@ def test_the_kernels_compile_again(shipped, curves, tmp_path, monkeypatch):
     assert_same_course(found, decoder, curves[0], noise, 2)
 
 
-def test_a_wire_of_other_images_is_refused(shipped):
-    decoder = shipped[0]
-    longer = dataclasses.replace(decoder.config.device, length=80)
-    other = dataclasses.replace(decoder, config=dataclasses.replace(CONFIG, device=longer))
-    with pytest.raises(SettingsError, match="80 rows"):
-        live.export(other)
+@needs_node
+@pytest.mark.parametrize("width, length", [(33, 26), (21, 30)])
+def test_a_wire_of_other_images_runs_too(width, length, curves, tmp_path):
+    """Wider than long, or an odd number of sites across: padding on all sides."""
+    decoder = random_decoder({"channels": (16, 24)}, "v", "positions", width=width, length=length)
+    script, side = written(tmp_path, decoder), decoder.config.device.side
+    noise = np.random.default_rng(2).standard_normal((2, side, side))
+    asked = [{"type": "read", "id": 0, "curve": curves[0].tolist()}]
+    first, *rest = replies(script, asked + [decode_message(curves[0], noise, 2)])
+    assert first["antidots"] == head_positions(decoder, curves[:1])[0].tolist()
+    assert_same_course(rest, decoder, curves[0], noise, 2)
 
 
 # --- CSV files

@@ -193,7 +193,11 @@ def world(monkeypatch, tmp_path):
     model = exported.network_of(CONFIG).eval()
     G = pairs.conductance.reshape(-1, CONFIG.device.field_points)
     constants = normalise.Normalisation(
-        tuple(G.mean(axis=0)), tuple(G.std(axis=0)), 0.1, 0.05, CONFIG.device.width
+        tuple(G.mean(axis=0)),
+        tuple(G.std(axis=0)),
+        0.1,
+        0.05,
+        *(CONFIG.device.width, CONFIG.device.length),
     )
     meta = {"data": pairs.sha256, "config": {"some": "settings"}}
     decoder = Decoder(model, CONFIG, constants, Schedule(1000, "cosine", "v"), meta)

@@ -394,7 +394,7 @@ def test_precisions_are_compared_on_the_same_curves(monkeypatch):
     first curve gets another's."""
     pairs, asked = toy_pairs(34, 1), {"fp32": [], "bf16": []}
     constants = precisions.load_decoder("laptop").normal
-    brighter = pairs.ldos[0].astype(np.float32) + 0.1 * constants.spread(60)
+    brighter = pairs.ldos[0].astype(np.float32) + 0.1 * constants.spread()
     images = {
         "fp32": pairs.ldos[0].astype(np.float32),
         "bf16": np.concatenate([brighter[1:2], brighter[1:]]),
@@ -417,7 +417,7 @@ def test_precisions_are_compared_on_the_same_curves(monkeypatch):
     assert found["curves"] == 34 and found["same_antidots"] == 33 and result["weights"] == "laptop"
     assert (found["fp32"]["within_1"], found["bf16"]["within_1"]) == (1, 33 / 34)
     assert found["difference"]["within_1"] == pytest.approx(-1 / 34)
-    gap = abs(images["bf16"] - images["fp32"]) / constants.spread(60)
+    gap = abs(images["bf16"] - images["fp32"]) / constants.spread()
     assert found["largest_difference"] == pytest.approx(gap.max(), rel=1e-3) and gap.max() > 1
     assert found["rms_difference"] == pytest.approx(np.sqrt((gap**2).mean()), rel=1e-3)
     asked["fp32"].clear()

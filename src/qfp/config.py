@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from qfp.files import yaml_of
-from qfp.physics.wire import Device
-from qfp.tools import SettingsError, project_root
+from qfp.physics.wire import CELL, Device
+from qfp.tools import SettingsError, as_dict, project_root
 from qfp.values import SEEDS, fitted, one_of, told, within
 
 PRESETS = ("smoke", "kettle", "laptop", "paper")
@@ -29,10 +29,11 @@ class Dataset:
 class Network:
     """Conditional U-Net of Sec. IV, Fig. 2."""
 
-    unshuffle: int = within(1, 4)  # 1: the image enters at 60 x 60; 2: as 2 x 2 blocks at 30 x 30
+    # 1: the image of the paper's wire enters at 60 x 60; 2: as 2 x 2 blocks at 30 x 30
+    unshuffle: int = within(1, 4)
     channels: tuple = within(
         1, 4096, of=int
-    )  # one entry per level; the last level has 15 x 15 pixels
+    )  # one entry per level; the last level has 15 x 15 pixels, a quarter of the image's each way
     attention: tuple = one_of(
         "full", "linear", "none", of=str
     )  # 'full', 'linear' or 'none' per level
@@ -230,7 +231,7 @@ def notebook_config(parameters):
     ----------
     parameters : mapping
         ``globals()`` of the notebook: 'preset', and settings or sections by name, None where the
-        preset's stand.
+        preset's stand; 'device' may be the path of a device file, too.
 
     Returns
     -------
@@ -248,7 +249,12 @@ def notebook_config(parameters):
     ('smoke', 3)
     """
     names = [field.name for field in dataclasses.fields(Config) if field.name != "preset"]
-    return load_preset(parameters["preset"], **{name: parameters.get(name) for name in names})
+    given = {name: parameters.get(name) for name in names}
+    if isinstance(given["device"], str):
+        from qfp.physics import device_file  # with it comes torch, which settings do without
+
+        given["device"] = as_dict(device_file.read(given["device"], Device)[0])
+    return load_preset(parameters["preset"], **given)
 
 
 def check(config, where):
@@ -262,7 +268,7 @@ def check(config, where):
             "network: channels, attention and condition_channels need one entry per level",
         ),
         (
-            60 == 15 * network.unshuffle * 2 ** (levels - 1),
+            CELL == network.unshuffle * 2 ** (levels - 1),
             "network: unshuffle and the number of levels must take 60 pixels to 15 (unshuffle 1: "
             "three levels, 2: two)",
         ),

@@ -128,6 +128,7 @@ def check_parameters(root, notebooks, parameters):
 def own_parameters(root, notebooks, parameters):
     """Those of `parameters` that are no keys of a preset but declared by one of the notebooks.
 
+    A section that is text names a file, such as device=mine.yaml, and is a notebook's own, too.
     Notebooks run in their own folder, so the name of a file that exists, seen from here, is given
     to them in full."""
     import papermill
@@ -136,6 +137,7 @@ def own_parameters(root, notebooks, parameters):
         key: value
         for key, value in parameters.items()
         if key not in {field.name for field in dataclasses.fields(Config)}
+        or (key in SECTIONS and isinstance(value, str))
     }
     declared = {
         key

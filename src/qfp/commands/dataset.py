@@ -29,12 +29,17 @@ def add(sub):
     )
 
 
+def check_workers(number):
+    """SettingsError where a number of processes, None the usual one, is none."""
+    if number is not None and number < 1:
+        raise SettingsError(f"--workers {number}: must be 1 or more")
+
+
 def run(arguments):
     """Generate, or check with --validate, or mend with --validate --repair."""
     from qfp.data import damage, generate
 
-    if arguments.workers is not None and arguments.workers < 1:
-        raise SettingsError(f"--workers {arguments.workers}: must be 1 or more")
+    check_workers(arguments.workers)
     if arguments.workers is not None and arguments.scheduler is not None:
         raise SettingsError(
             "--workers counts processes of this machine, --scheduler uses a cluster's: give one of "

@@ -36,8 +36,8 @@ def add(sub):
     sub.add_argument("--steps", type=int, help="sampling steps")
     sub.add_argument(
         "--weights",
-        default="laptop",
-        help="name in models/, or a .safetensors file (default laptop)",
+        help="name in models/, or a .safetensors file (default laptop; with --device none, or a "
+        "network of that wire, see `qfp new`)",
     )
     sub.add_argument(
         "--network-only",
@@ -108,8 +108,9 @@ def kept_of(out, stems, options):
     from qfp.model.exported import weights_hash
 
     values = {n: as_dict(v) if is_dataclass(v) else v for n, v in options.items()}
-    weights = None if options["device"] is not None else weights_hash(options["weights"])
-    return Kept(out, stems, [values, weights, BLOCK, __version__])
+    weights = options["weights"] or ("laptop" if options["device"] is None else None)
+    weighed = weights and weights_hash(weights)
+    return Kept(out, stems, [values, weighed, BLOCK, __version__])
 
 
 def stems_of(files, out):

@@ -1,5 +1,6 @@
 """`qfp device`: what a device file describes, and what follows from it."""
 
+import math
 import time
 
 HELP = "explain a device file: lattice, modes, lengths, energies, costs"
@@ -15,10 +16,19 @@ def run(arguments):
     from qfp.physics import device_file
     from qfp.physics.wire import Device
 
-    device, found = device_file.read(arguments.file, Device)
-    rows = [*(lattice_rows(device) if found is None else laboratory_rows(found)), *costs(device)]
+    print(as_lines(explained(*device_file.read(arguments.file, Device))))
+
+
+def explained(device, found, potentials=5):
+    """(name, text) of what a device file describes, and of what it costs."""
+    rows = lattice_rows(device) if found is None else laboratory_rows(found)
+    return [*rows, *costs(device, potentials)]
+
+
+def as_lines(rows):
+    """(name, text) as lines in two columns."""
     width = max(len(name) for name, _ in rows)
-    print("".join(f"{name:<{width}}  {text}\n" for name, text in rows), end="")
+    return "\n".join(f"{name:<{width}}  {text}" for name, text in rows)
 
 
 def lattice_rows(device):
@@ -47,7 +57,7 @@ def laboratory_rows(found):
     heat = found.thermal * found.hopping / found.thouless_energy
     return [
         ("wire", f"{device.width} x {device.length} sites of {a:g} nm: {sizes} nm"),
-        ("antidots", f"radius {device.radius} sites = {device.radius * a:g} nm"),
+        ("antidots", radius_text(found)),
         ("hopping", f"t = {found.hopping:.4g} meV, effective mass {found.mass:g}"),
         (
             "energy",
@@ -74,6 +84,16 @@ def laboratory_rows(found):
     ]
 
 
+def radius_text(found):
+    """The radius of the antidots of a Laboratory, and that of its file where it is another one."""
+    n, a = found.device.radius, found.lattice
+    told = f"radius {n} sites = {n * a:.4g} nm"
+    if abs(n * a - found.radius) < 0.01 * found.radius:
+        return told
+    finer = found.radius / math.ceil(found.radius / a)
+    return f"{told}, not the {found.radius:g} of the file: lattice_nm {finer:.4g} would give that"
+
+
 def curves_text(found):
     """What the curves of a Laboratory are, in words."""
     numbers = " or ".join(map(str, found.antidots))
@@ -84,24 +104,41 @@ def curves_text(found):
     )
 
 
-def costs(device, some=1000):
-    """(name, text): configurations and what their curves at V = 0 cost, from a field measured
-    here."""
+def costs(device, potentials, some=1000):
+    """(name, text): configurations of two antidots and what their curves cost, from a field
+    measured here."""
+    from qfp.data import dataset
     from qfp.physics import geometry, sweep
 
-    antidots = geometry.configurations(device)[1].astype(int)
-    number, b, times = len(antidots), float(device.fields[-1]), []
-    for part in (antidots[:1], antidots[:1], antidots[:some]):
-        start = time.perf_counter()
-        sweep.curves_at(device, part, None, b)
-        times.append(time.perf_counter() - start)
-    _, once, all_of_some = times  # the first one also loads what it needs
-    rest = max(number - some, 0) / some * max(all_of_some - once, 0)
-    seconds, size = device.field_points * (all_of_some + rest), number * device.field_points * 4
+    number = int(geometry.count(device, 2))
+    if not geometry.listable(device):
+        told = f"about {number:,} configurations of two antidots, too many to be listed"
+        return [("pairs", f"{told}: no library, no network")]
+    antidots, b = geometry.configurations(device)[1].astype(int), float(device.fields[-1])
+    held = dataset.affordable(device, potentials)
+
+    def seconds(wires, seed):
+        """Of all fields of so many configurations."""
+        part, times = antidots[:some], []
+        for few in (part[:1], part[:1], part):  # the first one also loads what it needs
+            start = time.perf_counter()
+            sweep.curves_at(device, few, seed, b)
+            times.append(time.perf_counter() - start)
+        rest = max(wires - len(part), 0) / len(part) * max(times[2] - times[1], 0)
+        return device.field_points * (times[2] + rest)
+
+    images = potentials * held * device.length * device.width * 2
     return [
         ("pairs", f"{number:,} configurations of two antidots"),
         (
             "library",
-            f"about {seconds:.0f} s of one core, {size / 2**20:.1f} MiB: what `qfp.infer` needs",
+            f"about {seconds(number, None):.0f} s of one core, "
+            f"{number * device.field_points * 4 / 2**20:.1f} MiB: what `qfp decode` needs",
+        ),
+        (
+            "dataset",
+            f"{held:,} of them under {potentials} potentials: about "
+            f"{potentials * seconds(held, 0):.0f} s of one core, {images / 2**20:.0f} MiB: what a "
+            "network of this wire learns from, see `qfp new`",
         ),
     ]

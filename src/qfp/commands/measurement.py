@@ -48,8 +48,8 @@ OPTIONS = {
     },
     "--device": {
         "metavar": "FILE.yaml",
-        "help": "of another wire, see `qfp device`: the exact solver alone, without any network; "
-        "one in laboratory units says what its curves are, too (tesla, spin, "
+        "help": "of another wire, see `qfp device`: the exact solver alone, or with the network of "
+        "--weights; one in laboratory units says what its curves are, too (tesla, spin, "
         "--temperature, --unknown, --antidots)",
     },
 }

@@ -15,6 +15,11 @@ def add_settings(parser):
     parser.add_argument("--preset", default="laptop", help=choices)
     wire = "a wire of your own in place of the preset's: see `qfp device FILE.yaml`"
     parser.add_argument("--device", metavar="FILE.yaml", help=wire)
+    add_changes(parser)
+
+
+def add_changes(parser):
+    """--set and --dry-run."""
     change = {"action": "append", "metavar": "KEY=VALUE"}
     parser.add_argument("--set", help="change a setting: training.minutes=5", **change)
     parser.add_argument("--dry-run", action="store_true", help="print the settings and exit")
@@ -55,22 +60,15 @@ def described(path, warm=False):
     return device, found
 
 
-def device_of(path):
-    """Device of a device file."""
-    return described(path)[0]
+def with_device(preset, changes, path, warm=False):
+    """Changes for load_preset with the wire of a device file, and so many of its configurations as
+    a dataset affords; `warm` as for `described`."""
+    from qfp.data import dataset  # HDF5 is not loaded by commands that need no pairs
 
-
-def with_device(changes, path, warm=False):
-    """Changes for load_preset with the wire of a device file, and all its configurations; `warm` as
-    for `described`."""
-    from qfp.physics import geometry
-
-    device = described(path, warm)[0]
-    number = {"configurations": len(geometry.configurations(device)[0])}
-    return changes | {
-        "device": as_dict(device) | changes.get("device", {}),
-        "dataset": number | changes.get("dataset", {}),
-    }
+    changed = changes | {"device": as_dict(described(path, warm)[0]) | changes.get("device", {})}
+    config = load_preset(preset, **changed)
+    number = {"configurations": dataset.affordable(config.device, config.dataset.potentials)}
+    return changed | {"dataset": number | changes.get("dataset", {})}
 
 
 def config_of(given):
@@ -79,7 +77,7 @@ def config_of(given):
     changes = parse_changes(given["set"])
     if given.get("device") is not None:
         warm = given.get("temperature") is not None
-        changes = with_device(changes, given["device"], warm)
+        changes = with_device(given["preset"], changes, given["device"], warm)
     config = load_preset(given["preset"], **changes)
     if given["dry_run"]:
         print(yaml.safe_dump(as_dict(config), sort_keys=False), end="")

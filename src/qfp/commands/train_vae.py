@@ -2,7 +2,7 @@
 
 import yaml
 
-from qfp.commands.settings import add_settings, parse_changes
+from qfp.commands.settings import add_settings, parse_changes, with_device
 from qfp.config import load_preset
 from qfp.tools import as_dict
 
@@ -29,6 +29,8 @@ def run(arguments):
 
     changes = parse_changes(arguments.set)
     own = {name: changes.pop(name) for name in BASELINE if name in changes}
+    if arguments.device is not None:
+        changes = with_device(arguments.preset, changes, arguments.device)
     config, baseline = load_preset(arguments.preset, **changes), load_baseline(**own)
     if arguments.dry_run:
         print(yaml.safe_dump(as_dict(config) | as_dict(baseline), sort_keys=False), end="")

@@ -17,6 +17,7 @@ FORMAT_VERSION = 1
 LDOS_BLOCK = 2048  # configurations in one chunk of images of the generation
 # configurations in one chunk of the HDF5 file; LDOS_BLOCK is a multiple of the latter
 ROWS = {"conductance": 4096, "ldos": 64}
+MOST, ROOM = 200_000, 2**30  # configurations, and bytes of their images: see `affordable`
 ORIENTATION = (
     "image row 0 is y = 0, column 0 is x = 0; lower antidot first; zero padding left and right"
 )
@@ -69,6 +70,13 @@ def choose(config):
         )
         orbits, antidots = orbits[chosen], antidots[chosen]
     return orbits, antidots
+
+
+def affordable(device, potentials):
+    """How many configurations a dataset of a device has where nobody says how many: all that there
+    are, if these are few, and their images under so many potentials take no more than ROOM."""
+    images = potentials * device.length * device.width * np.dtype(LAYOUT["ldos"][0]).itemsize
+    return min(int(geometry.count(device, 2)), MOST, ROOM // images)
 
 
 def settings_hash(config):

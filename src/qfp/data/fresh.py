@@ -38,7 +38,7 @@ def curve(device, antidots, seed):
 
 def image(device, antidots, seed):
     """Exact LDOS (L, W) [1/t] at b = 0 of antidots (2, 2) under the potential of a seed."""
-    rows = Rows(device, geometry.removed_mask(antidots, device), fields=1)
+    rows = Rows(device, geometry.removed_mask(antidots, device), fields=device.fields[:1])
     return rows.ldos(random_potential(int(seed), device))[0]
 
 

@@ -61,16 +61,17 @@ class Answers:
     kelvin: float | None = None  # k_B times one kelvin [t], where temperatures are told in kelvin
 
 
-def answer(files, weights="laptop", **options):
+def answer(files, weights=None, **options):
     """Answers to CSV files: the network proposes, the exact solver decides.
 
     Parameters
     ----------
     files : sequence of path
         As `read_curve` reads them.
-    weights : str or path
+    weights : str or path, optional
+        Of the network that proposes; laptop where there is no device.
     device : Device, optional
-        Of another wire: the exact solver answers alone, without any network.
+        Of another wire: without weights of its own the exact solver answers alone.
     samples, steps : int, optional
         In place of 4 samples of 5 steps; of the weights' sampling settings where the network is
         alone.
@@ -114,7 +115,7 @@ def answer(files, weights="laptop", **options):
 
 def in_blocks(
     files,
-    weights="laptop",
+    weights=None,
     device=None,
     samples=None,
     steps=None,
@@ -134,6 +135,7 @@ def in_blocks(
     sampling = {"samples": samples, "steps": steps, "network_only": network_only}
     judging = {"nuisance": nuisance, "numbers": numbers, "temperature": temperature}
     judging |= {"certificate": certificate, "seed": seed}
+    weights = weights or ("laptop" if device is None else None)
     device, draw, reference = proposer(weights, device, judging, sampling, progress)
     curves = tuple(read_curve(file, device, **reading) for file in files)
     tesla = reading.get("lattice_nm") and per_tesla(reading["lattice_nm"])
@@ -158,10 +160,8 @@ def in_blocks(
 def cut(files, curves, number, answers):
     """List of Block of so many files; answers: (files, curves) -> Answers."""
     parts = [slice(k, k + number) for k in range(0, len(files), number)]
-    return [
-        Block(files[part], curves[part], partial(answers, files[part], curves[part]))
-        for part in parts
-    ]
+    own = ((files[part], curves[part]) for part in parts)
+    return [Block(*part, partial(answers, *part)) for part in own]
 
 
 def unlike(reference, weights, curves, decoded, error):
@@ -174,28 +174,39 @@ def unlike(reference, weights, curves, decoded, error):
 
 def proposer(weights, device, judging, sampling, progress):
     """Device, what draws samples for curves (B, F), and the reference of novelty or None. Where the
-    exact solver answers alone there are no samples, and SettingsError where some are asked for."""
+    exact solver answers alone there are no samples, and SettingsError where some are asked for, or
+    where weights are those of another wire."""
     asked = judging["numbers"], judging["temperature"]
     if sampling["network_only"] and judging["nuisance"] is not None:
         raise SettingsError("--network-only: the network infers nothing of --unknown")
     if sampling["network_only"] and np.any(judging["temperature"]):
         raise SettingsError("--network-only: the network knows of no --temperature")
-    if device is not None or tuple(judging["numbers"]) != (2,):
+    if weights is None or tuple(judging["numbers"]) != (2,):
         if any(sampling.values()):
             raise SettingsError(
-                "--device, --antidots: the exact solver answers alone, so --samples, --steps and "
-                "--network-only have nothing to set"
+                "--device without --weights, --antidots: the exact solver answers alone, so "
+                "--samples, --steps and --network-only have nothing to set"
             )
         if device is None:
             device = exported.described(weights)[2].device
         cases_of(device, *asked)  # refuses what this wire cannot have
         return device, lambda curves, noise: None, None
     decoder = load_decoder(weights)
+    check_wire(decoder, weights, device)
     cases_of(decoder.config.device, *asked)
     plan = check_sampling(decoder.config, **sampling)
     draw = partial(decode, decoder, **plan, seed=judging["seed"], progress=progress)
     reference = novelty.load(weights) if sampling["network_only"] else None
     return decoder.config.device, draw, reference
+
+
+def check_wire(decoder, weights, device):
+    """SettingsError where weights are those of another wire than a device (None: theirs)."""
+    if device not in (None, decoder.config.device):
+        raise SettingsError(
+            f"--weights {weights}: of another wire than --device, {decoder.config.device}: train "
+            "with `qfp new`, or leave --weights out, and the exact solver answers alone"
+        )
 
 
 def check_sampling(config, samples, steps, network_only):
@@ -216,9 +227,7 @@ def check_sampling(config, samples, steps, network_only):
 
 def report(answers, i):
     """Figure of one page about answer i."""
-    from qfp.figures import (
-        report as report_figures,  # Matplotlib takes a second to load, and most calls draw nothing
-    )
+    from qfp.figures import report as report_figures  # Matplotlib takes a second to load
 
     curve, name = answers.curves[i], one_line(Path(answers.files[i]).name)
     own = None if answers.posterior is None else answers.posterior[i]

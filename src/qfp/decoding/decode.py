@@ -148,7 +148,7 @@ def draw(decoder, curves, seeds, steps=None, sampler=None, gamma=None, batch=32,
     ):
         part = slice(start, start + batch)
         own, local = np.unique(rows[part], return_inverse=True)
-        shape = (1, config.device.length, config.device.length)
+        shape = (1, config.device.side, config.device.side)
         with for_samples(schedule):
             condition = model.encode(constants.curve(np.asarray(curves)[own])).index(
                 torch.as_tensor(local)

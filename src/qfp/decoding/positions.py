@@ -64,7 +64,7 @@ def read_head(model, curves, device):
     the model's weights."""
     maps = torch.cat([model.curve(part).cpu() for part in curves.split(256)])  # (B, 2, 60, 60)
     y, x = np.divmod(maps.flatten(2).argmax(-1).numpy(), maps.shape[-1])
-    return np.stack([x - (device.length - device.width) // 2, y], axis=-1)
+    return np.stack([x, y], axis=-1) - device.margins
 
 
 def positions(ldos, device):

@@ -117,7 +117,10 @@ def images(device, antidots, refined, rng, draws=DRAWS):
 
     A potential of the prior becomes one of the posterior by the gain that takes it to the curve.
     Each comes with its mirror image: what is linear in it leaves no noise in the mean."""
-    rows, size = Rows(device, geometry.removed_mask(antidots, device), fields=1), refined.J.shape
+    rows, size = (
+        Rows(device, geometry.removed_mask(antidots, device), fields=device.fields[:1]),
+        refined.J.shape,
+    )
     prior = rng.uniform(-device.amplitude, device.amplitude, (draws // 2, size[1]))
     rest = rng.standard_normal((draws // 2, size[0])) @ refined.root.T
     change = prior - (prior @ refined.J.T + rest) @ refined.gain.T

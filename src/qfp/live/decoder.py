@@ -13,13 +13,12 @@ import torch
 
 from qfp.decoding.decode import load_decoder
 from qfp.model import exported
-from qfp.model.unet import SIZE
-from qfp.tools import SettingsError, as_dict, write_text
+from qfp.tools import as_dict, write_text
 
 WEB = Path(__file__).parent / "web"
 # in the order in which they use each other
 WORKER = ("plain", "kernels", "network", "sampler", "positions", "worker")
-NEEDED = "width", "length", "radius", "field_max", "field_points"
+NEEDED = "width", "length", "side", "margins", "radius", "field_max", "field_points"
 
 
 def worker_source():
@@ -47,17 +46,8 @@ def export(decoder):
         offset}], the offset in numbers.
     numbers : bytes
         The tensors as little-endian bfloat16, one after the other; float32 weights are rounded.
-
-    Raises
-    ------
-    SettingsError
-        Where the wire's images are not those of the page.
     """
     config = decoder.config
-    if config.device.length != SIZE:
-        raise SettingsError(
-            f"weights of a wire of {config.device.length} rows: a page decodes images of {SIZE}"
-        )
     tensors, parts, offset = [], [], 0
     for name, value in decoder.model.state_dict().items():
         tensors.append({"name": name, "shape": list(value.shape), "offset": offset})

@@ -114,10 +114,12 @@ def config_of(values, where):
 
 def normalisation_of(meta, device, where):
     """Normalisation from the meta of weights: a mean and a spread for each field of a device."""
-    values = meta["normalisation"]
+    # weights of before any length was taken say none
+    values = {"length": device.length} | dict(meta["normalisation"])
     made = build(normalise.Normalisation, values, f"{where}, normalisation")
     points = {len(made.curve_mean), len(made.curve_std), device.field_points}
-    if len(points) > 1 or made.width != device.width:
+    sizes = made.width, made.length
+    if len(points) > 1 or sizes != (device.width, device.length):
         raise SettingsError(
             f"{where}: the normalisation is that of another device: {len(made.curve_mean)} fields, "
             f"width {made.width}; expected {device.field_points} and {device.width}"
@@ -181,7 +183,8 @@ def described(name_or_path):
 
 def network_of(config):
     """Fresh network of a Config."""
-    return UNet(config.network, config.device.field_points, config.training.curve_target)
+    device, target = config.device, config.training.curve_target
+    return UNet(config.network, device.field_points, target, device.side)
 
 
 def hollow_network(config):

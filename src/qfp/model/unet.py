@@ -1,9 +1,10 @@
 # long: the whole network in one file, from the curve to the image
 """Conditional U-Net and condition transformer (Sec. IV, Fig. 2).
 
-An image x_t (B, 1, 60, 60) goes down to 15 x 15 and up again. At every level and in both directions
-there are residual convolution blocks and a transformer block, whose input is concatenated with the
-curve's map at that level's size.
+An image x_t (B, 1, 60, 60) goes down to 15 x 15 and up again; so says everything here, of the
+paper's wire, and another wire has other numbers, four times as large the one as the other. At every
+level and in both directions there are residual convolution blocks and a transformer block, whose
+input is concatenated with the curve's map at that level's size.
 """
 
 import math
@@ -16,9 +17,10 @@ from torch import nn
 from torch.nn import functional as F
 
 from qfp.model.attention import FullAttention, LinearAttention
+from qfp.physics.wire import CELL
 
-GRID = 15  # pixels across at the most downsampled level
-SIZE = 60  # pixels across of an image
+SIZE = 60  # pixels across of an image of the paper's wire
+GRID = SIZE // CELL  # pixels across at the most downsampled level
 BELIEF = 4.0  # scale of the maps of believed positions, which are 0 at nearly all pixels
 
 
@@ -80,20 +82,16 @@ class ConditionTransformer(nn.Module):
 
     def __init__(self, fields, network, sizes, positions=False):
         super().__init__()
-        width, hidden = network.condition_width, network.condition_hidden
-        self.width, self.grid_width, self.sizes, self.positions = (
-            width,
-            network.grid_width,
-            sizes,
-            positions,
-        )
+        width, hidden, grid = network.condition_width, network.condition_hidden, sizes[-1]
+        self.width, self.grid_width, self.positions = width, network.grid_width, positions
+        self.sizes, self.grid = sizes, grid
         self.enter = nn.Linear(fields, hidden)
         self.stem = nn.ModuleList(
             nn.Sequential(nn.LayerNorm(hidden), Mlp(hidden, hidden))
             for _ in range(network.condition_blocks)
         )
-        self.embed = nn.Sequential(nn.LayerNorm(hidden), nn.Linear(hidden, 2 * GRID * width))
-        self.position = nn.Parameter(small(2 * GRID, width))
+        self.embed = nn.Sequential(nn.LayerNorm(hidden), nn.Linear(hidden, 2 * grid * width))
+        self.position = nn.Parameter(small(2 * grid, width))
         self.layers = nn.ModuleList(
             nn.ModuleList(
                 [
@@ -105,17 +103,16 @@ class ConditionTransformer(nn.Module):
             )
             for _ in range(network.condition_layers)
         )
-        block = SIZE // GRID  # image pixels across a grid cell
         self.across, self.along = (
-            nn.Linear(width, 2 * block) if positions else None for _ in range(2)
+            nn.Linear(width, 2 * CELL) if positions else None for _ in range(2)
         )
-        own = network.grid_width - (2 * block**2 if positions else 0)
+        own = network.grid_width - (2 * CELL**2 if positions else 0)
         self.columns, self.rows = (
             nn.Sequential(nn.LayerNorm(width), nn.Linear(width, own)) for _ in range(2)
         )
-        self.null = nn.Parameter(torch.zeros(network.grid_width, GRID, GRID))
+        self.null = nn.Parameter(torch.zeros(network.grid_width, grid, grid))
         self.maps = nn.ModuleList(
-            nn.Conv2d(network.grid_width, c * (size // GRID) ** 2, 1)
+            nn.Conv2d(network.grid_width, c * (size // grid) ** 2, 1)
             for c, size in zip(network.condition_channels, sizes, strict=True)
         )
 
@@ -124,13 +121,14 @@ class ConditionTransformer(nn.Module):
         x = self.enter(curve)  # (B, hidden)
         for block in self.stem:
             x = x + block(x)
-        x = self.embed(x).unflatten(1, (2 * GRID, self.width))
+        x = self.embed(x).unflatten(1, (2 * self.grid, self.width))
         return x + self.position.to(x.dtype)
 
     def profiles(self, tokens):
         """Log probabilities (B, 2, 2, 60) [lower and upper antidot; x, y; image column or row] of
         the centres."""
-        parts = self.across(tokens[:, :GRID]), self.along(tokens[:, GRID:])  # (B, 15, 2 * 4)
+        columns, rows = tokens.chunk(2, 1)
+        parts = self.across(columns), self.along(rows)  # (B, 15, 2 * 4)
         logits = torch.stack([p.unflatten(2, (2, -1)).transpose(1, 2).flatten(2) for p in parts], 2)
         return logits.float().log_softmax(-1)
 
@@ -140,18 +138,18 @@ class ConditionTransformer(nn.Module):
         for norm1, attention, norm2, mlp in self.layers:
             x = x + attention(norm1(x))
             x = x + mlp(norm2(x))
-        columns, rows = self.columns(x[:, :GRID]), self.rows(x[:, GRID:])  # (B, 15, c)
+        columns, rows = self.columns(x[:, : self.grid]), self.rows(x[:, self.grid :])  # (B, 15, c)
         x = F.silu(rows[:, :, None] + columns[:, None]).permute(0, 3, 1, 2)  # (B, c, 15, 15)
         # detached: only curves, of which there are far more, teach where the antidots are
         if self.positions:
             believed = BELIEF * outer(self.profiles(tokens).detach()).exp()
-            x = torch.cat([x, F.pixel_unshuffle(believed, SIZE // GRID).to(x.dtype)], 1)
+            x = torch.cat([x, F.pixel_unshuffle(believed, CELL).to(x.dtype)], 1)
         return x.contiguous()
 
     def forward(self, features):
         """Condition of features (B, grid_width, 15, 15): maps (B, c, H, W) at each level's size."""
         maps = (
-            F.pixel_shuffle(layer(features), size // GRID)
+            F.pixel_shuffle(layer(features), size // self.grid)
             for layer, size in zip(self.maps, self.sizes, strict=True)
         )
         return Condition(features, tuple(maps))
@@ -232,18 +230,19 @@ class Stage(nn.ModuleDict):
 
 class UNet(nn.Module):
     """The denoising network; `network` is a config.Network, `fields` the number of points of a
-    curve.
+    curve, `size` that of pixels across an image.
 
     `forward(x, t, condition)` returns what the schedule's prediction says (ε or v), with t in
     0..T-1."""
 
-    def __init__(self, network, fields, curve_target="none"):
+    def __init__(self, network, fields, curve_target="none", size=SIZE):
         super().__init__()
         channels, self.unshuffle = network.channels, network.unshuffle
-        self.sizes = tuple(SIZE // network.unshuffle // 2**i for i in range(len(channels)))
-        if self.sizes[-1] != GRID:
+        self.sizes = tuple(size // network.unshuffle // 2**i for i in range(len(channels)))
+        if CELL * self.sizes[-1] != size:
             raise ValueError(
-                f"the last of {len(channels)} levels has {self.sizes[-1]} pixels across, not {GRID}"
+                f"the last of {len(channels)} levels has {self.sizes[-1]} pixels across, not "
+                f"{size // CELL}"
             )
         self.time_width = 4 * channels[0]
         self.time = nn.Sequential(

@@ -19,7 +19,8 @@ from qfp.config import Config, build
 from qfp.data.normalise import Normalisation
 from qfp.model import exported
 from qfp.model.precision import autocast
-from qfp.model.unet import GRID, SIZE, Mlp, norm, zero
+from qfp.model.unet import SIZE, Mlp, norm, zero
+from qfp.physics.wire import CELL
 from qfp.tools import SettingsError
 from qfp.values import within
 
@@ -69,9 +70,9 @@ class Residual(nn.Sequential):
         return x + super().forward(x)
 
 
-def encoder(latent, width, blocks):
-    """Image (B, 1, 60, 60) to mean and log variance of its latent, (B, 2 * latent)."""
-    half, fine = SIZE // (2 * GRID), width // 2
+def encoder(latent, width, blocks, size):
+    """Image (B, 1, size, size) to mean and log variance of its latent, (B, 2 * latent)."""
+    half, fine = CELL // 2, width // 2
     return nn.Sequential(
         nn.PixelUnshuffle(half),
         nn.Conv2d(half**2, fine, 3, padding=1),
@@ -82,16 +83,16 @@ def encoder(latent, width, blocks):
         nn.SiLU(),
         nn.Conv2d(width, NARROW, 1),
         nn.Flatten(),
-        nn.Linear(NARROW * GRID**2, 2 * latent),
+        nn.Linear(NARROW * (size // CELL) ** 2, 2 * latent),
     )
 
 
-def decoder(latent, width, blocks):
-    """Latent (B, latent) to an image (B, 1, 60, 60)."""
-    half, fine = SIZE // (2 * GRID), width // 2
+def decoder(latent, width, blocks, size):
+    """Latent (B, latent) to an image (B, 1, size, size)."""
+    half, fine, grid = CELL // 2, width // 2, size // CELL
     return nn.Sequential(
-        nn.Linear(latent, NARROW * GRID**2),
-        nn.Unflatten(1, (NARROW, GRID, GRID)),
+        nn.Linear(latent, NARROW * grid**2),
+        nn.Unflatten(1, (NARROW, grid, grid)),
         nn.Conv2d(NARROW, width, 1),
         *(Residual(width) for _ in range(blocks)),
         nn.Upsample(scale_factor=2.0),
@@ -105,14 +106,14 @@ def decoder(latent, width, blocks):
 
 
 class Vae(nn.Module):
-    """Both stages; `settings` is a VaeSettings, `fields` the number of points of a curve. All
-    in normalised units."""
+    """Both stages; `settings` is a VaeSettings, `fields` the number of points of a curve, `size`
+    that of pixels across an image. All in normalised units."""
 
-    def __init__(self, settings, fields):
+    def __init__(self, settings, fields, size=SIZE):
         super().__init__()
         latent, hidden = settings.latent, settings.curve_hidden
-        self.encoder = encoder(latent, settings.width, settings.blocks)
-        self.decoder = decoder(latent, settings.width, settings.blocks)
+        self.encoder = encoder(latent, settings.width, settings.blocks, size)
+        self.decoder = decoder(latent, settings.width, settings.blocks, size)
         self.curve = nn.Sequential(
             nn.Linear(fields, hidden),
             *(
@@ -197,7 +198,8 @@ def load_vae(name_or_path):
     path, meta, config, normal, files = exported.described(name_or_path)
     if "vae" not in meta:
         raise SettingsError(f"{path.name} holds a diffusion model, not the two-stage baseline")
-    model = Vae(build(VaeSettings, meta["vae"], f"{path.name}, vae"), config.device.field_points)
+    settings, device = build(VaeSettings, meta["vae"], f"{path.name}, vae"), config.device
+    model = Vae(settings, device.field_points, device.side)
     return TrainedVae(exported.filled(model, path, files), config, normal, meta)
 
 

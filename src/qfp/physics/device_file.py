@@ -128,6 +128,7 @@ def of_units(values, where, kind):
         given["antidots"],
         given["spin"],
         {name: given[name] for name in UNKNOWN if given[name]},
+        given["radius_nm"],
     )
 
 
@@ -170,6 +171,11 @@ def checked(values, where):
             continue
         if value is None:
             raise SettingsError(f"{where}: missing key {name!r}")
+        if name == "radius_nm" and isinstance(value, list):
+            raise SettingsError(
+                f"{where}: radius_nm must be one number: inference and networks list antidots of "
+                "one radius; `qfp solve --radius 4 6` solves wires with several"
+            )
         if not is_number(value) or value < 0:
             raise SettingsError(f"{where}: {name} must be a number, 0 or more; got {told(value)}")
         if name in POSITIVE and value == 0:
@@ -223,7 +229,8 @@ def check_fit(device, where, lattice=None):
             f"{device.length}{unit}: the radius must lie between 1 and "
             f"{(min(device.width, device.length) - 1) // 2 - 1} sites"
         )
-    if not len(geometry.configurations(device)[0]):
+    # at opposite corners of the room that centres have
+    if (device.width - 2 * r - 1) ** 2 + (device.length - 2 * r - 1) ** 2 <= (2 * r) ** 2:
         raise SettingsError(
             f"{where}: no two antidots of radius {device.radius} that keep a site of clearance fit "
             f"into {device.width} x {device.length} sites{unit}: make them smaller"

@@ -178,6 +178,13 @@ def canonical(antidots, device):
     return placement(orbit(antidots, device), device)
 
 
+def listable(device, number=2):
+    """Whether the configurations of so many antidots are few enough to be listed."""
+    sizes = np.subtract([device.width, device.length], 2 * clearance(device))
+    across, along = np.log(np.maximum(sizes, 1))  # six antidots are more than an integer holds
+    return number * across + (number - 1) * along <= np.log(LISTED)
+
+
 def configurations(device, number=2):
     """All configurations of antidots of a wire, modulo translation along y and two inversions.
 
@@ -214,8 +221,7 @@ def configurations(device, number=2):
     """
     r, K = clearance(device), number
     x, dy = np.arange(r, device.width - r), np.arange(device.length - 2 * r)
-    # log, for six antidots are more than an integer holds
-    if K * np.log(max(len(x), 1)) + (K - 1) * np.log(max(len(dy), 1)) > np.log(LISTED):
+    if not listable(device, K):
         raise SettingsError(
             f"configurations of {K} antidots: too many to be listed in a wire of {device.width} x "
             f"{device.length} sites, which exact inference and datasets need; try fewer antidots"
@@ -233,7 +239,7 @@ def count(device, number):
     """How many configurations of so many antidots there are; to 2 % where they cannot be listed.
 
     Names (x1, ..., xK, y2 - y1, ...) of any order are drawn: each configuration has 4 (K - 1)!."""
-    if number <= 2:
+    if number <= 2 and listable(device, number):
         return len(configurations(device, number)[0])
     r, draws = clearance(device), 100_000
     wide, reach = device.width - 2 * r, device.length - 2 * r

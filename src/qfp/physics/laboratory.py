@@ -31,6 +31,8 @@ class Laboratory:
         Spins that a measured conductance counts.
     unknown : dict
         {name: standard deviation} of what a measurement adds, in the file's units.
+    radius : float
+        Of an antidot, that of the file [nm]; the device has whole sites.
     """
 
     device: object
@@ -41,6 +43,7 @@ class Laboratory:
     antidots: tuple = (2,)
     spin: int = 1
     unknown: dict = field(default_factory=dict)
+    radius: float = 0.0
 
     @property
     def hopping(self):

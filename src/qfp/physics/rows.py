@@ -5,6 +5,7 @@ D_i = A_ii - A_i,i-1 D_i-1^-1 A_i-1,i, one sweep up and one down give the conduc
 scattering states and with them its derivative with respect to the potential at every site. Where
 `green` updates one clean wire for many configurations, this takes any potential: the inference
 refines the potential with it. In single precision unless told otherwise: |dG| is about 1e-5 e^2/h.
+In double precision it is the way to a single wire, see `curve`.
 """
 
 import functools
@@ -16,13 +17,15 @@ from qfp.physics import thermal
 from qfp.physics.leads import hoppings, leads_cached
 
 SMALL = 13  # size of a matrix that LAPACK inverts faster than four products do
+BYTES = 2**28  # of the inverses that `curve` keeps at once
+LARGEST = 1e3  # entry of an inverse up to which rounding does not show in the ninth digit
 
 
 @functools.lru_cache(maxsize=16)
-def _leads(device, dtype):
+def _leads(device, fields, dtype):
     """Self-energies (F, W, W) and U (F, W, n) of both leads, with zeros where fewer modes are
-    open, and hoppings (F, W) of all fields."""
-    leads = [leads_cached(device, float(b)) for b in device.fields]
+    open, and hoppings (F, W) of some fields, a tuple."""
+    leads = [leads_cached(device, b) for b in fields]
     n = max(lead.open_modes for lead in leads)
     U = [
         torch.stack(
@@ -31,14 +34,14 @@ def _leads(device, dtype):
         for k in (0, 1)
     ]
     sigma = [torch.stack([lead.sigma[k] for lead in leads]) for k in (0, 1)]
-    d = torch.stack([hoppings(device, float(b), "cpu") for b in device.fields])
+    d = torch.stack([hoppings(device, b, "cpu") for b in fields])
     return tuple(v.to(dtype) for v in (*sigma, *U, d))
 
 
 def inverted(M):
     """Inverses of matrices (B, n, n), by quarters where they are large: products are what a machine
-    does fastest, so that it takes half the time of LAPACK."""
-    if M.shape[-1] <= SMALL:
+    does fastest, so that it takes half the time of LAPACK, whose pivots double precision is for."""
+    if M.shape[-1] <= SMALL or M.dtype == torch.complex128:
         return torch.linalg.inv_ex(M)[0]
     h = M.shape[-1] // 2
     upper, lower = M[:, :h, h:], M[:, h:, :h]
@@ -55,7 +58,8 @@ def inverted(M):
 
 
 class Rows:
-    """The solver of one wire: removed sites bool (L, W), at all fields of the device or the first.
+    """The solver of one wire: removed sites bool (L, W), at the fields of the device or at others
+    (F,) [rad/plaquette].
 
     With several energies, see `thermal.Ensemble`, all that it gives is their average."""
 
@@ -90,8 +94,8 @@ class Elimination:
 
     def __init__(self, device, removed, fields=None, dtype=torch.complex64):
         self.device, self.dtype = device, dtype
-        some = slice(fields)
-        self.sigma0, self.sigma1, self.U0, self.U1, d = (v[some] for v in _leads(device, dtype))
+        fields = tuple(map(float, device.fields if fields is None else fields))
+        self.sigma0, self.sigma1, self.U0, self.U1, d = _leads(device, fields, dtype)
         self.kept = torch.as_tensor(~np.asarray(removed, bool))
         kept = self.kept.to(d.real.dtype)
         bonds = kept[1:] * kept[:-1]  # (L - 1, W)
@@ -103,7 +107,7 @@ class Elimination:
     def _eliminated(self, potential):
         """Inverses D_i^-1 of all rows, (L, ..., F, W, W), under potentials (..., L, W)."""
         L, W = self.kept.shape
-        V = torch.as_tensor(np.asarray(potential))
+        V = torch.as_tensor(np.asarray(potential) + 0.0)  # float or complex
         onsite = torch.where(self.kept, self.device.energy - 4.0 - V, 1.0)
         A = (self.base + torch.diag_embed(onsite)).to(self.dtype).unsqueeze(-4)  # (..., 1, L, W, W)
         shape = (*V.shape[:-2], len(self.U0), W, W)
@@ -132,6 +136,16 @@ class Elimination:
         """As `Rows.conductance`."""
         _, t = self._forward(self._eliminated(potential))
         return t.abs().square().sum(dim=(-2, -1)).double().numpy()
+
+    @torch.inference_mode()
+    def watched(self, potential):
+        """Curve (F,) [e^2/h] under a potential (L, W) [t], and the largest entry (F,) of the
+        inverses: where it is large, a part of the wire that a row cuts off from the lead below has
+        a level at the energy."""
+        inverse = self._eliminated(potential)
+        t = self._forward(inverse)[1]
+        largest = torch.stack([part.abs().amax(dim=(-2, -1)) for part in inverse]).amax(dim=0)
+        return t.abs().square().sum(dim=(-2, -1)).numpy(), largest.numpy()
 
     @torch.inference_mode()
     def linear(self, potential):
@@ -181,3 +195,14 @@ class Elimination:
                 psi, other = inverse[i] @ (y[i] - down * psi), -inverse[i] @ (down * other)
             density.append((psi.abs().square() + other.abs().square()).sum(dim=-1))
         return (torch.stack(density[::-1], dim=-2) / (2 * torch.pi) * self.kept).double().numpy()
+
+
+def curve(device, removed, potential, fields):
+    """Curve (F,) [e^2/h] of one wire with removed sites, bool (L, W), under a potential (L, W) [t],
+    in double precision, and where it is good to nine digits, bool (F,)."""
+    L, W = removed.shape
+    parts = np.array_split(fields, -(-len(fields) * 16 * L * W * W // BYTES))
+    wires = [Elimination(device, removed, part, torch.complex128) for part in parts]
+    found = [wire.watched(potential) for wire in wires]
+    G, largest = (np.concatenate(values) for values in zip(*found, strict=True))
+    return G, largest < LARGEST

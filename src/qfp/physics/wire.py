@@ -7,6 +7,16 @@ import numpy as np
 from qfp.tools import stream
 from qfp.values import check_memory, within
 
+CELL = 4  # pixels across a cell of the coarsest grid of a network
+
+
+def padded(width, length):
+    """Pixels across the square image that a network sees of a wire, its longer side rounded up to
+    whole cells; and the padding of that image left of x = 0 and below y = 0, what is odd being
+    right and above."""
+    side = -(-max(width, length) // CELL) * CELL
+    return side, ((side - width) // 2, (side - length) // 2)
+
 
 @dataclass(frozen=True)
 class Device:
@@ -85,6 +95,16 @@ class Device:
     def fields(self):
         """Magnetic fields of the sweep, shape (F,) [rad/plaquette]."""
         return np.linspace(0.0, self.field_max, self.field_points)
+
+    @property
+    def side(self):
+        """Pixels across the square image that a network sees of this wire, see `padded`."""
+        return padded(self.width, self.length)[0]
+
+    @property
+    def margins(self):
+        """Padding of that image left of x = 0 and below y = 0."""
+        return padded(self.width, self.length)[1]
 
     def check_size(self, where):
         """SettingsError where the Green's function of this wire without potential, between all its

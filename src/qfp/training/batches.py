@@ -22,7 +22,6 @@ class Batches:
             normal,
             device,
         )
-        self.margin = (pairs.device.length - pairs.device.width) // 2
         training = config.training
         self.extra = training.curve_batch if training.curve_target != "none" else 0
         self.curves = pairs.conductance
@@ -40,10 +39,10 @@ class Batches:
         self.pool = np.setdiff1d(np.arange(N), out)  # configurations that lend further curves
 
     def __call__(self, step):
-        """Dict of tensors: x0 (B, 1, 60, 60), t, noise, keep (B,), curves (B + E, F), centres or
+        """Dict of tensors: x0 (B, 1, S, S), t, noise, keep (B,), curves (B + E, F), centres or
         pooled images."""
         training, steps = self.config.training, self.config.diffusion.steps
-        B, E = training.batch, self.extra
+        B, E, side = training.batch, self.extra, self.pairs.device.side
         rng = stream("train", training.seed, step)
         p, n = self.rows[rng.integers(len(self.rows), size=B + E)].T.copy()
         u = rng.random((2, B))
@@ -53,7 +52,7 @@ class Batches:
         out = {
             "x0": self.normal.image(self.pairs.ldos[p[:B], n[:B]]),
             "t": torch.from_numpy(t),
-            "noise": torch.from_numpy(rng.standard_normal((B, 1, 60, 60), np.float32)),
+            "noise": torch.from_numpy(rng.standard_normal((B, 1, side, side), np.float32)),
             "keep": torch.from_numpy(rng.random(B) >= training.condition_dropout),
             "dropout_seed": int(rng.integers(2**31)),
         }
@@ -67,7 +66,7 @@ class Batches:
         if training.curve_target == "positions":
             out["centres"] = torch.from_numpy(
                 self.pairs.antidots[n].astype(np.float32)
-            ) + torch.tensor([self.margin, 0.0])
+            ) + torch.tensor(self.pairs.device.margins, dtype=torch.float32)
         elif training.curve_target == "pooled":
             out["pooled"] = F.avg_pool2d(self.normal.image(self.pairs.ldos[p, n]), 4)
         return {k: v.to(self.device) if isinstance(v, torch.Tensor) else v for k, v in out.items()}

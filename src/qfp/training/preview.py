@@ -46,7 +46,7 @@ def preview(model, config, pairs, dev, normal, schedule, path, device="cpu"):
         guided(model, schedule, condition),
         schedule,
         list(range(len(n))),
-        (1, 60, 60),
+        (1, config.device.side, config.device.side),
         "ddim",
         min(STEPS, schedule.steps),
         device=device,

@@ -3,20 +3,9 @@
 from qfp.data import dataset
 from qfp.files import output_folder
 from qfp.model.exported import hollow_network
-from qfp.model.unet import SIZE
 from qfp.tools import SettingsError, as_dict
 from qfp.training import checkpoint
 from qfp.values import check_memory
-
-
-def check_images(device):
-    """SettingsError where images of a wire are no square that the network takes once they are
-    padded."""
-    if device.length != SIZE or device.width > SIZE or device.width % 2:
-        raise SettingsError(
-            f"device: images of {device.width} x {device.length} sites: the network takes length "
-            f"{SIZE} and an even width of at most {SIZE}; exact inference (qfp.infer) takes any"
-        )
 
 
 def check_plan(training, slice_minutes):
@@ -44,7 +33,8 @@ def check_room(config):
     network, training = config.network, config.training
     weights = sum(p.numel() for p in hollow_network(config).parameters())
     check_memory(20 * weights, f"network: {weights / 1e6:,.0f} million weights")  # 5 copies
-    pixels = [(SIZE // network.unshuffle >> level) ** 2 for level in range(len(network.channels))]
+    side = config.device.side // network.unshuffle
+    pixels = [(side >> level) ** 2 for level in range(len(network.channels))]
     image = sum(c * n for c, n in zip(network.channels, pixels)) * 64 * (network.blocks + 1)
     curve = 16 * network.condition_hidden * (network.condition_blocks + 1)
     check_memory(training.batch * (image + curve), f"training: batch={training.batch}")

@@ -204,7 +204,6 @@ def train(
     """
     called, out = time.monotonic(), Path(out)
     refusals.check_plan(config.training, slice_minutes)
-    refusals.check_images(config.device)
     refusals.check_room(config)
     refusals.check_folder(out, resume)
     if device == "auto":

@@ -1,6 +1,6 @@
 // The network of Sec. IV (qfp.model.unet, whose names the weights keep) upon the kernels.
 
-const GRID = 15; // pixels across at the most downsampled level
+const CELL = 4; // pixels across a cell of the coarsest grid: 15 x 15 cells of 60 x 60 pixels
 const BELIEF = 4; // scale of the maps of believed positions
 
 // Layer normalisation of one vector, as Float64Array.
@@ -23,7 +23,8 @@ class Network {
   // kernels: Kernels that hold the weights; model: what qfp.live.decoder says of them
   constructor(kernels, model) {
     const { network, device } = model;
-    Object.assign(this, { kernels, model, network, device, size: device.length });
+    Object.assign(this, { kernels, model, network, device, size: device.side });
+    this.grid = this.size / CELL;
     this.sides = network.channels.map((_, i) => this.size / network.unshuffle / 2 ** i);
     this.readsPositions = kernels.has("condition.across.weight");
   }
@@ -66,10 +67,10 @@ class Network {
 
   // Log probabilities of the centres, [lower, upper][x, y] of `size` numbers: image column or row.
   profiles(tokens) {
-    const ld = Kernels.padded(2 * GRID),
-      block = this.size / GRID;
+    const { grid } = this,
+      ld = Kernels.padded(2 * grid);
     const logits = ["condition.across", "condition.along"].map((layer) =>
-      this.kernels.view(this.kernels.linear(layer, tokens, ld), 2 * block * ld).slice(),
+      this.kernels.view(this.kernels.linear(layer, tokens, ld), 2 * CELL * ld).slice(),
     );
     return [0, 1].map((antidot) =>
       [0, 1].map((axis) =>
@@ -78,7 +79,7 @@ class Network {
             { length: this.size },
             (_, p) =>
               logits[axis][
-                (antidot * block + (p % block)) * ld + axis * GRID + Math.floor(p / block)
+                (antidot * CELL + (p % CELL)) * ld + axis * grid + Math.floor(p / CELL)
               ],
           ),
         ),
@@ -94,14 +95,14 @@ class Network {
   }
 
   positions(profiles) {
-    const margin = (this.device.length - this.device.width) / 2;
-    return profiles.map(([x, y]) => [largestAt(x) - margin, largestAt(y)]);
+    const [left, below] = this.device.margins;
+    return profiles.map(([x, y]) => [largestAt(x) - left, largestAt(y) - below]);
   }
 
   // What the U-Net sees of a curve: {maps: [Float32Array (channels, ld) of each level], positions}.
   condition(curve) {
-    const { kernels, network } = this,
-      ld = Kernels.padded(2 * GRID);
+    const { kernels, network, grid } = this,
+      ld = Kernels.padded(2 * grid);
     kernels.release();
     const tokens = this.tokens(curve);
     const profiles = this.readsPositions ? this.profiles(tokens) : null,
@@ -109,7 +110,7 @@ class Network {
     for (let i = 0; i < network.condition_layers; i++) {
       const layer = `condition.layers.${i}`,
         before = kernels.layerNorm(layer + ".0", x, ld);
-      kernels.addAttention(layer + ".1", "full", network.heads, before, 2 * GRID, x);
+      kernels.addAttention(layer + ".1", "full", network.heads, before, 2 * grid, x);
       kernels.addMlp(layer + ".3", kernels.layerNorm(layer + ".2", x, ld), ld, x);
     }
     const features = kernels.put(this.features(x, profiles, ld));
@@ -119,9 +120,8 @@ class Network {
 
   // Features (grid_width, 15 x 15, padded): what the tokens of row and column say, and the beliefs.
   features(tokens, profiles, ld) {
-    const { kernels, network } = this,
-      block = this.size / GRID,
-      ldGrid = Kernels.padded(GRID * GRID);
+    const { kernels, network, grid } = this,
+      ldGrid = Kernels.padded(grid * grid);
     const found = new Float32Array(network.grid_width * ldGrid);
     const [columns, rows] = ["condition.columns", "condition.rows"].map((layer) => {
       const [own] = kernels.shape(layer + ".1.weight");
@@ -129,20 +129,20 @@ class Network {
       return kernels.view(x, own * ld).slice();
     });
     const own = columns.length / ld;
-    for (let y = 0; y < GRID; y++)
-      for (let x = 0; x < GRID; x++) {
-        const pixel = y * GRID + x;
+    for (let y = 0; y < grid; y++)
+      for (let x = 0; x < grid; x++) {
+        const pixel = y * grid + x;
         for (let c = 0; c < own; c++) {
-          const sum = rows[c * ld + GRID + y] + columns[c * ld + x];
+          const sum = rows[c * ld + grid + y] + columns[c * ld + x];
           found[c * ldGrid + pixel] = sum / (1 + Math.exp(-sum));
         }
         for (let c = own; c < network.grid_width; c++) {
           const [a, dy, dx] = [
-            Math.floor((c - own) / block ** 2),
-            Math.floor((c - own) / block) % block,
-            (c - own) % block,
+            Math.floor((c - own) / CELL ** 2),
+            Math.floor((c - own) / CELL) % CELL,
+            (c - own) % CELL,
           ];
-          const belief = profiles[a][1][y * block + dy] + profiles[a][0][x * block + dx];
+          const belief = profiles[a][1][y * CELL + dy] + profiles[a][0][x * CELL + dx];
           found[c * ldGrid + pixel] = BELIEF * Math.exp(belief);
         }
       }
@@ -151,10 +151,10 @@ class Network {
 
   // The curve's map (channels, ld) at a level: one linear layer, its channels spread over pixels.
   map(features, side, level) {
-    const { kernels } = this,
-      k = side / GRID,
+    const { kernels, grid } = this,
+      k = side / grid,
       layer = `condition.maps.${level}`;
-    const ldGrid = Kernels.padded(GRID * GRID),
+    const ldGrid = Kernels.padded(grid * grid),
       ld = Kernels.padded(side * side);
     const [wide] = kernels.shape(layer + ".weight");
     const given = kernels.view(kernels.linear(layer, features, ldGrid), wide * ldGrid);
@@ -164,7 +164,7 @@ class Network {
         const y = Math.floor(p / side),
           x = p % side;
         const channel = c * k ** 2 + (y % k) * k + (x % k);
-        map[c * ld + p] = given[channel * ldGrid + Math.floor(y / k) * GRID + Math.floor(x / k)];
+        map[c * ld + p] = given[channel * ldGrid + Math.floor(y / k) * grid + Math.floor(x / k)];
       }
     return map;
   }

@@ -229,7 +229,7 @@ class DecoderPanel {
     const named = (way, order) =>
       order
         .filter((level) => attention[level] !== "none")
-        .map((level) => way + model.device.length / unshuffle / 2 ** level);
+        .map((level) => way + model.device.side / unshuffle / 2 ** level);
     const layers = [...named("down", levels), ...named("up", levels.reverse())];
     // of the shipped weights the head that follows the antidots best, see probe_attention.json
     const first = layers.includes("up15") ? "up15" : layers[layers.length - 1];
@@ -276,12 +276,12 @@ class DecoderPanel {
   }
 
   drawStep() {
-    const { length } = this.model.device,
+    const { side } = this.model.device,
       colours = QFP_LIVE.colours;
     const { x, clean } = this.last,
       spread = Math.max(...x.map(Math.abs)) / 1.5;
-    this.maps.x.draw(x, length, length, [-spread, spread], colours);
-    this.maps.clean.draw(clean, length, length, [-1.6, 3], colours);
+    this.maps.x.draw(x, side, side, [-spread, spread], colours);
+    this.maps.clean.draw(clean, side, side, [-1.6, 3], colours);
     this.drawHead();
   }
 
@@ -291,11 +291,13 @@ class DecoderPanel {
     const [layer, k] = this.head.value.split(" "),
       found = this.last.importance[layer];
     if (!found) return;
-    const { length, width } = this.model.device,
-      { side } = found,
-      edge = Math.floor(((length - width) / 2) * (side / length));
+    const { device } = this.model,
+      { side } = found;
+    const [left, below] = device.margins.map((n) => Math.floor((n * side) / device.side));
     const B = found.heads.subarray(k * side ** 2, (k + 1) * side ** 2);
-    const within = B.filter((_, p) => p % side >= edge && p % side < side - edge);
+    const inside = (p, margin) => p >= margin && p < side - margin;
+    const place = (p) => inside(p % side, left) && inside(Math.floor(p / side), below);
+    const within = B.filter((_, p) => place(p));
     const top = Math.max(...within),
       name = `B_j of ${layer}, head ${Number(k) + 1}`;
     this.maps.B.draw(B, side, side, [0, top], QFP_LIVE.colours);

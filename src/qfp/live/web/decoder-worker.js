@@ -42,13 +42,14 @@ async function load({ wasm, weights, model }) {
   return engine;
 }
 
-// LDOS (length, width) [1/t] of a normalised image (length, length), as float32.
+// LDOS (length, width) [1/t] of a normalised image (side, side), as float32.
 function ldosOf(image, { device, normalisation: { image_mean, image_std } }) {
-  const { length, width } = device,
-    margin = (length - width) / 2;
+  const { length, width, side, margins } = device,
+    [left, below] = margins;
+  const pixel = (i) => (below + Math.floor(i / width)) * side + left + (i % width);
   return Float32Array.from(
     { length: length * width },
-    (_, i) => image[Math.floor(i / width) * length + margin + (i % width)] * image_std + image_mean,
+    (_, i) => image[pixel(i)] * image_std + image_mean,
   );
 }
 

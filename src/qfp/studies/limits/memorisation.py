@@ -187,7 +187,7 @@ def measure(run):
     images = images_of(run, rows)
     near = neighbours(pairs, images, rows, known)
     drawn = nearest_images(pairs.ldos, np.arange(len(pairs.antidots)), images["no_curve"])
-    scale = normalise.normalisation(pairs, train).spread(pairs.device.length)
+    scale = normalise.normalisation(pairs, train).spread()
     cases, table, values = {}, {}, {}
     for name in ROWS:
         truth = near["train truth" if name == "train" else "truth"]

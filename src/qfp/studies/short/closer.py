@@ -24,7 +24,7 @@ def x0_error(decoder, pairs, rows, seed):
     steps = [int(abs(np.log(ratio / level)).argmin()) for level in LEVELS]
     curves = pairs.conductance[p, n]
     found = one_step.predicted(decoder, curves, truth, [s for (s,) in seeds], steps)
-    unit = decoder.normal.spread(truth.shape[1])
+    unit = decoder.normal.spread()
     return {
         name: (((images - truth) / unit) ** 2).mean((0, 2, 3)) for name, images in found.items()
     }
@@ -38,7 +38,7 @@ def mean_image_error(pairs, train, rows, seed):
         pairs.ldos[p[part], n[part]].sum(axis=0, dtype=float)
         for part in np.array_split(np.arange(len(train)), 64)
     )
-    unit = normalise.normalisation(pairs, train).spread(mean.shape[0])
+    unit = normalise.normalisation(pairs, train).spread()
     errors = np.square((mean / len(train) - pairs.ldos[q, m]) / unit).mean((1, 2))
     return {
         "error": float(errors.mean()),

@@ -76,7 +76,7 @@ def agreement(config, curves, precisions=("fp32", "bf16")):
     shares = {p: {key: float(hit.mean()) for key, hit in hits[p].items()} for p in precisions}
     alike = {"curves": len(rows), **shares}
     if "bf16" in precisions:
-        gap = np.abs(images["bf16"] - images["fp32"]) / constants.spread(device.length)
+        gap = np.abs(images["bf16"] - images["fp32"]) / constants.spread()
         alike |= {
             "same_antidots": int((found["bf16"] == found["fp32"]).all((1, 2)).sum()),
             "largest_difference": float(gap.max()),

@@ -15,10 +15,10 @@ from qfp.model.precision import keep_memory
 from qfp.model.vae import Vae
 from qfp.studies import frame
 from qfp.studies.two_stage.images import scored
-from qfp.studies.two_stage.restricted import restricted_pairs
+from qfp.studies.two_stage.restricted import restricted_antidots, restricted_pairs
 from qfp.studies.two_stage.stages import EMA, Part, first_stage, joint_stage, latents, second_stage
-from qfp.tools import SettingsError, as_dict, digest
-from qfp.training import checkpoint
+from qfp.tools import as_dict, digest
+from qfp.training import checkpoint, refusals
 from qfp.training.optimise import average
 
 DEV = 500  # development configurations that choose among the sweep's rows
@@ -32,13 +32,13 @@ def train_vae(settings, config, part, seed, folder, rows=({},), dev=None):
     `dev` best is kept. Returns the network, its settings, and [{changes, minutes, scores}] of the
     rows (without `dev` there are no scores)."""
     torch.manual_seed(seed)
-    first = Vae(settings, config.device.field_points)
+    first = Vae(settings, config.device.field_points, config.device.side)
     image_minutes = first_stage(first, settings, part, seed, folder)
     known, tried = latents(first, part), []
     for changes in rows:
         own = dataclasses.replace(settings, **changes)
         torch.manual_seed(seed)
-        model = Vae(own, config.device.field_points)
+        model = Vae(own, config.device.field_points, config.device.side)
         model.encoder, model.decoder = first.encoder, first.decoder
         minutes = second_stage(model, own, part, known, seed, folder / f"curves-{digest(own)[:12]}")
         parameters = sum(p.numel() for p in model.parameters())
@@ -136,11 +136,8 @@ def run_train_vae(config, baseline, data="data/laptop.h5", out="runs/vae", repor
     images from development curves decides. Kept in `out`; resumes."""
     out = files.output_folder(out)
     keep_memory()
-    pairs = dataset.load(data)
-    if pairs.device != config.device:
-        raise SettingsError(
-            f"{data} holds another device than preset {config.preset!r}: {pairs.device}"
-        )
+    restricted_antidots(config.device, baseline.restricted.upper)  # refused now, not in the end
+    pairs = refusals.pairs_of(config, data)
     out.mkdir(parents=True, exist_ok=True)
     with files.sole(out, "training"):
         train_all(config, baseline, pairs, out, report)
