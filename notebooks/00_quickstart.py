@@ -21,7 +21,7 @@
 # wires, and its position label, on an interpolated curve), give it nothing but the 64 numbers of the curve, and compare its
 # answer with the truth. It is the first wire of the test list, not a chosen one.
 
-# %% tags=["parameters"]
+# %% tags=["parameters", "hide-input"]
 preset = "laptop"
 seed = None
 weights = None
@@ -34,7 +34,7 @@ diffusion = None
 training = None
 sampling = None
 
-# %%
+# %% tags=["hide-input"]
 import numpy as np
 
 import qfp
@@ -63,7 +63,7 @@ first = parts["test"][0, 1]
 truth = antidots[first].astype(int)
 conductance, open_modes, ldos = qfp.solve(wire, truth, qfp.random_potential(0, wire), image=True)
 
-# %% tags=["nbval-check-output"]
+# %% tags=["nbval-check-output", "hide-input"]
 seen = set(parts["train"][:, 1].tolist())
 print(f"{len(antidots)} configurations, {len(seen)} of them seen in training", end="; ")
 print(f"this one seen: {first in seen}")
@@ -72,7 +72,7 @@ print(f"open modes {open_modes[0]} at b = 0 and {open_modes[-1]} at b = {wire.fi
 print(f"true antidots at (x, y) = {truth.tolist()}")
 print(f"G(0) = {conductance[0]:.6f} e^2/h")
 
-# %% mystnb={"figure": {"caption": "The fingerprint: conductance of the wire at 64 magnetic fields (phase per plaquette). The dotted steps are the open modes of the leads, which bound it; the wiggles come from interference around the two antidots. This curve is all that the network is given.", "name": "quickstart-curve"}, "image": {"alt": "Line plot of conductance against magnetic field: an irregular curve below a falling staircase of open modes."}}
+# %% mystnb={"figure": {"caption": "The fingerprint: conductance of the wire at 64 magnetic fields (phase per plaquette). The dotted steps are the open modes of the leads, which bound it; the wiggles come from interference around the two antidots. This curve is all that the network is given.", "name": "quickstart-curve"}, "image": {"alt": "Line plot of conductance against magnetic field: an irregular curve below a falling staircase of open modes."}} tags=["hide-input"]
 wire_figures.fingerprints(wire.fields, {"conductance": conductance}, open_modes)
 
 # %% [markdown]
@@ -93,7 +93,7 @@ print(f"{share:.0%} of {samples} samples within one site")
 print(f"true antidots    (x, y): {truth.tolist()}")
 print(f"off by {error} sites at most; Pearson r of decoded and true image {r:.3f}")
 
-# %% mystnb={"figure": {"caption": "Truth and answer. The local density of states (LDOS) at b = 0 shows where the electron wave is; it is zero inside the antidots (outlined). Left: the exact solution, which the network never sees. Middle: one sample. Right: mean of the samples within one site of the consensus.", "name": "quickstart-images"}, "image": {"alt": "Three images of the wire side by side: true interference pattern, one generated sample and the mean of the samples that agree, each with two circles around the antidots."}}
+# %% mystnb={"figure": {"caption": "Truth and answer. The local density of states (LDOS) at b = 0 shows where the electron wave is; it is zero inside the antidots (outlined). Left: the exact solution, which the network never sees. Middle: one sample. Right: mean of the samples within one site of the consensus.", "name": "quickstart-images"}, "image": {"alt": "Three images of the wire side by side: true interference pattern, one generated sample and the mean of the samples that agree, each with two circles around the antidots."}} tags=["hide-input"]
 sample = decoded.ldos[0, 0]
 wire_figures.ldos_row(
     [ldos, sample, decoded.image[0]],
@@ -121,7 +121,7 @@ for label, curve in list(clean.items())[1:]:
     distance = np.sqrt(np.mean((curve - conductance) ** 2))
     print(f"{label}: rms difference from the measured curve {distance:.3f} e^2/h")
 
-# %% mystnb={"figure": {"caption": "The measured curve, the curve of the decoded antidots without random potential, and that of an unrelated pair.", "name": "quickstart-check"}, "image": {"alt": "Three conductance curves: the one of the decoded antidots follows the measured one if the answer is right, an unrelated one does not."}}
+# %% mystnb={"figure": {"caption": "The measured curve, the curve of the decoded antidots without random potential, and that of an unrelated pair.", "name": "quickstart-check"}, "image": {"alt": "Three conductance curves: the one of the decoded antidots follows the measured one if the answer is right, an unrelated one does not."}} tags=["hide-input"]
 wire_figures.fingerprints(wire.fields, clean)
 
 # %% [markdown]
@@ -138,7 +138,7 @@ wire_figures.fingerprints(wire.fields, clean)
 # - **The wire is one of a kind.** Two holes of this size, this energy, weak disorder: the network knows nothing else, and
 #   it will answer any curve with such a wire.
 
-# %%
+# %% tags=["hide-input"]
 verdict = "right" if error == 0 else f"right within {error}" if error <= 2 else "wrong"
 print(f"this wire: positions {verdict}, pattern r = {r:.3f}")
 

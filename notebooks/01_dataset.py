@@ -19,7 +19,7 @@
 # **Method.** Exact simulation. Every number on this page is computed while the page runs, by the solver of
 # `qfp.physics.green`, which the tests hold against Kwant.
 
-# %% tags=["parameters"]
+# %% tags=["parameters", "hide-input"]
 preset = "laptop"
 seed = None
 weights = None
@@ -32,7 +32,7 @@ diffusion = None
 training = None
 sampling = None
 
-# %%
+# %% tags=["hide-input"]
 import numpy as np
 
 import qfp
@@ -66,13 +66,13 @@ print(f"energy {wire.energy} t, antidot radius {wire.radius} sites, ", end="")
 print(f"b from {fields[0]} to {fields[-1]} in {len(fields)} points")
 print(f"antidots at {pair.tolist()}, random potential within {wire.amplitude} t")
 
-# %% mystnb={"figure": {"caption": "A learning pair, after Fig. 1 of the paper: (a) the wire with its removed sites, (b) the local density of states at b = 0, the electrons' interference pattern, (c) the magnetoconductance, its fingerprint, below the number of open modes of the leads.", "name": "fig-pair"}, "image": {"alt": "Lattice with two round holes; picture of the local density of states with interference fringes around the holes; conductance curve that wiggles as the field grows."}}
+# %% mystnb={"figure": {"caption": "A learning pair, after Fig. 1 of the paper: (a) the wire with its removed sites, (b) the local density of states at b = 0, the electrons' interference pattern, (c) the magnetoconductance, its fingerprint, below the number of open modes of the leads.", "name": "fig-pair"}, "image": {"alt": "Lattice with two round holes; picture of the local density of states with interference fringes around the holes; conductance curve that wiggles as the field grows."}} tags=["hide-input"]
 wire_figures.learning_pair(geometry.removed_mask(pair, wire), pair, image, fields, G, modes)
 
 # %% [markdown]
 # The same pair by Kwant, at one field, as a reader would check it:
 
-# %%
+# %% tags=["hide-input"]
 system = kwant_model.build(wire, geometry.removed_mask(pair, wire), V)
 f = len(fields) // 2
 difference = abs(kwant_model.conductance(system, wire, fields[f]) - G[f])
@@ -88,7 +88,7 @@ print(f"|ΔLDOS| below 1e-12 1/t: {ldos_difference < 1e-12}")
 # more than 12 apart. Modulo translation along y, a pair is $(x_1, x_2, \Delta y)$. The inversions act as
 # $(x_1, x_2) \to (x_2, x_1)$ and $(x_1, x_2) \to (49 - x_1, 49 - x_2)$. Counting the orbits:
 
-# %% tags=["nbval-check-output"]
+# %% tags=["nbval-check-output", "hide-input"]
 orbits, antidots = qfp.configurations(wire)
 r = geometry.clearance(wire)
 across, along = wire.width - 2 * r, wire.length - 2 * r
@@ -109,7 +109,7 @@ print(f"distinct: {len(np.unique(orbits, axis=0))}")
 # further configurations, moved along y by three sites.
 
 
-# %%
+# %% tags=["hide-input"]
 rng, number = stream("notebook 01", config.seed), config.notebook_configurations
 chosen = rng.choice(len(antidots), number, replace=False)
 pairs = np.concatenate([pair[None], antidots[chosen]])
@@ -118,7 +118,7 @@ assert (geometry.orbit(copies, wire) == geometry.orbit(pairs, wire)).all()
 clean = simulate.curves(wire, copies, None)  # (4, N, F)
 disordered = simulate.curves(wire, copies, 0)
 
-# %% mystnb={"figure": {"caption": "The four copies of one configuration. Without potential their curves coincide; under one random potential of 0.05 t they differ a little, because the potential is not symmetric.", "name": "fig-copies"}, "image": {"alt": "Left: four conductance curves that lie on each other. Right: the same four under a random potential, close together but not equal."}}
+# %% mystnb={"figure": {"caption": "The four copies of one configuration. Without potential their curves coincide; under one random potential of 0.05 t they differ a little, because the potential is not symmetric.", "name": "fig-copies"}, "image": {"alt": "Left: four conductance curves that lie on each other. Right: the same four under a random potential, close together but not equal."}} tags=["hide-input"]
 names = ["itself", "y inverted", "x inverted", "moved by 3 in y"]
 wire_figures.symmetric_copies(fields, clean[:, 0], disordered[:, 0], names)
 
@@ -137,20 +137,20 @@ print(f"one potential: |G(b) - G(-b)| below 1e-9 e²/h: {asymmetry < 1e-9}")
 # far the same configuration's curve moves when the potential is replaced by another, and the distance of two unrelated
 # configurations.
 
-# %%
+# %% tags=["hide-input"]
 sparse = fields[::8]
 library = simulate.curves(wire, antidots, None, sparse)
 nearest = distances.nearest_other(library)
 other_potential = simulate.curves(wire, pairs, 1)
 groups = distances.groups(nearest, copies, clean, disordered, other_potential)
 
-# %% mystnb={"figure": {"caption": "How far curves are apart. Every one of the 16,170 curves at V = 0 has its nearest neighbour at a finite distance. The random potential moves a curve by a comparable amount, which is what makes decoding more than a table look-up.", "name": "fig-distances"}, "image": {"alt": "Histograms of the distance between curves on a logarithmic axis: nearest neighbours, copies under a potential, another potential, unrelated configurations."}}
+# %% mystnb={"figure": {"caption": "How far curves are apart. Every one of the 16,170 curves at V = 0 has its nearest neighbour at a finite distance. The random potential moves a curve by a comparable amount, which is what makes decoding more than a table look-up.", "name": "fig-distances"}, "image": {"alt": "Histograms of the distance between curves on a logarithmic axis: nearest neighbours, copies under a potential, another potential, unrelated configurations."}} tags=["hide-input"]
 wire_figures.curve_distances(groups)
 
-# %%
+# %% tags=["hide-input"]
 print(distances.told(groups))
 
-# %% tags=["nbval-check-output"]
+# %% tags=["nbval-check-output", "hide-input"]
 print(f"configurations at V = 0: {len(library)}")
 print(f"closest two of the curves: {nearest.min():.4f} e²/h apart ", end="")
 print(f"(root mean square over {len(sparse)} fields)")
@@ -168,7 +168,7 @@ print(f"(root mean square over {len(sparse)} fields)")
 # **What could be wrong.** Uniqueness was checked at V = 0 and at one energy. "Differ" means by more than rounding: a
 # measurement with noise above the smallest distance could confuse the closest pairs.
 
-# %%
+# %% tags=["hide-input"]
 assert len(orbits) == len(antidots) == len(np.unique(orbits, axis=0))
 assert preset != "laptop" or len(orbits) == 16170, "the paper's number"
 assert difference < 1e-9 and ldos_difference < 1e-9, "the fast solver must agree with Kwant"

@@ -18,7 +18,7 @@
 # **Method.** We draw the network from the modules of the shipped weights, so that the picture cannot be wrong about them;
 # train a fresh one for a moment on wires simulated here; and plot the whole log of the shipped training.
 
-# %% tags=["parameters"]
+# %% tags=["parameters", "hide-input"]
 preset = "laptop"
 seed = None
 weights = None
@@ -31,7 +31,7 @@ diffusion = None
 training = None
 sampling = None
 
-# %%
+# %% tags=["hide-input"]
 import torch
 from IPython.display import Markdown
 
@@ -62,20 +62,20 @@ assert decoder.config.device == config.device, "these weights belong to another 
 # $\sigma/\alpha = \sqrt{(1 - \bar\alpha_t)/\bar\alpha_t}$: the step number means nothing without the schedule, which the
 # paper does not print. First some training wires, simulated afresh.
 
-# %%
+# %% tags=["hide-input"]
 chosen = configurations_of(decoder.config, "train")[: config.notebook_configurations]
 pairs = qfp.simulate(decoder.config, chosen)
 # (1, 1, 60, 60), zero mean and unit variance over the dataset
 x0 = decoder.normal.image(pairs.ldos[0, :1])
 
-# %% mystnb={"figure": {"caption": "The forward process on one training image, with the schedule of the shipped weights. Steps are counted from 1; below them the ratio of noise to signal. Somewhere between 5 and 20 the image stops telling which wire it is, and then only the curve can.", "name": "network-forward"}, "image": {"alt": "Six images of the same wire with growing noise: the interference pattern and the two antidots, outlined, drown in it."}}
+# %% mystnb={"figure": {"caption": "The forward process on one training image, with the schedule of the shipped weights. Steps are counted from 1; below them the ratio of noise to signal. Somewhere between 5 and 20 the image stops telling which wire it is, and then only the curve can.", "name": "network-forward"}, "image": {"alt": "Six images of the same wire with growing noise: the interference pattern and the two antidots, outlined, drown in it."}} tags=["hide-input"]
 times = torch.tensor([0, 199, 399, 599, 799, 999]) * decoder.schedule.steps // 1000
 noise = step_noise((1, 60, 60), [config.seed] * len(times), 0).float()
 noisy = decoder.schedule.q_sample(x0.expand(len(times), -1, -1, -1), times, noise)
 ratio, radius = decoder.schedule.ratio[times], config.device.radius
 network_figures.forward_process(noisy[:, 0], times, ratio, pairs.antidots[0], radius)
 
-# %% tags=["nbval-check-output"]
+# %% tags=["nbval-check-output", "hide-input"]
 schedules = {kind: Schedule(1000, kind) for kind in ("linear", "cosine")}
 shares = {kind: float((own.ratio > 5).double().mean()) for kind, own in schedules.items()}
 for kind, share in shares.items():
@@ -92,15 +92,15 @@ for kind, share in shares.items():
 # The diagram is drawn from the instantiated modules. Image and curve meet in the transformer blocks: in each, the curve's
 # map of that level is concatenated with the image's channels before attention acts on the pixels.
 
-# %% mystnb={"figure": {"caption": "The shipped network, read off its modules. Blue: convolution blocks. Red: transformer blocks with self-attention over the pixels. Green: the path of the curve, whose maps are concatenated with the input of both transformer blocks of a level. The full attention at 15 x 15 is the one that the page on attention looks into.", "name": "network-unet"}, "image": {"alt": "Diagram of a U-shaped network: on the left blocks lead down from 60 by 60 pixels to 15 by 15, on the right up again; between them green boxes bring maps of the curve to the attention blocks on both sides."}}
+# %% mystnb={"figure": {"caption": "The shipped network, read off its modules. Blue: convolution blocks. Vermilion: transformer blocks with self-attention over the pixels. Green: the path of the curve, whose maps are concatenated with the input of both transformer blocks of a level. The full attention at 15 x 15 is the one that the page on attention looks into.", "name": "network-unet"}, "image": {"alt": "Diagram of a U-shaped network: on the left blocks lead down from 60 by 60 pixels to 15 by 15, on the right up again; between them green boxes bring maps of the curve to the attention blocks on both sides."}} tags=["hide-input"]
 parts, path = anatomy.architecture(decoder.model), anatomy.condition_path(decoder.model)
 architecture_figures.network(parts, path, decoder.model.unshuffle)
 
-# %%
+# %% tags=["hide-input", "hide-output"]
 networks = stages.beside(decoder.model, "paper")
 Markdown(stages.table(networks))
 
-# %% tags=["nbval-check-output"]
+# %% tags=["nbval-check-output", "hide-input"]
 print(stages.attention(networks))
 
 # %% [markdown]
@@ -116,7 +116,7 @@ print(stages.attention(networks))
 # same step further curves pass through the first half of the path of the curve alone, towards a linear read-out of the
 # antidots' coordinates; `qfp train` adds averaging of the weights, checkpoints and a learning rate that falls.
 
-# %%
+# %% tags=["hide-input"]
 network, optimizer, batches = first_steps.prepared(config, pairs)
 forward, course = Schedule.of(config.diffusion), []
 for step in range(config.notebook_training_steps):
@@ -129,10 +129,10 @@ for step in range(config.notebook_training_steps):
 # (steps, batch), of head (steps,)
 seen, error, head = (torch.stack(values).numpy() for values in zip(*course))
 
-# %% mystnb={"figure": {"caption": "A training of a few steps. Left: the squared error of every image that was shown, over its noise level, coloured by the training step. Right: cross-entropy of the antidots' coordinates read off further curves; a blind guess over 60 rows or columns costs 4.1.", "name": "network-short-training"}, "image": {"alt": "Left, a scatter plot of loss against noise level whose points sink as training goes on; right, a falling curve of cross-entropy against training step."}}
+# %% mystnb={"figure": {"caption": "A training of a few steps. Left: the squared error of every image that was shown, over its noise level, coloured by the training step. Right: cross-entropy of the antidots' coordinates read off further curves; a blind guess over 60 rows or columns costs 4.1.", "name": "network-short-training"}, "image": {"alt": "Left, a scatter plot of loss against noise level whose points sink as training goes on; right, a falling curve of cross-entropy against training step."}} tags=["hide-input"]
 network_figures.training_steps(seen, error, head)
 
-# %%
+# %% tags=["hide-input"]
 print(first_steps.summary(error, head))
 
 # %% [markdown]
@@ -144,11 +144,11 @@ print(first_steps.summary(error, head))
 #
 # The log of the whole run stands beside the weights, in `models/`.
 
-# %%
+# %% tags=["hide-input"]
 diary = log.read(config.weights)
 print(log.told(diary, decoder.meta))
 
-# %% mystnb={"figure": {"caption": "The shipped training. Left: loss by noise level (thin: as logged, thick: running mean). Right: scores on curves of configurations not in training, a few dozen curves for the images, a thousand for the head; single samples.", "name": "network-log"}, "image": {"alt": "Left, losses of four ranges of noise against minutes of training, all falling; right, scores on unseen curves against minutes, rising."}}
+# %% mystnb={"figure": {"caption": "The shipped training. Left: loss by noise level (thin: as logged, thick: running mean). Right: scores on curves of configurations not in training, a few dozen curves for the images, a thousand for the head; single samples.", "name": "network-log"}, "image": {"alt": "Left, losses of four ranges of noise against minutes of training, all falling; right, scores on unseen curves against minutes, rising."}} tags=["hide-input"]
 network_figures.training_log(**log.course(diary))
 
 # %% [markdown]
@@ -160,11 +160,11 @@ network_figures.training_log(**log.course(diary))
 # as many a step as before, cost little beside images. Steps are the same on any machine and scores nearly; the minutes are not.
 # They count training alone, without the making of the data (README) and the time to load it, printed below.
 
-# %% mystnb={"figure": {"caption": "A short training of the network, from random weights (results/bench_learn.json). Shares of development curves, configurations that are not in training, with 95 % intervals. Dashed: 95 %. The learning rate falls over the last fifth.", "name": "network-learning"}, "image": {"alt": "Three rising curves of shares against minutes of training: both antidots within one site rises first and reaches nearly 1, exact positions follow, pattern correlation of at least 0.95 stays near 0 in so short a time."}}
+# %% mystnb={"figure": {"caption": "A short training of the network, from random weights (results/bench_learn.json). Shares of development curves, configurations that are not in training, with 95 % intervals. Dashed: 95 %. The learning rate falls over the last fifth.", "name": "network-learning"}, "image": {"alt": "Three rising curves of shares against minutes of training: both antidots within one site rises first and reaches nearly 1, exact positions follow, pattern correlation of at least 0.95 stays near 0 in so short a time."}} tags=["hide-input"]
 short = studies.recorded("learning")
 network_figures.learning(*learning.lines(short), short["share"]) if short else None
 
-# %%
+# %% tags=["hide-input"]
 missing = "no results: `qfp study learning --preset kettle` makes them"
 print(learning.told(short) if short else missing)
 
@@ -183,7 +183,7 @@ print(learning.told(short) if short else missing)
 # 3. Change the device in the preset, make its data, and train for that.
 # ```
 
-# %%
+# %% tags=["hide-input"]
 if short:
     name = short["preset"]
     print(f"qfp train --preset {name} --data data/laptop.h5 --out runs/{name}")
@@ -200,14 +200,14 @@ if short:
 # brackets the paired difference from `twin`. The last column reads positions off the *features* of the path of the curve
 # by a linear probe, without any image: what is known there and not in the image is lost where the curve enters the U-Net.
 
-# %%
+# %% tags=["hide-input", "hide-output"]
 found = diagnose.read_networks()
 Markdown(diagnose.compared(found) if found else "No results: `make twins` makes them.")
 
-# %% mystnb={"figure": {"caption": "Where does each network know what? Score of the clean image predicted in one evaluation from the true image with noise, on test curves (results/networks.json). Solid: with the curve; dashed: from the noisy image alone; dotted: positions read off the features of the curve, without image. The last point is pure noise. Bands: 95 % intervals.", "name": "network-noise"}, "image": {"alt": "Two panels of score against noise. Without the curve all networks fall from nearly 1 to 0 between a noise of 2 and 20. With it, both antidots within one site stay near 1 up to pure noise, except without the extra gradient; a correlation of at least 0.95 ends highest for laptop, lower for the twins, lower still without interpolation, and at 0 without the extra gradient."}}
+# %% mystnb={"figure": {"caption": "Where does each network know what? Score of the clean image predicted in one evaluation from the true image with noise, on test curves (results/networks.json). Solid: with the curve; dashed: from the noisy image alone; dotted: positions read off the features of the curve, without image. The last point is pure noise. Bands: 95 % intervals.", "name": "network-noise"}, "image": {"alt": "Two panels of score against noise. Without the curve all networks fall from nearly 1 to 0 between a noise of 2 and 20. With it, both antidots within one site stay near 1 up to pure noise, except without the extra gradient; a correlation of at least 0.95 ends highest for laptop, lower for the twins, lower still without interpolation, and at 0 without the extra gradient."}} tags=["hide-input"]
 network_figures.score_against_noise(diagnose.panels(found)) if found else None
 
-# %%
+# %% tags=["hide-input", "hide-output"]
 if found:
     print(diagnose.show(found), readout.untrained(found), sep="\n")
 
@@ -235,20 +235,20 @@ if found:
 # | curve-noise | white noise on all training curves, as much as in the noisy curves below |
 # | … -seed-1 | the same row from another seed, of weights and batches |
 
-# %%
+# %% tags=["hide-input", "hide-output"]
 table = studies.recorded("ablations")
 if table:
     print(ablations.preface(table))
 Markdown(ablations.show(table) if table else "No results: `make ablations` makes them.")
 
-# %% mystnb={"figure": {"caption": "Shares of development curves decoded right, against minutes of training on one core, for trainings that differ in one choice each, in three groups; black: the row that the others are compared with (results/bench_ablations.json). Minutes are passes times the seconds of a pass, timed for all rows in turn. Bars: 95 % intervals of the last look.", "name": "network-ablations"}, "image": {"alt": "Six panels of rising lines, one line a training. Both antidots within one site: most lines reach nearly 1; those without extra gradient stay near 0, those with pooled images or with predicted noise lie between. Both exact: the lines fan out, with the same ones at the bottom."}}
+# %% mystnb={"figure": {"caption": "Shares of development curves decoded right, against minutes of training on one core, for trainings that differ in one choice each, in three groups; black: the row that the others are compared with (results/bench_ablations.json). Minutes are passes times the seconds of a pass, timed for all rows in turn. Bars: 95 % intervals of the last look.", "name": "network-ablations"}, "image": {"alt": "Six panels of rising lines, one line a training. Both antidots within one site: most lines reach nearly 1; those without extra gradient stay near 0, those with pooled images or with predicted noise lie between. Both exact: the lines fan out, with the same ones at the bottom."}} tags=["hide-input"]
 network_figures.ablations(*ablations.panels(table)) if table else None
 
 # %% [markdown]
 # Two rows are asked more: the one that was trained with noise, about noisy curves, and the one that saw a single potential, about
 # curves that all have this potential.
 
-# %%
+# %% tags=["hide-input", "hide-output"]
 if table:
     print(closer.asked_more(table))
 
@@ -329,7 +329,7 @@ if table:
 # ({result}`networks:networks.twin-no-interpolation.single.within_0:.1%` without,
 # {result}`networks:networks.twin.single.within_0:.1%` with them).
 
-# %% tags=["nbval-check-output"]
+# %% tags=["nbval-check-output", "hide-input"]
 alpha_bar, size = decoder.schedule.alpha_bar, stages.parameters(decoder.model)
 assert abs(shares["linear"] - 0.434) < 0.001 and abs(shares["cosine"] - 0.127) < 0.001
 assert (alpha_bar.diff() < 0).all() and alpha_bar[-1] < 1e-4, "all signal is gone in the end"

@@ -20,7 +20,7 @@
 # 2 sites, Pearson correlation of the patterns, 95 % intervals, beside rivals that need no diffusion model. The table was
 # measured once on the full dataset; a slice simulated here checks it.
 
-# %% tags=["parameters"]
+# %% tags=["parameters", "hide-input"]
 preset = "laptop"
 seed = None
 weights = None
@@ -33,7 +33,7 @@ diffusion = None
 training = None
 sampling = None
 
-# %%
+# %% tags=["hide-input"]
 import numpy as np
 from IPython.display import Markdown
 
@@ -59,7 +59,7 @@ assert decoder.config.device == wire, "these weights belong to another wire"
 # set, neither curve nor image. That is all that is held out: the potential is one of the five of training, and each of these
 # pairs lent its position label through interpolated curves. They are simulated afresh, under the first of the five potentials.
 
-# %% tags=["nbval-check-output"]
+# %% tags=["nbval-check-output", "hide-input"]
 wires = unseen.wires(decoder.config, config.notebook_configurations)
 print(unseen.described(decoder.config, wires.numbers))
 print(f"curves {wires.curves.shape}, images {wires.ldos.shape}")
@@ -71,17 +71,17 @@ print(f"curves {wires.curves.shape}, images {wires.ldos.shape}")
 # noise, and with it the clean image that it now believes in, $\hat x_0$. The state $x_t$ is what the paper shows; the
 # prediction $\hat x_0$ shows what the network already knows.
 
-# %%
+# %% tags=["hide-input"]
 generated = course.follow(decoder, wires.curves[0], config.sampling.gamma, config.seed)
 
-# %% mystnb={"figure": {"caption": "Fig. 3 remade: generation of the LDOS of a test wire through the thousand ancestral steps. Above the state, below the image that the network predicts at that step. Circles: the true antidots. The lead along -y is below.", "name": "generation-steps"}, "image": {"alt": "Two rows of six images. Above, noise turns into an interference pattern only in the last columns; below, the predicted image shows the antidots earlier."}}
+# %% mystnb={"figure": {"caption": "Fig. 3 remade: generation of the LDOS of a test wire through the thousand ancestral steps. Above the state, below the image that the network predicts at that step. Circles: the true antidots. The lead along -y is below.", "name": "generation-steps"}, "image": {"alt": "Two rows of six images. Above, noise turns into an interference pattern only in the last columns; below, the predicted image shows the antidots earlier."}} tags=["hide-input"]
 figures.generation_steps(generated, wires.antidots[0], wires.ldos[0], wire.radius)
 
-# %%
+# %% tags=["hide-input"]
 judged = course.judge(generated, wires.antidots[0], wires.ldos[0], wire)
 print(course.told(generated, judged))
 
-# %% mystnb={"figure": {"caption": "The course of the same generation. Above: correlation of the state and of the predicted image with the true LDOS. Below: how far the antidots found in the prediction are from the true ones.", "name": "generation-course"}, "image": {"alt": "Two curves of correlation against generation step, the one of the predicted image above that of the noisy state, and the position error of the predicted antidots below."}}
+# %% mystnb={"figure": {"caption": "The course of the same generation. Above: correlation of the state and of the predicted image with the true LDOS. Below: how far the antidots found in the prediction are from the true ones.", "name": "generation-course"}, "image": {"alt": "Two curves of correlation against generation step, the one of the predicted image above that of the noisy state, and the position error of the predicted antidots below."}} tags=["hide-input"]
 figures.generation_course(generated.steps, *judged)
 
 # %% [markdown]
@@ -99,11 +99,11 @@ figures.generation_course(generated.steps, *judged)
 # along the wire in full: as a curve tells no shift, within one site lets an error of two pass there (consensus: not counted
 # so far). In brackets 95 % intervals.
 
-# %%
+# %% tags=["hide-input", "hide-output"]
 table = frame.read_result(config.weights, accuracy.STUDY)
 Markdown(shown.table(accuracy.STUDY, config.weights, accuracy.in_markdown))
 
-# %%
+# %% tags=["hide-input"]
 print(accuracy.verdicts(table) if table else "")
 
 # %% [markdown]
@@ -117,7 +117,7 @@ print(accuracy.verdicts(table) if table else "")
 # **mean** is that over the potentials. The **MLP** reads positions off the training curves alone, off the kriged library's,
 # or off those of **one** potential.
 
-# %%
+# %% tags=["hide-input", "hide-output"]
 Markdown(shown.table(rivals.STUDY, config.weights))
 
 # %% [markdown]
@@ -129,7 +129,7 @@ Markdown(shown.table(rivals.STUDY, config.weights))
 # ancestral sampler and DDIM alike. A likely reason is no credit to them: coarse steps stay nearer to the mean of all images
 # that fit the curve, which correlates better than a fair sample does. That was not measured.
 
-# %%
+# %% tags=["hide-input", "hide-output"]
 Markdown(shown.table(samplers.STUDY, config.weights))
 
 # %% [markdown]
@@ -148,7 +148,7 @@ Markdown(shown.table(samplers.STUDY, config.weights))
 # clock is the processor time of that process. **Net** memory is the largest of a process that does nothing else, less that of
 # one which only imports the same.
 
-# %%
+# %% tags=["hide-input", "hide-output"]
 Markdown(shown.table(race.STUDY))
 
 # %% [markdown]
@@ -158,10 +158,10 @@ Markdown(shown.table(race.STUDY))
 # steps by our network is timed as a check, which says how good such seconds are. What the fast sampler costs in accuracy is in
 # the table of samplers above.
 
-# %%
+# %% tags=["hide-input", "hide-output"]
 Markdown(shown.table(race_sample.STUDY, config.weights))
 
-# %%
+# %% tags=["hide-input", "hide-output"]
 curves_race = frame.read_result(config.weights, race_sample.STUDY)
 print(told.told(studies.recorded("training-speed"), curves_race))
 
@@ -181,10 +181,10 @@ print(told.told(studies.recorded("training-speed"), curves_race))
 #
 # The test curves with the largest position error, then the lowest correlation, redrawn from the same noise.
 
-# %%
+# %% tags=["hide-input"]
 redrawn = worst.redrawn(decoder, table) if table else None
 
-# %% mystnb={"figure": {"caption": "The 24 worst of the table's single samples: the true image above, what the network made of the curve below it. Solid circles: antidots of each image; dashed: the true ones; off: position error in sites.", "name": "generation-worst"}, "image": {"alt": "Four double rows of six images: true interference patterns, and below each the generated one, whose antidots are displaced or whose fringes differ."}}
+# %% mystnb={"figure": {"caption": "The 24 worst of the table's single samples: the true image above, what the network made of the curve below it. Solid circles: antidots of each image; dashed: the true ones; off: position error in sites.", "name": "generation-worst"}, "image": {"alt": "Four double rows of six images: true interference patterns, and below each the generated one, whose antidots are displaced or whose fringes differ."}} tags=["hide-input"]
 figures.beside_truth(redrawn, wire.radius) if table else None
 
 # %% [markdown]
@@ -193,14 +193,14 @@ figures.beside_truth(redrawn, wire.radius) if table else None
 # it does not change, to first order, when an antidot moves. Pairs that are as **close** as is allowed or stand at the
 # **edge** of what is allowed have fewer neighbours to learn from, and **isolated** ones have few in the training set.
 
-# %%
+# %% tags=["hide-input"]
 Markdown(accuracy.groups_table(table) if table else "")
 
 # %% [markdown]
 # Is the right answer in the curve at all? For each wrong answer we solve the clean wire with the true and with the found
 # antidots, and ask whether the two curves differ by more than what the random potential does to the true one.
 
-# %%
+# %% tags=["hide-input"]
 print(worst.in_the_curve(wire, table["worst"]) if table else "")
 
 # %% [markdown]
@@ -208,12 +208,12 @@ print(worst.in_the_curve(wire, table["worst"]) if table else "")
 #
 # One sample for each of the first wires of the slice, the same sampler and number of steps as in the preset.
 
-# %%
+# %% tags=["hide-input"]
 answers = fresh.decoded(decoder, wires.part(slice(64)), config.sampling, config.seed)
 off, r = answers.errors(wire), answers.correlations()
 print(fresh.told(answers, wire))
 
-# %% mystnb={"figure": {"caption": "Decoded wires of the slice beside the truth, from the best to the worst correlation; off: position error in sites. Solid circles: antidots of each image; dashed: the true ones.", "name": "generation-gallery"}, "image": {"alt": "Two rows of six images, true interference patterns above and generated ones below, sorted from best to worst, with circles around the antidots."}}
+# %% mystnb={"figure": {"caption": "Decoded wires of the slice beside the truth, from the best to the worst correlation; off: position error in sites. Solid circles: antidots of each image; dashed: the true ones.", "name": "generation-gallery"}, "image": {"alt": "Two rows of six images, true interference patterns above and generated ones below, sorted from best to worst, with circles around the antidots."}} tags=["hide-input"]
 figures.gallery(answers, off, r, wire.radius)
 
 # %% [markdown]
@@ -222,12 +222,12 @@ figures.gallery(answers, off, r, wire.radius)
 # Pearson's r rewards the black discs alone, so it needs a scale. From true images: the same wire under another random
 # potential, its neighbour with one antidot moved by one site, and right holes in an otherwise uniform wire.
 
-# %%
+# %% tags=["hide-input"]
 scale = fresh.scale(wires, wire)
 for label, values in scale.items():
     print(f"{label}: median r {np.median(values):.3f}")
 
-# %% mystnb={"figure": {"caption": "Share of the slice whose correlation with the truth is at least the value on the axis, and the same for pairs of true images that differ in a known way. Grey line: 0.95.", "name": "generation-similarity"}, "image": {"alt": "Falling step curves of the share of images against Pearson r for generated images, another potential, a neighbour one site off, and uniform wires with right holes."}}
+# %% mystnb={"figure": {"caption": "Share of the slice whose correlation with the truth is at least the value on the axis, and the same for pairs of true images that differ in a known way. Grey line: 0.95.", "name": "generation-similarity"}, "image": {"alt": "Falling step curves of the share of images against Pearson r for generated images, another potential, a neighbour one site off, and uniform wires with right holes."}} tags=["hide-input"]
 figures.similarity(r, scale)
 
 # %% [markdown]
@@ -249,7 +249,7 @@ figures.similarity(r, scale)
 #   measured (`training.curve_left_out`).
 # - **Sampler.** The first table uses the fast sampler; the thousand ancestral steps stand in that of the samplers, on fewer curves.
 
-# %%
+# %% tags=["hide-input"]
 found = positions.recover(wires.ldos, wire)
 assert (found == wires.antidots).all(), "antidots are found in every true image"
 steps, noise, T = generated.steps, generated.noisy[0], decoder.schedule.steps
@@ -261,7 +261,7 @@ np.testing.assert_allclose(generated.image, last, atol=1e-3)
 other, moved, holes = (np.median(values) for values in scale.values())
 assert 1 > other > moved > holes > 0.4, "another potential changes less than one site does"
 
-# %% tags=["nbval-check-output"]
+# %% tags=["nbval-check-output", "hide-input"]
 if table:
     accuracy.check(table)
 if table and table["steps"] == config.sampling.steps:

@@ -27,7 +27,7 @@
 # of them, through all steps and layers, into `results/probe_attention.json`, and the two must agree; `qfp study waves` has
 # compared $A_{ij}$ with the wave functions.
 
-# %% tags=["parameters"]
+# %% tags=["parameters", "hide-input"]
 preset = "laptop"
 seed = None
 weights = None
@@ -40,7 +40,7 @@ diffusion = None
 training = None
 sampling = None
 
-# %%
+# %% tags=["hide-input"]
 import numpy as np
 from IPython.display import display
 
@@ -55,7 +55,7 @@ config = qfp.notebook_config(globals())
 decoder = qfp.load(config.weights)
 assert decoder.config.device == config.device, "these weights belong to another wire"
 
-# %%
+# %% tags=["hide-input"]
 measured = frame.read_result(config.weights, probe.STUDY)
 about = findings.about(measured, config.weights)
 print(about)
@@ -68,7 +68,7 @@ print(about)
 # and the second, `up15`, under the slider, and count all, those of linear attention at the level above included. $B_j$ is normalised so that
 # its mean over the cells is 1.
 
-# %% tags=["nbval-check-output"]
+# %% tags=["nbval-check-output", "hide-input"]
 subject = Subject.of(decoder, min(32, config.notebook_configurations), config.seed)
 print(subject.show())
 
@@ -78,18 +78,18 @@ print(subject.show())
 # The thousand ancestral steps for the first test wire. The weights are computed beside the untouched path of the network,
 # from the same input as the attention layer itself gets.
 
-# %%
+# %% tags=["hide-input"]
 one = subject.one_generation()
 first_block, last_block = subject.blocks[0], subject.blocks[-1]
 drawn = subject.ratio, subject.antidots[0], config.device.radius
 
-# %% mystnb={"figure": {"caption": "The paper's Fig. 4 remade for one test wire. Columns: steps of the generation with the ratio of noise to signal. Rows: the noisy image, the clean image that the network predicts from it (both in normalised units, padding included), and the importance of each cell in the heads of the block down15, each on one scale for all steps, which ends at what the cells on the wire reach (the padding may exceed it). Circles: the true antidots.", "name": "attention-steps"}, "image": {"alt": "Six columns of images from noise to interference pattern; the predicted image shows both antidots in all of them; in the maps of some heads the cells at an outlined antidot are bright from the first column on, while the noisy image shows nothing there."}}
+# %% mystnb={"figure": {"caption": "The paper's Fig. 4 remade for one test wire. Columns: steps of the generation with the ratio of noise to signal. Rows: the noisy image, the clean image that the network predicts from it (both in normalised units, padding included), and the importance of each cell in the heads of the block down15, each on one scale for all steps, which ends at what the cells on the wire reach (the padding may exceed it). Circles: the true antidots.", "name": "attention-steps"}, "image": {"alt": "Six columns of images from noise to interference pattern; the predicted image shows both antidots in all of them; in the maps of some heads the cells at an outlined antidot are bright from the first column on, while the noisy image shows nothing there."}} tags=["hide-input"]
 figures.attention_steps(one, first_block, *drawn)
 
 # %% [markdown]
 # The same for the second block, step by step; the slider works in the browser.
 
-# %%
+# %% tags=["hide-input"]
 pages = [explore.png(page) for page in figures.attention_frames(one, last_block, *drawn)]
 title = f"Images and importance in block {last_block}"
 display(explore.flipbook(pages, title, "generation step"))
@@ -103,11 +103,11 @@ display(explore.flipbook(pages, title, "generation step"))
 # what counts (bootstrap, 95 %). Beside it stand the noisy image itself and the predicted clean image, averaged over the
 # same cells; low values mean antidots there.
 
-# %%
+# %% tags=["hide-input"]
 path = subject.generations(config.sampling.steps)
 groups, prior = subject.mark_all(path), subject.prior()
 
-# %% mystnb={"figure": {"caption": "AUC for antidot cells through the generation, from pure noise on the left to the image on the right, for the wires of this page. Solid: against the own antidots; dotted: the same maps against the antidots of the other curves; the band is the 95 % interval of their paired difference, drawn upon the dotted line. Dashed: the map of where antidots usually are. Grey: chance. Left and middle: the heads of the two blocks; right: the images.", "name": "attention-auc"}, "image": {"alt": "Three panels of AUC against noise level. Some heads lie far above their dotted control lines at strong noise already, others below; the noisy image rises from one half as the noise falls, the predicted image is near 1 throughout."}}
+# %% mystnb={"figure": {"caption": "AUC for antidot cells through the generation, from pure noise on the left to the image on the right, for the wires of this page. Solid: against the own antidots; dotted: the same maps against the antidots of the other curves; the band is the 95 % interval of their paired difference, drawn upon the dotted line. Dashed: the map of where antidots usually are. Grey: chance. Left and middle: the heads of the two blocks; right: the images.", "name": "attention-auc"}, "image": {"alt": "Three panels of AUC against noise level. Some heads lie far above their dotted control lines at strong noise already, others below; the noisy image rises from one half as the noise falls, the predicted image is near 1 throughout."}} tags=["hide-input"]
 figures.attention_auc(subject.ratio[path.t], groups, prior)
 
 # %% [markdown]
@@ -116,7 +116,7 @@ figures.attention_auc(subject.ratio[path.t], groups, prior)
 # At the first step the image is pure noise: it cannot tell anything, so whatever $B_j$ knows there comes from the curve.
 # As a control, the same pass with the learned empty condition $\varnothing$ in place of the curve.
 
-# %%
+# %% tags=["hide-input", "hide-output"]
 empty = subject.without_curve()
 first = subject.first_steps(groups, empty)
 print(findings.first_steps(first, prior))
@@ -128,11 +128,11 @@ print(findings.first_steps(first, prior))
 # lies above 0.05.
 
 
-# %%
+# %% tags=["hide-input", "hide-output"]
 if measured:
     print(findings.first_tells(measured))
 
-# %% mystnb={"figure": {"caption": "How much better a map fits its own curve's antidots than those of other curves (difference of AUC, bands: paired 95 % interval) through the generation, from pure noise on the left to the image on the right. Colours: B_j of the heads of each attention layer; black: the noisy image, dotted: the clean image predicted from it. Below 0: the head avoids the antidots.", "name": "attention-course"}, "image": {"alt": "A panel for each attention layer. The predicted image's dotted line lies at one half from the first step on, above all heads; the noisy image rises to it where the noise falls; some heads lie well above zero from the first step on, others below."}}
+# %% mystnb={"figure": {"caption": "How much better a map fits its own curve's antidots than those of other curves (difference of AUC, bands: paired 95 % interval) through the generation, from pure noise on the left to the image on the right. Colours: $B_j$ of the heads of each attention layer; black: the noisy image, dotted: the clean image predicted from it. Below 0: the head avoids the antidots.", "name": "attention-course"}, "image": {"alt": "A panel for each attention layer. The predicted image's dotted line lies at one half from the first step on, above all heads; the noisy image rises to it where the noise falls; some heads lie well above zero from the first step on, others below."}} tags=["hide-input"]
 figures.through_generation(measured) if measured else print(about)
 
 # %% [markdown]
@@ -141,7 +141,7 @@ figures.through_generation(measured) if measured else print(about)
 # **Untrained**: a fresh network of the same settings.
 
 
-# %%
+# %% tags=["hide-input", "hide-output"]
 if measured:
     print(findings.origins(measured))
 
@@ -152,7 +152,7 @@ if measured:
 # antidot, on the upper one, on the rim (cells beside an antidot) and elsewhere on the wire, block `down15`, at the first
 # step and in the middle of the generation, for the wires of this page; 1 is the mean of all cells.
 
-# %%
+# %% tags=["hide-input", "hide-output"]
 print(findings.by_place(subject, path))
 
 # %% [markdown]
@@ -162,11 +162,11 @@ print(findings.by_place(subject, path))
 # sides of 0. Which head does what is an accident of the training, so networks are compared by their sorted heads.
 
 
-# %%
+# %% tags=["hide-input", "hide-output"]
 if measured:
     print(findings.preferences(measured))
 
-# %% mystnb={"figure": {"caption": "Preference of each head of the blocks at 15 x 15 for the upper (right, blue) or the lower antidot (left, red), with 95 % intervals over the wires; grey: undecided. Heads in the order of their preference; one panel a network.", "name": "attention-heads"}, "image": {"alt": "Dots with intervals for each head: a few to the right of zero, a few to the left, others across it."}}
+# %% mystnb={"figure": {"caption": "Preference of each head of the blocks at 15 x 15 for the upper (right, blue) or the lower antidot (left, vermilion), with 95 % intervals over the wires; grey: undecided. Heads in the order of their preference; one panel a network.", "name": "attention-heads"}, "image": {"alt": "Dots with intervals for each head: a few to the right of zero, a few to the left, others across it."}} tags=["hide-input"]
 figures.preferences(findings.head_rows(measured)) if measured else print(about)
 
 # %% [markdown]
@@ -182,12 +182,12 @@ figures.preferences(findings.head_rows(measured)) if measured else print(about)
 # To the weights of a *third* wire, which know neither, we add one wire's $C_{ij}$, in units of the noise (what distance and $B_j$
 # leave of $\ln A_{ij}$), and count how often it is found.
 
-# %%
+# %% tags=["hide-input", "hide-output"]
 waves = shown.if_measured(config.weights, following.STUDY)
 if waves:
     print(following.show(waves))
 
-# %% mystnb={"figure": {"caption": "Rank correlation of attention weights and wave functions, given distance and B_j, mean over noise levels and wires (results/probe_waves.json). Left: with the correlation C_ij of the own wire and of another wire of the same potential. Middle: own minus other with paired 95 % intervals, on all cells and away from antidots. Right: power of the test, the share of heads and resampled wires in which a planted signal is found, over its strength.", "name": "attention-waves"}, "image": {"alt": "Left and middle, dots for each head: partial correlations are small, and own minus other lies at or below zero for every head, for most of them nearer to it away from the antidots. Right, two rising curves from nearly 0 without a signal to 1 at a tenth of the noise."}}
+# %% mystnb={"figure": {"caption": "Rank correlation of attention weights and wave functions, given distance and $B_j$, mean over noise levels and wires (results/probe_waves.json). Left: with the correlation $C_{ij}$ of the own wire and of another wire of the same potential. Middle: own minus other with paired 95 % intervals, on all cells and away from antidots. Right: power of the test, the share of heads and resampled wires in which a planted signal is found, over its strength.", "name": "attention-waves"}, "image": {"alt": "Left and middle, dots for each head: partial correlations are small, and own minus other lies at or below zero for every head, for most of them nearer to it away from the antidots. Right, two rising curves from nearly 0 without a signal to 1 at a tenth of the noise."}} tags=["hide-input"]
 figures.wave_correlation(waves["heads"], waves["power"]) if waves else None
 
 # %% [markdown]
@@ -213,7 +213,7 @@ figures.wave_correlation(waves["heads"], waves["power"]) if waves else None
 # - **Not decided**: what the paper's own network does. Its weights are not public; ours has one level less and a trained
 #   read-out of the positions.
 
-# %%
+# %% tags=["hide-input"]
 if measured:
     print(findings.verdict(measured, waves))
 
@@ -221,7 +221,7 @@ if measured:
 # **Verdict.** "Importance before they appear": holds for the heads counted above, but not ahead of the image that the network
 # predicts. "Complementary" heads and the correlation of the wave functions: as printed.
 
-# %% tags=["nbval-check-output"]
+# %% tags=["nbval-check-output", "hide-input"]
 for B in (*path.importance.values(), *one.importance.values()):
     np.testing.assert_allclose(B.mean(axis=(-2, -1)), 1, atol=1e-4)
 heads = decoder.model.attention_layers()[first_block].heads

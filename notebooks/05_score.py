@@ -22,7 +22,7 @@
 # is from the exact score of the training images, which has a closed form. What takes minutes is measured once
 # (`qfp study score`) and drawn here.
 
-# %% tags=["parameters"]
+# %% tags=["parameters", "hide-input"]
 preset = "laptop"
 seed = None
 weights = None
@@ -35,7 +35,7 @@ diffusion = None
 training = None
 sampling = None
 
-# %%
+# %% tags=["hide-input"]
 import numpy as np
 from IPython.display import display
 
@@ -63,7 +63,7 @@ if not result:
 # [5], so the count below has both), and which number of a pixel is the row. We take (row, column) of the padded
 # 60 x 60 image, that is $(y, x + 5)$.
 
-# %% tags=["nbval-check-output"]
+# %% tags=["nbval-check-output", "hide-input", "hide-output"]
 wires = live.subject_of(decoder, config.notebook_configurations, config.seed)
 t = forcefield.NOISE_STEPS - 1
 print(live.recipe_text(wires, t))
@@ -71,13 +71,13 @@ print(live.recipe_text(wires, t))
 # %% [markdown]
 # ## Fig. 5 remade
 
-# %%
+# %% tags=["hide-input"]
 cloud = live.cloud(wires, t)
 
-# %% mystnb={"figure": {"caption": "The paper's Fig. 5 remade for the first test wire. Each panel is the plane of two pixels of the normalised image. Dots: 50 noisy images; arrows: their scores, projected, times half the variance of the noise, so that an arrow of a perfect denoiser ends half-way; star: the truth.", "name": "score-planes"}, "image": {"alt": "Four panels with fifty dots each around a red star; the arrows at most dots point towards the star."}}
+# %% mystnb={"figure": {"caption": "The paper's Fig. 5 remade for the first test wire. Each panel is the plane of two pixels of the normalised image. Dots: 50 noisy images; arrows: their scores, projected, times half the variance of the noise, so that an arrow of a perfect denoiser ends half-way; star: the truth.", "name": "score-planes"}, "image": {"alt": "Four panels with fifty dots each around a vermilion star; the arrows at most dots point towards the star."}} tags=["hide-input"]
 score_figures.score_planes(cloud.planes, cloud.variance / 2)
 
-# %%
+# %% tags=["hide-input", "hide-output"]
 print(live.cloud_text(cloud))
 
 # %% [markdown]
@@ -86,7 +86,7 @@ print(live.cloud_text(cloud))
 # At weak noise the arrows follow the details of the image, at strong noise all of them lead to one place, in or near the
 # truth. The axes change with the noise; each arrow is half the way to where the network sees the clean image.
 
-# %%
+# %% tags=["hide-input"]
 pages = []
 for step in wires.levels((0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 20.0)):
     few, title = live.cloud(wires, step, 25), f"σ/α = {wires.ratio[step]:.2g}"
@@ -105,19 +105,19 @@ display(explore.flipbook(pages, "Raise the noise", "noise", width="600px"))
 # within 90 degrees on the four planes, `end` that distance. The Gaussian of the table is made of a few hundred training
 # wires, that of the figure below of thousands, and better.
 
-# %%
+# %% tags=["hide-input"]
 here = live.pointing(wires, wires.levels((*live.marked_levels(wires), 1.0, 5.0, 20.0)))
 
-# %%
+# %% tags=["hide-input", "hide-output"]
 print(text.levels_text(here))
 
 # %% [markdown]
 # Over more wires and noise levels, with random planes and with another wire's image as the target:
 
-# %% mystnb={"figure": {"caption": "Scores that know more and less, over the noise level, mean over test wires with 95 % bands. Left: cosine with the way to the truth in all pixels. Middle: share of arrows within 90 degrees of it on random planes of two pixels. Right: distance of the arrow's end from the true image. Dotted: the same towards the image of another wire. Dashed: the noise of 100 steps, of this schedule and of the linear one.", "name": "score-pointing"}, "image": {"alt": "Three panels over noise level for the network with its own curve, another curve, no curve, and a Gaussian. The first two panels hardly tell them apart; the distances of the third differ at strong noise, where only the network with its own curve stays close."}}
+# %% mystnb={"figure": {"caption": "Scores that know more and less, over the noise level, mean over test wires with 95 % bands. Left: cosine with the way to the truth in all pixels. Middle: share of arrows within 90 degrees of it on random planes of two pixels. Right: distance of the arrow's end from the true image. Dotted: the same towards the image of another wire. Dashed: the noise of 100 steps, of this schedule and of the linear one.", "name": "score-pointing"}, "image": {"alt": "Three panels over noise level for the network with its own curve, another curve, no curve, and a Gaussian. The first two panels hardly tell them apart; the distances of the third differ at strong noise, where only the network with its own curve stays close."}} tags=["hide-input"]
 score_figures.score_pointing(result["pointing"] if result else here)
 
-# %%
+# %% tags=["hide-input", "hide-output"]
 if result:
     print(text.pointing_text(result["pointing"]))
 
@@ -130,12 +130,12 @@ if result:
 # expected of a field that nobody asked to have an energy: a matrix of independent entries has $1/\sqrt 2$. A multiple $c$ of
 # the identity, which the prediction of $v$ brings along, is left out of both. And if there is an energy, a line integral does not depend on its path.
 
-# %% mystnb={"figure": {"caption": "Left: antisymmetric part of the score's Jacobian over the norm of the matrix D without its mean diagonal, trained and untrained. Right: integral of the score around rectangles, over the mean integral along a side. Mean over test wires, 95 % bands.", "name": "score-energy-tests"}, "image": {"alt": "Two panels over noise level. Left, the antisymmetric share of the trained network and, above it, of an untrained one. Right, small circulations around rectangles spanned by noise, and larger ones around those that lead to other images."}}
+# %% mystnb={"figure": {"caption": "Left: antisymmetric part of the score's Jacobian over the norm of the matrix D without its mean diagonal, trained and untrained. Right: integral of the score around rectangles, over the mean integral along a side. Mean over test wires, 95 % bands.", "name": "score-energy-tests"}, "image": {"alt": "Two panels over noise level. Left, the antisymmetric share of the trained network and, above it, of an untrained one. Right, small circulations around rectangles spanned by noise, and larger ones around those that lead to other images."}} tags=["hide-input"]
 if result:
     energy = result["energy"]
     display(score_figures.energy_tests(energy["symmetry"], energy["loops"]))
 
-# %%
+# %% tags=["hide-input", "hide-output"]
 if result:
     print(text.energy_text(energy))
 
@@ -146,11 +146,11 @@ if result:
 # beginning is what a local minimum looks like. Each noise level has an energy of its own; the work of the score along a
 # generation, where the noise falls with every step, is no difference of one energy.
 
-# %% mystnb={"figure": {"caption": "Energies along straight lines from the true image, given its own curve: in a random direction of noise, towards the image with one antidot moved by one site and beyond, and towards the image of another wire. Mean over test wires with 95 % bands. Dashed: the parabola fitted to the first quarter; dotted: where the profiles leave it by 10 %, on average.", "name": "score-profiles"}, "image": {"alt": "Nine panels, three noise levels by three directions, each with an energy curve that rises from zero and the parabola of its beginning."}}
+# %% mystnb={"figure": {"caption": "Energies along straight lines from the true image, given its own curve: in a random direction of noise, towards the image with one antidot moved by one site and beyond, and towards the image of another wire. Mean over test wires with 95 % bands. Dashed: the parabola fitted to the first quarter; dotted: where the profiles leave it by 10 %, on average.", "name": "score-profiles"}, "image": {"alt": "Nine panels, three noise levels by three directions, each with an energy curve that rises from zero and the parabola of its beginning."}} tags=["hide-input"]
 if result:
     display(score_figures.energy_profiles(energy["loops"]["noise"], energy["profiles"]))
 
-# %%
+# %% tags=["hide-input", "hide-output"]
 if result:
     print(text.profiles_text(energy))
 
@@ -160,15 +160,15 @@ if result:
 # At a minimum all eigenvalues of $D$ are below 1, and the largest belong to the softest directions. If the network knows the
 # physics, these are what the exact solver gives when an antidot moves by a site. One wire, live:
 
-# %%
+# %% tags=["hide-input"]
 soft = live.soft_directions(wires, *wires.levels([1.0]))
 
-# %% mystnb={"figure": {"caption": "Above: the softest directions of the learned field at the true image of a test wire, noise as strong as the image. Below: what the exact solver changes when an antidot moves by a site. Normalised images, antidots outlined; a direction has no sign.", "name": "score-soft"}, "image": {"alt": "Two rows of difference images of a wire, red and blue; both have rings around the antidots and fringes between them."}}
+# %% mystnb={"figure": {"caption": "Above: the softest directions of the learned field at the true image of a test wire, noise as strong as the image. Below: what the exact solver changes when an antidot moves by a site. Normalised images, antidots outlined; a direction has no sign.", "name": "score-soft"}, "image": {"alt": "Two rows of difference images of a wire, red and blue; both have rings around the antidots and fringes between them."}} tags=["hide-input"]
 score_figures.soft_directions(
     soft.vectors, soft.values, soft.changes, wires.pairs.antidots[0], config.device.radius
 )
 
-# %%
+# %% tags=["hide-input", "hide-output"]
 print(text.live_soft_text(soft))
 if result:
     print(text.soft_text(result["soft"]))
@@ -180,11 +180,11 @@ if result:
 # they are. A network that had only remembered would follow it. Given a curve, an image counts by its curve's distance, too,
 # with a width that we choose on development curves.
 
-# %% mystnb={"figure": {"caption": "Predicted clean images: distance of the network's and of the training set's exact score to the truth, and to each other. Columns: wires of the test and the training set, with the curve and without. Below: effective number of training images in the mean, median and quartiles.", "name": "score-memory"}, "image": {"alt": "Four panels over noise level. For unseen wires with the curve the network is nearer to the truth than the training set's score; for training wires it is farther. Below, the effective number of images grows from one to many thousands without a curve."}}
+# %% mystnb={"figure": {"caption": "Predicted clean images: distance of the network's and of the training set's exact score to the truth, and to each other. Columns: wires of the test and the training set, with the curve and without. Below: effective number of training images in the mean, median and quartiles.", "name": "score-memory"}, "image": {"alt": "Four panels over noise level. For unseen wires with the curve the network is nearer to the truth than the training set's score; for training wires it is farther. Below, the effective number of images grows from one to many thousands without a curve."}} tags=["hide-input"]
 if result:
     display(score_figures.against_memory(result["empirical"]))
 
-# %%
+# %% tags=["hide-input", "hide-output"]
 if result:
     print(text.memory_text(result))
 
@@ -208,7 +208,7 @@ if result:
 # an energy functional it is not sufficient, as the controls pass the same test. Measured directly, the field is near to one
 # that has an energy along noise, not an exact gradient.
 
-# %% tags=["nbval-check-output"]
+# %% tags=["nbval-check-output", "hide-input"]
 arrows = np.array([plane.cosine for plane in cloud.planes.values()])
 assert cloud.cosine.min() > 0.3 and (arrows > 0).mean() > 0.75
 assert abs(cloud.radii.mean() / 60 - 1) < 0.02, "a shell of radius sigma times the root of 3600"

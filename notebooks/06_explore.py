@@ -47,7 +47,7 @@
 # the two images differ by at most {result}`live:decoder.agreement:.0e` of their spread. A page of its own, for this wire or for
 # yours, comes from `qfp live --out FOLDER`: a folder that can be mailed.
 
-# %% tags=["parameters"]
+# %% tags=["parameters", "hide-input"]
 preset = "laptop"
 seed = None
 weights = None
@@ -60,7 +60,7 @@ diffusion = None
 training = None
 sampling = None
 
-# %%
+# %% tags=["hide-input"]
 import numpy as np
 from IPython.display import display
 
@@ -79,7 +79,7 @@ _ = explore.prepare(wire)  # the clean wires of all fields: a few seconds, once
 # %% [markdown]
 # ## One wire, on paper
 
-# %% tags=["nbval-check-output"]
+# %% tags=["nbval-check-output", "hide-input"]
 scene = explore.look(wire, [[12, 20], [33, 41]])
 print(
     f"antidots {scene.antidots.tolist()}: G = "
@@ -88,7 +88,7 @@ print(
 )
 print(scene.note)
 
-# %% mystnb={"figure": {"caption": "A wire without random potential. Left: LDOS at b = 0, antidots outlined; the lead along -y is below. Right: its curve, computed by the exact solver at 64 fields.", "name": "explore-scene"}, "image": {"alt": "Interference pattern of a wire with two outlined antidots, and its conductance curve, which falls with the field in irregular steps."}}
+# %% mystnb={"figure": {"caption": "A wire without random potential. Left: LDOS at b = 0, antidots outlined; the lead along -y is below. Right: its curve, computed by the exact solver at 64 fields.", "name": "explore-scene"}, "image": {"alt": "Interference pattern of a wire with two outlined antidots, and its conductance curve, which falls with the field in irregular steps."}} tags=["hide-input"]
 network_figures.wire_and_curve(
     scene.image, scene.antidots, wire.fields, scene.conductance, wire.radius
 )
@@ -99,7 +99,7 @@ network_figures.wire_and_curve(
 # Six wires of the test list, here without random potential, a case on which the network was not trained (its five
 # potentials are weak, so it is near). It gets the curve alone; four samples each.
 
-# %%
+# %% tags=["hide-input"]
 antidots = choose(decoder.config)[1][configurations_of(decoder.config, "test")[:6]]
 answers = [explore.ask(decoder, explore.look(wire, pair), seed=config.seed) for pair in antidots]
 for answer in answers:
@@ -118,7 +118,7 @@ display(
 # Run in Jupyter, this notebook shows an explorer here whose sliders call Python: the same physics, and a button that draws
 # samples from the network. It needs a kernel, so the page leaves it out.
 
-# %% tags=["remove-cell"]
+# %% tags=["remove-cell", "hide-input"]
 explorer = explore.Explorer(decoder, scene.antidots)
 display(explorer)
 
@@ -133,7 +133,7 @@ display(explorer)
 # - Pairs outside the dataset's rule (closer than one site of clearance to a wall or to each other) can be chosen; the
 #   network has never seen such wires, and its answers there mean nothing.
 
-# %% tags=["nbval-check-output"]
+# %% tags=["nbval-check-output", "hide-input"]
 mirrored = explore.look(wire, (wire.width - 1, 0) + scene.antidots * (-1, 1))
 shifted = explore.look(wire, scene.antidots + (0, 7))
 for other in (mirrored, shifted):  # V = 0: exactly the same curve

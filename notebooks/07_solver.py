@@ -24,7 +24,7 @@
 # {result}`bench_solver:fast_ms:.3f` ms, a ratio of {result}`bench_solver:ratio_per_solve:,.0f`, with a largest difference of
 # {result}`bench_solver:max_difference:.0e` $e^2/h$ between the two.
 
-# %% tags=["parameters"]
+# %% tags=["parameters", "hide-input"]
 preset = "laptop"
 seed = None
 weights = None
@@ -37,7 +37,7 @@ diffusion = None
 training = None
 sampling = None
 
-# %%
+# %% tags=["hide-input"]
 import dataclasses
 
 import numpy as np
@@ -74,7 +74,7 @@ bench = studies.recorded("solver-speed")
 #
 # In `qfp.physics.green.Wire` the factors are called `t0`, `out`, `between` and `psi[0]`, and the formula is two lines:
 
-# %%
+# %% tags=["hide-input"]
 antidots = choose(config)[1]
 pair, V = antidots[len(antidots) // 3].astype(int), qfp.random_potential(0, wire)
 b = float(wire.fields[len(wire.fields) // 2])
@@ -92,7 +92,7 @@ def amplitudes(w, D):
 G_ring, G_all = (amplitudes(w, sites).abs().square().sum().item() for sites in (D, removed))
 reference = kwant_model.conductance(kwant_model.build(wire, mask, V), wire, b)
 
-# %% tags=["nbval-check-output"]
+# %% tags=["nbval-check-output", "hide-input"]
 print(
     f"sites of the wire: {wire.width * wire.length}, removed: {len(removed)}, "
     f"on the ring: {len(D)}, open modes: {len(w.t0)}\n"
@@ -105,7 +105,7 @@ print(
 # One matrix as large as the ring takes the place of one as large as the wire. The picture shows which sites that are. The
 # rule is local, so it does not care what shape was removed.
 
-# %% mystnb={"figure": {"caption": "What the update needs. Removed sites with a neighbour outside form the ring (red, filled); they alone enter the matrix that is solved. The sites behind them (open) are cut off and drop out. (a) Two antidots of the dataset's kind, (b) two overlapping antidots of unequal radii, (c) an odd shape: the rule is the same.", "name": "fig-rings"}, "image": {"alt": "Three pieces of a square lattice with sites removed: two discs, two overlapping discs of different size, and an irregular shape with outcrops. Filled red sites line the rim of each hole, open sites fill its inside, blue sites of the wire surround it."}}
+# %% mystnb={"figure": {"caption": "What the update needs. Removed sites with a neighbour outside form the ring (vermilion, filled); they alone enter the matrix that is solved. The sites behind them (open) are cut off and drop out. (a) Two antidots of the dataset's kind, (b) two overlapping antidots of unequal radii, (c) an odd shape: the rule is the same.", "name": "fig-rings"}, "image": {"alt": "Three pieces of a square lattice with sites removed: two discs, two overlapping discs of different size, and an irregular shape with outcrops. Filled vermilion sites line the rim of each hole, open sites fill its inside, blue sites of the wire surround it."}} tags=["hide-input"]
 solver_figures.rings(shapes.pictured(wire, config.seed))
 
 # %% [markdown]
@@ -124,7 +124,7 @@ solver_figures.rings(shapes.pictured(wire, config.seed))
 #    and the first arrow's solution serves every configuration with the same $A$ (`qfp.physics.sweep.Sweep.conductance`). What is a
 #    configuration's own is a product and a factorisation of the size of one ring, `qfp.physics.sweep.eliminated`.
 
-# %% tags=["nbval-check-output"]
+# %% tags=["nbval-check-output", "hide-input"]
 fast = sweep.Sweep(wire, geometry.ordered(antidots))
 (firsts, sites), (seconds, _) = (ring.shape for ring in fast.rings)
 wires = config.dataset.potentials * wire.field_points
@@ -143,11 +143,11 @@ print(
 # the figure, and a wire from which one site in ten was taken at random. The scattering matrix of each must be unitary
 # besides. Then all configurations of the dataset at one field, some against Kwant.
 
-# %%
+# %% tags=["hide-input"]
 errors = against_kwant.of_shapes(wire, shapes.tested(wire, pair, config.seed))
 many, single = against_kwant.of_all(wire, antidots, b, config.seed)
 
-# %% tags=["nbval-check-output"]
+# %% tags=["nbval-check-output", "hide-input", "hide-output"]
 print(against_kwant.told(errors, len(antidots), many, single))
 
 # %% [markdown]
@@ -157,7 +157,7 @@ print(against_kwant.told(errors, len(antidots), many, single))
 # fastest of its installed solvers. One solve of ours is the mean over all configurations and includes its share of the
 # recursion and of the lead modes.
 
-# %%
+# %% tags=["hide-input", "hide-output"]
 Markdown(report.race(bench))
 
 # %% [markdown]
@@ -165,7 +165,7 @@ Markdown(report.race(bench))
 # multiplies large matrices. The matrices that are the configuration's own were also counted as if they
 # went through main memory once, which is severe: they mostly stay in cache.
 
-# %%
+# %% tags=["hide-input"]
 Markdown(report.floor(bench))
 
 # %% [markdown]
@@ -176,10 +176,10 @@ Markdown(report.floor(bench))
 # of open modes. The number of configurations that share a recursion grows as $W^3$ or faster, so what each of them bears of it
 # grows at most as $W$.
 
-# %%
+# %% tags=["hide-input", "hide-output"]
 print(report.exponents(bench))
 
-# %% mystnb={"figure": {"caption": "Time of one solve against the width of the wire, from the same race: Kwant; the wire without antidots, needed once for all configurations under one potential at one field; and one solve of this solver when all configurations share it. The narrowest wire has a handful of configurations, so there is nothing to share. Dotted: powers of the width.", "name": "fig-solver-cost"}, "image": {"alt": "Four lines on logarithmic axes. Kwant's time and that of the wire without antidots rise steeply with the width; the time of a solve that shares falls at first, then rises slowly, orders of magnitude below them."}}
+# %% mystnb={"figure": {"caption": "Time of one solve against the width of the wire, from the same race: Kwant; the wire without antidots, needed once for all configurations under one potential at one field; and one solve of this solver when all configurations share it. The narrowest wire has a handful of configurations, so there is nothing to share. Dotted: powers of the width.", "name": "fig-solver-cost"}, "image": {"alt": "Four lines on logarithmic axes. Kwant's time and that of the wire without antidots rise steeply with the width; the time of a solve that shares falls at first, then rises slowly, orders of magnitude below them."}} tags=["hide-input"]
 solver_figures.solver_cost(*report.cost_lines(bench))
 
 # %% [markdown]
@@ -189,7 +189,7 @@ solver_figures.solver_cost(*report.cost_lines(bench))
 # the energy meets one of them $G_0[D,D]$ on the ring is *singular*: its inverse does not exist. With the dataset's radius
 # this does not happen in the sweep. With a radius larger by one it does, at one field, and we go there.
 
-# %%
+# %% tags=["hide-input"]
 radii = wire.radius, wire.radius + 1
 holes = [resonance.two_holes(wire, radius) for radius in radii]
 centre = resonance.crossing(wire, holes[1])
@@ -205,14 +205,14 @@ print(
 # single precision.
 
 
-# %%
+# %% tags=["hide-input"]
 near = resonance.approach(wire, holes, centre, config.notebook_configurations // 8)
 
-# %% mystnb={"figure": {"caption": "(a) Smallest singular value of the ring's matrix through the sweep of fields, for the dataset's antidots and for antidots larger by one site. It vanishes where a level of the isolated sites behind the ring crosses the energy. (b) Error of the conductance on approaching that field. Factorised and solved, nothing is lost in either precision: the singular direction has no weight outside the ring. Inverted explicitly, the digits go. Points at the lower edge: no difference at all.", "name": "fig-resonance"}, "image": {"alt": "Left: two lines against the field, one flat, the other with a sharp dip to the level of rounding. Right: errors against distance from the dip; two sets of points stay level at the rounding of their precision, two others rise towards the dip by many orders of magnitude."}}
+# %% mystnb={"figure": {"caption": "(a) Smallest singular value of the ring's matrix through the sweep of fields, for the dataset's antidots and for antidots larger by one site. It vanishes where a level of the isolated sites behind the ring crosses the energy. (b) Error of the conductance on approaching that field. Factorised and solved, nothing is lost in either precision: the singular direction has no weight outside the ring. Inverted explicitly, the digits go. Points at the lower edge: no difference at all.", "name": "fig-resonance"}, "image": {"alt": "Left: two lines against the field, one flat, the other with a sharp dip to the level of rounding. Right: errors against distance from the dip; two sets of points stay level at the rounding of their precision, two others rise towards the dip by many orders of magnitude."}} tags=["hide-input"]
 singular = {f"radius {radius}": values for radius, values in zip(radii, near.singular)}
 solver_figures.resonance(near.fields, singular, centre, near.distance, near.error)
 
-# %% tags=["nbval-check-output"]
+# %% tags=["nbval-check-output", "hide-input"]
 print(resonance.told(near, radii))
 
 # %% [markdown]
@@ -228,7 +228,7 @@ try:
 except qfp.SettingsError as refusal:
     print(refusal)
 
-# %%
+# %% tags=["hide-input"]
 Markdown(report.single_precision(bench))
 
 # %% [markdown]
@@ -242,13 +242,13 @@ Markdown(report.single_precision(bench))
 # * **Other lattices, spins, several orbitals.** The update holds for all of them; the recursion here is written for one
 #   orbital on the square lattice.
 
-# %%
+# %% tags=["hide-input"]
 Markdown(report.alone(bench, sites))
 
 # %% [markdown]
 # ## What it means
 
-# %%
+# %% tags=["hide-input", "hide-output"]
 Markdown(report.verdict(bench))
 
 # %% [markdown]
@@ -256,7 +256,7 @@ Markdown(report.verdict(bench))
 # large matrix products gives another one. Kwant's time for the dataset is extrapolated, not run. Both solvers share the model
 # that `qfp.physics.kwant_model.build` and `qfp.physics.leads.row_hamiltonian` write down separately: an error in both would not show here.
 
-# %%
+# %% tags=["hide-input"]
 assert abs(G_ring - reference) < 1e-9 and abs(G_all - G_ring) < 1e-9, "the ring must be enough"
 worst = [max(e["G"], e["LDOS"], e["S"]) for e in errors.values()]
 assert max(worst) < 1e-9, "exact for any shape, and current is conserved"

@@ -24,7 +24,7 @@
 # antidots in its wire, found none; what is published of antidots is mostly about lattices of many. Whoever has such a curve can try it here.
 # ```
 
-# %% tags=["parameters"]
+# %% tags=["parameters", "hide-input"]
 preset = "laptop"
 seed = None
 weights = None
@@ -41,7 +41,7 @@ lattice_nm = None
 siemens = False
 spin = 1
 
-# %%
+# %% tags=["hide-input"]
 import tempfile
 from pathlib import Path
 
@@ -66,7 +66,7 @@ options |= {"weights": config.weights, "seed": config.seed}
 #
 # Plain text, one line a point, in the order and as often as it was measured:
 
-# %% tags=["nbval-check-output"]
+# %% tags=["nbval-check-output", "hide-input"]
 for name in ("test", "noisy"):
     print("".join(Path(f"curves/{name}.csv").read_text().splitlines(keepends=True)[:4]) + "...\n")
 
@@ -98,13 +98,13 @@ for name in ("test", "noisy"):
 # nanometres, tesla and millielectronvolts, look at what follows from it with `qfp device mine.yaml`, and
 # `qfp decode mine.csv --device mine.yaml` answers from the exact solver alone.
 
-# %% tags=["nbval-check-output"]
+# %% tags=["nbval-check-output", "hide-input"]
 Markdown(units.table(wire, (1, 2, 5, 10, 20)))
 
 # %% [markdown]
 # The unit of the conductance, and the fields that the decoder knows:
 
-# %% tags=["nbval-check-output"]
+# %% tags=["nbval-check-output", "hide-input"]
 fields = f"numpy.linspace(0, {wire.field_max}, {wire.field_points}) rad"
 print(f"e^2/h = {SIEMENS:.6e} S; fields of the decoder: {fields}")
 
@@ -114,11 +114,11 @@ print(f"e^2/h = {SIEMENS:.6e} S; fields of the decoder: {fields}")
 # The file of the parameter `curve`. By default it is a wire that the network never saw in training, from the exact solver:
 # the true antidots stand in its first line.
 
-# %%
+# %% tags=["hide-input"]
 mine = qfp.answer([curve], lattice_nm=lattice_nm, siemens=siemens, spin=spin, **options)
 print(told.as_text(mine, 0), *(f"note: {note}" for note in mine.notes[0]), sep="\n")
 
-# %% mystnb={"figure": {"caption": "The report that `qfp decode --out` writes. (a), (b) Mean and standard deviation of the LDOS over the random potentials that explain the curve. (c) The antidots and their probability. (d) The measured curve, the exact curve of the answer under the recovered potential, and what all potentials could make of it; above it the verdict.", "name": "own-test"}, "image": {"alt": "Report of a page: interference pattern with two outlined antidots, its small spread, a single bar of candidates, and the measured points along the exact curve, within a band."}}
+# %% mystnb={"figure": {"caption": "The report that `qfp decode --out` writes. (a), (b) Mean and standard deviation of the LDOS over the random potentials that explain the curve. (c) The antidots and their probability. (d) The measured curve, the exact curve of the answer under the recovered potential, and what all potentials could make of it; above it the verdict.", "name": "own-test"}, "image": {"alt": "Report of a page: interference pattern with two outlined antidots, its small spread, a single bar of candidates, and the measured points along the exact curve, within a band."}} tags=["hide-input"]
 answer.report(mine, 0)
 
 # %% [markdown]
@@ -131,11 +131,11 @@ answer.report(mine, 0)
 #
 # The likelihood counts what the column `noise` says: noise leaves more pairs possible, and the probability says so.
 
-# %%
+# %% tags=["hide-input"]
 others = qfp.answer(["curves/noisy.csv", "curves/foreign.csv"], **options)
 print(told.as_text(others, 0))
 
-# %% mystnb={"figure": {"caption": "A test wire with noise of one twentieth of e²/h, drawn as error bars.", "name": "own-noisy"}, "image": {"alt": "Report of a page for a noisy curve: points with error bars scatter about the exact curve of the answer."}}
+# %% mystnb={"figure": {"caption": "A test wire with noise of one twentieth of e²/h, drawn as error bars.", "name": "own-noisy"}, "image": {"alt": "Report of a page for a noisy curve: points with error bars scatter about the exact curve of the answer."}} tags=["hide-input"]
 answer.report(others, 0)
 
 # %% [markdown]
@@ -144,7 +144,7 @@ answer.report(others, 0)
 # The first curve again, as a magnet sweeps: both signs, four thousand points, noise of half an $e^2/h$ on each that no
 # column gives, and a field that is a little off.
 
-# %%
+# %% tags=["hide-input", "hide-output"]
 rng = np.random.default_rng(0)
 exact = qfp.read_curve("curves/test.csv", wire).conductance
 b = np.linspace(-wire.field_max, wire.field_max, 4001)
@@ -184,7 +184,7 @@ for told_of in (None, qfp.Nuisance(series=kilohm)):
 # judged as if nothing had been added: wrong answers are then flagged. The second table
 # asks for the number of antidots, too (`--antidots 1,2`).
 
-# %%
+# %% tags=["hide-input", "hide-output"]
 Markdown(shown.table(measurement.STUDY))
 
 # %% [markdown]
@@ -199,10 +199,10 @@ Markdown(shown.table(measurement.STUDY))
 # Three antidots instead of two. None of the network's proposals explains the curve; nor does any pair of the whole library,
 # which is then asked (made once, in about a minute):
 
-# %%
+# %% tags=["hide-input"]
 print(told.as_text(others, 1))
 
-# %% mystnb={"figure": {"caption": "A wire with three antidots. The best pair, with the best potential, does not give the measured curve, and the answer is flagged.", "name": "own-foreign"}, "image": {"alt": "Report of a page for a wire with three antidots: an interference pattern with two outlined antidots that the samples agree on, and an exact curve that misses the measured points."}}
+# %% mystnb={"figure": {"caption": "A wire with three antidots. The best pair, with the best potential, does not give the measured curve, and the answer is flagged.", "name": "own-foreign"}, "image": {"alt": "Report of a page for a wire with three antidots: an interference pattern with two outlined antidots that the samples agree on, and an exact curve that misses the measured points."}} tags=["hide-input"]
 answer.report(others, 1)
 
 # %% [markdown]
@@ -223,7 +223,7 @@ answer.report(others, 1)
 # Each file says in its first line how it was made; the last cell makes them again. To make one of your own:
 # `qfp solve --antidots 10,20 33,41 --potential-seed 5 > curve.csv`.
 
-# %% tags=["nbval-check-output"]
+# %% tags=["nbval-check-output", "hide-input"]
 examples.check("curves", wire)
 tesla = per_tesla(1) * 4.135667696e-15
 assert np.isclose(tesla, 2 * np.pi * 1e-18), "one flux quantum h/e through a plaquette is 2 pi"

@@ -21,7 +21,7 @@
 # samples? *Novelty*: does an exact solution for the answer give the curve back? Test wires had no curve or image in training,
 # but their potentials, and their position labels on interpolated curves.
 
-# %% tags=["parameters"]
+# %% tags=["parameters", "hide-input"]
 preset = "laptop"
 seed = None
 weights = None
@@ -34,7 +34,7 @@ diffusion = None
 training = None
 sampling = None
 
-# %%
+# %% tags=["hide-input"]
 from IPython.display import Markdown
 
 import qfp
@@ -62,11 +62,11 @@ if table:
 # equally likely (Talts et al. 2018). The last row is the cumulative distribution of the ranks less the uniform one, in
 # the band that uniform ranks leave nowhere in 95 % of all cases (Säilynoja et al. 2022).
 
-# %% mystnb={"figure": {"caption": "A posterior that is known, sampled well and badly. Above: share of right answers among those on which a share of the samples agrees, with 95 % intervals; dashed: perfect. Middle: ranks of the truth, with the simultaneous 95 % band of uniform ones. Below: their cumulative distribution less the uniform one, with its simultaneous 95 % band.", "name": "trust-toy"}, "image": {"alt": "Four columns. Calibrated: points on the diagonal, flat ranks within the band. Overconfident: points below the diagonal, ranks in the shape of a U. Underconfident: points above it, a hump. Biased: points below it, ranks falling from left to right."}}
+# %% mystnb={"figure": {"caption": "A posterior that is known, sampled well and badly. Above: share of right answers among those on which a share of the samples agrees, with 95 % intervals; dashed: perfect. Middle: ranks of the truth, with the simultaneous 95 % band of uniform ones. Below: their cumulative distribution less the uniform one, with its simultaneous 95 % band.", "name": "trust-toy"}, "image": {"alt": "Four columns. Calibrated: points on the diagonal, flat ranks within the band. Overconfident: points below the diagonal, ranks in the shape of a U. Underconfident: points above it, a hump. Biased: points below it, ranks falling from left to right."}} tags=["hide-input"]
 cases = toys.cases(config.seed)
 calibration_figures.comparison(cases)
 
-# %% tags=["nbval-check-output"]
+# %% tags=["nbval-check-output", "hide-input"]
 print(toys.cases_text(cases))
 
 # %% [markdown]
@@ -81,13 +81,13 @@ print(toys.cases_text(cases))
 # **within one site**. In the third panel every answer that any sample gives is a forecast of its own, whether it wins or
 # not.
 
-# %% mystnb={"figure": {"caption": "Reliability of the decoder on test curves (results/calibration.json). Blue: share of right answers against the share of samples that agree; 95 % intervals. Grey squares: a further sample in place of the truth, as exact samples would lie. Dashed: perfect. Below: how many forecasts; red: all samples agree.", "name": "trust-reliability"}, "image": {"alt": "Three reliability diagrams, exact, within one site and all candidates, with the diagonal, points with intervals, and below each a histogram of the shares, most of which are 1."}}
+# %% mystnb={"figure": {"caption": "Reliability of the decoder on test curves (results/calibration.json). Blue: share of right answers against the share of samples that agree; 95 % intervals. Grey squares: a further sample in place of the truth, as exact samples would lie. Dashed: perfect. Below: how many forecasts; vermilion: all samples agree.", "name": "trust-reliability"}, "image": {"alt": "Three reliability diagrams, exact, within one site and all candidates, with the diagonal, points with intervals, and below each a histogram of the shares, most of which are 1."}} tags=["hide-input"]
 calibration_figures.reliability(panels.reliability(table)) if table else None
 
-# %%
+# %% tags=["hide-input", "hide-output"]
 print("\n".join(text.share_lines(table)) if table else "")
 
-# %%
+# %% tags=["hide-input", "hide-output"]
 Markdown(text.scores_table(table) if table else "")
 
 # %% [markdown]
@@ -96,7 +96,7 @@ Markdown(text.scores_table(table) if table else "")
 # $(n + a)/(S + a + b)$, both numbers fixed on development curves. Whether it helps on
 # the test curves is said by the last line of each block above; what the share would then mean:
 
-# %%
+# %% tags=["hide-input"]
 Markdown(text.mended_table(table) if table else "")
 
 # %% [markdown]
@@ -107,10 +107,10 @@ Markdown(text.mended_table(table) if table else "")
 # not all equal** (chosen so, symmetric in both, that ranks stay uniform under exact samples; choosing those whose samples
 # differ would not do).
 
-# %% mystnb={"figure": {"caption": "Simulation-based calibration of the decoder (results/calibration.json). Above: ranks of the truth among the samples for each of the three parameters, all test curves, with the simultaneous 95 % band of uniform ranks. Below: cumulative distribution less the uniform one with its simultaneous 95 % band, for all curves and (red) for those where truth and samples are not all equal.", "name": "trust-ranks"}, "image": {"alt": "Three histograms of ranks over a grey band, and below each the difference of cumulative distributions with its band, for all curves and for the few that differ."}}
+# %% mystnb={"figure": {"caption": "Simulation-based calibration of the decoder (results/calibration.json). Above: ranks of the truth among the samples for each of the three parameters, all test curves, with the simultaneous 95 % band of uniform ranks. Below: cumulative distribution less the uniform one with its simultaneous 95 % band, for all curves and (vermilion) for those where truth and samples are not all equal.", "name": "trust-ranks"}, "image": {"alt": "Three histograms of ranks over a grey band, and below each the difference of cumulative distributions with its band, for all curves and for the few that differ."}} tags=["hide-input"]
 calibration_figures.ranks(panels.ranks(table)) if table else None
 
-# %%
+# %% tags=["hide-input", "hide-output"]
 print("\n".join(text.rank_lines(table)) if table else "")
 
 # %% [markdown]
@@ -128,11 +128,11 @@ print("\n".join(text.rank_lines(table)) if table else "")
 # development curves exceed. Below: genuine test curves and potentials that no training file holds, which ought not to be
 # flagged, and curves of other wires, or of none.
 
-# %% mystnb={"figure": {"caption": "Novelty of genuine and of foreign curves (results/novelty.json), one point a curve; black: median and quartiles. Right of the line, above 1, a curve is flagged; at the right the share of these.", "name": "trust-novelty"}, "image": {"alt": "Strips of points on a logarithmic axis of novelty: genuine curves left of the threshold, curves of other wires and of none mostly right of it."}}
+# %% mystnb={"figure": {"caption": "Novelty of genuine and of foreign curves (results/novelty.json), one point a curve; black: median and quartiles. Right of the line, above 1, a curve is flagged; at the right the share of these.", "name": "trust-novelty"}, "image": {"alt": "Strips of points on a logarithmic axis of novelty: genuine curves left of the threshold, curves of other wires and of none mostly right of it."}} tags=["hide-input"]
 novelty = shown.if_measured(config.weights, rates.STUDY)
 trust_figures.novelty_rates(trust_figures.novelty_rows(novelty)) if novelty else None
 
-# %%
+# %% tags=["hide-input", "hide-output"]
 if novelty:
     print(novelty_text.flags_text(novelty))
     print(novelty_text.right_text(novelty))
@@ -152,10 +152,10 @@ if novelty:
 # - **One prior.** Configurations and potentials are drawn as in training. Under another mix of wires all of these
 #   probabilities change.
 
-# %%
+# %% tags=["hide-input", "hide-output"]
 print(text.last_verdicts(table) if table else "")
 
-# %% tags=["nbval-check-output"]
+# %% tags=["nbval-check-output", "hide-input"]
 toys.check_cases(cases)
 for row in table["reliability"].values() if table else ():
     assert sum(part["n"] for part in row["bins"]) == row["n"]

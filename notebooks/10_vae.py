@@ -20,7 +20,7 @@
 # **Method.** We train such a VAE on the same pairs, with the same split, and score it on the same test curves by the same
 # measures as the diffusion model; and again on restricted configurations, one antidot fixed and the other anywhere below it.
 
-# %% tags=["parameters"]
+# %% tags=["parameters", "hide-input"]
 preset = "laptop"
 seed = None
 weights = None
@@ -33,7 +33,7 @@ diffusion = None
 training = None
 sampling = None
 
-# %%
+# %% tags=["hide-input"]
 from IPython.display import Markdown
 
 import qfp
@@ -63,7 +63,7 @@ assert devices == {config.device}, "these weights belong to another wire"
 # $\mathcal{L}_2 = D_{\rm KL}\big(q(z|x)\,\|\,p(z|G)\big)$. To decode a curve, the decoder is given the mean of $p(z|G)$. The
 # second network is the same kind of residual network over the 64 numbers that leads the diffusion model's path of the curve.
 
-# %%
+# %% tags=["hide-input"]
 print(findings.networks({"general": vae, "restricted": small}))
 
 # %% [markdown]
@@ -71,7 +71,7 @@ print(findings.networks({"general": vae, "restricted": small}))
 # `curve_mixing` mixes potentials in the second stage: random combinations of the differences between a configuration's five
 # potentials are added to its curve, and the same ones to its latent.
 
-# %%
+# %% tags=["hide-input", "hide-output"]
 measured = frame.read_result(config.weights, baseline.STUDY)
 MISSING = "No results: `make vae` makes them."
 sweep = measured.get("sweep")
@@ -80,7 +80,7 @@ Markdown(baseline.sweep_table(sweep["rows"], sweep["best"]) if sweep else MISSIN
 # %% [markdown]
 # The chosen one was trained in full, and its second stage, which costs little, in four ways:
 
-# %%
+# %% tags=["hide-input", "hide-output"]
 Markdown(baseline.sweep_table(sweep["second_rows"], sweep["second_best"]) if sweep else MISSING)
 
 # %% [markdown]
@@ -89,19 +89,19 @@ Markdown(baseline.sweep_table(sweep["second_rows"], sweep["second_best"]) if swe
 # The same unseen wires, simulated here, decoded by both. The third column shows the true image after encoder and decoder
 # without any curve: what is missing there, no curve can bring back.
 
-# %%
+# %% tags=["hide-input"]
 general = examples.general_examples(vae, decoder, 3, config.seed, config.sampling)
 settings = load_baseline().restricted
 restricted = examples.restricted_examples(small, settings, 2)
 
-# %% mystnb={"figure": {"caption": "Three unseen general configurations: true LDOS at b = 0, the VAE's image from the curve, the VAE's image from the true image (no curve), and one sample of the diffusion model from the curve. True antidots outlined; one colour scale.", "name": "vae-general"}, "image": {"alt": "Grid of LDOS images, three wires in rows. The VAE's images show the antidots and the coarse ripples, its fine ripples are smoother than the truth; the diffusion sample is as sharp as the truth."}}
+# %% mystnb={"figure": {"caption": "Three unseen general configurations: true LDOS at b = 0, the VAE's image from the curve, the VAE's image from the true image (no curve), and one sample of the diffusion model from the curve. True antidots outlined; one colour scale.", "name": "vae-general"}, "image": {"alt": "Grid of LDOS images, three wires in rows. The VAE's images show the antidots and the coarse ripples, its fine ripples are smoother than the truth; the diffusion sample is as sharp as the truth."}} tags=["hide-input"]
 figures.side_by_side(general)
 
 # %% [markdown]
 # The restricted configurations as they stand: the upper antidot of every image is in the same place. The diffusion model
 # was trained on the canonical placement and would answer there, so only the VAE trained for this set is shown.
 
-# %% mystnb={"figure": {"caption": "Two unseen restricted configurations: true LDOS, the VAE's image from the curve, and from the true image. The upper antidot is the same in all.", "name": "vae-restricted"}, "image": {"alt": "Grid of LDOS images, two wires in rows, the upper antidot always in the middle of the wire; the VAE's images from the curve resemble the truth."}}
+# %% mystnb={"figure": {"caption": "Two unseen restricted configurations: true LDOS, the VAE's image from the curve, and from the true image. The upper antidot is the same in all.", "name": "vae-restricted"}, "image": {"alt": "Grid of LDOS images, two wires in rows, the upper antidot always in the middle of the wire; the VAE's images from the curve resemble the truth."}} tags=["hide-input"]
 figures.side_by_side(restricted)
 
 # %% [markdown]
@@ -110,23 +110,23 @@ figures.side_by_side(restricted)
 # All unseen test curves, each decoded once. `two stage` is the VAE as described; `one step` is the diffusion model's prediction
 # from pure noise, a mean over the images that fit the curve, as the VAE's answer is.
 
-# %%
+# %% tags=["hide-input", "hide-output"]
 Markdown(findings.scores(measured, "general") if measured else MISSING)
 
 # %% [markdown]
 # On the restricted set:
 
-# %%
+# %% tags=["hide-input", "hide-output"]
 Markdown(findings.scores(measured, "restricted") if measured else MISSING)
 
 # %% [markdown]
 # The paper does not say what counts as accurate. As a share of curves whose image has at least some Pearson r with the truth, a
 # model has any accuracy that one likes:
 
-# %% mystnb={"figure": {"caption": "Share of unseen test curves whose image has at least the Pearson correlation r with the true one (results/vae.json). The thin dotted line marks the 60 percent that the paper gives for the VAE on the general set. Few: the VAE trained on as few general configurations as the restricted set has.", "name": "vae-patterns"}, "image": {"alt": "Two panels of falling curves. In the general set the diffusion model stays high up to r of about 0.95, the VAE falls earlier; in the restricted set it falls earlier still, far from its reconstruction."}}
+# %% mystnb={"figure": {"caption": "Share of unseen test curves whose image has at least the Pearson correlation r with the true one (results/vae.json). The thin dotted line marks the 60 percent that the paper gives for the VAE on the general set. Few: the VAE trained on as few general configurations as the restricted set has.", "name": "vae-patterns"}, "image": {"alt": "Two panels of falling curves. In the general set the diffusion model stays high up to r of about 0.95, the VAE falls earlier; in the restricted set it falls earlier still, far from its reconstruction."}} tags=["hide-input"]
 figures.patterns(measured, 0.6) if measured else None
 
-# %%
+# %% tags=["hide-input"]
 if measured:
     print(findings.reached(measured, 0.6))
 
@@ -135,7 +135,7 @@ if measured:
 #
 # Paired differences on the same curves, in points of the share, with 95 % intervals.
 
-# %%
+# %% tags=["hide-input", "hide-output"]
 if measured:
     print(findings.differences(measured))
 
@@ -144,7 +144,7 @@ if measured:
 # their positions as labels, and from mixed potentials. Here the second stage gets the same, on the same first stage; its labels
 # are latents, so they are interpolated, too. `labels` is what these are worth: the decoder's images of them on the test wires.
 
-# %%
+# %% tags=["hide-input", "hide-output"]
 Markdown(shown.table(kriged.STUDY, config.weights, kriged.in_markdown))
 
 # %% [markdown]
@@ -169,7 +169,7 @@ Markdown(shown.table(kriged.STUDY, config.weights, kriged.in_markdown))
 # What could be wrong: one seed a network; the restricted network was trained for less time and with a smaller latent, its size
 # chosen by us; other second stages may read better. All that was tried stands in the tables above.
 
-# %% tags=["nbval-check-output"]
+# %% tags=["nbval-check-output", "hide-input"]
 assert set(vae.meta["vae"]) == set(small.meta["vae"])
 assert vae.meta["training_pairs"] > small.meta["training_pairs"]
 found = positions.recover(restricted.images[:, 0], config.device)

@@ -21,7 +21,7 @@
 # reference is paired. For the last question each generated image is held beside the true one and
 # beside all training images, with controls that say what the comparison is worth.
 
-# %% tags=["parameters"]
+# %% tags=["parameters", "hide-input"]
 preset = "laptop"
 seed = None
 weights = None
@@ -34,7 +34,7 @@ diffusion = None
 training = None
 sampling = None
 
-# %%
+# %% tags=["hide-input"]
 from IPython.display import Markdown
 
 import qfp
@@ -68,14 +68,14 @@ print(memory_report.about(memory) if memory else "")
 # idea of an interference pattern). The shifted curve is what a magnet gives that is off by one step, $G(b_k - \delta b)$. It
 # needs no further solution: the first point, at $-\delta b$, is that at $\delta b$, by the Onsager relation $G(-b) = G(b)$.
 
-# %%
+# %% tags=["hide-input", "hide-output"]
 wires = live.simulated(decoder.config, min(12, config.notebook_configurations))
 given = live.changed(wires, config.seed)
 images = {name: live.decoded(decoder, wires, own, config) for name, own in given.items()}
 print(live.scale(wires))
 print(live.scores(wires, images))
 
-# %% mystnb={"figure": {"caption": "Three of these wires: the true LDOS, and the image that is generated from the curve as it is, with white noise, shifted by one step of the field grid, and without any curve. True antidots outlined; dashed: the two discs that the read-out finds. It always finds two, also where an image has one antidot only: then a dashed ring stands where there is no hole. All images of a row start from the same noise.", "name": "limits-live"}, "image": {"alt": "Grid of LDOS images, three wires in rows. The images from the clean and from the noisy curve resemble the truth, those from the shifted curve often have an antidot in another place or lack one, those without a curve have nothing to do with the truth."}}
+# %% mystnb={"figure": {"caption": "Three of these wires: the true LDOS, and the image that is generated from the curve as it is, with white noise, shifted by one step of the field grid, and without any curve. True antidots outlined; dashed: the two discs that the read-out finds. It always finds two, also where an image has one antidot only: then a dashed ring stands where there is no hole. All images of a row start from the same noise.", "name": "limits-live"}, "image": {"alt": "Grid of LDOS images, three wires in rows. The images from the clean and from the noisy curve resemble the truth, those from the shifted curve often have an antidot in another place or lack one, those without a curve have nothing to do with the truth."}} tags=["hide-input"]
 found = {name: positions.recover(ldos, config.device) for name, ldos in images.items()}
 limit_images.changed_curves(wires.truth, wires.pairs.antidots, images, found)
 
@@ -87,13 +87,13 @@ limit_images.changed_curves(wires.truth, wires.pairs.antidots, images, found)
 # points beyond the grid and between its fields are solved exactly. $\gamma$ deforms the score, $\gamma = 1$ being the plain
 # conditional one. Each row is one sample a curve, by one network.
 
-# %% mystnb={"figure": {"caption": "Share of test curves decoded exactly, within one site, and with a Pearson correlation of at least 0.95 with the true image, against one change at a time, with 95 % intervals (results/robustness.json). Thin horizontal lines in (b): the reference, the dataset's own potentials at strength 1; strength 0 is no potential at all. Noise axis logarithmic beyond its first step.", "name": "limits-factors"}, "image": {"alt": "Four panels of shares. Noise: flat for small noise, then falling. Unseen potentials: highest at weak disorder, falling beyond the trained strength. Field offset: highest at zero, falling to both sides. Gamma: zero at gamma 0, about flat from 1 on."}}
+# %% mystnb={"figure": {"caption": "Share of test curves decoded exactly, within one site, and with a Pearson correlation of at least 0.95 with the true image, against one change at a time, with 95 % intervals (results/robustness.json). Thin horizontal lines in (b): the reference, the dataset's own potentials at strength 1; strength 0 is no potential at all. Noise axis logarithmic beyond its first step.", "name": "limits-factors"}, "image": {"alt": "Four panels of shares. Noise: flat for small noise, then falling. Unseen potentials: highest at weak disorder, falling beyond the trained strength. Field offset: highest at zero, falling to both sides. Gamma: zero at gamma 0, about flat from 1 on."}} tags=["hide-input"]
 limits_figures.factors(robustness_report.factors(table)) if table else None
 
-# %%
+# %% tags=["hide-input", "hide-output"]
 Markdown(robustness_report.changes(table) if table else "")
 
-# %%
+# %% tags=["hide-input", "hide-output"]
 print(robustness_report.sentences(table, robustness_report.PANELS) if table else "")
 
 # %% [markdown]
@@ -102,7 +102,7 @@ print(robustness_report.sentences(table, robustness_report.PANELS) if table else
 # way. An offset of a whole step does as much as noise that changes the curve more. Another potential is forgiven most, perhaps
 # because it is the one change that training has shown.
 
-# %% mystnb={"figure": {"caption": "The same shares against how much the curves differ from those of the reference (root mean square over curves and fields), for three causes; 95 % intervals (results/robustness.json). Potentials: V = 0 and the strengths of the figure before, written beside their points, the reference being the same wires under the dataset's potentials.", "name": "limits-change"}, "image": {"alt": "Two panels, exact and within one site, with the size of the change on a logarithmic axis. The lines of white noise and of the field offset fall together at first; at its last point that of the offset is lower."}}
+# %% mystnb={"figure": {"caption": "The same shares against how much the curves differ from those of the reference (root mean square over curves and fields), for three causes; 95 % intervals (results/robustness.json). Potentials: V = 0 and the strengths of the figure before, written beside their points, the reference being the same wires under the dataset's potentials.", "name": "limits-change"}, "image": {"alt": "Two panels, exact and within one site, with the size of the change on a logarithmic axis. The lines of white noise and of the field offset fall together at first; at its last point that of the offset is lower."}} tags=["hide-input"]
 limits_figures.against_change(robustness_report.against_change(table)) if table else None
 
 # %% [markdown]
@@ -112,7 +112,7 @@ limits_figures.against_change(robustness_report.against_change(table)) if table 
 # lost: how often all samples agree, how often their consensus is right, how often it is right where they agree, and how many
 # of the wrong answers come with disagreement. First within one site, then to the site.
 
-# %%
+# %% tags=["hide-input", "hide-output"]
 print(f"{table['samples']} samples of each of {table['agreement_curves']} curves" if table else "")
 Markdown(robustness_report.agreement(table) if table else "")
 
@@ -126,7 +126,7 @@ Markdown(robustness_report.agreement(table) if table else "")
 # and not the answer: noise of 0.05 e²/h, which leaves {result}`robustness:rows.noise 0.05.within_1:.0%` within one site, as often
 # as stronger noise. And it was tried on offset curves only for the few wires above:
 
-# %%
+# %% tags=["hide-input", "hide-output"]
 foreign, reference = shown.if_measured(config.weights, rates.STUDY), novelty.load(config.weights)
 print(robustness_report.novelties(foreign) if foreign else "")
 print(live.flagged(reference, given, images) if reference else "")
@@ -138,10 +138,10 @@ print(live.flagged(reference, given, images) if reference else "")
 # mean of all images that fit the curve. [](03_generation) compares them with the paper's 1,000 steps. Mind the axes, which show a
 # small part of the range.
 
-# %% mystnb={"figure": {"caption": "Share of curves decoded exactly, and median Pearson correlation with the true image, against the number of network evaluations for one sample, by sampler; 95 % intervals (results/robustness.json). Points of equal numbers are drawn side by side; the axes do not begin at zero.", "name": "limits-steps"}, "image": {"alt": "Two panels against the number of network evaluations on a logarithmic axis. The share decoded exactly is flat within its intervals for all samplers; the correlation is highest for one to three evaluations and falls slightly with more."}}
+# %% mystnb={"figure": {"caption": "Share of curves decoded exactly, and median Pearson correlation with the true image, against the number of network evaluations for one sample, by sampler; 95 % intervals (results/robustness.json). Points of equal numbers are drawn side by side; the axes do not begin at zero.", "name": "limits-steps"}, "image": {"alt": "Two panels against the number of network evaluations on a logarithmic axis. The share decoded exactly is flat within its intervals for all samplers; the correlation is highest for one to three evaluations and falls slightly with more."}} tags=["hide-input"]
 limits_figures.steps(robustness_report.few_steps(table)) if table else None
 
-# %%
+# %% tags=["hide-input", "hide-output"]
 print(robustness_report.sentences(table, ["steps"]) if table else "")
 
 # %% [markdown]
@@ -161,13 +161,13 @@ print(robustness_report.sentences(table, ["steps"]) if table else "")
 # would have a ratio of about one half, and pass. So there is one more test for the images without a curve: is their nearest image
 # among *all* of the file more often a training image than such images are frequent?
 
-# %% mystnb={"figure": {"caption": "(a) Distance of each image to the truth against that to the nearest training image, in units of the standard deviation of the LDOS; below the dashed diagonal the truth is nearer. (b) How near the nearest training image is: cumulative shares for the true test images, for images generated from test and training curves, and without a curve (results/memorisation.json).", "name": "limits-memory"}, "image": {"alt": "Scatter plot: nearly all points of test and training curves lie far below the diagonal; those above it are wrongly decoded, nearly all. The decoder that remembers lies on the vertical axis, images without a curve above the diagonal. Right: cumulative curves of distances, those of generated images close to that of true images, the one without a curve further right."}}
+# %% mystnb={"figure": {"caption": "(a) Distance of each image to the truth against that to the nearest training image, in units of the standard deviation of the LDOS; below the dashed diagonal the truth is nearer. (b) How near the nearest training image is: cumulative shares for the true test images, for images generated from test and training curves, and without a curve (results/memorisation.json).", "name": "limits-memory"}, "image": {"alt": "Scatter plot: nearly all points of test and training curves lie far below the diagonal; those above it are wrongly decoded, nearly all. The decoder that remembers lies on the vertical axis, images without a curve above the diagonal. Right: cumulative curves of distances, those of generated images close to that of true images, the one without a curve further right."}} tags=["hide-input"]
 limits_figures.distances(*memory_report.distances(memory)) if memory else None
 
-# %%
+# %% tags=["hide-input", "hide-output"]
 Markdown(memorisation.show(memory) if memory else "")
 
-# %%
+# %% tags=["hide-input", "hide-output"]
 print(memory_report.told(memory) if memory else "")
 
 # %% [markdown]
@@ -175,7 +175,7 @@ print(memory_report.told(memory) if memory else "")
 # training image nearest to it: an ordinary test curve; the test curve whose image is nearest to a training image relative to its
 # distance from the truth; the same among training curves; and, without a curve, the image that comes nearest to being a copy.
 
-# %% mystnb={"figure": {"caption": "Truth, generated image and the training image nearest to it, for four cases of results/memorisation.json: an ordinary test curve, the worst test curve, the worst training curve, and the image without a curve that is most like a copy. True antidots outlined; dashed: those in the image. d: distance to the generated image in units of σ.", "name": "limits-examples"}, "image": {"alt": "Two rows of six LDOS images. In the ordinary case truth and generated image look alike and the training image has an antidot one site off. In the worst cases the generated image resembles the training image, with antidots beside the true ones. Without a curve it resembles a training image closely; the truth beside it is of an unrelated wire."}}
+# %% mystnb={"figure": {"caption": "Truth, generated image and the training image nearest to it, for four cases of results/memorisation.json: an ordinary test curve, the worst test curve, the worst training curve, and the image without a curve that is most like a copy. True antidots outlined; dashed: those in the image. d: distance to the generated image in units of σ.", "name": "limits-examples"}, "image": {"alt": "Two rows of six LDOS images. In the ordinary case truth and generated image look alike and the training image has an antidot one site off. In the worst cases the generated image resembles the training image, with antidots beside the true ones. Without a curve it resembles a training image closely; the truth beside it is of an unrelated wire."}} tags=["hide-input"]
 limit_images.triples(memory_report.examples(decoder, memory)) if memory else None
 
 # %% [markdown]
@@ -234,7 +234,7 @@ limit_images.triples(memory_report.examples(decoder, memory)) if memory else Non
 # only images: what the curve's path of the network remembers of training *curves* shows in the difference of positions between
 # training and test configurations ([](03_generation)).
 
-# %% tags=["nbval-check-output"]
+# %% tags=["nbval-check-output", "hide-input"]
 noise = given["noise 0.05 e²/h"].curves - wires.curves
 assert 0.04 < noise.std() < 0.06 and abs(noise.mean()) < 0.01
 shifted = given["one field step off"].curves

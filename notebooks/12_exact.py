@@ -23,7 +23,7 @@
 # differentiation {cite}`kobayashi2025`, and disorder from scanning gate microscopy by neural networks
 # {cite}`percebois2021,percebois2023`.
 
-# %% tags=["parameters"]
+# %% tags=["parameters", "hide-input"]
 preset = "laptop"
 seed = None
 weights = None
@@ -36,7 +36,7 @@ diffusion = None
 training = None
 sampling = None
 
-# %%
+# %% tags=["hide-input"]
 import numpy as np
 from IPython.display import Markdown
 
@@ -46,7 +46,7 @@ from qfp.figures import inference as inference_figures
 from qfp.inference import likelihood
 from qfp.physics.response import response
 from qfp.studies import shown
-from qfp.studies.inference import inference, text
+from qfp.studies.inference import antidots, inference, text
 from qfp.studies.rivals.rivals import STUDY as RIVALS
 
 config = qfp.notebook_config(globals())
@@ -73,10 +73,10 @@ clean = response(wire, [truth]).curve[0]
 expected = likelihood.expected(wire, [truth])
 spread = np.sqrt(np.diag(expected.first[0] + expected.rest[0]))
 
-# %% mystnb={"figure": {"caption": "Curves of one pair of antidots. Black: exact, under one random potential. Grey: exact, without potential. Blue: mean and spread over all potentials, from perturbation theory to second order around the exact wire. Below: the same less the grey curve.", "name": "exact-band"}, "image": {"alt": "Two panels over the magnetic field. Above, a ragged black curve runs within a narrow blue band; below, the differences, of some hundredths of the conductance quantum, with the blue mean below zero."}}
+# %% mystnb={"figure": {"caption": "Curves of one pair of antidots. Black: exact, under one random potential. Grey: exact, without potential. Blue: mean and spread over all potentials, from perturbation theory to second order around the exact wire. Below: the same less the grey curve.", "name": "exact-band"}, "image": {"alt": "Two panels over the magnetic field. Above, a ragged black curve runs within a narrow blue band; below, the differences, of some hundredths of the conductance quantum, with the blue mean below zero."}} tags=["hide-input"]
 inference_figures.band(wire.fields, measured, clean, expected.mean[0], spread)
 
-# %% tags=["nbval-check-output"]
+# %% tags=["nbval-check-output", "hide-input"]
 log, chi2 = likelihood.judge(measured, expected)
 print(f"chi2 {chi2[0]:.0f} of {len(measured)} fields")
 
@@ -95,10 +95,10 @@ rows = [
 ]
 Markdown("\n".join(["| antidots (x, y) | probability |", "| --- | --- |", *rows]))
 
-# %% mystnb={"figure": {"caption": "The same wire. (a) Its LDOS at b = 0. (b) Mean over potentials of the posterior. (c) Their difference. (d) Standard deviation over the posterior: where the curve leaves the pattern open.", "name": "exact-image"}, "image": {"alt": "Four pictures of the wire with two outlined antidots: the true interference pattern, the same pattern recovered, a faint difference, and the spread."}}
+# %% mystnb={"figure": {"caption": "The same wire. (a) Its LDOS at b = 0. (b) Mean over potentials of the posterior. (c) Their difference. (d) Standard deviation over the posterior: where the curve leaves the pattern open.", "name": "exact-image"}, "image": {"alt": "Four pictures of the wire with two outlined antidots: the true interference pattern, the same pattern recovered, a faint difference, and the spread."}} tags=["hide-input"]
 inference_figures.recovered(ldos, posterior.ldos, posterior.ldos_spread, posterior.answer)
 
-# %%
+# %% tags=["hide-input"]
 r = metrics.pearson(posterior.ldos[None], ldos[None])[0]
 print(
     f"Pearson r of the recovered pattern {r:.4f}; certificate off by {posterior.residual:.3f} e²/h"
@@ -112,14 +112,14 @@ print(f"{posterior.copies} placements in the wire share this curve at V = 0")
 # has seen. Everything that was chosen (how many candidates, when a curve counts as unexplained) was chosen on development
 # wires under other potentials. The final run was made once.
 
-# %% mystnb={"figure": {"caption": "Wrong answers on the same curves (results/inference.json), logarithmic: the network, the nearest curve of a library without potential, the exact posterior, and the posterior with declared white noise.", "name": "exact-ladder"}, "image": {"alt": "Points with intervals on a logarithmic axis: the network's single sample is wrong most often, then its consensus, the library and, far to the left, the exact posterior."}}
+# %% mystnb={"figure": {"caption": "Wrong answers on the same curves (results/inference.json), logarithmic: the network, the nearest curve of a library without potential, the exact posterior, and the posterior with declared white noise.", "name": "exact-ladder"}, "image": {"alt": "Points with intervals on a logarithmic axis: the network's single sample is wrong most often, then its consensus, the library and, far to the left, the exact posterior."}} tags=["hide-input"]
 result = shown.if_measured(config.weights, inference.STUDY)
 inference_figures.ladder({"": text.ladder_rows(result)}) if result else None
 
-# %%
+# %% tags=["hide-input"]
 print(text.calibration_text(result) if result else "")
 
-# %%
+# %% tags=["hide-input"]
 Markdown(text.bins_table(result) if result else "")
 
 # %% [markdown]
@@ -127,7 +127,7 @@ Markdown(text.bins_table(result) if result else "")
 # the whole ladder, from the nearest training curve to the exact posterior, under the five potentials that the network was
 # trained with and under a new one for every curve:
 
-# %% mystnb={"figure": {"caption": "Wrong answers of all readers on the same test configurations (results/rivals.json), logarithmic. Left: under the potentials of the training set. Right: each curve under a potential of its own that no training file holds.", "name": "exact-whole-ladder"}, "image": {"alt": "Two panels of points with intervals, nine readers each: from the nearest training curve, which is never exact, over plain network and VAE to libraries, diffusion model and, farthest left, the exact posterior."}}
+# %% mystnb={"figure": {"caption": "Wrong answers of all readers on the same test configurations (results/rivals.json), logarithmic. Left: under the potentials of the training set. Right: each curve under a potential of its own that no training file holds.", "name": "exact-whole-ladder"}, "image": {"alt": "Two panels of points with intervals, nine readers each: from the nearest training curve, which is never exact, over plain network and VAE to libraries, diffusion model and, farthest left, the exact posterior."}} tags=["hide-input"]
 rivals = shown.if_measured(config.weights, RIVALS)
 inference_figures.ladder(text.whole_ladder(rivals)) if rivals else None
 
@@ -135,10 +135,10 @@ inference_figures.ladder(text.whole_ladder(rivals)) if rivals else None
 # **Where the wire is not as described** the answer should be right or flagged. A curve is flagged where even the best
 # candidate, at its most probable potential, leaves a $\chi^2$ that genuine curves hardly ever have.
 
-# %%
+# %% tags=["hide-input"]
 print(text.others_text(result) if result else "")
 
-# %% mystnb={"figure": {"caption": "Flagged curves, genuine ones under fresh potentials and such that no wire of this kind gives (results/inference.json): by the exact likelihood, and by the novelty of the network's own answer on the same curves.", "name": "exact-flags"}, "image": {"alt": "Pairs of points with intervals, one pair for each kind of curve, on an axis from 0 to 1."}}
+# %% mystnb={"figure": {"caption": "Flagged curves, genuine ones under fresh potentials and such that no wire of this kind gives (results/inference.json): by the exact likelihood, and by the novelty of the network's own answer on the same curves.", "name": "exact-flags"}, "image": {"alt": "Pairs of points with intervals, one pair for each kind of curve, on an axis from 0 to 1."}} tags=["hide-input"]
 inference_figures.flags(text.flag_rows(result)) if result else None
 
 # %% [markdown]
@@ -147,11 +147,26 @@ inference_figures.flags(text.flag_rows(result)) if result else None
 # Not for reading positions: a library and the exact likelihood do this better, and know when they do not. As a *proposal* it
 # saves the library, which takes a minute for pairs and is out of reach where antidots are many:
 
-# %%
+# %% tags=["hide-input"]
 print(text.proposal_text(result) if result else "")
 
-# %%
+# %% tags=["hide-input", "hide-output"]
 Markdown(shown.table(inference.STUDY, config.weights))
+
+# %% [markdown]
+# ## Other numbers of antidots
+#
+# The likelihood takes any number; what grows is the list of candidates. One antidot has {result}`antidots:told.1.configurations:.0f`
+# configurations, two have a library, three have {result}`antidots:told.3.configurations:,.0f` and four
+# {result}`antidots:told.4.configurations:,.0f`. Three and four are searched: chains that draw one antidot after the other
+# from a forward model that is linear in the curves of pairs, and exact curves for the nearest they met. Of three antidots
+# {result}`antidots:told.3.exact:.1%` ({result}`antidots:told.3.exact_interval:.1%`) are found exactly. **Four are not found
+# yet**, {result}`antidots:told.4.exact:.1%` of {result}`antidots:told.4.n` wires. In each failure the truth is likelier than
+# the answer: the search missed it, the curve did not. {result}`antidots:told.4.right_or_flagged:.0%` of the answers to four
+# are right or flagged. Where the number is not told, evidences decide between one, two and three.
+
+# %% tags=["hide-input", "hide-output"]
+Markdown(shown.table(antidots.STUDY))
 
 # %% [markdown]
 # ## What could be wrong

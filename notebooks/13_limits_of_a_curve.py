@@ -17,7 +17,7 @@
 # temperature is varied: a curve at $T$ is the average over energies with $-\partial f/\partial E$. There are
 # {result}`presets/laptop:dataset.configurations:,` configurations; each curve leaves some of them open.
 
-# %% tags=["parameters"]
+# %% tags=["parameters", "hide-input"]
 preset = "laptop"
 seed = None
 weights = None
@@ -30,7 +30,7 @@ diffusion = None
 training = None
 sampling = None
 
-# %%
+# %% tags=["hide-input"]
 import numpy as np
 from IPython.display import Markdown
 
@@ -45,17 +45,17 @@ wire = config.device
 orbits, antidots = qfp.configurations(wire)
 most = np.log2(len(orbits))
 
-# %% tags=["nbval-check-output"]
+# %% tags=["nbval-check-output", "hide-input"]
 print(f"{len(orbits)} configurations: {most:.2f} bits")
 
 # %% [markdown]
 # ## Noise, disorder, fields, temperature
 
-# %% mystnb={"figure": {"caption": "The exact posterior against noise, strength of the random potential, number and range of the fields, and temperature (results/limits.json). Vermilion and blue: share of wires whose most probable configuration is the true one, or within one site of it. Crosses: mean probability of that configuration; where they lie on the vermilion line the posterior is calibrated. Grey: bits that the curve says of the configuration, of all there are. Where one thing is varied the noise is 0.01 e²/h and all others are those of the data.", "name": "limits-scan"}, "image": {"alt": "Five panels: the share of exact answers falls with noise, with the strength of the potential and as fields become fewer or their range shorter, while answers within one site hold out longer."}}
+# %% mystnb={"figure": {"caption": "The exact posterior against noise, strength of the random potential, number and range of the fields, and temperature (results/limits.json). Vermilion and blue: share of wires whose most probable configuration is the true one, or within one site of it. Crosses: mean probability of that configuration; where they lie on the vermilion line the posterior is calibrated. Grey: bits that the curve says of the configuration, of all there are. Where one thing is varied the noise is 0.01 e²/h and all others are those of the data.", "name": "limits-scan"}, "image": {"alt": "Five panels: the share of exact answers falls with noise, with the strength of the potential and as fields become fewer or their range shorter, while answers within one site hold out longer."}} tags=["hide-input"]
 result = recorded("limits")
 inference_figures.limits(text.limit_panels(result), most) if result else None
 
-# %%
+# %% tags=["hide-input", "hide-output"]
 Markdown(shown.table(limits.STUDY))
 
 # %% [markdown]
@@ -64,7 +64,7 @@ Markdown(shown.table(limits.STUDY))
 # Of all these wires the one that noise leaves most open. Its posterior spreads first along $\Delta y$, on which the curve
 # depends least, and only then across the wire:
 
-# %% mystnb={"figure": {"caption": "Posterior of one wire over x1, x2 (axes) and Δy (columns), on a logarithmic scale, for three levels of noise (rows). Orange ring: the truth.", "name": "limits-ambiguous"}, "image": {"alt": "A grid of small maps. In the first row one cell holds almost all probability; in the last row it is spread over several values of Δy and neighbouring positions."}}
+# %% mystnb={"figure": {"caption": "Posterior of one wire over x1, x2 (axes) and Δy (columns), on a logarithmic scale, for three levels of noise (rows). Orange ring: the truth.", "name": "limits-ambiguous"}, "image": {"alt": "A grid of small maps. In the first row one cell holds almost all probability; in the last row it is spread over several values of Δy and neighbouring positions."}} tags=["hide-input"]
 if result:
     panels, axes, said = text.ambiguous_panels(result, wire)
     print(said)
@@ -84,12 +84,12 @@ some = places[:: len(places) // 4]
 G = np.stack([qfp.solve(wire, place, V, fields=wire.fields[::8])[0] for place in some])
 clean = green.clean_curves(wire, some)[:, ::8]
 
-# %% tags=["nbval-check-output"]
+# %% tags=["nbval-check-output", "hide-input"]
 print(f"{len(places)} placements of this pair share the curve at V = 0")
 assert np.allclose(clean, clean[0], atol=1e-9)
 print(f"under a potential their curves differ by up to {np.ptp(G, axis=0).max():.2f} e²/h")
 
-# %%
+# %% tags=["hide-input"]
 print(text.placements_text(result) if result else "")
 
 # %% [markdown]
@@ -102,7 +102,7 @@ print(text.placements_text(result) if result else "")
 # nine energies, whose expected error counts as noise. The last lines are curves whose electrons lose their phase to a
 # voltage probe {cite:p}`brouwer1997`, of which no likelihood here knows.
 
-# %%
+# %% tags=["hide-input", "hide-output"]
 Markdown(shown.table(thermal.STUDY, config.weights))
 
 # %% [markdown]

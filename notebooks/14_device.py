@@ -17,7 +17,7 @@
 #
 # The page is about the file of its parameter. Yours goes through it like this: `qfp run --only 14 -p device=mine.yaml`.
 
-# %% tags=["parameters"]
+# %% tags=["parameters", "hide-input"]
 preset = "laptop"
 seed = None
 weights = None
@@ -30,7 +30,7 @@ diffusion = None
 training = None
 sampling = None
 
-# %%
+# %% tags=["hide-input"]
 import tempfile
 from pathlib import Path
 
@@ -56,7 +56,7 @@ assert lab, "this page is about a file in nanometres and tesla"
 # A wire etched into a GaAs heterostructure, with two antidots. Every line is something that you know from the wafer, the
 # mask or the magnet; a Hall measurement gives the density.
 
-# %% tags=["nbval-check-output"]
+# %% tags=["nbval-check-output", "hide-input", "hide-output"]
 print(Path(device).read_text())
 
 # %% [markdown]
@@ -68,7 +68,7 @@ print(Path(device).read_text())
 #
 # The solver knows sites, not nanometres. `qfp device mine.yaml` says what it makes of the file:
 
-# %% tags=["nbval-check-output"]
+# %% tags=["nbval-check-output", "hide-input", "hide-output"]
 Markdown(tables.markdown([["", ""], *explained.laboratory_rows(lab)]))
 
 # %% [markdown]
@@ -90,7 +90,7 @@ Markdown(tables.markdown([["", ""], *explained.laboratory_rows(lab)]))
 # To keep this page short the shipped file is cut in half here: antidots of 30 nm in a wire half as wide and as long, up to
 # twice the field. A file of yours is used as it is.
 
-# %%
+# %% tags=["hide-input"]
 mine = Path(tempfile.mkdtemp()) / "mine.yaml"
 values, shipped = yaml.safe_load(Path(device).read_text()), Path(device).name == "gaas.yaml"
 if shipped:
@@ -108,7 +108,7 @@ Markdown(f"{len(pairs):,} configurations; the antidots of this page are at {told
 # is an average of exact curves over energies:
 
 
-# %%
+# %% tags=["hide-input"]
 def measured(antidots, kelvin=0.1):
     """What is measured at the wire's fields [e^2/h]."""
     heat, V = constants.k * kelvin / units.MEV / lab.hopping, qfp.random_potential(11, wire)
@@ -134,7 +134,7 @@ known = {"device": wire, "lattice_nm": lab.lattice, "spin": lab.spin, "nuisance"
 found = qfp.answer([curve], **known)
 print(told.as_text(found, 0).replace(f"{mine.parent}/", ""))
 
-# %% mystnb={"figure": {"caption": "The report of `qfp decode --out`. (a), (b) Mean and standard deviation of the LDOS over potentials that explain the curve. (c) Probability of the antidots. (d) The measured curve, gain and contacts taken off, and the exact curve of the answer; above in tesla.", "name": "device-report"}, "image": {"alt": "Report of a page: interference pattern of a short wire with two outlined antidots, a single bar of candidates, and measured points along the exact curve against field in rad and tesla."}}
+# %% mystnb={"figure": {"caption": "The report of `qfp decode --out`. (a), (b) Mean and standard deviation of the LDOS over potentials that explain the curve. (c) Probability of the antidots. (d) The measured curve, gain and contacts taken off, and the exact curve of the answer; above in tesla.", "name": "device-report"}, "image": {"alt": "Report of a page: interference pattern of a short wire with two outlined antidots, a single bar of candidates, and measured points along the exact curve against field in rad and tesla."}} tags=["hide-input"]
 answer.report(found, 0)
 
 # %% [markdown]
@@ -186,7 +186,7 @@ print(told.places(one.answer), {number: round(p, 3) for number, p in one.numbers
 #
 # `qfp new mine.yaml --out mine/ --minutes 30`
 
-# %%
+# %% tags=["hide-input", "hide-output"]
 Markdown(tables.markdown([["stage", "what it does"], *new.ABOUT.items()]))
 
 # %% [markdown]
@@ -207,14 +207,14 @@ Markdown(tables.markdown([["stage", "what it does"], *new.ABOUT.items()]))
 #
 # The solutions are folded below; they are computed with the page.
 
-# %% tags=["hide-cell", "nbval-check-output"]
+# %% tags=["hide-cell", "nbval-check-output", "hide-input"]
 # 1: five sites a wavelength; the error falls with the square of the lattice constant
 limit = lab.wavelength / device_file.COARSE
 for a in (limit, limit / 2, limit / 4):
     own = device_file.of_units(values | {"lattice_nm": a}, "mine.yaml", qfp.Device)
     print(f"{a:5.2f} nm: the energy is {own.energy / own.fermi_energy - 1:+.1%} off")
 
-# %% tags=["hide-cell", "nbval-check-output"]
+# %% tags=["hide-cell", "nbval-check-output", "hide-input"]
 # 2: R_c = hbar k_F / (e B)
 width = wire.width * lab.lattice * units.NM
 B = 2 * constants.hbar * units.fermi_wavenumber(lab.density) / (constants.e * width)
@@ -233,7 +233,7 @@ for ohm in (0, 10, 30, 100, 300):
 # How exact inference works is told in [](12_exact), what a curve can hold at all in [](13_limits_of_a_curve), and how files
 # are read in [](08_own_curve).
 
-# %% tags=["nbval-check-output"]
+# %% tags=["nbval-check-output", "hide-input"]
 ohm, error = (value / (lab.spin * units.SIEMENS) for value in found.posterior[0].unknown["series"])
 right = metrics.within(found.posterior[0].answer, truth, wire) == 0
 checks = right, abs(ohm - 250) < 3 * error, lines[2][2] != "yes", one.numbers[1] > 0.99

@@ -280,3 +280,12 @@ def test_the_readme_says_what_the_first_page_says():
     text = (ROOT / "README.md").read_text()
     assert readme.renewed(text) == text, "python -m qfp.book.readme"
     assert len(readme.found().splitlines()) == 8 and "{" not in readme.found()
+
+
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.name)
+def test_captions_name_colours_that_are_there_and_no_raw_symbols(path):
+    """The palette has vermilion and no red; what would be a subscript is set as a formula."""
+    for cell in json.loads(path.with_suffix(".ipynb").read_text())["cells"]:
+        caption = cell["metadata"].get("mystnb", {}).get("figure", {}).get("caption", "")
+        plain = re.sub(r"`[^`]*`|\$[^$]*\$|\(results/[^)]*\)", "", caption)
+        assert not re.search(r"\bred\b|\b[A-Za-z]+_\w", plain, re.IGNORECASE), plain

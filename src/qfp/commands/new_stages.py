@@ -10,8 +10,8 @@ from pathlib import Path
 import numpy as np
 import yaml
 
-from qfp.commands.decode import write_report
 from qfp.commands.device import as_lines, explained
+from qfp.commands.kept import write_report
 from qfp.commands.live import unit_of
 from qfp.data import generate
 from qfp.decoding.decode import load_decoder
