@@ -95,7 +95,7 @@ mine = Path(tempfile.mkdtemp()) / "mine.yaml"
 values, shipped = yaml.safe_load(Path(device).read_text()), Path(device).name == "gaas.yaml"
 if shipped:
     half = {"width_nm": 250, "length_nm": 300, "radius_nm": 30}
-    values |= half | {"field_max_tesla": 0.66, "field_points": 48}
+    values |= half | {"field_max_tesla": 0.66, "field_points": 48, "temperature_kelvin": 0.1}
 mine.write_text(yaml.safe_dump(values))
 wire, lab = device_file.read(mine, qfp.Device)
 pairs = qfp.configurations(wire)[1].astype(int)
@@ -109,17 +109,16 @@ Markdown(f"{len(pairs):,} configurations; the antidots of this page are at {told
 
 
 # %% tags=["hide-input"]
-def measured(antidots, kelvin=0.1):
+def measured(antidots, kelvin):
     """What is measured at the wire's fields [e^2/h]."""
-    heat, V = constants.k * kelvin / units.MEV / lab.hopping, qfp.random_potential(11, wire)
-    warm = thermal.devices(wire, thermal.energies(wire, heat, 6))
-    G = lab.spin * sum(share * qfp.solve(own, antidots, V)[0] for share, own in warm)
+    warm = thermal.averaged(wire, thermal.energies(wire, kelvin * lab.kelvin, 12))
+    G = lab.spin * qfp.solve(warm, antidots, qfp.random_potential(11, wire))[0]
     G = 1.015 * G / (1 + 250 * units.SIEMENS * G)
     return G + np.random.default_rng(5).normal(0, 0.005, len(G))
 
 
 curve, tesla = mine.with_name("curve.csv"), wire.fields / units.per_tesla(lab.lattice)
-G = measured(truth)
+G = measured(truth, lab.temperature)
 table = np.column_stack([tesla, 1e6 * units.SIEMENS * G])
 np.savetxt(curve, table, "%.6f", delimiter=",", header="B (T),G (uS)", comments="")
 print(curve.read_text()[:73] + "...")
@@ -131,7 +130,7 @@ print(curve.read_text()[:73] + "...")
 # %%
 unknown = qfp.Nuisance(gain=0.02, series=200 * lab.spin * units.SIEMENS)
 known = {"device": wire, "lattice_nm": lab.lattice, "spin": lab.spin, "nuisance": unknown}
-found = qfp.answer([curve], **known)
+found = qfp.answer([curve], **known, temperature=lab.thermal)
 print(told.as_text(found, 0).replace(f"{mine.parent}/", ""))
 
 # %% mystnb={"figure": {"caption": "The report of `qfp decode --out`. (a), (b) Mean and standard deviation of the LDOS over potentials that explain the curve. (c) Probability of the antidots. (d) The measured curve, gain and contacts taken off, and the exact curve of the answer; above in tesla.", "name": "device-report"}, "image": {"alt": "Report of a page: interference pattern of a short wire with two outlined antidots, a single bar of candidates, and measured points along the exact curve against field in rad and tesla."}} tags=["hide-input"]
@@ -143,26 +142,28 @@ answer.report(found, 0)
 #
 # ## What you must tell
 #
-# The same wire, measured in other ways. *Told* means that the file has `gain` and `series_ohm`.
+# The same wire, measured in other ways. *Told* means that the file has `gain` and `series_ohm`, or the right
+# `temperature_kelvin`.
 
 # %% tags=["nbval-check-output"]
 ways = {
-    "100 mK, contacts told": (G, unknown),
-    "100 mK, contacts not told": (G, None),
-    "0.3 K, contacts told": (measured(truth, 0.3), unknown),
-    "1 K, contacts told": (measured(truth, 1.0), unknown),
+    "100 mK, all told": (0.1, unknown, 0.1),
+    "100 mK, contacts not told": (0.1, None, 0.1),
+    "1 K, temperature not told": (1.0, unknown, 0.0),
+    "1 K, all told": (1.0, unknown, 1.0),
 }
 lines, options = [["measured at", "antidots", "explained"]], {"certificate": False}
-for name, (y, how) in ways.items():
-    one = qfp.infer(y[None] / lab.spin, wire, 0.005 / lab.spin, nuisance=how, **options)[0]
+for name, (kelvin, how, said) in ways.items():
+    y, heat = measured(truth, kelvin)[None] / lab.spin, said * lab.kelvin
+    one = qfp.infer(y, wire, 0.005 / lab.spin, nuisance=how, temperature=heat, **options)[0]
     right = "wrong" if metrics.within(one.answer, truth, wire) else "right"
     lines.append([name, right, "yes" if one.explained else "no, flagged"])
 Markdown(tables.markdown(lines))
 
 # %% [markdown]
-# The flag earns its place. Contacts that nobody mentions make another curve, which no wire of this kind explains. Nor does
-# any wire at $T = 0$ explain one that is warm: temperature is not among the unknowns. Cool until the row of the table above
-# says a few hundredths of the Thouless energy; where the flag comes up, believe it.
+# The flag earns its place. Contacts that nobody mentions make another curve, which no wire of this kind explains, and so does
+# a temperature. Where the temperature is told, curves are averaged over the same energies as in the cryostat, and a warm one
+# can be read again. Where the flag comes up, believe it.
 #
 # ## One antidot or two?
 #
