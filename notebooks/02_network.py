@@ -158,7 +158,7 @@ network_figures.training_log(**log.course(diary))
 # times to decode development curves, one sample each. The preset `kettle` is `laptop` but for its training: fewer images a step,
 # at a higher learning rate. A short training has to learn to read curves above all, and the further curves that teach it this,
 # as many a step as before, cost little beside images. Steps are the same on any machine and scores nearly; the minutes are not.
-# They count training alone, without the making of the data (README) and the time to load it, printed below.
+# They count training alone, without the making of the data ([](../costs.md)) and the time to load it, printed below.
 
 # %% mystnb={"figure": {"caption": "A short training of the network, from random weights (results/bench_learn.json). Shares of development curves, configurations that are not in training, with 95 % intervals. Dashed: 95 %. The learning rate falls over the last fifth.", "name": "network-learning"}, "image": {"alt": "Three rising curves of shares against minutes of training: both antidots within one site rises first and reaches nearly 1, exact positions follow, pattern correlation of at least 0.95 stays near 0 in so short a time."}} tags=["hide-input"]
 short = studies.recorded("learning")
