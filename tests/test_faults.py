@@ -156,6 +156,8 @@ def test_a_killed_job_resumes_and_leaves_no_process(reference, tmp_path):
     for moment in sorted(random.Random(2).sample(range(1, CHUNKS // 2), 3)):
         job = generate(out, "--workers", "2")
         wait_for_chunks(out, moment, job)
+        # a job that goes on may have so many chunks before it has workers
+        wait(psutil.Process(job.pid).children, job)
         family = psutil.Process(job.pid).children(recursive=True)
         assert family and not out.exists()
         if moment % 2:

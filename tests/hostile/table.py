@@ -255,7 +255,7 @@ DEVICES = {
     "d-inf": "length_nm must be a number",
     "d-mass": "effective_mass must be a number",
     "d-text": "radius_nm must be a number",
-    "d-list": "radius_nm must be a number",
+    "d-list": "radius_nm must be one number",
     "d-field": "field_max_tesla",
     "d-points": "field_points must be a whole number",
     "d-points-many": "field_points",

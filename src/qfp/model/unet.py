@@ -82,7 +82,8 @@ class ConditionTransformer(nn.Module):
 
     def __init__(self, fields, network, sizes, positions=False):
         super().__init__()
-        width, hidden, grid = network.condition_width, network.condition_hidden, sizes[-1]
+        width, hidden = network.condition_width, network.condition_hidden
+        grid = sizes[-1] if sizes else GRID  # without maps the paper's wire
         self.width, self.grid_width, self.positions = width, network.grid_width, positions
         self.sizes, self.grid = sizes, grid
         self.enter = nn.Linear(fields, hidden)
