@@ -2,15 +2,13 @@
 """The exact fast solver: removing sites is a finite-rank update of the antidot-free wire's Green's
 function.
 
-With D the ring of the removed sites,  G = G0 - G0[:,D] (G0[D,D])^-1 G0[D,:],  and the
-transmission amplitudes are
-t = t0 - (U+^dagger G0[+,D]) (G0[D,D])^-1 (G0[D,-] U-),  Gamma = U U^dagger. One block recursion
-per (potential, field)
-gives G0, then a configuration costs one small solve. G0[D,D] is factorised, never inverted:
-where the energy is a level
-of the isolated interior it is singular, yet the solution is exact. No Kwant here. Everything is
-torch, double
-precision, on the CPU or a GPU.
+With D the ring of the removed sites,  G = G0 - G0[:,D] (G0[D,D])^-1 G0[D,:],  and the transmission
+amplitudes are  t = t0 - (U+^dagger G0[+,D]) (G0[D,D])^-1 (G0[D,-] U-),  Gamma = U U^dagger.
+
+One block recursion per (potential, field) gives G0, then a configuration costs one small solve.
+G0[D,D] is factorised, never inverted: where the energy is a level of the isolated interior it is
+singular, yet the solution is exact. No Kwant here. Everything is torch, double precision, on the
+CPU or a GPU.
 """
 
 import functools
