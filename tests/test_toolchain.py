@@ -7,6 +7,7 @@ import tomllib
 from pathlib import Path
 
 import jupytext
+import nbclient
 import nbformat
 import papermill
 import pytest
@@ -205,6 +206,15 @@ def test_notebook_holds_no_path_of_one_machine(notebook_path):
         [c.get("outputs", []) for c in nbformat.read(notebook_path, as_version=4).cells]
     )
     assert str(ROOT) not in text and "/home/" not in text and "/tmp/" not in text
+
+
+def test_a_page_shows_no_progress_bar():
+    """A library that is made on a fresh machine must leave no trace in a page's output."""
+    source = "from qfp.tools import progress_bar\nprint(len([*progress_bar(range(3))]))"
+    page = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(source)])
+    nbclient.NotebookClient(page, kernel_name="python3").execute()
+    (output,) = page.cells[0].outputs
+    assert (output.name, output.text) == ("stdout", "3\n")
 
 
 def test_long_definitions_live_in_the_package(notebook_path):

@@ -10,6 +10,7 @@ import io
 import json
 import os
 import shutil
+import sys
 import zipfile
 import zlib
 from pathlib import Path
@@ -236,9 +237,10 @@ class Silent:
 
 
 def progress_bar(items=None, **options):
-    """tqdm(items, **options), or Silent: a machine lent for computing may have no tqdm."""
+    """tqdm(items, **options), or Silent: a machine lent for computing may have no tqdm. In a
+    notebook's kernel none is shown unless asked for: a page keeps what its cells print."""
     try:
         from tqdm import tqdm
     except ImportError:
         return Silent(items)
-    return tqdm(items, **options)
+    return tqdm(items, **{"disable": "ipykernel" in sys.modules} | options)
