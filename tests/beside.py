@@ -1,7 +1,7 @@
 """How much longer does a command take beside a busy process, with qfp's choice of threads and as
 libraries would have it? A measurement, no test: the machine must be quiet.
 
-    .venv/bin/python tests/beside.py                          notebook 04
+    .venv/bin/python tests/beside.py                          notebook 08
     .venv/bin/python tests/beside.py --rounds 3 decode notebooks/curves/test.csv
 """
 
@@ -58,7 +58,7 @@ def main():
     given, words = parser.parse_known_args()
     print(f"load {os.getloadavg()[0]:.2f} before, {threads.cores()} cores")
     with tempfile.TemporaryDirectory() as folder:
-        words = words or ["run", "--only", "04", "--out", folder]
+        words = words or ["run", "--only", "08", "--out", folder]
         times = {name: [] for name in CASES}
         for _ in range(given.rounds):
             for name, case in CASES.items():

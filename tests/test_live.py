@@ -550,7 +550,7 @@ SITE = tools.project_root() / "runs" / "check" / "_build" / "html"  # where make
 @pytest.mark.skipif(not SITE.exists(), reason="the book is not built: make test builds it first")
 def test_the_console_of_the_book_is_silent(chromium):
     """On the front page, a page with widgets and formulas, the live page and one without either."""
-    for name in ("intro", "notebooks/05_score", "notebooks/06_explore", "claims"):
+    for name in ("intro", "notebooks/09_score", "notebooks/10_live", "claims"):
         with browser.opened(chromium, SITE / f"{name}.html") as found:
             found.page.wait_for_timeout(3000)
             assert (found.errors, found.refused) == ([], []), name

@@ -91,7 +91,7 @@ def test_select():
     paths = ["notebooks/00_a.ipynb", "notebooks/04_b.ipynb", "notebooks/05_c.ipynb"]
     assert select(paths, None) == paths
     assert select(paths, "05,04") == paths[1:]
-    assert select(paths, ["04_b"]) == paths[1:2]
+    assert select(paths, ["04_b"]) == select(paths, "b") == paths[1:2]
     with pytest.raises(SettingsError, match="no notebook starts with '07'"):
         select(paths, "04,07")
 

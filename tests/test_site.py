@@ -29,7 +29,7 @@ LOOKS = {
 
 @pytest.mark.parametrize("look", LOOKS)
 @pytest.mark.parametrize(
-    "name", ["intro", "scorecard", "notebooks/06_explore", "notebooks/12_exact", "api"]
+    "name", ["intro", "scorecard", "notebooks/10_live", "notebooks/06_exact", "api"]
 )
 def test_pages_are_accessible(chromium, name, look):
     """No violation of WCAG 2.1 AA that axe-core finds; nothing wider than the window."""

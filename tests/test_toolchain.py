@@ -136,13 +136,13 @@ def notebook_path(request):
 
 # besides a preset's keys
 OWN = {
-    "08_own_curve": {
+    "11_own_curve": {
         "curve": '"curves/test.csv"',
         "lattice_nm": "None",
         "siemens": "False",
         "spin": "1",
     },
-    "14_device": {"device": '"../presets/gaas.yaml"'},
+    "12_device": {"device": '"../presets/gaas.yaml"'},
 }
 
 

@@ -131,7 +131,7 @@ class Config:
     seed: int = within(0, SEEDS)
     weights: str  # name of the weights in models/ that notebooks and `decode` use
     notebook_configurations: int = within(1, 10**7)  # configurations that notebooks simulate afresh
-    notebook_training_steps: int = within(1, 10**9)  # length of the short training of notebook 02
+    notebook_training_steps: int = within(1, 10**9)  # length of the short training of notebook 04
     device: Device
     dataset: Dataset
     network: Network

@@ -1,4 +1,4 @@
-"""The explorer of notebook 06: put antidots into the wire, see LDOS and curve from the exact
+"""The explorer of notebook 10: put antidots into the wire, see LDOS and curve from the exact
 solver, decode the curve.
 
 What a widget shows is computed by plain functions first; the widgets below only call them.

@@ -13,7 +13,7 @@ FOLDER = "_static/live/"
 
 
 def root_of(page):
-    """Relative address of the files' folder from a page of the book, 'notebooks/06_explore'."""
+    """Relative address of the files' folder from a page of the book, 'notebooks/10_live'."""
     return "../" * page.count("/") + FOLDER
 
 

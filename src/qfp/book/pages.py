@@ -3,7 +3,7 @@
     {result}`evaluate:single.within_1:.1%`    results/evaluate.json, single -> within_1, percent
     {result}`models/laptop:steps:,`           models/laptop.json
     {result}`presets/laptop:device.radius`    presets/laptop.yaml
-    {printed}`04_attention:.* heads mark`     what the pattern matches in a printed line
+    {printed}`08_attention:.* heads mark`     what the pattern matches in a printed line
 
 A file, key or line that does not exist is a warning, hence an error in the strict build. `python -m
 qfp.book.pages HTML` checks a built site: nothing is loaded from the network, every picture has a

@@ -29,18 +29,23 @@ def book_notebooks(root):
 
 
 def select(notebooks, only):
-    """The notebooks whose file name starts with an entry of `only` (all where it is None), in the
-    given order."""
+    """The notebooks whose number or name starts with an entry of `only` (all where it is None), in
+    the given order."""
     if only is None:
         return list(notebooks)
     names = [entry.strip() for entry in (only.split(",") if isinstance(only, str) else only)]
+
+    def meant(path, name):
+        stem = Path(path).stem
+        return stem.startswith(name) or stem.partition("_")[2].startswith(name)
+
     for name in names:
-        if not name or not any(Path(path).name.startswith(name) for path in notebooks):
+        if not name or not any(meant(path, name) for path in notebooks):
             raise SettingsError(
                 f"no notebook starts with {name!r}; there are: "
                 + ", ".join(Path(path).stem for path in notebooks)
             )
-    return [path for path in notebooks if Path(path).name.startswith(tuple(names))]
+    return [path for path in notebooks if any(meant(path, name) for name in names)]
 
 
 def parse_parameters(pairs, types=type_of):

@@ -6,7 +6,7 @@ HELP = "execute the notebooks in order through papermill"
 def add(sub):
     """Its arguments."""
     sub.add_argument("--preset", default="laptop")
-    sub.add_argument("--only", metavar="04,05", help="numbers of notebooks")
+    sub.add_argument("--only", metavar="04,score", help="numbers or names of notebooks")
     sub.add_argument("-p", "--parameter", action="append", metavar="KEY=VALUE")
     sub.add_argument("--out", metavar="DIR", help="default runs/PRESET")
 

@@ -1,4 +1,4 @@
-"""Figures of the attention weights (notebook 04). As in `figures`, whose helpers they use: arrays
+"""Figures of the attention weights (notebook 08). As in `figures`, whose helpers they use: arrays
 to a Matplotlib figure, one function a figure; nothing is computed here.
 """
 

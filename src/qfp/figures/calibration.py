@@ -1,4 +1,4 @@
-"""Figures of calibration (notebook 09): whether shares can be read as probabilities, and whether
+"""Figures of calibration (notebook 13): whether shares can be read as probabilities, and whether
 the truth is like one more sample.
 
 As in `figures`, whose helpers they use: arrays to a Matplotlib figure, one function a figure;

@@ -1,4 +1,4 @@
-"""Figures of notebook 03: the course of a generation, images beside the truth, and what a
+"""Figures of notebook 05: the course of a generation, images beside the truth, and what a
 correlation is worth."""
 
 import numpy as np

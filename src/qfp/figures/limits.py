@@ -1,4 +1,4 @@
-"""Figures of how far the decoder holds (notebook 11): what disturbs it, and what it has in memory.
+"""Figures of how far the decoder holds (notebook 14): what disturbs it, and what it has in memory.
 
 As in `figures`, whose helpers they use: arrays to a Matplotlib figure, one function a figure;
 nothing is computed here.

@@ -25,7 +25,7 @@ from qfp.figures.wire import (
     style,
 )
 
-# --- notebook 02
+# --- notebook 04
 
 
 @style()
@@ -145,7 +145,7 @@ def score_against_noise(panels):
     return figure
 
 
-# --- notebook 06
+# --- notebook 10
 
 
 @style()

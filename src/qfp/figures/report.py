@@ -1,4 +1,4 @@
-"""Arrays to a Matplotlib figure: the report of `qfp decode --out` and of notebook 08."""
+"""Arrays to a Matplotlib figure: the report of `qfp decode --out` and of notebook 11."""
 
 import numpy as np
 

@@ -1,4 +1,4 @@
-"""Figures of the score (notebook 05): where it points, whether it has an energy, and what its soft
+"""Figures of the score (notebook 09): where it points, whether it has an energy, and what its soft
 directions are.
 
 As in `figures`, whose helpers they use: arrays to a Matplotlib figure, one function a figure;

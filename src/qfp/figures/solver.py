@@ -1,4 +1,4 @@
-"""Figures of the exact solver (notebook 07): what its update needs, what it costs, where it could
+"""Figures of the exact solver (notebook 03): what its update needs, what it costs, where it could
 fail.
 
 As in `figures.wire`, whose helpers they use: arrays to a Matplotlib figure, one function a figure;

@@ -1,6 +1,6 @@
 """The score around a few test wires, without a dataset file: the exact solver makes their pairs.
 
-What notebook 05 computes itself. One potential, that of seed 0; the noise of point i is that of
+What notebook 09 computes itself. One potential, that of seed 0; the noise of point i is that of
 seed i.
 """
 

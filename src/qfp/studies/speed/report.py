@@ -1,4 +1,4 @@
-"""What results/bench_solver.json says, in tables and sentences (notebook 07)."""
+"""What results/bench_solver.json says, in tables and sentences (notebook 03)."""
 
 import numpy as np
 

@@ -13,9 +13,9 @@
 #
 # **Method.** Write the curve into a CSV file and decode it. The network proposes; the exact solver judges its samples and
 # their neighbours, and answers with a probability, a certificate (an exact curve beside yours) and a verdict: does any wire
-# of this kind explain the curve at all ([](12_exact) says how)? Three files in `notebooks/curves/` show what that looks like.
+# of this kind explain the curve at all ([](06_exact) says how)? Three files in `notebooks/curves/` show what that looks like.
 #
-# This page takes a file of yours, too: `qfp run --only 08 -p curve=mine.csv`, in tesla with `-p lattice_nm=5`. The same
+# This page takes a file of yours, too: `qfp run --only 11 -p curve=mine.csv`, in tesla with `-p lattice_nm=5`. The same
 # without a notebook, and with all options: `qfp decode mine.csv --lattice-nm 5 --out decoded/`.
 #
 # ```{important}
@@ -191,7 +191,7 @@ Markdown(shown.table(measurement.STUDY))
 # **Temperature** is averaged over, where it is told: `--temperature 0.01` ($k_B T$ in $t$; in kelvin with a device file in
 # laboratory units, whose own kelvins are taken without asking), or `--temperature 0,0.1,0.3` where it is one of these. Each
 # energy of the average, three to nine of them, needs a library of its own, a minute of one core, once; a curve takes that many
-# times as long. Not told, a warm curve is answered wrongly and mostly flagged ([](13_limits_of_a_curve) has the numbers).
+# times as long. Not told, a warm curve is answered wrongly and mostly flagged ([](02_what_a_curve_fixes) has the numbers).
 
 # %% [markdown]
 # ## A curve of another kind

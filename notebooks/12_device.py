@@ -15,7 +15,7 @@
 # **Method.** Describe the wire in a file, in your own units. The exact solver needs nothing else: it decodes at once. A
 # network is a second, optional step, for those who have many curves or want the images in a blink.
 #
-# The page is about the file of its parameter. Yours goes through it like this: `qfp run --only 14 -p device=mine.yaml`.
+# The page is about the file of its parameter. Yours goes through it like this: `qfp run --only 12 -p device=mine.yaml`.
 
 # %% tags=["parameters", "hide-input"]
 preset = "laptop"
@@ -231,8 +231,8 @@ for ohm in (0, 10, 30, 100, 300):
     print(f"{ohm:3d} ohm: {'explained' if explains else 'flagged'}")
 
 # %% [markdown]
-# How exact inference works is told in [](12_exact), what a curve can hold at all in [](13_limits_of_a_curve), and how files
-# are read in [](08_own_curve).
+# How exact inference works is told in [](06_exact), what a curve can hold at all in [](02_what_a_curve_fixes), and how files
+# are read in [](11_own_curve).
 
 # %% tags=["nbval-check-output", "hide-input"]
 ohm, error = (value / (lab.spin * units.SIEMENS) for value in found.posterior[0].unknown["series"])

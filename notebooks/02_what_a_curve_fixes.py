@@ -10,7 +10,7 @@
 # # What can a curve fix at all?
 #
 # **Question.** How much of a wire does its curve determine, whatever decodes it? The exact posterior
-# ([](12_exact)) answers: it is the limit that every decoder of this book is measured against.
+# ([](06_exact)) answers: it is the limit that every decoder of this book is measured against.
 #
 # **Method.** Wires with two antidots, each under a random potential of its own. The posterior of all plausible
 # configurations, while the noise of the curve, the strength of the potential, the number of the fields, their range or the

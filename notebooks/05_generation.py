@@ -179,7 +179,7 @@ print(told.told(studies.recorded("training-speed"), curves_race))
 # ({result}`bench_train:ratios.peer unshuffled, sparing.ours.fp32.ratio_interval:.2f`) in single precision, and less memory than
 # ours: most of our step is spent in convolutions and matrix products of torch, which it calls as well. On a processor without
 # arithmetic for bf16 the race is one in single precision alone, and this last lead may be gone. Speeds in images/s depend on
-# what else the machine had to do (the log of the training in [](02_network) has a higher one), ratios within a round hardly do.
+# what else the machine had to do (the log of the training in [](04_network) has a higher one), ratios within a round hardly do.
 
 # %% [markdown]
 # ## The 24 worst

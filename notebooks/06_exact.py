@@ -123,7 +123,7 @@ print(text.calibration_text(result) if result else "")
 Markdown(text.bins_table(result) if result else "")
 
 # %% [markdown]
-# **All rivals on the same curves.** The page on accuracy ([](03_generation)) compares the network with simpler readers. Here is
+# **All rivals on the same curves.** The page on accuracy ([](05_generation)) compares the network with simpler readers. Here is
 # the whole ladder, from the nearest training curve to the exact posterior, under the five potentials that the network was
 # trained with and under a new one for every curve:
 
@@ -173,7 +173,7 @@ Markdown(shown.table(antidots.STUDY))
 #
 # - **Another wire.** The likelihood knows two discs of a radius, an energy, a strength of disorder. A probability means
 #   nothing where these are not as described: fields that are off by a step leave most answers wrong and many of them sure.
-#   What protects the reader there is the flag, or an offset among the unknowns of the likelihood ([](08_own_curve)).
+#   What protects the reader there is the flag, or an offset among the unknowns of the likelihood ([](11_own_curve)).
 # - **Sure and wrong.** The lines above count such answers; each is one site off, as the table says. Near a narrow resonance
 #   the expansion in $V$ diverges, and shift and spread are held at values that fresh potentials showed.
 # - **The pattern.** A curve fixes as many directions of the potential as it has fields, of one for each site. What stays open

@@ -58,7 +58,7 @@ print(memory_report.about(memory) if memory else "")
 # **There is no measured curve of a known device among the tests.** Every curve of this page is simulated, by the solver that
 # also judges it or by Kwant. A short search for public numbers, a magnetoconductance curve together with the places of the
 # antidots in its wire, found none; what is published of antidots is mostly about lattices of many. Whoever has such a curve can
-# try it ([](08_own_curve)).
+# try it ([](11_own_curve)).
 # ```
 #
 # ## A dozen wires, here and now
@@ -122,7 +122,7 @@ Markdown(robustness_report.agreement(table) if table else "")
 # samples that differ at all. All of them read the same curve and are not told that it may be off. A sign that is not counted
 # here is in the images themselves: some that answer a badly wrong curve have one antidot only, as above.
 #
-# The *novelty* of [](09_trust) asks for this doubt: does the answer's exact curve give the measured one back? It flags the curve
+# The *novelty* of [](13_trust) asks for this doubt: does the answer's exact curve give the measured one back? It flags the curve
 # and not the answer: noise of 0.05 e²/h, which leaves {result}`robustness:rows.noise 0.05.within_1:.0%` within one site, as often
 # as stronger noise. And it was tried on offset curves only for the few wires above:
 
@@ -135,7 +135,7 @@ print(live.flagged(reference, given, images) if reference else "")
 # ## How few steps
 #
 # Three samplers with few steps, down to a single one, where all three are the same: the image predicted from pure noise, near the
-# mean of all images that fit the curve. [](03_generation) compares them with the paper's 1,000 steps. Mind the axes, which show a
+# mean of all images that fit the curve. [](05_generation) compares them with the paper's 1,000 steps. Mind the axes, which show a
 # small part of the range.
 
 # %% mystnb={"figure": {"caption": "Share of curves decoded exactly, and median Pearson correlation with the true image, against the number of network evaluations for one sample, by sampler; 95 % intervals (results/robustness.json). Points of equal numbers are drawn side by side; the axes do not begin at zero.", "name": "limits-steps"}, "image": {"alt": "Two panels against the number of network evaluations on a logarithmic axis. The share decoded exactly is flat within its intervals for all samplers; the correlation is highest for one to three evaluations and falls slightly with more."}} tags=["hide-input"]
@@ -222,7 +222,7 @@ limit_images.triples(memory_report.examples(decoder, memory)) if memory else Non
 #   the right potential in {result}`memorisation:rows.nearest.own_potential:.1%`
 #   ({result}`memorisation:rows.nearest.own_potential_interval:.1%`). The network leaves this unused.
 #
-# Temperature and lost phase are in [](13_limits_of_a_curve), beside what exact inference makes of them.
+# Temperature and lost phase are in [](02_what_a_curve_fixes), beside what exact inference makes of them.
 #
 # What could be wrong: one network, one seed, one wire. The noise is white, and real noise has long memory; the field offset
 # is the simplest error of a magnet, others (a wrong scale, hysteresis) were not tried. Whether training on noisy or shifted
@@ -230,9 +230,9 @@ limit_images.triples(memory_report.examples(decoder, memory)) if memory else Non
 # {result}`bench_ablations:rows.curve-noise.noisy.within_0:.1%`,
 # {result}`bench_ablations:rows.curve-noise.noisy.within_0_interval:.1%`, against
 # {result}`bench_ablations:rows.reference.noisy.within_0:.1%`, {result}`bench_ablations:rows.reference.noisy.within_0_interval:.1%`;
-# [](02_network)); a long one was not tried. Distances between images are dominated by the bright fringes. And the search knows
+# [](04_network)); a long one was not tried. Distances between images are dominated by the bright fringes. And the search knows
 # only images: what the curve's path of the network remembers of training *curves* shows in the difference of positions between
-# training and test configurations ([](03_generation)).
+# training and test configurations ([](05_generation)).
 
 # %% tags=["nbval-check-output", "hide-input"]
 noise = given["noise 0.05 e²/h"].curves - wires.curves
