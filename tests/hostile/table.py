@@ -409,7 +409,7 @@ OTHERS = [
         f"{TRAIN} --set network.condition_hidden=16384 --set network.condition_blocks=64",
         "of memory, this machine has",
     ),
-    (f"{TRAIN} --set device.width=51", "an even width"),
+    (f"{TRAIN} --set device.width=51", "another device than"),
     (f"{TRAIN} --resume", "nothing to resume"),
     ("train --init nonsense " + TRAIN[6:], "no weights at"),
     ("study", "0:accuracy"),

@@ -34,6 +34,12 @@ PACKAGES = (
     "kwant",
 )
 
+KERNEL = [
+    "--log-level=CRITICAL",  # kernels chat about sockets
+    "--InlineBackend.figure_formats={'svg'}",  # sharp on every screen, and no clock in the file
+    "--InlineBackend.print_figure_kwargs={'bbox_inches': 'tight', 'metadata': {'Date': None}}",
+]
+
 
 def _execute(source, target, cwd, parameters, name):
     """papermill on one notebook; the first failing cell becomes a one-line SettingsError."""
@@ -48,8 +54,7 @@ def _execute(source, target, cwd, parameters, name):
             kernel_name="python3",
             progress_bar=False,
             log_output=False,
-            # kernels chat about sockets
-            extra_arguments=["--log-level=CRITICAL"],
+            extra_arguments=KERNEL,
         )
     except papermill.PapermillExecutionError as error:
         first = next((line for line in error.source.splitlines() if line.strip()), "").strip()

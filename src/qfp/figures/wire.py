@@ -40,6 +40,7 @@ STYLE = {
     "xtick.labelsize": 8.5,
     "ytick.labelsize": 8.5,
 }
+matplotlib.rcParams["svg.hashsalt"] = "qfp"  # a figure drawn again has the same bytes
 
 
 @contextlib.contextmanager
@@ -74,7 +75,7 @@ def ldos_image(ax, image, antidots=(), radius=5, margin=0, cell=1, labels=True, 
     image = np.asarray(image, float)
     left, bottom = -0.5 - margin, -0.5
     extent = (left, left + cell * image.shape[1], bottom, bottom + cell * image.shape[0])
-    options = {"cmap": "inferno", "interpolation": "nearest", **options}
+    options = {"cmap": "inferno", "interpolation": "none", **options}  # SVG keeps the pixels
     shown = ax.imshow(image, extent=extent, aspect="equal", origin="lower", **options)
     outline(ax, antidots, radius)
     ax.spines[:].set_visible(True)
