@@ -124,11 +124,11 @@ def test_open_modes_are_those_of_a_hard_wall_wire():
         assert found.open_modes == int(units.fermi_wavenumber(density) * wide / math.pi)
 
 
-def test_a_radius_that_is_no_whole_number_of_sites_is_told(tmp_path, capsys):
-    path = str(written(tmp_path, GAAS | {"radius_nm": 35, "field_points": 2}))
+def test_a_radius_that_is_no_half_number_of_sites_is_told(tmp_path, capsys):
+    path = str(written(tmp_path, GAAS | {"radius_nm": 33, "field_points": 2}))
     assert cli.main(["device", path]) == 0
     said = capsys.readouterr().out
-    assert "radius 4 sites = 40 nm, not the 35 of the file: lattice_nm 8.75 would" in said
+    assert "radius 3.5 sites = 35 nm, not the 33 of the file: lattice_nm 8.25 would" in said
 
 
 def test_a_lattice_is_chosen_in_which_the_sizes_are_whole():

@@ -1,5 +1,6 @@
 """Two wires besides the paper's through every command, in smoke size: one wider than long, with an
-odd number of sites across, in lattice units, one in nanometres and tesla with its antidots."""
+odd number of sites across, in lattice units, one in nanometres and tesla with antidots
+of two sites and a half."""
 
 import json
 import shutil
@@ -26,7 +27,7 @@ WIDE = {
 GAAS = {
     "width_nm": 144,
     "length_nm": 176,
-    "radius_nm": 16,
+    "radius_nm": 20,  # two sites and a half
     "effective_mass": 0.067,
     "density_per_m2": 3.0e15,
     "field_max_tesla": 1.2,

@@ -5,7 +5,9 @@ import dataclasses
 import numpy as np
 import pytest
 
+import qfp
 from qfp.config import load_preset
+from qfp.data import simulate
 from qfp.physics import geometry
 from qfp.tools import SettingsError
 
@@ -106,3 +108,22 @@ def test_another_wire_has_its_own_configurations():
     orbits, antidots = geometry.configurations(small)
     assert len(orbits) > 0 and len(np.unique(orbits, axis=0)) == len(orbits)
     assert antidots[..., 0].min() == 4 and antidots[..., 0].max() == 15
+
+
+def test_half_a_site_in_the_radius():
+    """Discs of two sites and a half: more places than those of three and fewer than those of two,
+    no two rings with a common site, curves as the solver for any shape has them."""
+    wire = qfp.Device(18, 22, 0.9, 2.5, 0.2, 3, 0.05)
+    antidots = geometry.configurations(wire)[1].astype(int)
+    two, three = (
+        len(geometry.configurations(dataclasses.replace(wire, radius=r))[1]) for r in (2, 3)
+    )
+    assert three < len(antidots) < two
+    assert len(geometry.disc(2.5)) == 21 and len(geometry.disc(2)) == 13
+    for pair in antidots[::40]:
+        ring, single = geometry.rings(pair[None], wire)[0], geometry.removed_mask(pair, wire)
+        np.testing.assert_array_equal(ring, geometry.ring(single))
+    swept = simulate.curves(wire, antidots[::40], 4)
+    V = qfp.random_potential(4, wire)
+    solved = [qfp.solve(wire, pair, V)[0] for pair in antidots[::40]]
+    np.testing.assert_allclose(swept, solved, rtol=0, atol=1e-9)

@@ -122,10 +122,11 @@ def as_typed(text, where, kind=None):
     return parsed(text, where)
 
 
-def within(low, high, of=None, default=dataclasses.MISSING):
+def within(low, high, of=None, default=dataclasses.MISSING, halves=False):
     """A field of a settings dataclass whose value, or each of whose values of type `of`, lies
-    between two numbers, both included. default: where a file may leave it out."""
-    rule = {"low": low, "high": high, "of": of}
+    between two numbers, both included. default: where a file may leave it out. halves: a whole
+    number may be one and a half."""
+    rule = {"low": low, "high": high, "of": of, "halves": halves}
     if default is not dataclasses.MISSING:
         rule["default"] = default
     return dataclasses.field(default=default, metadata=rule)
@@ -159,6 +160,8 @@ def _one(kind, rule, value, what):
     """A single value of a type and a range."""
     if kind is float and isinstance(value, int) and not isinstance(value, bool):
         value = float(value) if abs(value) < 1e300 else math.inf
+    if rule.get("halves") and isinstance(value, float) and (2 * value).is_integer():
+        value, kind = (int(value), int) if value.is_integer() else (value, float)
     names, low, high = rule.get("names"), rule.get("low", -math.inf), rule.get("high", math.inf)
     fits = isinstance(value, kind) and not isinstance(value, bool)
     if fits and names:
@@ -171,8 +174,15 @@ def _one(kind, rule, value, what):
     if names:
         wanted = " or ".join(", ".join(map(repr, names)).rsplit(", ", 1))
     elif "low" in rule:
+        wanted += " or a half of one" * rule["halves"]
         wanted += f", {low} to {high}" if kind is int else f", {low:g} to {high:g}"
     raise SettingsError(f"{what} must be {wanted}; got {told(value)}")
+
+
+def halves(number):
+    """The nearest multiple of a half, an int where it is whole."""
+    twice = round(2 * number)
+    return twice / 2 if twice % 2 else twice // 2
 
 
 def told(value):

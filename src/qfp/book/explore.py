@@ -169,7 +169,7 @@ class Explorer(widgets.VBox):
 
     def __init__(self, decoder, antidots=((15, 18), (32, 41)), samples=4):
         self.decoder, self.device, self.samples = decoder, decoder.config.device, samples
-        r, (W, L) = self.device.radius, (self.device.width, self.device.length)
+        r, (W, L) = int(self.device.radius), (self.device.width, self.device.length)
         limits = [(r, W - 1 - r), (r + 1, L - 2 - r)] * 2
         self.sliders = [
             widgets.IntSlider(

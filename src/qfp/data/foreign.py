@@ -6,7 +6,6 @@ of the dataset unless the family changes that; the others are made from curves t
 """
 
 import dataclasses
-import itertools
 
 import numpy as np
 import torch
@@ -122,7 +121,7 @@ def _many(device, count, number, rng, folder):
         centres = np.stack(
             [rng.integers(r, size - r, count) for size in (device.width, device.length)], axis=-1
         )
-        if all(((a - b) ** 2).sum() > (2 * r) ** 2 for a, b in itertools.combinations(centres, 2)):
+        if geometry.apart(centres, device):
             places.append(centres)
     rings = torch.as_tensor(geometry.rings(np.array(places), device))
 

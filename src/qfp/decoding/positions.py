@@ -19,14 +19,15 @@ def allowed(device):
     )
     centres = np.stack([x.ravel(), y.ravel()], axis=-1)
     apart = [np.square(np.subtract.outer(c, c)) for c in centres.T.astype(np.int32)]
-    return centres, sum(apart) > (2 * r) ** 2
+    return centres, sum(apart) > geometry.spacing(device) ** 2
 
 
 def disc_means(ldos, device):
     """Mean LDOS over the disc around every allowed centre, (B, K), centres as in `allowed`."""
-    r, margin = device.radius, geometry.clearance(device) - device.radius
+    r = int(device.radius)
+    margin = geometry.clearance(device) - r
     kernel = torch.zeros(1, 1, 2 * r + 1, 2 * r + 1, dtype=torch.float64)
-    dx, dy = geometry.disc(r).T
+    dx, dy = geometry.disc(device.radius).T
     kernel[0, 0, dy + r, dx + r] = 1 / len(dx)
     # conv2d copies each image 2 MB large
     parts = torch.as_tensor(np.asarray(ldos, np.float64))[:, None].split(256)

@@ -93,7 +93,7 @@ class Tables:
         rows = np.arange(fixed[-1, 1] - reach, fixed[0, 1] + reach + 1)
         x, y = (v.ravel() for v in np.meshgrid(np.arange(r, W - r), rows, indexing="ij"))
         away = np.square(x[:, None] - fixed[:, 0]) + np.square(y[:, None] - fixed[:, 1])
-        free = (away > (2 * r) ** 2).all(axis=1)
+        free = (away > geometry.spacing(self.device) ** 2).all(axis=1)
         x, y = x[free], y[free]
         below = (fixed[:, 1] < y[:, None]) | (
             (fixed[:, 1] == y[:, None]) & (fixed[:, 0] < x[:, None])

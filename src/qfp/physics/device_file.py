@@ -16,7 +16,7 @@ from qfp.physics import geometry, leads
 from qfp.physics.laboratory import Laboratory
 from qfp.physics.units import MEV, NM, fermi_wavenumber, hopping, lattice_energy, per_tesla
 from qfp.tools import SettingsError
-from qfp.values import fitted, told
+from qfp.values import fitted, halves, told
 
 FINE, COARSE = 7.0, 5.0  # sites of a Fermi wavelength: aimed at, and refused below
 FLUX = 0.3  # [rad], largest phase around a plaquette
@@ -108,7 +108,7 @@ def of_units(values, where, kind):
         round(given["width_nm"] / a),
         round(given["length_nm"] / a),
         lattice_energy(ka),
-        round(given["radius_nm"] / a),
+        halves(given["radius_nm"] / a),
         flux,
         given["field_points"],
         amplitude,
@@ -203,9 +203,8 @@ def whole_numbers(value, where):
     """Numbers of antidots of a value, one or a list."""
     numbers = value if isinstance(value, list) else [value]
     if not numbers or not all(type(n) is int and 1 <= n <= 6 for n in numbers):
-        raise SettingsError(
-            f"{where}: antidots must be a number from 1 to 6 or a list of them; got {told(value)}"
-        )
+        wanted = "a number from 1 to 6 or a list of them"
+        raise SettingsError(f"{where}: antidots must be {wanted}; got {told(value)}")
     return tuple(sorted(set(numbers)))
 
 
@@ -230,7 +229,8 @@ def check_fit(device, where, lattice=None):
             f"{(min(device.width, device.length) - 1) // 2 - 1} sites"
         )
     # at opposite corners of the room that centres have
-    if (device.width - 2 * r - 1) ** 2 + (device.length - 2 * r - 1) ** 2 <= (2 * r) ** 2:
+    width, length = device.width - 2 * r - 1, device.length - 2 * r - 1
+    if width**2 + length**2 <= geometry.spacing(device) ** 2:
         raise SettingsError(
             f"{where}: no two antidots of radius {device.radius} that keep a site of clearance fit "
             f"into {device.width} x {device.length} sites{unit}: make them smaller"

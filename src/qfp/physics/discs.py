@@ -60,7 +60,7 @@ def _bases(wire, device, x, ring):
     """Q (R, m) and P (R, m) of a disc at x, in the middle of the wire, with ring (R,)."""
     W, L, r = _sizes(device)
     sites = np.arange(W * L)
-    away = np.hypot(sites % W - x, sites // W - L // 2) - (2 * r - device.radius)
+    away = np.hypot(sites % W - x, sites // W - L // 2) - (geometry.spacing(device) - device.radius)
     shell = torch.as_tensor(sites[(away > 0) & (away <= THICK)])
     coming = torch.linalg.qr(wire.between(ring[:, None], shell).mH)[1].mH
     going = torch.linalg.qr(wire.between(shell[:, None], ring))[1]

@@ -119,8 +119,14 @@ def rings(antidots, device):
 
 
 def clearance(device):
-    """Radius of the hard disc that an antidot of the dataset is: a site more than its own."""
-    return device.radius + 1
+    """Sites from an antidot's centre to the walls and ends at least: its reach and one more."""
+    return int(device.radius) + 1
+
+
+def spacing(device):
+    """Two centres are further apart than this [site]: twice the hard disc, a site more than an
+    antidot."""
+    return 2 * (device.radius + 1)
 
 
 def ordered(antidots):
@@ -272,7 +278,7 @@ def apart(antidots, device):
     xy = np.asarray(antidots, dtype=int)
     one, other = np.triu_indices(xy.shape[-2], 1)
     squares = np.square(xy[..., one, :] - xy[..., other, :]).sum(axis=-1)
-    return (squares > (2 * clearance(device)) ** 2).all(axis=-1)
+    return (squares > spacing(device) ** 2).all(axis=-1)
 
 
 def in_dataset(antidots, device):

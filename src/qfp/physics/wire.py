@@ -32,8 +32,8 @@ class Device:
         Sites along (y).
     energy : float
         Of the electrons [t]; the band begins at 0.
-    radius : int
-        Of an antidot [sites].
+    radius : int or float
+        Of an antidot, whole or half a number of sites: a disc dx^2 + dy^2 <= radius^2.
     field_max : float
         End of the sweep; a field b = 2 pi Phi/(h/e) is the phase around a plaquette [rad].
     field_points : int
@@ -53,7 +53,7 @@ class Device:
     width: int = within(2, 10**6)  # sites across (x)
     length: int = within(3, 10**6)  # sites along (y)
     energy: float = within(-1e3, 1e3)  # [t]
-    radius: int = within(0, 10**5)  # antidot radius [sites]
+    radius: int = within(0, 10**5, halves=True)  # antidot radius [sites]
     field_max: float = within(-100, 100)  # flux per plaquette, b = 2 pi Phi/(h/e) [rad]
     field_points: int = within(1, 10**5)  # numpy.linspace(0, field_max, field_points)
     amplitude: float = within(0, 1e3)  # random potential uniform in [-amplitude, amplitude] [t]

@@ -48,7 +48,7 @@ def groups(orbits, known, device):
     neighbours = np.array([sum(tuple(orbit) in training for orbit in row) for row in six.tolist()])
     found = {
         "symmetric": (abs(x1 - x2) <= 1) | (abs(x1 + x2 - device.width + 1) <= 1) | (dy <= 1),
-        "close": (x1 - x2) ** 2 + dy**2 < (2 * geometry.clearance(device) + 2) ** 2,
+        "close": (x1 - x2) ** 2 + dy**2 < (geometry.spacing(device) + 2) ** 2,
         "edge": outer <= geometry.clearance(device) + 1,
         "isolated": neighbours <= 2,
     }

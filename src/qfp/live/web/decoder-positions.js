@@ -5,11 +5,12 @@
 function discs({ width, length, radius }) {
   const centres = [],
     offsets = [],
-    clear = radius + 1;
+    reach = Math.floor(radius),
+    clear = reach + 1;
   for (let y = clear; y < length - clear; y++)
     for (let x = clear; x < width - clear; x++) centres.push({ x, y });
-  for (let dy = -radius; dy <= radius; dy++)
-    for (let dx = -radius; dx <= radius; dx++)
+  for (let dy = -reach; dy <= reach; dy++)
+    for (let dx = -reach; dx <= reach; dx++)
       if (dx * dx + dy * dy <= radius * radius) offsets.push(dy * width + dx);
   return { centres, offsets };
 }

@@ -10,7 +10,7 @@ function rms(one, other) {
 
 // `number` antidots of the wire's radius by the hard-disc rule, drawn until they fit.
 function randomWire(wire, number) {
-  const r = wire.radius + 1,
+  const r = reachOf(wire.radius) + 1,
     within = (size) => r + Math.floor(Math.random() * (size - 2 * r));
   for (let tries = 0; tries < 20000; tries++) {
     const antidots = Array.from({ length: number }, () => [

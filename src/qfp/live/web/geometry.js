@@ -60,13 +60,13 @@ function ringOf(wire, removed) {
 
 // The canonical hard-disc rule: a site of clearance to walls, ends and each other.
 function hardDiscs(wire, antidots, radius) {
-  const r = radius + 1;
+  const r = reachOf(radius) + 1;
   return antidots.every(
     ([x, y], k) =>
       x >= r &&
       x < wire.width - r &&
       y >= r &&
       y < wire.length - r &&
-      antidots.slice(0, k).every(([u, v]) => (u - x) ** 2 + (v - y) ** 2 > (2 * r) ** 2),
+      antidots.slice(0, k).every(([u, v]) => (u - x) ** 2 + (v - y) ** 2 > (2 * (radius + 1)) ** 2),
   );
 }

@@ -85,12 +85,10 @@ def believed_cover(features, device, size=GRID):
         )
         / BELIEF
     )
-    dx, dy = geometry.disc(device.radius).T
-    disc = torch.zeros(1, 1, 2 * device.radius + 1, 2 * device.radius + 1)
-    disc[0, 0, dy + device.radius, dx + device.radius] = 1.0
-    return cell_means(
-        torch.nn.functional.conv2d(centres, disc, padding=device.radius)[:, 0].numpy(), size
-    )
+    r, (dx, dy) = int(device.radius), geometry.disc(device.radius).T
+    disc = torch.zeros(1, 1, 2 * r + 1, 2 * r + 1)
+    disc[0, 0, dy + r, dx + r] = 1.0
+    return cell_means(torch.nn.functional.conv2d(centres, disc, padding=r)[:, 0].numpy(), size)
 
 
 def preference(B, lower, upper):
