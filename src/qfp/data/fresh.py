@@ -15,6 +15,7 @@ FIRST = {
     "limits": 3_000_000,
     "rivals": 4_000_000,
     "measured": 5_000_000,
+    "thermal": 6_000_000,
 }
 BLOCK = 50  # wires of one file
 

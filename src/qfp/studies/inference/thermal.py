@@ -25,6 +25,7 @@ DEPHASING = (0.0003, 0.003)  # eta [t]
 # error of their average is 0.003 to 0.010 e^2/h, a third of that which the likelihood expects
 FINE = (0.14, 0.27, 0.54, 0.9, 1.3, 1.8, 2.5, 3.4)
 STRIDE = 3  # of the fields that exact inference is given: it costs a third
+SEEN = 16  # first test wires, on which the expected error of a low temperature was chosen
 SAMPLES, STEPS = 4, 5  # of the network, as `qfp decode` takes them
 NOTES = {
     "temperature": "k_B T [t]",
@@ -54,8 +55,9 @@ def measure(run):
         errors=[getattr(thermal.warm(device, T), "error", 0.0) for T in TEMPERATURE],
         reach=[2 * k + 1 for k in range(1, len(thermal.AWAY) + 1)],
     )
-    truth = run.pairs.antidots[fresh.numbers(run.decoder.config, "test", number)].astype(int)
-    wires = Wires(device, truth, fresh.seeds_of("test", number))
+    chosen = fresh.numbers(run.decoder.config, "test", SEEN + number)[SEEN:]
+    truth = run.pairs.antidots[chosen].astype(int)
+    wires = Wires(device, truth, fresh.seeds_of("thermal", number))
     curves = run.in_blocks("energies", number, wires.at_energies)
     cold = wires.averaged(curves, 0.0)
     result = {"temperature": [], "dephasing": []}
@@ -199,7 +201,7 @@ STUDY = Study(
     result="thermal",
     needs=("weights", "pairs"),
     options={
-        "wires": Option(16, "test configurations, each under a fresh potential"),
-        "unknown": Option(6, "of these, at a temperature that is not told"),
+        "wires": Option(40, "test configurations, each under a fresh potential"),
+        "unknown": Option(12, "of these, at a temperature that is not told"),
     },
 )
