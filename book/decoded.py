@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 
 import qfp
+from qfp.book.explore import png
 from qfp.data import fresh
 from qfp.data.dataset import choose
 from qfp.figures import wire as wire_figures
@@ -51,6 +52,5 @@ def picture(wire, antidots, curve, ldos, sample, posterior):
 
 
 if __name__ == "__main__":
-    picture(*decoded()).savefig(
-        Path(__file__).parent / "assets" / "decoded.png", dpi=160, metadata={"Software": None}
-    )
+    target = Path(__file__).parent / "assets" / "decoded.png"
+    target.write_bytes(png(picture(*decoded()), dpi=160))

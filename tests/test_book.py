@@ -1,6 +1,5 @@
 """The book quotes what was measured, names what exists, and needs no network."""
 
-import ast
 import hashlib
 import json
 import re
@@ -9,7 +8,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from qfp.book import pages, readme
+from qfp.book import evidence, glossary, pages, reading, readme
 from qfp.config import load_preset
 from qfp.studies import MODULES, find
 from qfp.tools import SettingsError, as_dict, digest
@@ -23,6 +22,14 @@ RESULTS = sorted((ROOT / "results").glob("*.json"))
 ROLE = re.compile(r"\{result\}`([^`]+)`")
 PRINTED = re.compile(r"\{printed\}`([^`]+)`")
 NAME = re.compile(r"`(qfp(?:\.\w+)+)`")
+WORDS = """
+00 450, 01 550, 02 700, 03 850, 04 1050, 05 1150, 06 800, 07 750, 08 1050, 09 1050, 10 500, 11 950,
+12 900, 13 750, 14 1050, 15 950, 16 750, 17 650, intro 550, scorecard 450, claims 1300,
+differences 700, costs 500, figures_map 400, equation_map 350, data_card 420, notation 400, api 130,
+bibliography 50, glossary 900"""  # in sight, at most; of a page that is not named: 1,200
+WORDS = {name: int(most) for name, most in map(str.split, WORDS.split(","))}
+CODE = {"00": 34, "01": 12, "02": 6, "03": 5, "06": 17, "11": 9, "12": 27}  # lines in sight; 15
+BOOK = 21_000  # words in sight of all pages
 
 
 def texts(path):
@@ -90,46 +97,78 @@ def test_benchmarks_belong_to_a_preset_as_it_is(name):
     assert presets.get(values["config_sha256"]) == values.get("preset", "laptop")
 
 
-def defined(name):
-    """Whether a dotted name qfp.folder.module.thing[.attribute] is defined in the source; nothing
-    is imported."""
-    path, rest = ROOT / "src" / "qfp", name.split(".")[1:]
-    while rest and not path.with_suffix(".py").is_file():
-        path, rest = path / rest[0], rest[1:]
-    if not path.with_suffix(".py").is_file():
-        return path.is_dir()
-    nodes = ast.parse(path.with_suffix(".py").read_text()).body
-    for part in rest:
-        found = None
-        for node in nodes:
-            names = [node.name] if isinstance(node, (ast.FunctionDef, ast.ClassDef)) else []
-            if isinstance(node, (ast.Assign, ast.AnnAssign)):
-                targets = node.targets if isinstance(node, ast.Assign) else [node.target]
-                names = [target.id for target in targets if isinstance(target, ast.Name)]
-            if part in names:
-                found = node
-        if found is None:
-            return False
-        nodes = getattr(found, "body", [])
-    return True
+def test_a_name_is_located_without_an_import():
+    assert evidence.located("qfp.book.pages.quote") == ("qfp.book.pages", "quote")
+    assert evidence.located("qfp.physics.wire.Device.fields") == (
+        "qfp.physics.wire",
+        "Device.fields",
+    )
+    assert evidence.located("qfp.config.PRESETS") and evidence.located("qfp.figures")
+    for name in ("qfp.book.pages.nothing", "qfp.nothing.at", "qfp.physics.wire.Device.no"):
+        assert evidence.located(name) is None
 
 
-def test_defined_sees_what_is_there():
-    assert (
-        defined("qfp.book.pages.quote")
-        and defined("qfp.physics.wire.Device.fields")
-        and defined("qfp.config.PRESETS")
+def test_a_page_of_source_has_an_anchor_at_each_definition():
+    text = evidence.source_page("qfp.model.diffusion")
+    anchors = re.findall(r'<span id="([\w.]+)"></span>', text)
+    assert "Schedule.q_sample" in anchors and "score_from_eps" in anchors
+    after = re.sub("<[^>]+>", "", text.split('<span id="Schedule.q_sample"></span>')[1])
+    assert after.lstrip().startswith("def q_sample(") and "href" not in text
+
+
+def test_files_behind_a_page_are_what_it_quotes_and_reads(tmp_path):
+    page = tmp_path / "page.md"
+    page.write_text(
+        "{result}`evaluate:n` of {result}`presets/laptop:device.radius`, see `results/rivals.json` "
+        "and `results/nothing.json`."
     )
-    assert (
-        not defined("qfp.book.pages.nothing")
-        and not defined("qfp.nothing.at")
-        and not defined("qfp.physics.wire.Device.no")
-    )
+    assert evidence.results_of(page) == ["evaluate", "rivals"]
+    code = [
+        "from qfp.studies import accuracy, frame\nfrom qfp.studies.score import probe",
+        'studies.recorded("solver-speed")\nframe.read_result(config.weights, accuracy.STUDY)',
+        "frame.read_result(config.weights, probe.STUDY)",
+    ]
+    cells = [{"cell_type": "code", "source": [cell], "metadata": {}} for cell in code]
+    (tmp_path / "page.ipynb").write_text(json.dumps({"cells": cells}))
+    assert evidence.results_of(tmp_path / "page.ipynb") == [
+        "bench_solver",
+        "evaluate",
+        "probe_score",
+    ]
+
+
+def test_first_mentions_of_terms_are_cut_out():
+    names = ["open mode", "mode", "held out", "ldos", "image"]
+    terms = {name: (f"term-{name}", name[:3]) for name in names} | {"image": ("term-image", "ldo")}
+    text = "Open modes and a held-out one; the LDOS, an image, an open mode, modern LDOS."
+    cut = glossary.pieces(text, terms, {words for _, words in terms.values()})
+    assert [piece for piece in cut if not isinstance(piece, str)] == [
+        ("Open modes", "open mode"),
+        ("held-out", "held out"),
+        ("LDOS", "ldos"),
+    ]
+    assert "".join(piece if isinstance(piece, str) else piece[0] for piece in cut) == text
+
+
+def test_terms_are_explained_in_two_sentences_and_used():
+    text = (ROOT / "book" / "glossary.md").read_text()
+    entries = re.findall(r"(?m)((?:^\S.*\n)+)((?:  .+\n)+)", text.split(":::{glossary}")[1])
+    names = [terms.lower().splitlines() for terms, _ in entries]
+    assert 15 < len(entries) < 30 and names == sorted(names)
+    others = " ".join(texts(path) for path in PAGES + NOTEBOOKS if path.stem != "glossary")
+    unused = [
+        terms[0]
+        for terms in names
+        if not glossary.mentions(map(glossary.plain, terms)).search(others)
+    ]
+    assert unused == ["score of a density"]  # 'score' alone has other senses here, too
+    for terms, words in entries:
+        assert len(words.split()) < 55 and "$" not in words, terms
 
 
 @pytest.mark.parametrize("path", PAGES + NOTEBOOKS, ids=lambda path: path.name)
 def test_named_functions_exist(path):
-    missing = [name for name in NAME.findall(texts(path)) if not defined(name)]
+    missing = [name for name in NAME.findall(texts(path)) if not evidence.located(name)]
     assert not missing, f"{path.name} names {missing}"
 
 
@@ -258,6 +297,78 @@ def test_printed(tmp_path, monkeypatch):
     ]:
         with pytest.raises(SettingsError, match=message):
             pages.printed(bad)
+
+
+@pytest.mark.parametrize("path", PAGES + NOTEBOOKS, ids=lambda path: path.name)
+def test_a_page_is_read_in_one_sitting(path):
+    name = path.stem[:2] if path in NOTEBOOKS else path.stem
+    words, code = reading.size(path.with_suffix(".ipynb") if path in NOTEBOOKS else path)
+    assert words <= WORDS.get(name, 1200), f"{words} words in sight"
+    assert code <= CODE.get(name, 15), f"{code} lines of code in sight"
+
+
+def test_the_book_is_read_in_an_afternoon():
+    sizes = [reading.size(path.with_suffix(".ipynb")) for path in NOTEBOOKS]
+    words = sum(size[0] for size in sizes) + sum(reading.size(path)[0] for path in PAGES)
+    assert words <= BOOK, f"{words:,} words in sight"
+
+
+def test_words_in_sight_are_counted(tmp_path):
+    seen = """---
+title: not read
+---
+# Nor is a heading
+
+Both holes, {result}`evaluate:single.within_1:.1%` of $N$ wires: [a page](05_generation) says `so`.
+
+$$ a = b $$
+
+:::{admonition} In short
+:class: tip in-short
+Four words and more.
+:::
+
+```python
+code = "is not prose"
+```
+
+:::{admonition} Solution
+:class: dropdown
+```
+folded
+```
+Folded, too.
+:::
+"""
+    assert reading.words(seen) == len("Both holes x of x wires a page x says x".split()) + 4
+    cells = [
+        {"cell_type": "markdown", "source": [seen], "metadata": {}},
+        {"cell_type": "code", "source": ["a = 1\n", "b = 2"], "metadata": {}},
+        {"cell_type": "code", "source": ["c = 3"], "metadata": {"tags": ["hide-input"]}},
+    ]
+    path = tmp_path / "00_a.ipynb"
+    path.write_text(json.dumps({"cells": cells}))
+    assert reading.size(path) == (15, 2)
+    assert [reading.minutes(count) for count in (1, 150, 151)] == [1, 1, 2]
+
+
+def test_site_check_sees_broken_links_and_heavy_pages(tmp_path, monkeypatch):
+    page, other = tmp_path / "a.html", tmp_path / "deep" / "b.html"
+    other.parent.mkdir()
+    (tmp_path / "_images").mkdir()
+    (tmp_path / "_images" / "x.svg").write_text("x" * 900)
+    other.write_text('<p id="there"></p><a href="../a.html#top">up</a>')
+    text = '<p id="top"></p><a href="deep/b.html#there">x</a><img src="_images/x.svg" alt="x">'
+    page.write_text(text + '<noscript><img src="_images/y.svg" alt="y"></noscript>')
+    assert pages.check_site(tmp_path) == []
+    page.write_text(text + '<a href="deep/b.html#gone">x</a><a href="c.html">x</a>')
+    assert pages.check_site(tmp_path) == [
+        "a.html: link to deep/b.html#gone, which is not there",
+        "a.html: link to c.html, which is not there",
+    ]
+    page.write_text(text)
+    monkeypatch.setattr(pages, "WEIGHT", 950)
+    assert pages.check_site(tmp_path) == ["a.html: 0.00 MB before it is touched, more than 0.00095"]
 
 
 def test_site_check_sees_what_needs_the_network(tmp_path, capsys):

@@ -12,7 +12,7 @@ ROOT = Path(__file__).parents[1]
 SOURCES = sorted((ROOT / "src" / "qfp").rglob("*.py"))
 SCRIPTS = sorted(
     p for part in ("src", "tests") for p in (ROOT / part).rglob("*.*") if p.suffix in (".js", ".c")
-)
+) + sorted(p for p in (ROOT / "book" / "assets").glob("*.*") if p.suffix in (".js", ".css"))
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("[0-9]*.py"))
 FUNCTION, MODULE, CELL, NOTEBOOK = 40, 250, 15, 90  # lines
 COLUMNS = 100  # of a line of JavaScript or C

@@ -40,6 +40,44 @@ def test_pages_are_accessible(chromium, name, look):
         assert wide <= LOOKS[look]["size"][0]
 
 
+@pytest.mark.parametrize("look", LOOKS)
+def test_a_word_is_explained_and_a_figure_shown_large(chromium, look):
+    """By keyboard alone: the text appears, Escape takes it away; so does the figure, and the focus
+    is where it was. Accessible while they are open."""
+    path = SITE / "notebooks" / "06_exact.html"
+    with browser.opened(chromium, path, **LOOKS[look]) as found:
+        page, focus = found.page, "document.activeElement"
+        term = page.locator("a.term").first
+        term.focus()
+        tip = page.get_by_role("tooltip")
+        assert len(tip.text_content()) > 40 and term.get_attribute("title") is None
+        assert term.get_attribute("aria-describedby") == tip.get_attribute("id")
+        assert Axe().run(page, options=RULES).response["violations"] == []
+        page.keyboard.press("Escape")
+        assert tip.count() == 0
+        figure = page.locator(".qfp-enlarge").first
+        figure.focus()
+        page.keyboard.press("Enter")
+        shown = page.get_by_role("dialog").locator("img")
+        assert shown.get_attribute("alt") == figure.locator("img").get_attribute("alt")
+        assert shown.bounding_box()["width"] > figure.bounding_box()["width"]
+        page.wait_for_timeout(300)  # until it has appeared
+        assert Axe().run(page, options=RULES).response["violations"] == []
+        page.keyboard.press("Escape")
+        page.wait_for_function(f"{focus}.className === 'qfp-enlarge'")
+        assert page.get_by_role("dialog").count() == 0
+
+
+def test_a_finger_reads_a_word_before_it_follows_the_link(chromium):
+    path = SITE / "notebooks" / "06_exact.html"
+    with browser.opened(chromium, path, has_touch=True, **LOOKS["phone"]) as found:
+        term = found.page.locator("a.term").first
+        term.tap()
+        assert found.page.get_by_role("tooltip").count() == 1 and "06_exact" in found.page.url
+        term.tap()
+        found.page.wait_for_url("**/glossary.html#*")
+
+
 def test_a_page_is_printed(tmp_path):
     """What `make pdf` does with the whole book, in a process of its own."""
     source, target = tmp_path / "page.html", tmp_path / "page.pdf"

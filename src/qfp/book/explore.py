@@ -82,11 +82,11 @@ def ask(decoder, scene, samples=4, seed=0):
 # --- pictures
 
 
-def png(figure):
+def png(figure, dpi=None):
     """Figure as PNG bytes that depend on nothing but the figure; with 255 colours, a third of the
     size."""
     buffer = io.BytesIO()
-    figure.savefig(buffer, format="png", metadata={"Software": None})
+    figure.savefig(buffer, format="png", dpi=dpi, metadata={"Software": None})
     small = io.BytesIO()
     picture = (
         Image.open(buffer)

@@ -7,20 +7,24 @@
 
 A file, key or line that does not exist is a warning, hence an error in the strict build. `python -m
 qfp.book.pages HTML` checks a built site: nothing is loaded from the network, every picture has a
-text for those who do not see it.
+text for those who do not see it, every link within the site leads somewhere, no page is heavy.
 """
 
 import json
+import os
 import re
 import sys
 from html.parser import HTMLParser
 from pathlib import Path
+from urllib.parse import unquote, urlsplit
 
 import yaml
 
 from qfp.tools import SettingsError, project_root
 
 PENDING = "not yet measured"
+WEIGHT = 2e6  # [bytes] of its own that a page loads before it is touched
+HEAVY = {"10_live.html": 2.3e6}  # beside the wire, whose tables are most of it, widgets
 
 
 def result_file(name):
@@ -138,14 +142,17 @@ def setup(app):
 
 
 class _Loads(HTMLParser):
-    """Collects what a page loads from elsewhere and pictures without alt text."""
+    """Collects what a page loads, from elsewhere or its own site, its links and anchors, and
+    pictures without alt text."""
 
     def __init__(self):
         super().__init__()
-        self.found = []
+        self.found, self.loads, self.links, self.anchors = [], [], [], set()
+        self.still = False  # what only a browser without scripts loads
 
     def handle_starttag(self, tag, attributes):
         values = dict(attributes)
+        self.anchors |= {values.get("id"), values.get("name")}
         loaded = {
             "script": "src",
             "img": "src",
@@ -156,12 +163,42 @@ class _Loads(HTMLParser):
         address = values.get(loaded) or ""
         if address.startswith(("http:", "https:", "//")) and values.get("rel") != "canonical":
             self.found.append(f"loads {address}")
+        self.still |= tag == "noscript"
+        if not self.still and (tag != "link" or values.get("rel") == "stylesheet"):
+            self.loads.append(address)
         if tag == "img" and not (values.get("alt") or "").strip():
             self.found.append(f"picture without alt text: {address[:80]}")
-        if tag == "a" and any(
-            site in (values.get("href") or "") for site in ("mybinder.org", "colab.research")
-        ):
-            self.found.append(f"button to {values['href']}")
+        if tag == "a":
+            link = values.get("href") or ""
+            self.links.append(link)
+            if any(site in link for site in ("mybinder.org", "colab.research")):
+                self.found.append(f"button to {link}")
+
+    def handle_endtag(self, tag):
+        self.still &= tag != "noscript"
+
+
+def _local(page, address):
+    """(file, anchor) of an address that a page names; (None, "") where it is not of its site."""
+    parts = urlsplit(address)
+    if parts.scheme or parts.netloc or not (parts.path or parts.fragment):
+        return None, ""
+    file = Path(os.path.normpath(page.parent / unquote(parts.path))) if parts.path else page
+    return file, unquote(parts.fragment)
+
+
+def _weight(page, parser):
+    """Bytes of a page, its pictures, its live wire and the book's own scripts: not those of the
+    libraries that every such book loads."""
+    assets = project_root() / "book" / "assets"
+    files = {page} | {_local(page, address)[0] for address in parser.loads} - {None}
+    return sum(
+        file.stat().st_size
+        for file in files
+        if file == page
+        or file.is_file()
+        and (file.parent.name in ("_images", "live") or (assets / file.name).is_file())
+    )
 
 
 def check_site(folder):
@@ -171,11 +208,24 @@ def check_site(folder):
     )
     if not pages:
         return [f"{folder}: no pages"]
-    problems = []
-    for page in pages:
-        parser = _Loads()
+    parsers = {page: _Loads() for page in pages}
+    for page, parser in parsers.items():
         parser.feed(page.read_text())
-        problems += [f"{page.relative_to(folder)}: {what}" for what in parser.found]
+    problems = []
+    for page, parser in parsers.items():
+        found = list(parser.found)
+        for link in parser.links:
+            file, anchor = _local(page, link)
+            if file and not (
+                file.exists()
+                if file not in parsers or not anchor
+                else anchor in parsers[file].anchors
+            ):
+                found.append(f"link to {link}, which is not there")
+        weight, most = _weight(page, parser), HEAVY.get(page.name, WEIGHT)
+        if weight > most:
+            found.append(f"{weight / 1e6:.2f} MB before it is touched, more than {most / 1e6:g}")
+        problems += [f"{page.relative_to(folder)}: {what}" for what in found]
     return problems
 
 
@@ -186,7 +236,7 @@ def main(arguments=None):
         print("usage: python -m qfp.book.pages FOLDER_OF_HTML", file=sys.stderr)
         return 2
     problems = check_site(arguments[0])
-    print("\n".join(problems) or f"{arguments[0]}: works offline, every picture has alt text")
+    print("\n".join(problems) or f"{arguments[0]}: complete, light, and works offline")
     return 1 if problems else 0
 
 
