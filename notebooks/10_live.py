@@ -9,12 +9,15 @@
 # %% [markdown]
 # # Explore: antidots, patterns, fingerprints
 #
-# **Question.** How do the interference pattern and the curve change when an antidot moves, and what does the network make
-# of a wire?
+# :::{admonition} In short
+# :class: tip in-short
+# Drag an antidot: your browser solves the wire for every field of the curve and draws its pattern. A step of one site changes
+# the curve visibly, so one can watch what the decoder reads. The browser's curves differ from those of the Python solver by at
+# most {result}`live:agreement.curve:.0e` e²/h.
+# :::
 #
-# **Method.** Without random potential ($V = 0$) the wire without antidots is the same at every place along it, so its
-# Green's function comes straight from the modes of the leads, once per field. Putting in antidots is then one small
-# linear system per field. Your browser solves it here, for every field of the curve, each time that a hole moves.
+# Without random potential ($V = 0$) the wire is the same at every place along it, so its Green's function comes straight from
+# the modes of the leads. Putting in antidots is then one small linear system per field ([](03_solver)).
 #
 # ```{live} laptop
 # ```
@@ -23,29 +26,31 @@
 #
 # - Push a hole against a wall, and let the two touch. The bright stripes are standing waves between hole and wall.
 # - Move the cursor along the curve: the picture follows. At strong fields the electrons run along the walls and around the
-#   holes, in orbits that the field bends. Press *Show the current* there: it comes in on the right,
-#   and what the holes throw back leaves on the left.
-# - Press *Same curve, other wire*. The picture changes, the curve does not: its largest change is rounding.
-#   This is why a curve fixes two antidots only up to these copies, and why every error in this book is measured modulo them.
-# - Guess a wire. A step of one site changes the curve visibly; whether the eye finds the way back is another question.
-# - Press *Decode this curve*: the network, which sees the curve alone, answers while you drag, and draws its images step by
-#   step, with the attention of a head beside them. The solver then judges: is the curve of the answer the given one? Give it a
-#   third hole and see it fail. A curve of your own, as a CSV file, never leaves your machine.
+#   holes. Press *Show the current* there: it comes in on the right, and what the holes throw back leaves on the left.
+# - Press *Same curve, other wire*. The picture changes, the curve does not. This is why a curve fixes two antidots only up to
+#   these copies ([](02_what_a_curve_fixes)).
+# - Press *Decode this curve*: the network, which sees the curve alone, answers while you drag. The solver then judges: is the
+#   curve of the answer the given one? Give it a third hole and see it fail. A curve of your own, as a CSV file, never leaves
+#   your machine.
 #
-# How exact is it? Against `qfp solve`, over {result}`live:scenes` scenes of one to six antidots, radii and overlaps of many
-# kinds, the browser's curves differ by at most {result}`live:agreement.curve:.0e` e²/h. One curve takes
-# {result}`live:wasm.curve_ms:.0f` ms and one picture {result}`live:wasm.image_ms:.0f` ms in the browser (in plain JavaScript
-# {result}`live:js.curve_ms:.0f` and {result}`live:js.image_ms:.0f`, by `qfp solve` in Python {result}`live:python.curve_ms:.0f`
-# and {result}`live:python.image_ms:.0f`); while a hole is dragged, {result}`live:drag.images_per_second:.0f` pictures and
-# {result}`live:drag.curves_per_second:.0f` curves a second ({result}`live:cores` cores, measured in one run by
-# `qfp study live`). A whole curve is there {result}`live:wasm.ready_ms:.0f` ms after the page of its own is opened, and
-# {result}`live:front.ready_ms:.0f` ms after the front page of this book is. Phones and machines with little memory keep the tables
-# of the curve in single precision, {result}`live:single.megabytes:.0f` instead of {result}`live:wasm.megabytes:.0f` MB: their
-# curves are off by up to {result}`live:single.agreement:.1e` e²/h, and the page says so. The decoder's worker takes {result}`live:decoder.wasm.read_ms:.1f` ms for the positions alone and
-# {result}`live:decoder.wasm.sample_ms:.0f` ms for a sample of {result}`live:decoder.steps` steps, on one thread; PyTorch, on one
-# thread too, {result}`live:decoder.pytorch.read_ms:.1f` and {result}`live:decoder.pytorch.sample_ms:.0f` ms. For the same noise
-# the two images differ by at most {result}`live:decoder.agreement:.0e` of their spread. A page of its own, for this wire or for
-# yours, comes from `qfp live --out FOLDER`: a folder that can be mailed.
+# One curve takes {result}`live:wasm.curve_ms:.0f` ms in the browser and {result}`live:python.curve_ms:.0f` ms by `qfp solve`, one
+# picture {result}`live:wasm.image_ms:.0f` and {result}`live:python.image_ms:.0f` ms. A whole curve is there
+# {result}`live:wasm.ready_ms:.0f` ms after the page is opened.
+#
+# :::{admonition} More of what was measured
+# :class: dropdown
+# Agreement is taken over {result}`live:scenes` scenes of one to six antidots, radii and overlaps of many kinds. Plain JavaScript
+# takes {result}`live:js.curve_ms:.0f` ms for a curve and {result}`live:js.image_ms:.0f` ms for a picture. While a hole is dragged,
+# {result}`live:drag.images_per_second:.0f` pictures and {result}`live:drag.curves_per_second:.0f` curves a second are drawn
+# ({result}`live:cores` cores, one run of `qfp study live`). On the front page of this book the first whole curve takes
+# {result}`live:front.ready_ms:.0f` ms. Phones and machines with little memory keep the tables of the curve in single precision,
+# {result}`live:single.megabytes:.0f` instead of {result}`live:wasm.megabytes:.0f` MB: their curves are off by up to
+# {result}`live:single.agreement:.1e` e²/h, and the page says so. The decoder takes {result}`live:decoder.wasm.read_ms:.1f` ms for the
+# positions alone and {result}`live:decoder.wasm.sample_ms:.0f` ms for a sample of {result}`live:decoder.steps` steps, on one thread;
+# PyTorch, on one thread too, {result}`live:decoder.pytorch.read_ms:.1f` and {result}`live:decoder.pytorch.sample_ms:.0f` ms. For the
+# same noise the two images differ by at most {result}`live:decoder.agreement:.0e` of their spread. A page of its own, for this wire or
+# for yours, comes from `qfp live --out FOLDER`: a folder that can be mailed.
+# :::
 
 # %% tags=["parameters", "hide-input"]
 preset = "laptop"
@@ -60,7 +65,7 @@ diffusion = None
 training = None
 sampling = None
 
-# %% tags=["hide-input"]
+# %% tags=["hide-input", "hide-output"]
 import numpy as np
 from IPython.display import display
 
@@ -88,7 +93,7 @@ print(
 )
 print(scene.note)
 
-# %% mystnb={"figure": {"caption": "A wire without random potential. Left: LDOS at b = 0, antidots outlined; the lead along -y is below. Right: its curve, computed by the exact solver at 64 fields.", "name": "explore-scene"}, "image": {"alt": "Interference pattern of a wire with two outlined antidots, and its conductance curve, which falls with the field in irregular steps."}} tags=["hide-input"]
+# %% mystnb={"figure": {"caption": "A wire without random potential. Left: LDOS at b = 0, antidots outlined; the lead along −y is below. Right: its curve, computed by the exact solver at 64 fields.", "name": "explore-scene"}, "image": {"alt": "Interference pattern of a wire with two outlined antidots, and its conductance curve, which falls with the field in irregular steps."}} tags=["hide-input"]
 network_figures.wire_and_curve(
     scene.image, scene.antidots, wire.fields, scene.conductance, wire.radius
 )
@@ -96,8 +101,8 @@ network_figures.wire_and_curve(
 # %% [markdown]
 # ## Wires that the network was not trained on
 #
-# Six wires of the test list, here without random potential, a case on which the network was not trained (its five
-# potentials are weak, so it is near). It gets the curve alone; four samples each.
+# Six test wires, here without random potential, a case on which the network was not trained. It gets the curve alone and draws
+# four samples of each.
 
 # %% tags=["hide-input"]
 antidots = choose(decoder.config)[1][configurations_of(decoder.config, "test")[:6]]
@@ -115,8 +120,8 @@ display(
 # %% [markdown]
 # ## In Jupyter
 #
-# Run in Jupyter, this notebook shows an explorer here whose sliders call Python: the same physics, and a button that draws
-# samples from the network. It needs a kernel, so the page leaves it out.
+# Run in Jupyter, this notebook shows an explorer here whose sliders call Python, with a button that draws samples from the
+# network. It needs a kernel, so the page leaves it out.
 
 # %% tags=["remove-cell", "hide-input"]
 explorer = explore.Explorer(decoder, scene.antidots)
@@ -125,15 +130,23 @@ display(explorer)
 # %% [markdown]
 # ## What it means, and what could be wrong
 #
-# The curve is a function of the wire that one can watch: a step of one site changes it visibly. That the way back exists,
-# from curve to wire, is the paper's claim; whether it holds in general is counted on the page on generation, not here.
+# - Everything here has $V = 0$. A random potential changes curves a little, and the network's answers with them; it takes a kernel
+#   (`qfp solve --potential-seed`).
+# - Pairs outside the dataset's rule, closer than one site to a wall or to each other, can be chosen. The network has never seen
+#   such wires, and its answers there mean nothing.
+# - Six wires prove nothing: how often the way back from curve to wire is found is counted in [](05_generation).
 #
-# - Everything here has $V = 0$. A random potential makes the wire different at every place, and each wire one of its own:
-#   that takes a kernel (`qfp solve --potential-seed`). It changes curves a little, and the network's answers with them.
-# - Pairs outside the dataset's rule (closer than one site of clearance to a wall or to each other) can be chosen; the
-#   network has never seen such wires, and its answers there mean nothing.
+# ## Exercise
+#
+# Find, without the button, another wire with the same curve. Then move only one of its holes: what changes?
+#
+# :::{admonition} Solution
+# :class: dropdown
+# Move both holes by the same number of sites along the wire, or mirror the wire left to right: without potential the curve stays,
+# to rounding. Any single step of one hole changes it.
+# :::
 
-# %% tags=["nbval-check-output", "hide-input"]
+# %% tags=["nbval-check-output", "hide-input", "hide-output"]
 mirrored = explore.look(wire, (wire.width - 1, 0) + scene.antidots * (-1, 1))
 shifted = explore.look(wire, scene.antidots + (0, 7))
 for other in (mirrored, shifted):  # V = 0: exactly the same curve

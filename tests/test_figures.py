@@ -178,8 +178,8 @@ CLOUD = tuple(RNG.random((2, 9)))
 FIGURES = {
     "factors": lambda: limits_figures.factors(
         {
-            "noise": ("σ", np.array([0, 0.01, 0.1, 1]), THREE, None),
-            "shift": ("steps", np.arange(-2, 2), THREE, dict.fromkeys(THREE, 0.9)),
+            "noise": ("σ", np.array([0, 0.01, 0.1, 1]), THREE, None, True),
+            "shift": ("steps", np.arange(-2, 2), THREE, dict.fromkeys(THREE, 0.9), False),
         }
     ),
     "steps": lambda: limits_figures.steps(
@@ -209,7 +209,7 @@ FIGURES = {
         {"a": {"truth": BINS, "sample": BINS}, "b": {"truth": BINS}}
     ),
     "ranks": lambda: calibration_figures.ranks(
-        {name: (*RANKS, {"all": (5, *ECDF), "some": (0, *ECDF)}) for name in "ab"}
+        {name: (*RANKS, {"all": (50, *ECDF), "some": (0, *ECDF)}) for name in "ab"}
     ),
     "comparison": lambda: calibration_figures.comparison(
         dict.fromkeys("abcd", {"bins": BINS} | dict(zip(CASE, (*RANKS, *ECDF))))
@@ -320,6 +320,11 @@ FIGURES = {
             "others": {"two": {"within_0": 1.0, "within_0_interval": [0.9, 1.0]}},
         },
         names={"one": "the first"},
+    ),
+    "other shares": lambda: shares.whiskers(
+        {"": {"one": {"right": 0.9, "right_interval": [0.8, 0.95]}}},
+        {"right": ("the consensus", "black", "o")},
+        wanted=None,
     ),
 }
 

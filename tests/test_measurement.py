@@ -14,7 +14,7 @@ from qfp.physics import geometry
 from qfp.physics.rows import inverted
 from qfp.physics.units import per_tesla
 from qfp.studies.inference import measurement
-from qfp.tools import SettingsError, stream
+from qfp.tools import SettingsError, project_root, stream
 
 WIRE = qfp.Device(20, 24, 1.1, 2, 0.08, 24, 0.02)
 KINDS = {"gain": 0.03, "series": 0.03, "background": 0.1}
@@ -199,3 +199,12 @@ def test_symmetries_of_three_antidots():
     assert (geometry.sampled(device, 6, 3) == drawn[-1]).all()
     with pytest.raises(SettingsError, match="5 antidots of radius 2: no place"):
         geometry.sampled(qfp.Device(12, 12, 1.1, 2, 0.08, 24, 0.02), 5, 0)
+
+
+def test_the_figure_sets_what_is_inferred_beside_what_is_left_unsaid():
+    result = json.loads((project_root() / "results" / "measurement.json").read_text())
+    told, plain = measurement.told_or_not(result).values()
+    assert list(told) == list(plain) and len(told) == len(measurement.SIZES) + 1
+    assert told["all four"]["right_interval"] == result["all"]["right_interval"]
+    assert plain["gain"]["right"] == result["gain"]["plain"]
+    assert plain["gain"]["right_or_flagged"] == result["gain"]["plain_right_or_flagged"]

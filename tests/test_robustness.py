@@ -235,8 +235,8 @@ def test_what_a_decoder_is_given_of_a_few_wires():
 def test_the_page_s_panels_and_tables_hold_every_row():
     result = json.loads((project_root() / "results" / "robustness.json").read_text())
     rows = result["rows"]
-    for label, values, lines, reference in robustness_report.factors(result).values():
-        assert (reference is None) == ("strength" not in label)
+    for label, values, lines, reference, joined in robustness_report.factors(result).values():
+        assert (reference is None) == ("strength" not in label) and joined == (label != "γ")
         assert all(line.shape == (3, len(values)) for line in lines.values())
     for lines in robustness_report.against_change(result).values():
         assert sum(len(change) for change, *_ in lines.values()) == sum(
@@ -248,4 +248,7 @@ def test_the_page_s_panels_and_tables_hold_every_row():
     assert sum(len(evaluations) for evaluations, _ in few.values()) == steps + 1
     told = robustness_report.agreement(result).splitlines()
     assert len(told) == 3 + 2 * sum("agreement" in row for row in rows.values())
+    for panel in robustness_report.agreeing(result).values():
+        assert len(panel) == sum("agreement" in row for row in rows.values())
+        assert panel["field offset −1 step"]["right"] < panel["field offset −0.5 step"]["right"]
     assert len(robustness_report.changes(result).splitlines()) == 2 + len(rows) - steps

@@ -13,6 +13,7 @@ from qfp.model.vae import VaeSettings
 WIRE = "solve --antidots 10,20 33,41 --fields 0:0:1"
 TRAIN = "train --preset @small.yaml --data @small.h5 --out run"
 DECODE = "decode --network-only --samples 1 --steps 1 --weights @good.safetensors @good.csv"
+EXACT = DECODE.replace("--network-only ", "")
 DATASET = "dataset --preset @small.yaml --workers 1"
 LONG = "a" * 300
 
@@ -329,6 +330,16 @@ DECODES = [
     (f"{DECODE} --unknown gain=-1", "--unknown gain=-1"),
     (f"{DECODE} --unknown colour=1", "--unknown colour=1"),
     (f"{DECODE} --unknown gain=1e400", "--unknown gain"),
+    (f"{EXACT} --temperature -0.01", "temperature -0.01"),
+    (f"{EXACT} --temperature nan", "temperature nan"),
+    (f"{EXACT} --temperature 0,inf", "temperature inf"),
+    (f"{EXACT} --temperature warm", "--temperature warm"),
+    (f"{EXACT} --temperature 0.01,,0.02", "--temperature 0.01,,0.02"),
+    (
+        "decode --weights @good.safetensors @good.csv --temperature 0.01 --antidots 3",
+        "temperature with 3 antidots",
+    ),
+    (f"{DECODE} --temperature 0.01", "knows of no --temperature"),
     (f"{DECODE} --antidots 0", "--antidots 0"),
     (f"{DECODE} --antidots two", "--antidots two"),
     (f"{DECODE} --antidots 1,,2", "--antidots"),

@@ -11,6 +11,7 @@ from matplotlib.ticker import PercentFormatter
 from qfp.figures.wire import BLUE, GREY, RED, canvas, style
 
 BAND = "#D9D9D9"
+FEW = 10  # curves: a distribution of fewer is no curve to look at
 
 
 def _diagram(ax, bins, label=None, color=BLUE, marker="o", shift=0.0, **line):
@@ -91,19 +92,20 @@ def reliability(panels):
             _diagram(ax, bins, label, **look)
         ax.set_title(title)
         bins = next(iter(drawn.values()))
-        inner = [part for part in bins if part["from"] < part["to"]]
-        below.bar(
-            [(part["from"] + part["to"]) / 2 for part in inner],
-            [part["n"] for part in inner],
-            width=0.18,
-            color=BLUE,
-        )
-        below.bar([1.0], [bins[-1]["n"]], width=0.05, color=RED)
-        below.set(
-            yscale="log", ylim=(0.7, 3 * max(part["n"] for part in bins)), xlabel="share of samples"
-        )
+        for part in (part for part in bins if part["n"]):
+            color = BLUE if part["from"] < part["to"] else RED
+            below.plot(part["forecast"], part["n"], "o", color=color, markersize=4.5)
+            place = part["forecast"], part["n"]
+            below.annotate(
+                f"{part['n']:,}", place, (0, 4), textcoords="offset points", ha="center", fontsize=8
+            )
+        most = max(part["n"] for part in bins)
+        below.set(yscale="log", ylim=(0.5, 12 * most), xlabel="share of samples")
+        below.set_yticks([1, 10, 100, 1000], ["1", "10", "100", "1,000"])
+        below.minorticks_off()
     axes[0, 0].set_ylabel("share right")
-    axes[1, 0].set_ylabel("number")
+    axes[1, 0].set_ylabel("forecasts")
+    figure.align_ylabels(axes[:, 0])
     handles = {
         label: handle for ax in axes[0] for handle, label in zip(*ax.get_legend_handles_labels())
     }
@@ -121,7 +123,7 @@ def ranks(coordinates):
     row for each kind of curves.
 
     coordinates: {name: (histogram (cells,), its band (2, cells), {kind: (number, difference (cells
-    - 1,), its band)})}, the same kinds for all; one without curves stays empty."""
+    - 1,), its band)})}, the same kinds for all; one of fewer than FEW curves stays empty."""
     figure = canvas(6.0)
     kinds = list(next(iter(coordinates.values()))[2])
     axes = figure.subplots(1 + len(kinds), len(coordinates), squeeze=False, sharey="row")
@@ -131,12 +133,14 @@ def ranks(coordinates):
         for ax, (number, difference, limits), color in zip(
             below, differences.values(), (BLUE, RED)
         ):
-            if number:
+            if number >= FEW:
                 _difference(ax, difference, limits, color)
+            else:
+                ax.set(xlim=(0, 1), xticks=[0, 0.5, 1], xlabel="relative rank")
             ax.text(
                 0.97,
                 0.95,
-                f"{number} curves",
+                f"{number} curves" if number >= FEW else f"{number} curves: too few",
                 transform=ax.transAxes,
                 ha="right",
                 va="top",
@@ -155,7 +159,7 @@ def comparison(cases):
 
     cases: {title: {'bins', 'histogram' (cells,), 'band' (2, cells), 'difference' (cells - 1,),
     'limits' (2, cells - 1)}}."""
-    figure = canvas(5.4, 9.2)
+    figure = canvas(5.0)
     axes = figure.subplots(3, len(cases), squeeze=False, height_ratios=[1.5, 1, 1])
     for (title, case), (top, middle, bottom) in zip(cases.items(), axes.T):
         difference, limits = case["difference"], case["limits"]
@@ -170,4 +174,5 @@ def comparison(cases):
         bottom.set_ylim(-reach, reach)
     for ax, label in zip(axes[:, 0], ("share right", "curves", "ECDF − uniform")):
         ax.set_ylabel(label)
+    figure.align_ylabels(axes[:, 0])
     return figure

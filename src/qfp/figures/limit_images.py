@@ -1,4 +1,4 @@
-"""Images of wires beside those that the decoder makes of them (notebook 14), in grids of
+"""Images of wires beside those that the decoder makes of them (notebooks 14 and 17), in grids of
 `figures.wire`."""
 
 from qfp.figures.wire import image_grid

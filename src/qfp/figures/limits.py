@@ -1,10 +1,8 @@
-"""Figures of how far the decoder holds (notebook 14): what disturbs it, and what it has in memory.
+"""Figures of how far the decoder holds (notebook 14) and of what it has in memory (17).
 
 As in `figures`, whose helpers they use: arrays to a Matplotlib figure, one function a figure;
 nothing is computed here.
 """
-
-from itertools import cycle
 
 import numpy as np
 from matplotlib.ticker import NullFormatter, PercentFormatter, ScalarFormatter
@@ -12,6 +10,8 @@ from matplotlib.ticker import NullFormatter, PercentFormatter, ScalarFormatter
 from qfp.figures.wire import BLUE, GREEN, GREY, ORANGE, RED, canvas, style
 
 LOOKS = ((BLUE, "o", "-"), (GREEN, "s", "--"), (ORANGE, "D", "-."))
+CLOSE = 1.1  # ratio of changes whose points share a label
+SAMPLERS = {"ancestral": "ancestral (DDPM)", "ddim": "DDIM", "dpm2m": "DPM-Solver++(2M)"}
 CLOUDS = {
     "test, exact": (BLUE, "o", 9),
     "test, not exact": (RED, "X", 34),
@@ -51,26 +51,21 @@ def factors(panels):
     """Shares with their intervals against what is changed, a panel for each factor.
 
     panels: {title: (axis label, values (K,), {name: shares (3, K)}, {name: share of the reference}
-    or None)}, the same names in all; the reference is drawn as a line where it has no value of its
-    own. A panel whose smallest step is below a tenth of its range is drawn on a logarithmic axis
-    around 0."""
+    or None, joined)}, the same names in all; the reference is drawn as a line where it has no value
+    of its own. Points that are not `joined` stand side by side. A panel whose smallest step is
+    below a tenth of its range is drawn on a logarithmic axis around 0."""
     figure = canvas(5.6)
     columns = -(-len(panels) // 2)
     axes = figure.subplots(2, columns, sharey=True, squeeze=False)
-    for ax, (title, (label, values, lines, reference)) in zip(
+    for ax, (title, (label, values, lines, reference, joined)) in zip(
         axes.flat, panels.items(), strict=True
     ):
-        for (name, shares), look in zip(lines.items(), LOOKS, strict=True):
-            _points(ax, values, shares, look, name)
+        beside = 0 if joined else 0.03 * np.ptp(values)
+        for k, ((name, shares), look) in enumerate(zip(lines.items(), LOOKS, strict=True)):
+            look = look if joined else (*look[:2], "none")
+            _points(ax, values + (k - 1) * beside, shares, look, name)
             if reference is not None:
-                ax.axhline(
-                    reference[name],
-                    color=look[0],
-                    linestyle=look[2],
-                    linewidth=0.8,
-                    alpha=0.6,
-                    zorder=0,
-                )
+                ax.axhline(reference[name], color=look[0], linewidth=0.8, alpha=0.6, zorder=0)
         if np.diff(values).min() < 0.1 * np.ptp(values):
             ax.set_xscale("symlog", linthresh=values[1], linscale=0.5)
             ax.xaxis.set_minor_formatter(NullFormatter())
@@ -96,7 +91,8 @@ def steps(panels):
         figure.subplots(1, len(panels), squeeze=False)[0], panels.items(), strict=True
     ):
         for shift, ((name, (evaluations, values)), look) in enumerate(zip(lines.items(), LOOKS)):
-            _points(ax, np.asarray(evaluations) * 1.06 ** (shift - 1), values, look, name)
+            beside = np.asarray(evaluations) * 1.12 ** (shift - 1)
+            _points(ax, beside, values, look, SAMPLERS.get(name, name))
         ax.set_xscale("log")
         ticks = sorted({int(n) for evaluations, _ in lines.values() for n in evaluations})
         ax.set_xticks(ticks, ticks)
@@ -107,6 +103,29 @@ def steps(panels):
     handles, names = ax.get_legend_handles_labels()
     figure.legend(handles, names, loc="outside lower center", ncols=len(names))
     return figure
+
+
+def _labels(ax, x, y, names, color):
+    """Names above the points (x, y), one text for points that lie above each other."""
+    columns = []
+    for point in sorted(zip(x, y, names)):
+        if columns and point[0] < CLOSE * columns[-1][0][0]:
+            columns[-1].append(point)
+        else:
+            columns.append([point])
+    for column in columns:
+        place = column[0][0], max(top for _, top, _ in column)
+        text = ", ".join(sorted((name for *_, name in column), key=float))
+        ax.annotate(
+            text,
+            place,
+            (0, 2),
+            textcoords="offset points",
+            ha="center",
+            va="bottom",
+            fontsize=8.5,
+            color=color,
+        )
 
 
 @style()
@@ -120,20 +139,7 @@ def against_change(panels):
     for ax, (title, lines) in zip(axes, panels.items(), strict=True):
         for (cause, (change, shares, names)), look in zip(lines.items(), LOOKS, strict=True):
             _points(ax, change, shares, (*look[:2], "none") if names else look, cause)
-            # so that neighbours do not overlap
-            places = cycle((((-4, 4), "right"), ((4, -10), "left"), ((4, 4), "left")))
-            for x, y, name, (place, side) in zip(
-                change, np.asarray(shares)[0], names or (), places
-            ):
-                ax.annotate(
-                    name,
-                    (x, y),
-                    place,
-                    textcoords="offset points",
-                    ha=side,
-                    fontsize=7.5,
-                    color=look[0],
-                )
+            _labels(ax, change, np.asarray(shares)[2], names or (), look[0])
         ax.set_xscale("log")
         ax.xaxis.set_major_formatter(ScalarFormatter())
         ax.set(
@@ -143,6 +149,7 @@ def against_change(panels):
         )
         ax.minorticks_off()
         _share(ax)
+        ax.set_ylim(top=1.12)  # room for names
     axes[0].set_ylabel("share of test curves")
     figure.legend(*axes[0].get_legend_handles_labels(), loc="outside lower center", ncols=3)
     return figure
@@ -156,7 +163,7 @@ def distances(clouds, neighbours):
     clouds: {name of CLOUDS: (distance to the nearest training image (B,), to the truth (B,))};
     neighbours: {label: distances to the nearest training image (B,)}. All in units of the LDOS'
     standard deviation."""
-    figure = canvas(4.9, 8.4)
+    figure = canvas(4.4)
     left, right = figure.subplots(1, 2, width_ratios=[1.25, 1])
     reach = 1.04 * max(np.max(near) for near, _ in clouds.values())
     _truth_or_memory(left, clouds, reach)
@@ -179,6 +186,7 @@ def _truth_or_memory(ax, clouds, reach):
             alpha=0.6,
             linewidths=0 if marker != "_" else 1,
             label=name,
+            rasterized=True,
         )
     top = 1.04 * max(np.max(truth) for _, truth in clouds.values())
     ax.plot([0, top], [0, top], color="black", linestyle="--", linewidth=1, zorder=0)
@@ -190,7 +198,7 @@ def _truth_or_memory(ax, clouds, reach):
         title="(a) truth or memory",
     )
     below = "below the diagonal:\nnearer to the truth"
-    ax.text(0.97 * reach, 0.04 * top, below, ha="right", fontsize=8.5)
+    ax.text(0.97 * reach, 0.02 * top, below, ha="right", fontsize=8.5)
     ax.text(0.05 * reach, 0.98 * top, "above: nearer to a training image", va="top", fontsize=8.5)
 
 
@@ -201,10 +209,10 @@ def _how_near(ax, neighbours, reach):
         values, shares = np.sort(values), np.arange(1, len(values) + 1) / len(values)
         ax.step(values, shares, where="post", color=color, linestyle=line, label=label)
     ax.set(
-        xlim=(0, reach),
+        xlim=(0, 1.4 * reach),  # room for names
         xlabel="distance to the nearest training image [σ]",
         ylabel="share of images at most so far",
         title="(b) how near is the nearest",
     )
     _share(ax)
-    ax.legend(loc="upper left", borderaxespad=0.1)
+    ax.legend(loc="lower right", borderaxespad=0.1)

@@ -156,7 +156,7 @@ def wire_and_curve(image, antidots, fields, conductance, radius=5, top=None, tit
     left, right = figure.subplots(1, 2, width_ratios=[1, 1.5])
     shown = ldos_image(left, image, antidots, radius, vmin=0, vmax=top or np.quantile(image, 0.995))
     figure.colorbar(shown, ax=left, label="LDOS [1/t]")
-    curve(right, fields, conductance)
+    curve(right, fields, conductance, marker="o", markersize=2.5, linewidth=1)
     right.set(ylim=(2.5, 9))
     if title:
         right.set_title(title)

@@ -9,21 +9,31 @@ COLUMNS = {  # keys of rows of scores: name, colour, marker
     "within_0": ("both exactly", RED, "D"),
     "r_high": ("pattern correlation of at least 0.95", GREEN, "s"),
 }
+AGREEMENT = {
+    "unanimous": ("all samples agree", BLUE, "o"),
+    "right": ("their consensus is right", RED, "D"),
+}
+FLAGGED = {"right_or_flagged": ("exact or flagged", BLUE, "o"), "right": ("exact", RED, "D")}
+MEMORY = {
+    "closer": ("nearer to the truth than to training", BLUE, "o"),
+    "own_potential": ("the right potential of five", RED, "D"),
+}
 APART = 0.2  # of rows, between the columns of one
 
 
 @style()
-def whiskers(panels, columns=("within_1", "within_0"), names=None):
+def whiskers(panels, columns=("within_1", "within_0"), names=None, wanted=0.95):
     """Shares of right answers with 95 % intervals; a panel for each of {title: rows}.
 
     rows {name: scores}; scores with the keys `columns` and those of their intervals, where a row
-    has them. names: what some rows are called, {name: label}."""
+    has them. columns: names of COLUMNS, or {key: (name, colour, marker)} for others. names: what
+    some rows are called, {name: label}. wanted: where a dotted line is drawn, None for none."""
+    looks = columns if isinstance(columns, dict) else {key: COLUMNS[key] for key in columns}
     labels = list(dict.fromkeys(name for rows in panels.values() for name in rows))
     figure = canvas(1.1 + (0.1 + 0.11 * len(columns)) * len(labels))
     axes = figure.subplots(1, len(panels), sharex=True, sharey=True, squeeze=False)[0]
     for ax, (title, rows) in zip(axes, panels.items(), strict=True):
-        for k, key in enumerate(columns):
-            name, color, marker = COLUMNS[key]
+        for k, (key, (name, color, marker)) in enumerate(looks.items()):
             shown = [
                 (i, rows[label]) for i, label in enumerate(labels) if key in rows.get(label, {})
             ]
@@ -40,7 +50,8 @@ def whiskers(panels, columns=("within_1", "within_0"), names=None):
         ax.xaxis.set_major_formatter(PercentFormatter(1, decimals=0))
         ax.set_title(title, loc="left")
         ax.grid(axis="x", alpha=0.3)
-        ax.axvline(0.95, color="black", linewidth=0.8, linestyle=":")
+        if wanted is not None:
+            ax.axvline(wanted, color="black", linewidth=0.8, linestyle=":")
     figure.legend(
         *axes[0].get_legend_handles_labels(), loc="outside lower center", ncols=len(columns)
     )

@@ -19,6 +19,13 @@ from qfp.tools import stream
 
 # gain 3 %, 1 kOhm in h/e^2, half a step of the field, 0.1 e^2/h
 SIZES = {"gain": 0.03, "series": 0.0387, "offset": 0.5, "background": 0.1}
+NAMES = {  # what they are called in a figure
+    "gain": "gain",
+    "series": "series resistance",
+    "offset": "field offset",
+    "background": "background",
+    "all": "all four",
+}
 TWICE = 1.96  # standard deviations that hold 95 %
 NOTES = {
     "known": "priors: standard deviations of gain, series resistance [h/e^2] (drawn positive), "
@@ -139,6 +146,25 @@ def numbers(run, device, K):
     same, exact = run.in_blocks(f"numbers_{K}", len(truth), compute).astype(bool).T
     row = {"n": len(truth)} | intervals.share("right_number", same)
     return row | intervals.share("exact", exact)
+
+
+def told_or_not(result):
+    """Rows of `figures.shares.whiskers`: what was added to the curve, a panel where the likelihood
+    infers it and one where it does not."""
+    wanted = "right", "right_or_flagged"
+
+    def row(name, keys):
+        pairs = zip(wanted, keys, strict=True)
+        ends = "", "_interval"
+        return {new + end: result[name][key + end] for new, key in pairs for end in ends}
+
+    return {
+        title: {label: row(name, keys) for name, label in NAMES.items()}
+        for title, keys in (
+            ("inferred", wanted),
+            ("left unsaid", ("plain", "plain_right_or_flagged")),
+        )
+    }
 
 
 def show(result):

@@ -22,6 +22,11 @@ NEIGHBOURS = {  # whose distance to the nearest training image is drawn
     "training curves": "train",
     "without a curve": "no_curve",
 }
+ROWS = {  # whose shares are drawn
+    "test curves": "test",
+    "training curves": "train",
+    "a decoder that remembers": "nearest",
+}
 
 
 class Triple(NamedTuple):
@@ -61,6 +66,12 @@ def distances(result):
         for label, (name, part) in clouds.items()
     }
     return clouds, {label: values[name]["neighbour"] for label, name in NEIGHBOURS.items()}
+
+
+def compared(result):
+    """Rows of `figures.shares.whiskers`: what lies nearer to the truth than to any training image,
+    and what recognises the potential."""
+    return {"": {label: result["rows"][name] for label, name in ROWS.items()}}
 
 
 def exceptions(result):

@@ -22,6 +22,12 @@ AGREEMENT = {  # columns of what samples say
     "wrong": "wrong",
     "wrong_flagged": "wrong ones that disagree",
 }
+WORDS = {  # what a row is called, by its factor
+    "reference": "as it is",
+    "noise": "noise {:g} e²/h",
+    "potential": "unseen potential × {:g}",
+    "shift": "field offset {:+g} step",
+}
 NOVELTIES = ("noise", "potential ×", "genuine, unseen")  # beginnings of labels of changed curves
 
 
@@ -94,7 +100,8 @@ def factors(result):
         values, rows = series(result, factor)
         reference = {name: result["rows"]["reference"][key] for name, key in SHARES.items()}
         lines = {name: shares(rows, key) for name, key in SHARES.items()}
-        panels[title] = (label, values, lines, reference if factor == "potential" else None)
+        alone = reference if factor == "potential" else None
+        panels[title] = (label, values, lines, alone, factor != "gamma")
     return panels
 
 
@@ -147,6 +154,17 @@ def agreement(result):
                 cells["wrong"] = str(round(found["n"] * (1 - found["right"])))
                 table.append([name, *cells.values()])
     return tables.markdown(table)
+
+
+def agreeing(result):
+    """Rows of `figures.shares.whiskers` for samples that agree and consensuses that are right, to
+    the site and within one: a panel each."""
+    rows = [row for row in result["rows"].values() if "agreement" in row]
+    names = [WORDS[row["factor"]].format(row["value"]).replace("-", "−") for row in rows]
+    return {
+        title: {name: row["agreement"][key] for name, row in zip(names, rows, strict=True)}
+        for key, title in (("exact", "to the site"), ("within_1", "within one site"))
+    }
 
 
 def novelties(rates):
