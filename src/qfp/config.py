@@ -14,7 +14,8 @@ from qfp.physics.wire import CELL, Device
 from qfp.tools import SettingsError, as_dict, project_root
 from qfp.values import SEEDS, fitted, one_of, told, within
 
-PRESETS = ("smoke", "kettle", "laptop", "paper")
+MOST_ANTIDOTS = 6  # of a wire of a dataset with any number of them
+PRESETS = ("smoke", "kettle", "laptop", "antidots", "paper")
 
 
 @dataclass(frozen=True)
@@ -23,6 +24,9 @@ class Dataset:
 
     configurations: int = within(4, 10**7)  # 16170 is all of them; fewer are a seeded choice
     potentials: int = within(1, 1000)  # potential seeds 0..potentials-1
+    # numbers that a wire may have, each as likely (3, 3, 4: 3 twice as likely as 4); where these
+    # are other than two, configurations are drawn as hard discs
+    antidots: tuple = within(1, MOST_ANTIDOTS, of=int, default=(2,))
 
 
 @dataclass(frozen=True)
@@ -85,8 +89,9 @@ class Training:
     )  # 'uniform', or 'max2': the larger of two uniforms
     curve_noise: float = within(0, 1e3)  # standard deviation added to training curves [e^2/h]
     curve_target: str = one_of(
-        "none", "pooled", "positions"
-    )  # what the extra curves are decoded to: 'none', 'pooled' or 'positions'
+        "none", "pooled", "positions", "occupancy"
+    )  # what the extra curves are decoded to: 'none', 'pooled', 'positions' of two antidots, or the
+    # 'occupancy' by any number of them
     curve_batch: int = within(0, 10**6)  # extra curves a step
     curve_weight: float = within(0, 1e6)
     curve_sigma: float = within(1e-3, 1e3)  # width of the soft position labels [sites]
@@ -184,7 +189,7 @@ def load_preset(preset="laptop", **overrides):
     Parameters
     ----------
     preset : str
-        'smoke', 'kettle', 'laptop', 'paper', or the path of a YAML file.
+        'smoke', 'kettle', 'laptop', 'antidots', 'paper', or the path of a YAML file.
     **overrides
         Settings by name; None means the preset's value, a mapping changes keys of a section.
 
@@ -257,6 +262,20 @@ def notebook_config(parameters):
     return load_preset(parameters["preset"], **given)
 
 
+def antidot_rules(config):
+    """Relations between settings of a dataset's numbers of antidots and of what is read of them:
+    (whether one holds, what it asks)."""
+    own, training = config.dataset.antidots, config.training
+    return [
+        (len(own) > 0, "dataset: antidots must name one number or more"),
+        (
+            own == (2,) or training.curve_target != "positions" and training.curve_neighbours == 0,
+            "training: curve_target 'positions' and curve_neighbours know pairs alone; with "
+            "dataset.antidots use 'occupancy' and 0",
+        ),
+    ]
+
+
 def check(config, where):
     """Relations between settings, which a field's type and range cannot express."""
     network, training, device = config.network, config.training, config.device
@@ -277,17 +296,18 @@ def check(config, where):
             "network: channels and condition_width must be multiples of heads",
         ),
         (
-            network.grid_width > 32 or training.curve_target != "positions",
+            network.grid_width > 32 or training.curve_target not in ("positions", "occupancy"),
             "network: grid_width must be above 32, the channels of the believed positions",
         ),
         (
             training.curve_neighbours == 0
             and training.curve_mixing == 0
             or training.split == "config"
-            and training.curve_target == "positions",
+            and training.curve_target in ("positions", "occupancy"),
             "training: curve_neighbours and curve_mixing need split 'config' and curve_target "
-            "'positions'",
+            "'positions' or 'occupancy'",
         ),
+        *antidot_rules(config),
         (
             config.sampling.steps <= config.diffusion.steps,
             "sampling: steps must lie between 1 and diffusion.steps",

@@ -27,7 +27,7 @@ class SettingsError(ValueError):
     ...     qfp.load_preset("laptob")
     ... except qfp.SettingsError as error:
     ...     print(error)
-    unknown preset 'laptob'; choose smoke, kettle, laptop, paper or a .yaml file
+    unknown preset 'laptob'; choose smoke, kettle, laptop, antidots, paper or a .yaml file
     """
 
 

@@ -27,7 +27,7 @@ def add(sub):
 def run(arguments):
     """Write the page. Raises SettingsError where there can be none."""
     from qfp.decoding.answer import check_wire
-    from qfp.decoding.decode import load_decoder
+    from qfp.decoding.decode import load_pairs_decoder as load_decoder
     from qfp.live import page
     from qfp.live.decoder import fitting
 

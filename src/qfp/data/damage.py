@@ -4,17 +4,17 @@ from typing import NamedTuple
 
 import numpy as np
 
+from qfp.data import numbers
 from qfp.data.dataset import (
-    LAYOUT,
     LDOS_BLOCK,
     ORIENTATION,
     ROWS,
     expected_arrays,
+    layout,
     read_settings,
     shapes,
 )
 from qfp.data.stored import LEAST, UNREADABLE, DamagedError, foreign, opened
-from qfp.physics import geometry
 from qfp.physics.kwant_model import spot_check
 from qfp.tools import SettingsError
 
@@ -38,13 +38,13 @@ def validate(path):
     except DamagedError as error:
         return [Problem(str(error), fatal=True)]
     problems, small = [], expected_arrays(settings, path)
-    masks = geometry.removed_masks(small["antidots"], settings.device)  # (N, L, W)
+    masks = numbers.removed_masks(small["antidots"], settings.device)  # (N, L, W)
     sizes = shapes(settings)
     with opened(path) as file:
         if file.attrs.get("orientation") != ORIENTATION:
             problems.append(Problem("the attribute orientation is missing or garbled"))
-        for name in LAYOUT:
-            problems += damaged_array(file, name, sizes[name], small.get(name), masks)
+        for name, kind in layout(settings).items():
+            problems += damaged_array(file, name, kind, sizes[name], small.get(name), masks)
         if not problems:
             try:
                 spot_check(settings.device, small["antidots"], file["conductance"], file["ldos"])
@@ -55,10 +55,10 @@ def validate(path):
     return problems
 
 
-def damaged_array(file, name, shape, known, masks):
-    """Problems of one array of an open file. known: its values, None where the settings do not say
-    them; masks: removed sites (N, L, W)."""
-    dtype, units, description = LAYOUT[name]
+def damaged_array(file, name, kind, shape, known, masks):
+    """Problems of one array of an open file. kind: as in LAYOUT; known: its
+    values, None where the settings do not say them; masks: removed sites (N, L, W)."""
+    dtype, units, description = kind
     lost = None if known is not None else f"{name}_"
     expected = f"{np.dtype(dtype)} {shape} [{units}], {description}"
     try:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from qfp.config import Dataset, build
+from qfp.data import numbers
 from qfp.data.stored import UNREADABLE, DamagedError, checked, opened
 from qfp.physics import geometry
 from qfp.physics.wire import Device, random_potential
@@ -41,12 +42,19 @@ LAYOUT = {  # name: (dtype, units, description)
 }
 
 
+def layout(settings):
+    """LAYOUT of a file with such settings."""
+    if settings.dataset.antidots == (2,):
+        return LAYOUT
+    return LAYOUT | {name: (*LAYOUT[name][:2], text) for name, text in numbers.TEXTS.items()}
+
+
 @dataclass(frozen=True)
 class Pairs:
     """A dataset in memory: N configurations, P potentials, F fields; shapes as in LAYOUT's file."""
 
-    antidots: np.ndarray  # (N, 2, 2)
-    orbit: np.ndarray  # (N, 3)
+    antidots: np.ndarray  # (N, 2, 2), or (N, K, 2) of up to K antidots, see `numbers`
+    orbit: np.ndarray  # (N, 3), or (N, 2 K - 1)
     potentials: np.ndarray  # (P, L, W) [t]
     fields: np.ndarray  # (F,) [rad/plaquette]
     conductance: np.ndarray  # (P, N, F) [e^2/h]
@@ -57,7 +65,9 @@ class Pairs:
 
 def choose(config):
     """Orbits and antidots of the configurations that a dataset holds: all, or a seeded choice in
-    their own order."""
+    their own order; where there may be any number of antidots, drawn ones (see `numbers`)."""
+    if config.dataset.antidots != (2,):
+        return numbers.drawn(config)
     orbits, antidots = geometry.configurations(config.device)
     n = config.dataset.configurations
     if n > len(orbits):
@@ -141,9 +151,10 @@ def shapes(settings):
     """Shapes of the arrays of a dataset file."""
     device, N, P = settings.device, settings.dataset.configurations, settings.dataset.potentials
     F, image = device.field_points, (device.length, device.width)
+    K = max(settings.dataset.antidots)
     return {
-        "antidots": (N, 2, 2),
-        "orbit": (N, 3),
+        "antidots": (N, K, 2),
+        "orbit": (N, 2 * K - 1),
         "potentials": (P, *image),
         "fields": (F,),
         "conductance": (P, N, F),

@@ -19,12 +19,11 @@ import h5py
 import numpy as np
 
 from qfp import __version__, files
-from qfp.data import dataset
+from qfp.data import dataset, numbers
 from qfp.data.dataset import LDOS_BLOCK
 from qfp.data.disk import Disk
 from qfp.data.stored import UNREADABLE, opened
 from qfp.data.workers import AGAIN, pool
-from qfp.physics import sweep
 from qfp.physics.kwant_model import spot_check
 from qfp.tools import SettingsError, as_dict, progress_bar, reason, write_atomic
 
@@ -56,8 +55,8 @@ def compute(config, p, f, n):
     (<= LDOS_BLOCK, L, W) float16 [1/t]. Its last bits depend on the number of threads: one."""
     antidots = _antidots(config)
     if f is None:
-        return sweep.images_of(config.device, antidots[n : n + LDOS_BLOCK], p).astype(np.float16)
-    return sweep.curves_at(config.device, antidots, p, config.device.fields[f]).astype(np.float32)
+        return numbers.images_of(config.device, antidots[n : n + LDOS_BLOCK], p).astype(np.float16)
+    return numbers.curves_at(config.device, antidots, p, config.device.fields[f]).astype(np.float32)
 
 
 def _complete(config, folder, submit, report):
@@ -152,7 +151,7 @@ def generate(config, out, workers=None, report=print, scheduler=None):
             f"{out} holds a dataset of other settings: choose another --out or remove it"
         )
     dataset.choose(config)  # SettingsError where the wire has not so many
-    sizes, layout = dataset.shapes(config), dataset.LAYOUT
+    sizes, layout = dataset.shapes(config), dataset.layout(config)
     needed = sum(np.dtype(layout[n][0]).itemsize * math.prod(sizes[n]) for n in layout)
     files.check_room(out, 2 * needed)  # the chunks, and the file that is made of them
     with pool(workers, scheduler) as submit:
@@ -222,7 +221,7 @@ def _fill(file, config, folder):
     F = config.device.field_points
     N, L, W = len(small["antidots"]), config.device.length, config.device.width
     shapes = {"conductance": (P, N, F), "ldos": (P, N, L, W)}
-    for name, (dtype, units, description) in dataset.LAYOUT.items():
+    for name, (dtype, units, description) in dataset.layout(config).items():
         if name in small:
             stored = file.create_dataset(
                 name, data=small[name], dtype=dtype, fletcher32=True, chunks=True

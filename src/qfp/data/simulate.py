@@ -4,7 +4,7 @@ import dataclasses
 
 import numpy as np
 
-from qfp.data import dataset
+from qfp.data import dataset, numbers
 from qfp.physics import green, thermal
 from qfp.physics.sweep import curves_at, images_of
 from qfp.physics.wire import random_potential
@@ -49,12 +49,12 @@ def simulate(config, indices=None, potentials=(0,), images=True, progress=False)
         progress_bar(device.fields, desc="fields", unit="field", disable=not progress)
     ):
         for p, seed in enumerate(potentials):
-            G[p, :, f] = curves_at(device, antidots, seed, b)
+            G[p, :, f] = numbers.curves_at(device, antidots, seed, b)
     shape = (len(potentials), len(antidots) if images else 0, device.length, device.width)
     pictures = np.empty(shape, np.float16)
     if images:
         for p, seed in enumerate(potentials):
-            pictures[p] = images_of(device, antidots, seed)
+            pictures[p] = numbers.images_of(device, antidots, seed)
     V = np.stack([random_potential(seed, device) for seed in potentials])
     sha = digest(device, antidots.tolist(), list(potentials))
     return dataset.Pairs(antidots, orbits, V, device.fields, G, pictures, device, sha)

@@ -12,7 +12,8 @@ import numpy as np
 
 from qfp.data.measured import read_curve
 from qfp.decoding import novelty
-from qfp.decoding.decode import Decoded, decode, load_decoder
+from qfp.decoding.decode import Decoded, decode
+from qfp.decoding.decode import load_pairs_decoder as load_decoder
 from qfp.decoding.told import places, report_parts, verdict
 from qfp.inference.infer import cases_of, infer
 from qfp.model import exported

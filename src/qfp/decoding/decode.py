@@ -16,6 +16,7 @@ from qfp.config import Config
 from qfp.data.normalise import Normalisation
 from qfp.decoding import metrics
 from qfp.decoding.positions import positions, read_head
+from qfp.decoding.sets import conclude_sets, read_map
 from qfp.model import exported
 from qfp.model.diffusion import Schedule, guided, sample
 from qfp.model.precision import for_samples
@@ -124,6 +125,18 @@ def load_decoder(name_or_path="laptop", device="cpu"):
     return Decoder(model, config, normal, schedule, meta)
 
 
+def load_pairs_decoder(name_or_path):
+    """Decoder of exported weights, for what knows two antidots alone. SettingsError as
+    `load_decoder`, and where the weights read any number of them."""
+    decoder = load_decoder(name_or_path)
+    if decoder.config.training.curve_target == "occupancy":
+        raise SettingsError(
+            f"{name_or_path} reads any number of antidots, and here two are needed: "
+            "qfp.load(WEIGHTS).decode(curves) decodes with it, other weights do what is asked"
+        )
+    return decoder
+
+
 @torch.no_grad()
 def draw(decoder, curves, seeds, steps=None, sampler=None, gamma=None, batch=32, progress=False):
     """LDOS samples (B, S, L, W) [1/t] for curves (B, F) [e^2/h], from noise seeds (B, S). None: the
@@ -172,6 +185,8 @@ def decode(
 ):
     """Antidots and images that fit curves; `Decoder.decode` is the same.
 
+    A network of any number of antidots (curve_target 'occupancy') gives `DecodedSets`.
+
     Source: Secs. II and IV.
 
     Parameters
@@ -190,7 +205,7 @@ def decode(
 
     Returns
     -------
-    Decoded
+    Decoded or DecodedSets
         ldos (B, S, L, W) [1/t], antidots (B, S, 2, 2), consensus (B, 2, 2), probability (B,), image
         (B, L, W) [1/t], candidates.
 
@@ -207,10 +222,8 @@ def decode(
     numbers = [int(s) for s in np.broadcast_to(seed, len(curves))]
     seeds = [sample_seeds(s, samples) for s in numbers]
     if noise is None:
-        return conclude(
-            draw(decoder, curves, seeds, steps, sampler, gamma, progress=progress),
-            decoder.config.device,
-        )
+        ldos = draw(decoder, curves, seeds, steps, sampler, gamma, progress=progress)
+        return concluded(decoder, curves, ldos)
     # Each sample decodes the curve plus a further draw of its noise, so that their agreement says
     # what noise leaves open. On 200 dev curves with noise 0.05 (0.02) e^2/h, 8 samples: 0.78 (0.95)
     # of them name the consensus, exact in 0.77 (0.91) of the curves. All samples on the curve as it
@@ -231,7 +244,17 @@ def decode(
         gamma,
         progress=progress,
     )
-    return conclude(ldos.reshape(len(curves), samples, *ldos.shape[2:]), decoder.config.device)
+    return concluded(decoder, curves, ldos.reshape(len(curves), samples, *ldos.shape[2:]))
+
+
+def concluded(decoder, curves, ldos):
+    """Answer to curves (B, F) from LDOS samples (B, S, L, W) of a decoder: Decoded of pairs,
+    DecodedSets where the network reads any number of antidots."""
+    device = decoder.config.device
+    if decoder.config.training.curve_target != "occupancy":
+        return conclude(ldos, device)
+    sites, numbers = read_map(decoder.model, decoder.normal.curve(curves), device)
+    return conclude_sets(ldos, sites, numbers, device, agree)
 
 
 def conclude(ldos, device):

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import torch
 
-from qfp.decoding.decode import load_decoder
+from qfp.decoding.decode import load_pairs_decoder as load_decoder
 from qfp.model import exported
 from qfp.tools import as_dict, write_text
 

@@ -16,11 +16,13 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
+from qfp.config import MOST_ANTIDOTS
 from qfp.model.attention import FullAttention, LinearAttention
 from qfp.physics.wire import CELL
 
 SIZE = 60  # pixels across of an image of the paper's wire
 GRID = SIZE // CELL  # pixels across at the most downsampled level
+RANK = 24  # products of rows and columns of which the map of occupancy is the sum
 BELIEF = 4.0  # scale of the maps of believed positions, which are 0 at nearly all pixels
 
 
@@ -75,16 +77,18 @@ class ConditionTransformer(nn.Module):
 
     A residual MLP over the whole curve makes one token per row and per column of the 15 x 15 grid.
     With `positions`, a linear read-out of each token gives logits of the antidots' centres over its
-    4 rows or columns: that is what the extra curves train, at the price of an MLP. Transformer
-    layers then mix the tokens; a feature at (y, x) is the sum of what the tokens of row y and
-    column x say, and the believed positions are features too. All maps are read from these features
-    by one linear layer each."""
+    4 rows or columns: that is what the extra curves train, at the price of an MLP. With `occupancy`
+    it gives instead a map of any number of centres, a sum of products of rows and columns, and
+    logits of their number. Transformer layers then mix the tokens; a feature at (y, x) is the sum
+    of what the tokens of row y and column x say, and the believed positions are features too. All
+    maps are read from these features by one linear layer each."""
 
-    def __init__(self, fields, network, sizes, positions=False):
+    def __init__(self, fields, network, sizes, positions=False, occupancy=False):
         super().__init__()
         width, hidden = network.condition_width, network.condition_hidden
         grid = sizes[-1] if sizes else GRID  # without maps the paper's wire
-        self.width, self.grid_width, self.positions = width, network.grid_width, positions
+        self.width, self.grid_width = width, network.grid_width
+        self.positions, self.occupied = positions, occupancy
         self.sizes, self.grid = sizes, grid
         self.enter = nn.Linear(fields, hidden)
         self.stem = nn.ModuleList(
@@ -104,10 +108,10 @@ class ConditionTransformer(nn.Module):
             )
             for _ in range(network.condition_layers)
         )
-        self.across, self.along = (
-            nn.Linear(width, 2 * CELL) if positions else None for _ in range(2)
-        )
-        own = network.grid_width - (2 * CELL**2 if positions else 0)
+        read = 2 if positions else RANK if occupancy else 0
+        self.across, self.along = (nn.Linear(width, read * CELL) if read else None for _ in "xy")
+        self.many = nn.Linear(2 * grid * width, MOST_ANTIDOTS) if occupancy else None
+        own = network.grid_width - CELL**2 * (2 if positions else 1 if occupancy else 0)
         self.columns, self.rows = (
             nn.Sequential(nn.LayerNorm(width), nn.Linear(width, own)) for _ in range(2)
         )
@@ -133,6 +137,26 @@ class ConditionTransformer(nn.Module):
         logits = torch.stack([p.unflatten(2, (2, -1)).transpose(1, 2).flatten(2) for p in parts], 2)
         return logits.float().log_softmax(-1)
 
+    def occupancy(self, tokens):
+        """Log probabilities (B, 60, 60) [y, x] that the centre of an antidot of the wire, any one
+        of them, is there; and (B, 6) of there being 1, 2, ... antidots."""
+        columns, rows = tokens.chunk(2, 1)
+        parts = self.across(columns), self.along(rows)  # (B, 15, RANK * 4)
+        x, y = (p.unflatten(2, (RANK, -1)).transpose(1, 2).flatten(2).float() for p in parts)
+        with torch.autocast(x.device.type, enabled=False):
+            sites = y.mT @ x  # (B, 60, 60)
+        number = self.many(tokens.flatten(1)).float()
+        return sites.flatten(1).log_softmax(-1).view_as(sites), number.log_softmax(-1)
+
+    def believed(self, tokens):
+        """Probability maps (B, c, 60, 60) of centres: of either antidot, or the map of occupancy as
+        so many as there are expected to be."""
+        if self.positions:
+            return outer(self.profiles(tokens)).exp()
+        sites, number = self.occupancy(tokens)
+        expected = number.exp() @ torch.arange(1.0, 1 + number.shape[1], device=number.device)
+        return (sites.exp() * expected[:, None, None])[:, None]
+
     def features(self, tokens):
         """Features (B, grid_width, 15, 15) of tokens (B, 30, width)."""
         x = tokens
@@ -142,8 +166,8 @@ class ConditionTransformer(nn.Module):
         columns, rows = self.columns(x[:, : self.grid]), self.rows(x[:, self.grid :])  # (B, 15, c)
         x = F.silu(rows[:, :, None] + columns[:, None]).permute(0, 3, 1, 2)  # (B, c, 15, 15)
         # detached: only curves, of which there are far more, teach where the antidots are
-        if self.positions:
-            believed = BELIEF * outer(self.profiles(tokens).detach()).exp()
+        if self.positions or self.occupied:
+            believed = BELIEF * self.believed(tokens).detach()
             x = torch.cat([x, F.pixel_unshuffle(believed, CELL).to(x.dtype)], 1)
         return x.contiguous()
 
@@ -254,7 +278,7 @@ class UNet(nn.Module):
         )
         self.curve_target = curve_target
         self.condition = ConditionTransformer(
-            fields, network, self.sizes, curve_target == "positions"
+            fields, network, self.sizes, curve_target == "positions", curve_target == "occupancy"
         )
         self.pooled = nn.Conv2d(network.grid_width, 1, 1) if curve_target == "pooled" else None
         self.enter = nn.Conv2d(network.unshuffle**2, channels[0], 3, padding=1)
@@ -294,8 +318,10 @@ class UNet(nn.Module):
 
         'positions': log probabilities (B, 2, 60, 60) [lower and upper antidot, y, x] of the centres
         in the canonical placement, x in image columns; 'pooled': the normalised image averaged over
-        4 x 4 pixels, (B, 1, 15, 15)."""
+        4 x 4 pixels, (B, 1, 15, 15); 'occupancy': see `ConditionTransformer.occupancy`."""
         tokens = self.condition.tokens(curve)
+        if self.condition.occupied:
+            return self.condition.occupancy(tokens)
         return (
             outer(self.condition.profiles(tokens))
             if self.pooled is None

@@ -260,13 +260,18 @@ def count(device, number):
 def sampled(device, number, index, seed=0):
     """Antidots (K, 2) drawn as hard discs, in canonical placement: a pure function of seed and
     index. SettingsError where no place for them is found."""
+    return canonical(hard_discs(device, number, index, seed), device)
+
+
+def hard_discs(device, number, index, seed=0):
+    """As `sampled`, but where they were drawn: many are faster placed together."""
     r = clearance(device)
     rng = stream("hard discs", number, seed, index)
     low, high = [r, r], [device.width - r, device.length - r]
     for _ in range(DRAWS if min(np.subtract(high, low)) > 0 else 0):
         antidots = rng.integers(low, high, (number, 2))
         if apart(antidots, device):
-            return canonical(antidots, device)
+            return antidots
     raise SettingsError(
         f"{number} antidots of radius {device.radius}: no place for them was found in a wire of "
         f"{device.width} x {device.length} sites"

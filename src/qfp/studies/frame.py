@@ -20,7 +20,7 @@ import numpy as np
 
 from qfp.data import dataset
 from qfp.decoding import decode
-from qfp.decoding.decode import load_decoder
+from qfp.decoding.decode import load_pairs_decoder as load_decoder
 from qfp.files import output_file
 from qfp.model.exported import weights_hash
 from qfp.studies.scoring import Answers

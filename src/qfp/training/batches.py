@@ -63,10 +63,12 @@ class Batches:
         if training.curve_noise > 0:
             curves = curves + training.curve_noise * rng.standard_normal(curves.shape, np.float32)
         out["curves"] = self.normal.curve(curves)
-        if training.curve_target == "positions":
-            out["centres"] = torch.from_numpy(
-                self.pairs.antidots[n].astype(np.float32)
-            ) + torch.tensor(self.pairs.device.margins, dtype=torch.float32)
+        if training.curve_target in ("positions", "occupancy"):
+            centres = self.pairs.antidots[n].astype(np.float32)
+            centres[centres < 0] = np.nan  # of wires that have fewer, see `numbers`
+            out["centres"] = torch.from_numpy(centres) + torch.tensor(
+                self.pairs.device.margins, dtype=torch.float32
+            )
         elif training.curve_target == "pooled":
             out["pooled"] = F.avg_pool2d(self.normal.image(self.pairs.ldos[p, n]), 4)
         return {k: v.to(self.device) if isinstance(v, torch.Tensor) else v for k, v in out.items()}

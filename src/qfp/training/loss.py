@@ -16,6 +16,20 @@ def position_loss(profiles, centres, sigma):
     return -(target * profiles).sum(-1).mean()
 
 
+def occupancy_loss(sites, number, centres, sigma):
+    """Soft cross-entropy of the log map sites (B, 60, 60) with Gaussians around centres (B, K, 2) =
+    (x, y), NaN where a wire has fewer; and of log probabilities (B, 6) of their number with it."""
+    there = ~centres[..., 0].isnan()  # (B, K)
+    pixels = torch.arange(sites.shape[-1], device=sites.device)
+    away = (pixels - centres.nan_to_num()[..., None]) ** 2  # (B, K, xy, 60)
+    x, y = torch.softmax(-away / (2 * sigma**2), -1).unbind(2)
+    with torch.autocast(sites.device.type, enabled=False):
+        each = (torch.bmm(y, sites) * x).sum(-1)  # (B, K)
+    many = there.sum(1)
+    place = (each * there).sum(1) / many
+    return -place.mean() + F.nll_loss(number, many - 1)
+
+
 def losses(model, schedule, batch, training):
     """Total loss, per-sample MSE (B,) of the prediction, and the loss of the read-out from the
     curve alone."""
@@ -32,6 +46,9 @@ def losses(model, schedule, batch, training):
     curve = torch.zeros((), device=x.device)
     if training.curve_target == "positions":
         curve = position_loss(path.profiles(tokens), batch["centres"], training.curve_sigma)
+    elif training.curve_target == "occupancy":
+        read = path.occupancy(tokens)
+        curve = occupancy_loss(*read, batch["centres"], training.curve_sigma)
     elif training.curve_target == "pooled":
         curve = F.mse_loss(model.pooled(features).float(), batch["pooled"])
     return mse.mean() + training.curve_weight * curve, mse.detach(), curve.detach()

@@ -6,11 +6,13 @@ import sys
 import numpy as np
 import torch
 
-from qfp.decoding import metrics, positions
+from qfp.data import numbers
+from qfp.decoding import metrics, positions, sets
 from qfp.model.diffusion import guided, sample
 from qfp.tools import write_atomic
 
 CURVES, SHOWN, HEAD_CURVES, STEPS = 32, 8, 1000, 20
+SETS = 200  # curves of the map of occupancy
 
 
 @functools.cache
@@ -59,11 +61,13 @@ def preview(model, config, pairs, dev, normal, schedule, path, device="cpu"):
         bright = float(np.quantile(truth, 0.995))
         how = {"cmap": "inferno", "vmin": 0, "vmax": bright, "origin": "lower", "format": "png"}
         write_atomic(path, lambda handle: imsave(handle, np.concatenate(rows), **how))
+    scores = {"r_median": round(float(np.median(metrics.pearson(ldos, truth))), 4)}
+    if config.training.curve_target == "occupancy":
+        scores |= of_sets(model, normal, pairs, n, ldos, dev, device)
+        model.train(was_training)
+        return scores
     found = positions.recover(ldos, pairs.device)
-    scores = {
-        "r_median": round(float(np.median(metrics.pearson(ldos, truth))), 4),
-        "image": shares(metrics.within(found, pairs.antidots[n], pairs.device)),
-    }
+    scores["image"] = shares(metrics.within(found, pairs.antidots[n], pairs.device))
     if config.training.curve_target == "positions":
         p, n = dev[:: max(1, len(dev) // HEAD_CURVES)][:HEAD_CURVES].T
         found = positions.read_head(
@@ -71,4 +75,20 @@ def preview(model, config, pairs, dev, normal, schedule, path, device="cpu"):
         )
         scores["curve_head"] = shares(metrics.within(found, pairs.antidots[n], pairs.device))
     model.train(was_training)
+    return scores
+
+
+def of_sets(model, normal, pairs, n, ldos, dev, device):
+    """Shares of images (B, L, W) of configurations n, their numbers of antidots told, and of the
+    curve's map on more dev pairs, its number its own."""
+    wire, truth = pairs.device, numbers.present(pairs.antidots[n])
+    found = [sets.recover(image[None], wire, len(t))[0] for image, t in zip(ldos, truth)]
+    scores = {"image": sets.scores(found, truth, wire)}
+    p, n = dev[:: max(1, len(dev) // SETS)][:SETS].T
+    curves = normal.curve(pairs.conductance[p, n]).to(device)
+    maps, many = sets.read_map(model, curves, wire)
+    found = [
+        sets.named_by(one[None], wire, int(K))[0] for one, K in zip(maps, 1 + many.argmax(axis=1))
+    ]
+    scores["curve_head"] = sets.scores(found, numbers.present(pairs.antidots[n]), wire)
     return scores

@@ -1,0 +1,211 @@
+"""Any number of antidots in a dataset, in a network's map of occupancy, and in what is decoded."""
+
+import dataclasses
+
+import numpy as np
+import pytest
+import torch
+
+import qfp
+from qfp.data import damage, dataset, generate, numbers
+from qfp.decoding import metrics, sets
+from qfp.decoding.decode import load_pairs_decoder
+from qfp.model.unet import UNet
+from qfp.physics import geometry
+from qfp.tools import SettingsError
+from qfp.training.batches import Batches
+from qfp.training.loss import occupancy_loss
+from qfp.training.train import train
+
+TINY = {
+    "channels": [8, 8],
+    "condition_channels": [4, 4],
+    "condition_hidden": 48,
+    "condition_width": 16,
+    "grid_width": 40,
+    "blocks": 1,
+}
+QUICK = {"minutes": 0, "batch": 4, "curve_batch": 16, "precision": "fp32", "warmup": 2}
+
+
+def small(configurations=16, points=3, **training):
+    return qfp.load_preset(
+        "antidots",
+        device={"field_points": points},
+        dataset={"configurations": configurations},
+        network=TINY,
+        training={**QUICK, "max_steps": 4, **training},
+    )
+
+
+CONFIG = small()
+DEVICE = CONFIG.device
+
+
+@pytest.fixture(scope="module")
+def file(tmp_path_factory):
+    out = tmp_path_factory.mktemp("antidots") / "few.h5"
+    return generate.generate(CONFIG, out, workers=1, report=lambda line: None)
+
+
+def test_configurations_are_drawn_each_by_its_index():
+    orbits, antidots = numbers.drawn(small(60))
+    number = numbers.counted(antidots)
+    assert set(number) == {1, 2, 3, 4}
+    for before, now in zip(numbers.drawn(small(20)), (orbits, antidots), strict=True):
+        np.testing.assert_array_equal(before, now[:20])
+    for own, name, K in zip(numbers.present(antidots), orbits, number, strict=True):
+        assert geometry.apart(own, DEVICE)
+        np.testing.assert_array_equal(geometry.canonical(own, DEVICE), own)
+        np.testing.assert_array_equal(geometry.orbit(own, DEVICE), name[: 2 * K - 1])
+        assert (name[2 * K - 1 :] == numbers.NONE).all()
+
+
+def test_a_number_is_drawn_as_often_as_it_is_listed():
+    number = numbers.counted(numbers.drawn(small(600))[1])
+    shares = np.bincount(number, minlength=5)[1:] / 600
+    assert abs(shares - np.array([1, 3, 4, 4]) / 12).max() < 0.06
+
+
+def test_a_file_holds_what_the_solver_says_of_each_wire(file):
+    pairs = qfp.load_dataset(file)
+    assert pairs.antidots.shape == (16, 4, 2) and pairs.orbit.shape == (16, 7)
+    number = numbers.counted(pairs.antidots)
+    for K in (1, 2, 3, 4):
+        n = int(np.flatnonzero(number == K)[0])
+        own = numbers.present(pairs.antidots)[n].astype(int)
+        G, _, ldos = qfp.solve(DEVICE, own, pairs.potentials[1], image=True)
+        np.testing.assert_allclose(pairs.conductance[1, n], G, atol=2e-6)
+        np.testing.assert_allclose(pairs.ldos[1, n].astype(float), ldos, atol=1e-6, rtol=2e-3)
+    assert damage.validate(file) == []
+
+
+def test_the_same_pairs_are_simulated_in_memory(file):
+    known, found = qfp.load_dataset(file), qfp.simulate(CONFIG, [3, 9], potentials=(1,))
+    np.testing.assert_allclose(found.conductance[0], known.conductance[1, [3, 9]], atol=1e-6)
+    np.testing.assert_allclose(found.ldos[0], known.ldos[1, [3, 9]], rtol=2e-3, atol=1e-4)
+
+
+def test_settings_of_pairs_keep_their_hash_and_wrong_ones_are_named():
+    pairs, some = qfp.load_preset("laptop"), qfp.load_preset("antidots")
+    assert dataset.settings_hash(pairs) == dataset.settings_hash(
+        qfp.load_preset("laptop", dataset={"antidots": [2]})
+    )
+    assert dataset.layout(pairs) is dataset.LAYOUT and dataset.layout(some) != dataset.LAYOUT
+    for change, word in (
+        ({"dataset": {"antidots": [2, 3]}}, "occupancy"),
+        ({"dataset": {"antidots": []}}, "one number or more"),
+        ({"dataset": {"antidots": [7]}}, "1 to 6"),
+    ):
+        with pytest.raises(SettingsError, match=word):
+            qfp.load_preset("laptop", **change)
+    with pytest.raises(SettingsError, match="6 antidots"):
+        crowded = dataclasses.replace(CONFIG.device, length=13)
+        numbers.drawn(
+            dataclasses.replace(
+                CONFIG, device=crowded, dataset=dataclasses.replace(CONFIG.dataset, antidots=(6,))
+            )
+        )
+
+
+def test_the_loss_is_the_cross_entropy_of_the_antidots_that_are_there():
+    torch.manual_seed(0)
+    sites = torch.randn(2, 60, 60).flatten(1).log_softmax(-1).view(2, 60, 60)
+    number = torch.randn(2, 6).log_softmax(-1)
+    nan = float("nan")
+    centres = torch.tensor([[[10.0, 20.0], [nan, nan]], [[30.0, 5.0], [12.0, 40.0]]])
+    expected = [
+        -sites[0, 20, 10] - number[0, 0],
+        -(sites[1, 5, 30] + sites[1, 40, 12]) / 2 - number[1, 1],
+    ]
+    found = occupancy_loss(sites, number, centres, 1e-2)
+    torch.testing.assert_close(found, torch.stack(expected).mean())
+
+
+def test_the_map_is_a_distribution_and_its_beliefs_are_the_expected_number():
+    torch.manual_seed(0)
+    model = UNet(CONFIG.network, 3, "occupancy")
+    tokens = model.condition.tokens(torch.randn(3, 3))
+    sites, number = model.condition.occupancy(tokens)
+    torch.testing.assert_close(sites.exp().sum((1, 2)), torch.ones(3))
+    expected = (number.exp() * torch.arange(1, 7)).sum(1)
+    torch.testing.assert_close(model.condition.believed(tokens).sum((1, 2, 3)), expected)
+    assert model.encode(torch.randn(3, 3)).features.shape == (3, 40, 15, 15)
+
+
+@pytest.mark.parametrize("K", [1, 2, 3, 4])
+def test_discs_are_found_in_images_of_any_number_of_them(K):
+    antidots = np.stack([geometry.sampled(DEVICE, K, k) for k in range(6)])
+    rng = np.random.default_rng(K)
+    ldos = np.where(geometry.removed_masks(antidots, DEVICE), 0, 1 + rng.random((6, 60, 50)))
+    ldos += 0.2 * rng.random(ldos.shape)
+    np.testing.assert_array_equal(sets.recover(ldos, DEVICE, K), antidots)
+
+
+@pytest.mark.parametrize("K", [1, 3, 4])
+def test_sets_are_named_by_a_map_at_the_distance_of_hard_discs(K):
+    antidots = np.stack([geometry.sampled(DEVICE, K, k) for k in range(6)])
+    y, x = np.mgrid[:60, :50]
+    away = [
+        (x - antidots[:, k, 0, None, None]) ** 2 + (y - antidots[:, k, 1, None, None]) ** 2
+        for k in range(K)
+    ]
+    sites = sum(np.exp(-square / 4.0) for square in away)  # peaks that reach beyond one site
+    found = sets.named_by(sites / sites.sum((1, 2), keepdims=True), DEVICE, K)
+    np.testing.assert_array_equal(found, antidots)
+
+
+def test_a_crowded_map_still_gives_a_set_that_obeys_the_rule():
+    sites = np.zeros((1, 60, 50))
+    sites[0, 30, 25] = 1.0  # all says one place
+    found = sets.named_by(sites, DEVICE, 4)
+    assert geometry.apart(found[0], DEVICE)
+
+
+def test_it_learns_number_and_places_by_heart(file):
+    """Curves that were trained on: a few hundred steps of the read-out alone."""
+    config = small(curve_batch=32, curve_mixing=0.0, curve_weight=1.0)
+    pairs, rows = qfp.load_dataset(file), np.array([[0, n] for n in range(16)])
+    normal = qfp.data.normalise.normalisation(pairs, rows)
+    batches = Batches(config, pairs, rows, normal, "cpu")
+    torch.manual_seed(0)
+    model = UNet(config.network, 3, "occupancy")
+    optimiser = torch.optim.AdamW(model.condition.parameters(), 4e-3)
+    for step in range(250):
+        batch = batches(step)
+        read = model.condition.occupancy(model.condition.tokens(batch["curves"]))
+        loss = occupancy_loss(*read, batch["centres"], config.training.curve_sigma)
+        optimiser.zero_grad()
+        loss.backward()
+        optimiser.step()
+    curves, truth = normal.curve(pairs.conductance[0]), numbers.present(pairs.antidots)
+    sites, many = sets.read_map(model, curves, DEVICE)
+    number = 1 + many.argmax(axis=1)
+    found = [sets.named_by(one[None], DEVICE, int(K))[0] for one, K in zip(sites, number)]
+    scores = sets.scores(found, truth, DEVICE)
+    assert scores["number"] == 1.0 and scores["within1"] > 0.7
+
+
+def test_it_trains_goes_on_is_exported_and_decodes(file, tmp_path):
+    quiet = {"report": lambda line: None}
+    train(CONFIG, file, tmp_path / "run", stop=2, **quiet)
+    assert train(CONFIG, file, tmp_path / "run", resume=True, **quiet)["step"] == 4
+    train(CONFIG, file, tmp_path / "whole", **quiet)
+    for run in ("run", "whole"):
+        qfp.export(tmp_path / run, tmp_path / run / "mine")
+    parts = [(tmp_path / run / "mine.safetensors").read_bytes() for run in ("run", "whole")]
+    curves = qfp.load_dataset(file).conductance[0, :3]
+    decoder = qfp.load(tmp_path / "whole" / "mine.safetensors")
+    resumed = qfp.load(tmp_path / "run" / "mine.safetensors")
+    for name, value in decoder.model.state_dict().items():
+        assert torch.equal(value, resumed.model.state_dict()[name]), name
+    assert len(parts[0]) == len(parts[1])
+    found = decoder.decode(curves, samples=2, steps=2)
+    assert found.ldos.shape == (3, 2, 60, 50) and found.density.shape == (3, 60, 50)
+    np.testing.assert_allclose(found.numbers.sum(axis=1), 1, rtol=1e-5)
+    for K, every, best in zip(found.number, found.antidots, found.consensus, strict=True):
+        assert every.shape == (2, K, 2)
+        assert geometry.apart(best, DEVICE)
+        assert min(metrics.within(every, best, DEVICE)) == 0
+    with pytest.raises(SettingsError, match="any number of antidots"):
+        load_pairs_decoder(tmp_path / "run" / "mine.safetensors")
