@@ -9,14 +9,16 @@
 # %% [markdown]
 # # The network and its training
 #
-# **Claim** (Sec. IV, Fig. 2). A U-Net with two stages of downsampling and upsampling, with transformer blocks in which
-# the curve, reshaped by a transformer of its own, is concatenated with the image at every level, learns the score of
-# interference patterns given the curve. "The learning in the diffusion model is unified into a single stage."
+# :::{admonition} In short
+# :class: tip in-short
+# A U-Net learns to remove noise from interference patterns, given the curve. It can be built as the paper says; the shipped one
+# needs one thing more, a teacher for the path of the curve. Then it finds both antidots within one site on
+# {result}`evaluate:single.within_1:.1%` of test curves ({result}`evaluate:single.within_1_interval:.1%`).
+# :::
 #
-# **Question.** What exactly is trained here, does it learn, and where does it differ from the paper's description?
-#
-# **Method.** We draw the network from the modules of the shipped weights, so that the picture cannot be wrong about them;
-# train a fresh one for a moment on wires simulated here; and plot the whole log of the shipped training.
+# **Claim** (Sec. IV, the paper's Fig. 2). A U-Net with transformer blocks, in which the curve is concatenated with the image at
+# every level, learns the score of interference patterns given the curve. "The learning in the diffusion model is unified into
+# a single stage."
 
 # %% tags=["parameters", "hide-input"]
 preset = "laptop"
@@ -36,14 +38,13 @@ import torch
 from IPython.display import Markdown
 
 import qfp
-from qfp import studies
 from qfp.data.dataset import configurations_of
 from qfp.figures import architecture as architecture_figures
 from qfp.figures import network as network_figures
 from qfp.model import anatomy
 from qfp.model.diffusion import Schedule, step_noise
-from qfp.studies.networks import diagnose, readout, stages
-from qfp.studies.short import ablations, closer, first_steps, learning
+from qfp.studies.networks import stages
+from qfp.studies.short import first_steps
 from qfp.training import log, loss
 
 config = qfp.notebook_config(globals())
@@ -57,10 +58,10 @@ assert decoder.config.device == config.device, "these weights belong to another 
 #
 # $$x_t = \sqrt{\bar\alpha_t}\, x_0 + \sqrt{1 - \bar\alpha_t}\, \epsilon ,$$
 #
-# more of it at every step $t$. A network that finds the noise knows the score,
-# $\nabla_x \log P_t(x) = -\epsilon/\sqrt{1 - \bar\alpha_t}$ (Sec. II). What counts is the ratio of noise to signal,
-# $\sigma/\alpha = \sqrt{(1 - \bar\alpha_t)/\bar\alpha_t}$: the step number means nothing without the schedule, which the
-# paper does not print. First some training wires, simulated afresh.
+# more of it at every step $t$. A network that estimates the noise knows the score,
+# $\nabla_x \log P_t(x) = -\epsilon/\sqrt{1 - \bar\alpha_t}$ (Sec. II; the score has a page of its own, [](09_score)). What
+# counts is the ratio of noise to signal, $\sigma/\alpha = \sqrt{(1 - \bar\alpha_t)/\bar\alpha_t}$. A step number means nothing
+# without the schedule, and the paper does not print its schedule.
 
 # %% tags=["hide-input"]
 chosen = configurations_of(decoder.config, "train")[: config.notebook_configurations]
@@ -68,12 +69,13 @@ pairs = qfp.simulate(decoder.config, chosen)
 # (1, 1, 60, 60), zero mean and unit variance over the dataset
 x0 = decoder.normal.image(pairs.ldos[0, :1])
 
-# %% mystnb={"figure": {"caption": "The forward process on one training image, with the schedule of the shipped weights. Steps are counted from 1; below them the ratio of noise to signal. Somewhere between 5 and 20 the image stops telling which wire it is, and then only the curve can.", "name": "network-forward"}, "image": {"alt": "Six images of the same wire with growing noise: the interference pattern and the two antidots, outlined, drown in it."}} tags=["hide-input"]
-times = torch.tensor([0, 199, 399, 599, 799, 999]) * decoder.schedule.steps // 1000
+# %% mystnb={"figure": {"caption": "The forward process on one training image, with the schedule of the shipped weights. Colours in standard deviations of the images; steps are counted from 1, and below them stands the ratio of noise to signal. Between a ratio of 5 and 20 the image stops telling which wire it is. From there on only the curve can.", "name": "network-forward"}, "image": {"alt": "Six images of the same wire with growing noise: the interference pattern and the two antidots, outlined, drown in it."}} tags=["hide-input"]
+times = torch.tensor([0, 399, 799, 874, 949, 999]) * decoder.schedule.steps // 1000
 noise = step_noise((1, 60, 60), [config.seed] * len(times), 0).float()
 noisy = decoder.schedule.q_sample(x0.expand(len(times), -1, -1, -1), times, noise)
-ratio, radius = decoder.schedule.ratio[times], config.device.radius
-network_figures.forward_process(noisy[:, 0], times, ratio, pairs.antidots[0], radius)
+margin = (noisy.shape[-1] - config.device.width) // 2  # of zeros, left and right
+wire, ratio = noisy[:, 0, :, margin:-margin], decoder.schedule.ratio[times]
+network_figures.forward_process(wire, times, ratio, pairs.antidots[0], config.device.radius)
 
 # %% tags=["nbval-check-output", "hide-input"]
 schedules = {kind: Schedule(1000, kind) for kind in ("linear", "cosine")}
@@ -83,16 +85,16 @@ for kind, share in shares.items():
     print(f"alpha_bar after 100 steps = {schedules[kind].alpha_bar[99]:.6f}")
 
 # %% [markdown]
-# The steps with $\sigma/\alpha > 5$ are the ones that teach the network to read the curve. The schedule of Ho et al., the
-# paper's reference [5], has many; the cosine schedule of the shipped weights has few, which is why those steps are drawn
-# more often in its training (below).
+# The steps with $\sigma/\alpha > 5$ teach the network to read the curve. The schedule of Ho et al. {cite:p}`ho2020` has many of
+# them. The cosine schedule of the shipped weights has few, so its training draws them more often.
 #
-# ## The network (Fig. 2)
+# ## The network
 #
-# The diagram is drawn from the instantiated modules. Image and curve meet in the transformer blocks: in each, the curve's
-# map of that level is concatenated with the image's channels before attention acts on the pixels.
+# {numref}`network-unet` is drawn from the modules of the shipped weights, so it cannot be wrong about them. Image and curve meet
+# in the transformer blocks: the curve's map of a level is concatenated with the image's channels, then attention acts on the
+# pixels.
 
-# %% mystnb={"figure": {"caption": "The shipped network, read off its modules. Blue: convolution blocks. Vermilion: transformer blocks with self-attention over the pixels. Green: the path of the curve, whose maps are concatenated with the input of both transformer blocks of a level. The full attention at 15 x 15 is the one that the page on attention looks into.", "name": "network-unet"}, "image": {"alt": "Diagram of a U-shaped network: on the left blocks lead down from 60 by 60 pixels to 15 by 15, on the right up again; between them green boxes bring maps of the curve to the attention blocks on both sides."}} tags=["hide-input"]
+# %% mystnb={"figure": {"caption": "The shipped network, read off its modules. Blue: convolution blocks. Vermilion: transformer blocks with self-attention over the pixels. Green: the path of the curve, whose maps are concatenated with the input of both transformer blocks of a level. The page on attention looks into the full attention at 15 x 15 pixels.", "name": "network-unet"}, "image": {"alt": "Diagram of a U-shaped network: on the left blocks lead down from 60 by 60 pixels to 15 by 15, on the right up again; between them green boxes bring maps of the curve to the attention blocks on both sides."}} tags=["hide-input"]
 parts, path = anatomy.architecture(decoder.model), anatomy.condition_path(decoder.model)
 architecture_figures.network(parts, path, decoder.model.unshuffle)
 
@@ -104,19 +106,34 @@ Markdown(stages.table(networks))
 print(stages.attention(networks))
 
 # %% [markdown]
-# The preset `paper` has the levels of the paper, 60, 30 and 15 pixels. On two cores a convolution over 60 x 60 pixels is
-# what takes the time, so the shipped network folds each 2 x 2 block of pixels into channels first (*pixel-unshuffle*),
-# which loses nothing, and has the levels 30 and 15. Attention is as in the paper: four heads, full at the most
-# downsampled level, linear at the other (its footnote 2). One slip of the paper is not copied: its Eq. (1) sums the
-# denominator over $j = 1 \ldots d$, the dimension of the vectors; weights are normalised over all 225 pixels.
+# The preset `paper` has the paper's levels of 60, 30 and 15 pixels. The shipped network saves time: it folds each 2 x 2 block of
+# pixels into channels first (*pixel-unshuffle*), loses nothing by it, and has the levels 30 and 15. Attention is as in the
+# paper, with four heads, full at the coarsest level and linear at the other. One slip is not copied: the paper's Eq. (1) sums the
+# denominator over the dimension $d$ of the vectors; weights are normalised over all 225 pixels.
+#
+# ## Who sees which label
+#
+# The plain diffusion loss teaches the curve slowly ([](15_choices)). So half of the path of the curve has a second teacher: a
+# linear read-out of the antidots' coordinates. Its curves are the training curves and **interpolated** ones. A curve is a smooth
+# function of $(x_1, x_2, \Delta y)$, so kriging between training curves yields curves of the configurations in between, and
+# each comes with the position label that it stands for.
+
+# %% mystnb={"figure": {"caption": "Who sees which label in the training of the shipped weights. Filled boxes are used in training, dashed ones are not. No simulated curve and no image of a held-out configuration enters the training, but its position label does, on an interpolated curve. Each configuration stands under the same five random potentials.", "name": "network-labels"}, "image": {"alt": "Flow diagram in three rows. Training configurations give simulated images, simulated curves and position labels to both losses. Held-out configurations give interpolated curves and lent position labels to the read-out alone. Their simulated images and curves serve the scores alone, below a dotted line."}} tags=["hide-input"]
+training_set, every = len(configurations_of(decoder.config, "train")), decoder.config.dataset
+architecture_figures.labels(training_set, every.configurations - training_set)
+
+# %% [markdown]
+# An interpolated curve is no simulation. On development curves its error is {result}`interpolation:chosen.error:.2f` of what
+# another potential changes (mean square; median {result}`interpolation:chosen.error_median:.2f`). That is good enough to teach,
+# and it is a leak: "held out" means without curve and image, and never without label. What the labels were worth to a test
+# pair was not measured.
 #
 # ## A short training, here
 #
-# The loop below is the whole of it: an image, a step, some noise, the error of the prediction, a step downhill. In the
-# same step further curves pass through the first half of the path of the curve alone, towards a linear read-out of the
-# antidots' coordinates; `qfp train` adds averaging of the weights, checkpoints and a learning rate that falls.
+# The loop below is the whole of it: an image, a step, some noise, the error of the prediction, a step downhill.
+# `qfp train` adds averaged weights, checkpoints and a learning rate that falls.
 
-# %% tags=["hide-input"]
+# %%
 network, optimizer, batches = first_steps.prepared(config, pairs)
 forward, course = Schedule.of(config.diffusion), []
 for step in range(config.notebook_training_steps):
@@ -136,9 +153,9 @@ network_figures.training_steps(seen, error, head)
 print(first_steps.summary(error, head))
 
 # %% [markdown]
-# In so few steps the network learns what all images share: the padding and the mean. At strong noise this is a good part
-# of the error. At weak noise it is not: there the noise has to be told from the fringes, which takes longer. What remains
-# at strong noise afterwards is what tells one wire from another, and only the curve can give that.
+# In so few steps the network learns what all images share: the padding and the mean. That is a good part of the error at strong
+# noise. At weak noise the fringes have to be separated from the noise, which takes longer. What remains at strong noise
+# is what distinguishes one wire from another, and only the curve can supply it.
 #
 # ## The training of the shipped weights
 #
@@ -152,182 +169,40 @@ print(log.told(diary, decoder.meta))
 network_figures.training_log(**log.course(diary))
 
 # %% [markdown]
-# ## From nothing to 95 %
+# Both antidots come within one site after minutes. Exact positions take longer, and the image follows the read-out of the curve.
+# The fringes come last. **Reading the curve is the bottleneck of this training.** How long a reader has to train, and what each
+# choice brings, stands in [](15_choices); how good the result is, in [](05_generation).
 #
-# How long must a reader train? `qfp study learning --preset kettle` trains this network for a fixed number of steps and stops ten
-# times to decode development curves, one sample each. The preset `kettle` is `laptop` but for its training: fewer images a step,
-# at a higher learning rate. A short training has to learn to read curves above all, and the further curves that teach it this,
-# as many a step as before, cost little beside images. Steps are the same on any machine and scores nearly; the minutes are not.
-# They count training alone, without the making of the data ([](../costs.md)) and the time to load it, printed below.
-
-# %% mystnb={"figure": {"caption": "A short training of the network, from random weights (results/bench_learn.json). Shares of development curves, configurations that are not in training, with 95 % intervals. Dashed: 95 %. The learning rate falls over the last fifth.", "name": "network-learning"}, "image": {"alt": "Three rising curves of shares against minutes of training: both antidots within one site rises first and reaches nearly 1, exact positions follow, pattern correlation of at least 0.95 stays near 0 in so short a time."}} tags=["hide-input"]
-short = studies.recorded("learning")
-network_figures.learning(*learning.lines(short), short["share"]) if short else None
-
-# %% tags=["hide-input"]
-missing = "no results: `qfp study learning --preset kettle` makes them"
-print(learning.told(short) if short else missing)
-
-# %% [markdown]
-# ```{admonition} Exercise: train your own decoder while the kettle boils
-# :class: tip
-# Have the data (`qfp dataset --preset laptop --out data/laptop.h5`, minutes, once), put the kettle on, and run the first of the
-# commands below. It is the training of the figure above, with a line of progress, and goes on with `--resume` if you stop it.
-# The other two give your weights a name and read a curve with them.
-#
-# 1. Decode `notebooks/curves/test.csv` with your weights and with the shipped ones. Do they find the same antidots? How many of
-#    the samples agree?
-# 2. Take something away, `--set training.curve_target=none --set training.curve_batch=0 --set training.curve_neighbours=0
-#    --set training.curve_mixing=0` for the extra gradient, say, with another `--out`, and decode again. The table of short
-#    trainings at the end of this page says what to expect.
-# 3. Change the device in the preset, make its data, and train for that.
-# ```
-
-# %% tags=["hide-input"]
-if short:
-    name = short["preset"]
-    print(f"qfp train --preset {name} --data data/laptop.h5 --out runs/{name}")
-    print(f"qfp export runs/{name} models/{name}")
-    print(f"qfp decode notebooks/curves/test.csv --weights {name}")
-
-# %% [markdown]
-# ## What each part brings
-#
-# The paper calls self-attention "the key mechanism by which this learning process is achieved". Networks trained without
-# one part each can tell. All have the same steps, batches and seed, and a narrower path of the curve than the shipped one;
-# **twin** has every part, the others lack attention in all blocks, the extra gradient for the path of the curve (the paper
-# has none either), or only the interpolated curves and mixed potentials in it. Single samples on the same test curves; in
-# brackets the paired difference from `twin`. The last column reads positions off the *features* of the path of the curve
-# by a linear probe, without any image: what is known there and not in the image is lost where the curve enters the U-Net.
-
-# %% tags=["hide-input", "hide-output"]
-found = diagnose.read_networks()
-Markdown(diagnose.compared(found) if found else "No results: `make twins` makes them.")
-
-# %% mystnb={"figure": {"caption": "Where does each network know what? Score of the clean image predicted in one evaluation from the true image with noise, on test curves (results/networks.json). Solid: with the curve; dashed: from the noisy image alone; dotted: positions read off the features of the curve, without image. The last point is pure noise. Bands: 95 % intervals.", "name": "network-noise"}, "image": {"alt": "Two panels of score against noise. Without the curve all networks fall from nearly 1 to 0 between a noise of 2 and 20. With it, both antidots within one site stay near 1 up to pure noise, except without the extra gradient; a correlation of at least 0.95 ends highest for laptop, lower for the twins, lower still without interpolation, and at 0 without the extra gradient."}} tags=["hide-input"]
-network_figures.score_against_noise(diagnose.panels(found)) if found else None
-
-# %% tags=["hide-input", "hide-output"]
-if found:
-    print(diagnose.show(found), readout.untrained(found), sep="\n")
-
-# %% [markdown]
-# ## What each choice brings, in minutes
-#
-# The rest is asked in short trainings. Each row below is the preset but for one choice, trained from random weights with the
-# same number of gradient passes and the same seed, and stopped a few times to decode the same development curves from the same
-# noise (`make ablations`, plan in `presets/ablations.yaml`). A short run tells what makes reading the curve *fast*; what it does
-# not tell is where a long one would end, nor what choices do together: no row makes all of the paper's at once. Without a
-# read-out of positions the U-Net cannot be given what it believes either: in the rows no-gradient and own-curves-pooled other
-# learned channels stand in place of the maps of believed positions.
-#
-# | row | its choice, and what follows from it |
-# | --- | --- |
-# | reference | the preset `laptop`: $v$, cosine schedule, $t$ the larger of two uniforms, AdamW, read-out of positions from training curves, interpolated curves and mixed potentials |
-# | no-gradient | no extra gradient: the diffusion loss alone, as in the paper |
-# | own-curves | the read-out of positions sees training curves only: nothing interpolated, nothing mixed |
-# | own-curves-pooled, …-1 | as own-curves, but (a second change) what is read out is the LDOS averaged over 4 × 4 sites: no labels, the image itself; in …-1 with twice the weight |
-# | linear, epsilon, epsilon-linear | the paper's schedule, its prediction, both |
-# | uniform | $t$ drawn from one uniform, as in the paper, but still with the cosine schedule, which has few steps at strong noise |
-# | no-attention | no self-attention anywhere |
-# | sam | SAM, the paper's optimiser; a step takes two passes, so it has half the steps and half the warm-up; its ρ was not tuned |
-# | one-potential | training pairs and further curves under one of the five potentials only, so that nothing can be mixed |
-# | curve-noise | white noise on all training curves, as much as in the noisy curves below |
-# | … -seed-1 | the same row from another seed, of weights and batches |
-
-# %% tags=["hide-input", "hide-output"]
-table = studies.recorded("ablations")
-if table:
-    print(ablations.preface(table))
-Markdown(ablations.show(table) if table else "No results: `make ablations` makes them.")
-
-# %% mystnb={"figure": {"caption": "Shares of development curves decoded right, against minutes of training on one core, for trainings that differ in one choice each, in three groups; black: the row that the others are compared with (results/bench_ablations.json). Minutes are passes times the seconds of a pass, timed for all rows in turn. Bars: 95 % intervals of the last look.", "name": "network-ablations"}, "image": {"alt": "Six panels of rising lines, one line a training. Both antidots within one site: most lines reach nearly 1; those without extra gradient stay near 0, those with pooled images or with predicted noise lie between. Both exact: the lines fan out, with the same ones at the bottom."}} tags=["hide-input"]
-network_figures.ablations(*ablations.panels(table)) if table else None
-
-# %% [markdown]
-# Two rows are asked more: the one that was trained with noise, about noisy curves, and the one that saw a single potential, about
-# curves that all have this potential.
-
-# %% tags=["hide-input", "hide-output"]
-if table:
-    print(closer.asked_more(table))
-
-# %% [markdown]
 # ## What it means, and what could be wrong
 #
-# Within one site the antidots are found after minutes, by the image as by the curve head, which sees nothing
-# but the curve. Exact positions take longer, the image follows the head, and the fringes (Pearson's r) come last.
-# **Reading the curve is the bottleneck of this training**, and most of the differences from the paper are there for that
-# reason.
+# - **The architecture of Sec. IV can be built as described**, and it learns in one stage. The diffusion loss alone reads the curve
+#   too slowly to be of use in the steps that were compared: {result}`networks:networks.twin-no-gradient.single.within_1:.1%` within
+#   one site ({result}`networks:networks.twin-no-gradient.single.within_1_interval:.1%`), with the second teacher
+#   {result}`networks:networks.twin.single.within_1:.1%` ({result}`networks:networks.twin.single.within_1_interval:.1%`).
+# - **Where the shipped weights differ from the paper:** pixel-unshuffle; cosine schedule; prediction of
+#   $v = \sqrt{\bar\alpha}\,\epsilon - \sqrt{1-\bar\alpha}\,x_0$ in place of $\epsilon$; strong noise drawn more often; AdamW
+#   in place of SAM; the second teacher, with interpolated curves and mixed potentials; and the positions that it reads are given
+#   to the U-Net. Reasons: [](../differences.md). The preset `paper` has none of these.
+# - **What could be wrong.** The paper prints neither channel numbers nor blocks, widths of heads, schedule or training time. The
+#   preset `paper` is a reading of its Fig. 2, and it was not trained here.
 #
-# Differences from the paper in the shipped weights (the preset `paper` has none of them; the page on differences says why):
+# ## Exercise
 #
-# - pixel-unshuffle in place of a 60 x 60 level, so one downsampling in place of two;
-# - cosine schedule and prediction of $v = \sqrt{\bar\alpha}\,\epsilon - \sqrt{1-\bar\alpha}\,x_0$, in place of the linear
-#   schedule and $\epsilon$; both give the same score;
-# - steps $t$ drawn as the larger of two uniforms, in place of one uniform;
-# - AdamW in place of SAM;
-# - extra gradient for the path of the curve from further curves and a read-out of positions. The learning is still one
-#   stage, but it is no longer the plain diffusion loss, and it uses the positions as labels;
-# - the further curves are not only those of the training set. As a function of $(x_1, x_2, \Delta y)$ a curve is smooth
-#   enough to be **interpolated** (kriging) from training curves nearby, and these interpolated curves of the configurations
-#   in between are training data too, with the positions that they stand for: no simulated curve or image of a held-out
-#   configuration is used, but its position label is. On development curves the error of an interpolated curve is
-#   {result}`interpolation:chosen.error:.2f` of what another potential changes (mean square; median
-#   {result}`interpolation:chosen.error_median:.2f`), with the best constants of the kernel that were tried. Random mixtures of the differences between the five
-#   potentials are added to all further curves;
-# - what the read-out believes is given to the U-Net as part of the curve's features.
-#
-# What could be wrong: the paper prints neither channel numbers nor blocks, heads' widths, schedule or training time, so
-# the preset `paper` is a reading of its Fig. 2, not a copy. Its network was not trained here.
-#
-# The short trainings are single runs but for the rows with a second seed, of one length, and they say what makes the network
-# learn *soon*:
-#
-# - **The gradient for the path of the curve** decides how soon the curve is read. Without it
-#   {result}`bench_ablations:rows.no-gradient.looks.3.within_1:.1%` are within one site
-#   ({result}`bench_ablations:rows.no-gradient.looks.3.within_1_interval:.1%`), and after the twins'
-#   {result}`networks:networks.twin-no-gradient.step:,` steps {result}`networks:networks.twin-no-gradient.single.within_1:.1%`
-#   ({result}`networks:networks.twin-no-gradient.single.within_1_interval:.1%`): slow, not nothing. The LDOS itself as a target,
-#   without any labels, brings a part of it, more so with twice the weight (the preset's was chosen for positions); positions,
-#   with what follows from them, bring far more. At this length no difference could be told from chance whether their curves
-#   are interpolated and mixed: that pays later, in the longer runs of the table before, perhaps because the training curves are
-#   known by heart by then, which was not measured.
-# - **What is predicted** comes next. An error of $\epsilon$ is magnified by $\sigma/\alpha$ in the image, just where the
-#   curve has to tell; the cosine schedule goes to far larger $\sigma/\alpha$ than the linear one and is worse off. An error
-#   of $v$ is not, and then the schedule changes no positions that could be told from chance. The samples' r is lower with the
-#   linear one, the error of the image predicted in one evaluation is not: the few steps of the sampler may be the reason. That
-#   $\epsilon$ is worse, and worse still with the cosine schedule, that error says, too: with the latter it is above that of the
-#   mean image, {result}`bench_ablations:rows.epsilon.x0_error.given:.2f`
-#   ({result}`bench_ablations:rows.epsilon.x0_error.given_interval:.2f`) against
-#   {result}`bench_ablations:mean_image.error:.2f`; what is wrong with $\epsilon$ counts there with the square of $\sigma/\alpha$.
-# - **SAM**, at equal gradient passes, has made half the steps, and is about where the reference was after as many, though its
-#   learning rate had fallen to 0 by then and the reference's had not: a step costs twice and brings no more. In a long run this
-#   may change.
-# - **Uniform $t$** costs exact positions. It sees fewer of the steps in which the curve is needed.
-# - **Self-attention** brings nothing that could be told from chance where positions are supplied, and its price is in the column
-#   of minutes.
-# - **Noise on training curves** costs, if anything, a few answers on clean ones
-#   ({result}`bench_ablations:rows.curve-noise.difference.within_1:+.1%` within one site,
-#   {result}`bench_ablations:rows.curve-noise.difference.within_1_interval:+.1%`). In so short a run it does not make noisy ones
-#   easier, either.
-# - **The average of the weights** brings nothing in so short a run, where the learning rate has fallen to 0 at the end and
-#   the average still forgets fast. The last weights have the higher r in nearly all rows, and if anything more exact answers.
-# - **One potential in training** makes exact answers far more frequent under that potential, and no more frequent over all,
-#   where some answers within one site are lost: a longer training would still have to learn what potentials do to a curve.
-#
-# **Verdict.** The architecture of Sec. IV can be built as described. By the plain diffusion loss alone this smaller relative of
-# it reads the curve far too slowly to be of use within the steps compared here:
-# {result}`networks:networks.twin-no-gradient.single.within_1:.1%` within one site
-# ({result}`networks:networks.twin-no-gradient.single.within_1_interval:.1%`), against
-# {result}`networks:networks.twin.single.within_1:.1%` ({result}`networks:networks.twin.single.within_1_interval:.1%`) with the extra
-# gradient; whether SAM and a long training would get there is not checked. Without any self-attention it is as good within the
-# intervals (exact {result}`networks:networks.twin-no-attention.difference.single.within_0:+.1%`,
-# {result}`networks:networks.twin-no-attention.difference.single.within_0_interval:+.1%`): "the key
-# mechanism" is not needed where positions are supplied; whether it is without them is not decided
-# (`qfp study attention-labels` would). In the longer runs exact positions owe most to interpolated curves and mixed potentials
-# ({result}`networks:networks.twin-no-interpolation.single.within_0:.1%` without,
-# {result}`networks:networks.twin.single.within_0:.1%` with them).
+# The image stops telling its wire where $\sigma/\alpha$ passes about 5. Which $\bar\alpha$ is that, and at which step does each of the
+# two schedules reach it?
+
+# %% [markdown]
+# :::{admonition} Solution
+# :class: dropdown
+# $\sigma/\alpha = 5$ means $(1 - \bar\alpha)/\bar\alpha = 25$, so $\bar\alpha = 1/26$: the signal is a fifth of the noise. The linear
+# schedule gets there soon after its middle, the cosine schedule only near its end. The cell finds the steps.
+# :::
+
+# %% tags=["hide-input"]
+for kind, own in schedules.items():
+    step = int((own.alpha_bar < 1 / 26).nonzero()[0]) + 1  # counted from 1
+    print(f"{kind}: step {step}")
+    assert own.ratio[step - 1] > 5 > own.ratio[step - 2]
 
 # %% tags=["nbval-check-output", "hide-input"]
 alpha_bar, size = decoder.schedule.alpha_bar, stages.parameters(decoder.model)

@@ -16,7 +16,7 @@ from qfp.config import load_preset
 from qfp.figures import architecture as architecture_figures
 from qfp.figures import attention as attention_figures
 from qfp.figures import calibration as calibration_figures
-from qfp.figures import limit_images, shares
+from qfp.figures import limit_images, samplers, shares
 from qfp.figures import limits as limits_figures
 from qfp.figures import network as network_figures
 from qfp.figures import score as score_figures
@@ -216,6 +216,18 @@ FIGURES = {
     ),
     "network of laptop": lambda: architecture_figures.network(*network_of("laptop")),
     "network of paper": lambda: architecture_figures.network(*network_of("paper")),
+    "who sees which label": lambda: architecture_figures.labels(70, 30),
+    "samplers": lambda: samplers.against_evaluations(
+        {
+            name: {"sampler": name, "network_evaluations": 10}
+            | dict.fromkeys(samplers.SCORES, 0.9)
+            | {f"{key}_interval": [0.8, 0.95] for key in samplers.SCORES}
+            for name in samplers.LOOKS
+        }
+    ),
+    "costs": lambda: samplers.costs(
+        {"a step": {"peer": {"fp32": (3.4, (3.3, 3.5)), "bf16": (4.8, (4.4, 4.9))}}}
+    ),
     "forward process": lambda: network_figures.forward_process(
         MAPS, range(6), np.geomspace(0.01, 1e3, 6), PAIR
     ),

@@ -19,7 +19,7 @@ from qfp.model.diffusion import Schedule
 from qfp.model.exported import network_of
 from qfp.studies import timing
 from qfp.studies.frame import run_study
-from qfp.studies.speed import contestants, peer, precisions, race, race_sample
+from qfp.studies.speed import contestants, peer, precisions, race, race_sample, told
 from qfp.tools import SettingsError
 from qfp.training.batches import Batches
 from qfp.training.loss import closure_of
@@ -444,3 +444,21 @@ def test_results_that_could_not_be_written_or_judged_are_refused_first(tmp_path)
     (tmp_path / "file").write_text("")
     with pytest.raises(SettingsError, match="not a folder"):
         run_study(race.STUDY, SMOKE, tmp_path / "file" / "x.json")
+
+
+def test_costs_of_the_page_are_those_of_the_fast_sampler_many_together():
+    def row(ratio):
+        return {"fp32": {"ratio": ratio, "ratio_interval": [ratio - 1, ratio + 1]}}
+
+    steps = {"raced": ["fp32"], "ratios": {"peer": {"ours": row(2.0)}}}
+    times = {name: {"32": row(3.0 + k), "1": row(9.0)} for k, name in enumerate(("slow", "fast"))}
+    curves = {
+        "raced": ["fp32"],
+        "stretch": {"1": 8, "32": 2},
+        "samplers": ["slow", "fast"],
+        "ratios": {"peer": times, "ours": times},
+    }
+    assert told.panels(steps, curves) == {
+        "a training step": {"peer": {"fp32": (2.0, [1.0, 3.0])}},
+        "a generation, 32 together": {"peer": {"fp32": (4.0, [3.0, 5.0])}},
+    }

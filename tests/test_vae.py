@@ -414,3 +414,12 @@ def test_dry_run_shows_the_sections_of_the_baseline(capsys):
     assert cli.main(["train-vae", "--dry-run", "--set", "vae.latent=3"]) == 0
     shown = capsys.readouterr().out
     assert "latent: 3" in shown and "upper:" in shown and "width: 50" in shown
+
+
+def test_the_figure_shows_the_second_stage_taught_more_after_the_vae():
+    result = {name: dict.fromkeys(rows, name) for name, rows in findings.SHOWN.items()}
+    panels = findings.panels(result, {"rows": {"kriged": "taught"}})
+    general = panels["general configurations"]
+    assert list(general)[:3] == ["two_stage", "kriged", "one_stage"]
+    assert general["kriged"] == "taught" and set(general) == set(findings.NAMES)
+    assert panels["restricted configurations"] == result["restricted"]

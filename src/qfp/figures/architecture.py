@@ -1,4 +1,4 @@
-"""The network as Fig. 2 draws it."""
+"""The network as the paper's Fig. 2 draws it, and the flow of data in its training."""
 
 import numpy as np
 from matplotlib.patches import FancyArrowPatch, FancyBboxPatch
@@ -124,3 +124,71 @@ def network(stages, path, unshuffle=1):
         _level(ax, a, b, -0.75 - 2.0 * i, i == 0)
     _curve_path(ax, path, bottom)
     return figure
+
+
+def _source(ax, y, title, items):
+    """A row of data of the training: its name, and a box for each item {x: (text, in use)}."""
+    ax.text(-5.5, y, title, va="center", fontsize=8.5, linespacing=1.3)
+    for x, (text, used) in items.items():
+        color = {"facecolor": INK if used else "white", "edgecolor": INK if used else GREY}
+        shape = FancyBboxPatch(
+            (x - 0.8, y - 0.3),
+            1.6,
+            0.6,
+            boxstyle="round,pad=0,rounding_size=0.06",
+            linestyle="-" if used else "--",
+            **color,
+        )
+        ax.add_patch(shape)
+        color = "white" if used else INK
+        ax.text(x, y, text, ha="center", va="center", fontsize=8, color=color, linespacing=1.2)
+
+
+@style()
+def labels(train, held_out):
+    """Who sees which label: what becomes of curve, image and position label of `train` and
+    `held_out` configurations (numbers). Filled boxes are in training, dashed ones are not."""
+    figure = canvas(3.8)
+    ax = figure.subplots()
+    ax.set(xlim=(-5.6, 5.6), ylim=(-2.75, 3.15), aspect="equal")
+    ax.axis("off")
+    image, curve, label = -2.3, -0.4, 1.5
+    for x, name in ((image, "image"), (curve, "curve"), (label, "position label")):
+        ax.text(x, 3.0, name, ha="center", va="center", fontsize=8.5, color=GREY)
+    used = {image: ("simulated", True), curve: ("simulated", True), label: ("known", True)}
+    _source(ax, 2.3, f"training:\n{train:,} configurations", used)
+    lent = {curve: ("interpolated", True), label: ("lent", True)}
+    _source(ax, 0.0, f"held out:\n{held_out:,} configurations", lent)
+    kept = {image: ("simulated", False), curve: ("simulated", False), label: ("known", False)}
+    _source(ax, -1.95, "the same,\nfor scores alone", kept)
+    _arrow(ax, (curve, 2.0), (curve, 0.3), GREEN)
+    _note(ax, curve - 0.1, 0.95, "kriging", ha="right")
+    ax.plot([-5.5, 5.5], [-1.22, -1.22], color=GREY, linewidth=0.8, linestyle=":")
+    _note(ax, -5.5, -1.04, "in training", va="bottom")
+    _note(ax, -5.5, -1.36, "never in training", va="top")
+    _consumers(ax, image, curve, label)
+    return figure
+
+
+def _consumers(ax, image, curve, label):
+    """What uses the boxes of `labels`: the two losses, and the scores."""
+    x, left = 4.3, 3.1
+    _box(ax, x, 2.45, 2.4, 0.95, "U-Net and path of\nthe curve: error of\nthe prediction", BLUE)
+    _box(ax, x, 0.35, 2.4, 0.95, "read-out of the path:\ncross-entropy of\npositions", RED)
+    _box(ax, x, -2.15, 2.4, 0.75, "choices (dev)\nand tables (test)", GREY)
+    _collect(ax, (image, curve), 2.6, 2.74, (left, 2.74), BLUE)
+    _collect(ax, (curve + 0.3, label), 2.0, 1.5, (left, 0.55), RED)
+    _collect(ax, (curve, label), -0.3, -0.75, (left, 0.15), RED)
+    _collect(ax, (image, curve, label), -2.25, -2.4, (left, -2.4), GREY, linestyle="--")
+    text = "differences between potentials\nare mixed into these curves"
+    _note(ax, x, 1.4, text, ha="center", fontsize=8)
+
+
+def _collect(ax, starts, box, y, end, color, linestyle="-"):
+    """A line at height y that gathers what leaves boxes at `starts` and ends in an arrow."""
+    look = {"color": color, "linewidth": 1.2, "linestyle": linestyle, "zorder": 0}
+    for x in starts:
+        ax.plot([x, x], [box, y], **look)
+    turn = 2.6
+    ax.plot([min(starts), turn, turn], [y, y, end[1]], **look)
+    _arrow(ax, (turn, end[1]), end, color)

@@ -3,13 +3,13 @@ correlation is worth."""
 
 import numpy as np
 
-from qfp.figures.wire import GREEN, GREY, canvas, image_grid, style
+from qfp.figures.wire import GREY, canvas, image_grid, style
 
 SHOWN = 6  # images in a row
 
 
 def generation_steps(course, antidots, ldos, radius=5):
-    """Fig. 3: states and predicted images of a generation, evenly over its steps.
+    """The paper's Fig. 3: states and predicted images of a generation, evenly over its steps.
 
     course: steps (K,), noisy and predicted (K, L, W) [1/t]. antidots (2, 2) and ldos (L, W) [1/t]:
     the true ones."""
@@ -60,22 +60,19 @@ def gallery(answers, errors, r, radius=5):
 
 
 @style()
-def generation_course(steps, noisy, predicted, errors):
-    """Along the generation: Pearson r of x_t and of the predicted x_0 with the true image, and the
-    position error."""
-    figure = canvas(3.8)
-    upper, lower = figure.subplots(2, 1, sharex=True, height_ratios=[2, 1])
-    upper.plot(steps, predicted, label="predicted $x_0$")
-    upper.plot(steps, noisy, "--", label="noisy image $x_t$")
-    upper.set(ylabel="Pearson r with the truth", ylim=(min(-0.05, np.min(predicted)), 1.0))
-    upper.legend()
-    lower.step(steps, np.minimum(errors, 20), where="mid", color=GREEN)
-    lower.set(
+def generation_course(steps, noisy, predicted):
+    """Along the generation (K,): Pearson r of x_t and of the predicted x_0 with the true image."""
+    figure = canvas(2.8)
+    ax = figure.subplots()
+    ax.plot(steps, predicted, label=r"predicted image $\hat x_0$")
+    ax.plot(steps, noisy, "--", label="state $x_t$")
+    ax.set(
         xlabel="generation step",
-        ylabel="antidots off\n[sites, to 20]",
-        ylim=(-0.5, 20.5),
+        ylabel="Pearson r with the truth",
         xlim=(0, steps[-1]),
+        ylim=(min(-0.05, np.min(predicted)), 1.02),
     )
+    ax.legend(loc="lower right")
     return figure
 
 

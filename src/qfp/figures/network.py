@@ -29,14 +29,18 @@ from qfp.figures.wire import (
 
 
 @style()
-def forward_process(images, steps, ratio, antidots=(), radius=5, margin=5):
-    """Noisy images (S, 60, 60) side by side, in normalised units, with their steps (S,), which are
+def forward_process(images, steps, ratio, antidots=(), radius=5):
+    """Noisy images (S, L, W) side by side, in normalised units, with their steps (S,), which are
     shown counted from 1, and noise over signal σ/α (S,)."""
-    figure = canvas(1.9)
-    for ax, image, step, noise in zip(figure.subplots(1, len(images)), images, steps, ratio):
-        ldos_image(ax, image, antidots, radius, margin, labels=False, vmin=-2.5, vmax=3.5)
+    figure = canvas(2.2)
+    axes = figure.subplots(1, len(images), sharex=True, sharey=True)
+    for ax, image, step, noise in zip(axes, images, steps, ratio):
+        shown = ldos_image(ax, image, antidots, radius, vmin=-2.5, vmax=3.5)
+        ax.set(xticks=[0, 25, 49], yticks=[0, 30, 59])
+        ax.label_outer()
         told = f"= {noise:.2g}" if noise < 100 else "> 100"
-        ax.set_title(f"step {step + 1}\nσ/α {told}", fontsize=8)
+        ax.set_title(f"step {step + 1}\nσ/α {told}", fontsize=8.5)
+    figure.colorbar(shown, ax=axes, label="image [std]", shrink=0.8, pad=0.01)
     return figure
 
 

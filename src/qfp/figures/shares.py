@@ -18,6 +18,20 @@ MEMORY = {
     "closer": ("nearer to the truth than to training", BLUE, "o"),
     "own_potential": ("the right potential of five", RED, "D"),
 }
+RIVALS = {  # what rows of study `rivals` are called
+    "single": "network, one sample",
+    "consensus": "network, consensus",
+    "curve_head": "network, curve head",
+    "nearest": "nearest training curve",
+    "library_whitened": "library, whitened",
+    "kriged": "kriged library",
+    "kriged_mean": "kriged library, mean",
+    "mlp": "MLP",
+    "mlp_kriged": "MLP, kriged curves",
+    "mlp_one": "MLP, one potential",
+    "vae": "VAE",
+    "posterior": "exact posterior",
+}
 APART = 0.2  # of rows, between the columns of one
 
 

@@ -20,9 +20,9 @@ class Redrawn(NamedTuple):
     titles: list  # (B,) position error and correlation, as the result has them
 
 
-def redrawn(decoder, result):
-    """Redrawn of a result of the study accuracy."""
-    worst, device = result["worst"], decoder.config.device
+def redrawn(decoder, result, count=12):
+    """Redrawn of the first `count` of the worst in a result of the study accuracy."""
+    worst, device = result["worst"][:count], decoder.config.device
     rows = np.array([[w["potential"], w["configuration"]] for w in worst])
     antidots = np.array([w["antidots"] for w in worst])
     samples = decode.draw(

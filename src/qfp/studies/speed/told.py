@@ -9,6 +9,26 @@ from qfp.studies.speed import race
 BOUND = 1.5  # times as fast: less is said of each peer
 
 
+def panels(steps, curves):
+    """Times of the peers in times of ours, of a race of training steps and one of samplers: {title:
+    {network: {precision: (ratio, (low, high))}}}."""
+
+    def pairs(row, raced):
+        return {p: (row[p]["ratio"], row[p]["ratio_interval"]) for p in raced}
+
+    peers = {name: row for name, row in curves["ratios"].items() if name in steps["ratios"]}
+    many = max(curves["stretch"], key=int)
+    fast = curves["samplers"][-1]
+    return {
+        "a training step": {
+            name: pairs(row["ours"], steps["raced"]) for name, row in steps["ratios"].items()
+        },
+        f"a generation, {many} together": {
+            name: pairs(row[fast][many], curves["raced"]) for name, row in peers.items()
+        },
+    }
+
+
 def run(result):
     """How a race was run, and which peers are not clearly beaten."""
     lows = [f"less than {BOUND} times as fast: {line}" for line in race.below(result, BOUND)]

@@ -6,6 +6,19 @@ from qfp.studies.two_stage import baseline
 
 SETS = ("general", "restricted")
 LISTED = ("two_stage", "two_stage_sample", "reconstruction", "single", "one_step", "train")
+SHOWN = {  # rows of a figure, by set
+    "general": ("two_stage", "one_stage", "few", "reconstruction", "single", "one_step"),
+    "restricted": ("two_stage", "reconstruction"),
+}
+NAMES = {  # of its rows
+    "two_stage": "VAE, two stages",
+    "one_stage": "VAE, one stage",
+    "kriged": "VAE, kriged",
+    "few": "VAE, few",
+    "reconstruction": "VAE, from the image",
+    "single": "diffusion, one sample",
+    "one_step": "diffusion, one step",
+}
 GAINS = {"within 1 site": "within_1", "exact": "within_0", f"r ≥ {HIGH}": "r_high"}
 
 
@@ -31,6 +44,15 @@ def scores(result, name):
     """Scores on the set `name`, in Markdown."""
     rows = {row: result[name][row] for row in LISTED if row in result[name]}
     return tables.markdown(tables.scores_table(rows))
+
+
+def panels(result, taught):
+    """Rows {"SET configurations": {name: scores}} of the figure; taught: the result of study
+    `kriged`, whose row of that name comes after the VAE's own."""
+    rows = {name: {row: result[name][row] for row in SHOWN[name]} for name in SETS}
+    first, *others = rows["general"].items()
+    rows["general"] = dict([first, ("kriged", taught["rows"]["kriged"]), *others])
+    return {f"{name} configurations": row for name, row in rows.items()}
 
 
 def reached(result, share):
