@@ -9,15 +9,16 @@
 # %% [markdown]
 # # The learning dataset and its symmetries
 #
-# **Claim** (Sec. III, Fig. 1). A wire of 60 × 50 sites with two round antidots has symmetries, "translation in the
-# y-direction and inversion about the x-axis and y-axis", that make different configurations share a curve. Taking them
+# :::{admonition} In short
+# :class: tip in-short
+# The paper counts 16,170 antidot configurations with curves of their own. One simple rule gives exactly this number.
+# **Reproduced**: symmetric copies share a curve, and no two of the 16,170 coincide. The closest two are
+# {printed}`01_dataset:closest two of the curves: (\S+)` $e^2/h$ apart.
+# :::
+#
+# **Claim** (Sec. III, the paper's Fig. 1). A wire of 60 × 50 sites with two round antidots has symmetries, "translation in
+# the y-direction and inversion about the x-axis and y-axis", that make different configurations share a curve. Taking them
 # out leaves "16,170 antidot configurations corresponding to unique conductance data".
-#
-# **Questions.** Which rule gives 16,170? Do the copies really share a curve, also under the random potential? Do the
-# 16,170 curves really differ?
-#
-# **Method.** Exact simulation. Every number on this page is computed while the page runs, by the solver of
-# `qfp.physics.green`, which the tests hold against Kwant.
 
 # %% tags=["parameters", "hide-input"]
 preset = "laptop"
@@ -46,18 +47,18 @@ wire = config.device
 fields = wire.fields
 
 # %% [markdown]
-# ## One pair of curve and image (Fig. 1)
+# ## One pair of curve and image
 #
-# The Hamiltonian is that of a square lattice in a magnetic field,
+# The electron lives on a square lattice in a magnetic field,
 #
 # $$H = \sum_r (4t + V_r)\,|r\rangle\langle r| \;-\; t\sum_{\langle r r'\rangle} e^{i\varphi_{rr'}}\,|r\rangle\langle r'|,
 # \qquad \varphi = b\,\bigl(x - \tfrac{W-1}{2}\bigr)\ \text{on bonds along}\ {+y},$$
 #
-# with $t = a = 1$ and $b = 2\pi\Phi_\text{plaquette}/(h/e)$. In Kwant the second term is one line of `qfp.physics.kwant_model.build`:
-# `-np.exp(1j * b * (site_from.tag[0] - (device.width - 1) / 2))`. Removing the sites of a disc makes an antidot. The
-# paper does not give the energy or the range of the field; ours are printed here.
+# with $t = a = 1$ and $b = 2\pi\Phi_\text{plaquette}/(h/e)$. In Kwant the second term is one line of
+# `qfp.physics.kwant_model.build`: `-np.exp(1j * b * (site_from.tag[0] - (device.width - 1) / 2))`. An antidot is a disc of
+# removed sites. The paper gives neither energy nor range of the field; ours are printed here.
 
-# %%
+# %% tags=["hide-input"]
 _, antidots = qfp.configurations(wire)
 pair = antidots[len(antidots) // 3]
 V = qfp.random_potential(0, wire)
@@ -66,11 +67,12 @@ print(f"energy {wire.energy} t, antidot radius {wire.radius} sites, ", end="")
 print(f"b from {fields[0]} to {fields[-1]} in {len(fields)} points")
 print(f"antidots at {pair.tolist()}, random potential within {wire.amplitude} t")
 
-# %% mystnb={"figure": {"caption": "A learning pair, after Fig. 1 of the paper: (a) the wire with its removed sites, (b) the local density of states at b = 0, the electrons' interference pattern, (c) the magnetoconductance, its fingerprint, below the number of open modes of the leads.", "name": "fig-pair"}, "image": {"alt": "Lattice with two round holes; picture of the local density of states with interference fringes around the holes; conductance curve that wiggles as the field grows."}} tags=["hide-input"]
+# %% mystnb={"figure": {"caption": "A learning pair, after the paper's Fig. 1: (a) the wire with its removed sites, (b) the local density of states at b = 0, the electrons' interference pattern, (c) the magnetoconductance, its fingerprint, below the number of open modes of the leads.", "name": "fig-pair"}, "image": {"alt": "Lattice with two round holes; picture of the local density of states with interference fringes around the holes; conductance curve that wiggles as the field grows."}} tags=["hide-input"]
 wire_figures.learning_pair(geometry.removed_mask(pair, wire), pair, image, fields, G, modes)
 
 # %% [markdown]
-# The same pair by Kwant, at one field, as a reader would check it:
+# Every curve of this page is computed while the page runs, by the solver of [](03_solver). Here it meets Kwant
+# {cite:p}`groth2014`:
 
 # %% tags=["hide-input"]
 system = kwant_model.build(wire, geometry.removed_mask(pair, wire), V)
@@ -83,10 +85,10 @@ print(f"|ΔLDOS| below 1e-12 1/t: {ldos_difference < 1e-12}")
 # %% [markdown]
 # ## Where 16,170 comes from
 #
-# The paper gives the count and no rule. One simple rule gives exactly this number: an antidot keeps one site of
-# clearance, so it is a hard disc of its radius plus one. Centres then lie in x = 6…43 and y = 6…53, and two centres are
-# more than 12 apart. Modulo translation along y, a pair is $(x_1, x_2, \Delta y)$. The inversions act as
-# $(x_1, x_2) \to (x_2, x_1)$ and $(x_1, x_2) \to (49 - x_1, 49 - x_2)$. Counting the orbits:
+# The paper gives no rule. Here is one: an antidot keeps one site of clearance, so it is a hard disc of its radius plus one.
+# Centres then lie in x = 6…43 and y = 6…53, and two of them are more than 12 apart. Modulo translation along y, a pair is
+# $(x_1, x_2, \Delta y)$. The inversions act as $(x_1, x_2) \to (x_2, x_1)$ and $(x_1, x_2) \to (49 - x_1, 49 - x_2)$.
+# Configurations that these moves connect form an orbit. Counting the orbits:
 
 # %% tags=["nbval-check-output", "hide-input"]
 orbits, antidots = qfp.configurations(wire)
@@ -97,17 +99,15 @@ print(f"orbits under translation and the two inversions: {len(orbits)}")
 print(f"distinct: {len(np.unique(orbits, axis=0))}")
 
 # %% [markdown]
-# Other rules give the same number (for example centres at least 12 rows apart, or level and at least 12 columns apart, in a
-# slightly larger range), so this is *a* rule, not necessarily the paper's. Each orbit is placed canonically: the
-# lexicographically smallest $(x_1, x_2)$, the pair centred along the wire. **A curve can fix the antidots only up to
-# these symmetries**, so every decoder here answers in the canonical placement and every error is measured modulo them.
+# Other rules give the same number (centres at least 12 rows apart, or level and at least 12 columns apart, in a slightly
+# larger range). So this is *a* rule, not necessarily the paper's. Each orbit has one agreed placement: the smallest
+# $(x_1, x_2)$, and the pair centred along the wire. **A curve fixes the antidots only up to these symmetries.** Every
+# decoder here answers in the agreed placement, and every error is measured modulo the symmetries.
 #
 # ## Do the copies share a curve?
 #
-# The inversions turn $b$ into $-b$; a device with two terminals has $G(b) = G(-b)$, so copies share their curve. That
-# is exact at V = 0. A random potential is not symmetric, and breaks it a little. We take copies of the pair above, and of
-# further configurations, moved along y by three sites.
-
+# Yes, without potential. The inversions turn $b$ into $-b$, and a device with two terminals has $G(b) = G(-b)$. A random
+# potential is not symmetric and parts the copies a little ({numref}`fig-copies`).
 
 # %% tags=["hide-input"]
 rng, number = stream("notebook 01", config.seed), config.notebook_configurations
@@ -122,7 +122,7 @@ disordered = simulate.curves(wire, copies, 0)
 names = ["itself", "y inverted", "x inverted", "moved by 3 in y"]
 wire_figures.symmetric_copies(fields, clean[:, 0], disordered[:, 0], names)
 
-# %% tags=["nbval-check-output"]
+# %% tags=["nbval-check-output", "hide-input"]
 spread = np.abs(clean - clean[0]).max()
 print(f"V = 0: largest difference between copies below 1e-9 e²/h: {spread < 1e-9}")
 backwards, _, _ = qfp.solve(wire, pair, V, -fields[[1, f, -1]])
@@ -132,10 +132,9 @@ print(f"one potential: |G(b) - G(-b)| below 1e-9 e²/h: {asymmetry < 1e-9}")
 # %% [markdown]
 # ## Do the 16,170 curves differ?
 #
-# All of them at V = 0, at every eighth field, and for each curve the nearest other one. The distance is the root mean
-# square over the fields. Beside it: how far a copy's curve is from its original once the random potential is there, how
-# far the same configuration's curve moves when the potential is replaced by another, and the distance of two unrelated
-# configurations.
+# Yes. {numref}`fig-distances` shows how far each curve without potential is from its nearest other one: the root mean
+# square over every eighth field. But the random potential moves a curve about as far. Decoding is therefore more than
+# looking up a table.
 
 # %% tags=["hide-input"]
 sparse = fields[::8]
@@ -144,7 +143,7 @@ nearest = distances.nearest_other(library)
 other_potential = simulate.curves(wire, pairs, 1)
 groups = distances.groups(nearest, copies, clean, disordered, other_potential)
 
-# %% mystnb={"figure": {"caption": "How far curves are apart. Every one of the 16,170 curves at V = 0 has its nearest neighbour at a finite distance. The random potential moves a curve by a comparable amount, which is what makes decoding more than a table look-up.", "name": "fig-distances"}, "image": {"alt": "Histograms of the distance between curves on a logarithmic axis: nearest neighbours, copies under a potential, another potential, unrelated configurations."}} tags=["hide-input"]
+# %% mystnb={"figure": {"caption": "How far curves are apart: share of the pairs of curves that are nearer than the distance on the axis. The nearest other of each of the 16,170 curves without potential (vermilion) is about as far as the same wire's curve under a potential (blue, dashed: a symmetric copy; green, dash-dotted: another potential). Unrelated wires (grey) are ten times as far.", "name": "fig-distances"}, "image": {"alt": "Four rising lines on a logarithmic axis of distance. Three of them rise together around 0.07; the grey one, of unrelated configurations, rises around 0.6."}} tags=["hide-input"]
 wire_figures.curve_distances(groups)
 
 # %% tags=["hide-input"]
@@ -156,17 +155,13 @@ print(f"closest two of the curves: {nearest.min():.4f} e²/h apart ", end="")
 print(f"(root mean square over {len(sparse)} fields)")
 
 # %% [markdown]
-# ## What it means
+# ## What it means, and what could be wrong
 #
-# * The count is reproduced by one simple rule, and the symmetries act as the paper says. **Verdict: reproduced**, with the
-#   caveat that the rule is inferred.
-# * At V = 0 the copies share a curve exactly and no two of the 16,170 coincide: the curves are unique, as the paper says.
-#   **Verdict: confirmed.**
-# * Under the random potential the copies' curves differ by about as much as two potentials make a curve differ.
-#   A decoder must recognise a fingerprint through that smear.
-#
-# **What could be wrong.** Uniqueness was checked at V = 0 and at one energy. "Differ" means by more than rounding: a
-# measurement with noise above the smallest distance could confuse the closest pairs.
+# - **The count is reproduced**, by a rule that is inferred.
+# - **The curves are unique**, as the paper says, at $V = 0$ and at this one energy.
+# - **The potential smears them.** Copies under it differ by about as much as two potentials make one curve differ. A decoder
+#   must see through that smear; [](02_what_a_curve_fixes) shows how much survives.
+# - **"Differ" means by more than rounding.** Noise above the smallest distance could confuse the closest pairs.
 
 # %% tags=["hide-input"]
 assert len(orbits) == len(antidots) == len(np.unique(orbits, axis=0))
@@ -176,3 +171,23 @@ assert spread < 1e-9, "symmetric copies share their curve at V = 0"
 # no two configurations share a curve: they differ by far more than the solver errs
 assert nearest.min() > 1e-5
 assert np.all(G >= 0) and np.all(G <= modes + 1e-9), "a wire conducts at most its open modes"
+
+# %% [markdown]
+# ## Exercise
+#
+# Your amplifier adds noise of 0.02 $e^2/h$ to each point. Which share of the curves has a neighbour nearer than that? Are
+# these wires lost?
+#
+# :::{admonition} Solution
+# :class: dropdown
+# A few in a hundred: read the vermilion line of {numref}`fig-distances` at 0.02. They are not lost. The distance is a
+# mean over the fields, and the noise of 64 fields averages out: what counts is $\sqrt{64}$ times the distance over the
+# noise.
+# :::
+
+# %% tags=["hide-input"]
+share = np.mean(nearest < 0.02)
+print(
+    f"{share:.1%} have a neighbour within 0.02 e²/h, {np.mean(nearest < 0.02 / 8):.1%} within 0.0025"
+)
+assert np.mean(nearest < 0.02 / 8) < share

@@ -9,19 +9,25 @@
 # %% [markdown]
 # # Exact inference
 #
-# **Claim** (Sec. IV). A conditional generative model reads the antidots and the pattern from a curve. Whether it takes a
-# network to read them, the paper does not ask.
+# :::{admonition} In short
+# :class: tip in-short
+# Can the Schrödinger equation itself read the curve, and how sure is it? It reads better than every network here: exact on
+# {result}`inference:fresh.posterior.within_0:.1%` ({result}`inference:fresh.posterior.within_0_interval:.1%`) of curves under
+# potentials nobody has seen, never off by more than one site, with probabilities that hold.
+# :::
 #
-# **Question.** The Schrödinger equation itself says how likely a curve is from any pair of antidots. What does it answer,
-# how sure is it, and what is left for the network to do?
+# The paper reads antidots and pattern with a generative model (Sec. IV). Whether that takes a network, it does not ask.
+# Here the equation answers, in three steps:
 #
-# **Method.** Of the random potential only the statistics are known. Perturbation theory to second order, with exact
-# scattering states, gives the distribution of curves of each configuration; Bayes' rule gives the posterior of the antidots.
-# Gauss-Newton steps then find a potential that explains the curve: the certificate. Neural proposal, exact likelihood and
-# importance weights are how gravitational waves are analysed with DINGO {cite}`dax2023`, with flow-matching posterior
-# estimation as the proposal {cite}`wildberger2023`. Near to this page: potentials of conductors from transport by automatic
-# differentiation {cite}`kobayashi2025`, and disorder from scanning gate microscopy by neural networks
-# {cite}`percebois2021,percebois2023`.
+# 1. **Candidates.** A short list of antidot pairs that may have made the curve.
+# 2. **Likelihood.** How probable is the measured curve for each of them, over all random potentials? Bayes' rule turns
+#    this into a posterior.
+# 3. **Certificate.** A potential is computed with which the winner has very nearly this curve. If there is none, the curve
+#    is flagged.
+#
+# Gravitational waves are analysed in this way {cite:p}`dax2023,wildberger2023`. Potentials of conductors have been
+# found from transport by automatic differentiation {cite:p}`kobayashi2025`, disorder from scanning gate microscopy by
+# networks {cite:p}`percebois2021,percebois2023`.
 
 # %% tags=["parameters", "hide-input"]
 preset = "laptop"
@@ -54,16 +60,19 @@ decoder = qfp.load(config.weights)
 wire = decoder.config.device
 
 # %% [markdown]
-# ## What a random potential does to a curve
+# ## The likelihood: what a random potential does to a curve
 #
-# Let $\psi$ be the scattering states of the wire with its antidots that come in from one lead, $o = U_1^\dagger G$ and
-# $t$ the transmission amplitudes. A potential $V$ changes $G = \mathrm{Tr}\,tt^\dagger$ to first order by $\sum_i J_i V_i$,
-# $J_i = 2\,\mathrm{Re}\sum_m o_{mi}(\psi t^\dagger)_{im}$. Of a potential with variance $s^2$ at each site this leaves the
-# covariance $C = s^2 J J^{\mathsf T}$ between fields. The second order, $\sum_{ij} V_i K_{ij} V_j$, has the mean
-# $m = s^2 \sum_i K_{ii}$, as large as the random part, and the covariance $Q = 2 s^4 \sum_{i\ne j} K_{ij}K'_{ij}$. The curves
-# of a configuration are then Gaussian, $\mathcal N(g + m,\, C + Q)$. **Both orders come from the wire alone**; chosen on
-# development curves are a floor and the two values at which $m$ and $Q$ saturate near narrow resonances. A wire under a
-# potential that no file of this book holds:
+# Take a wire under a potential that no file of this book holds. Its potential is unknown, but not its statistics: at each
+# site it has the variance $s^2$. To first order $V$ changes the conductance by $\sum_i J_i V_i$, which leaves the fields
+# with the covariance $C = s^2 J J^{\mathsf T}$. The second order, $\sum_{ij} V_i K_{ij} V_j$, shifts the mean by
+# $m = s^2 \sum_i K_{ii}$ and adds the covariance $Q = 2 s^4 \sum_{i\ne j} K_{ij}K'_{ij}$. A configuration with the curve
+# $g$ at $V = 0$ therefore has curves distributed as $\mathcal N(g + m,\, C + Q)$. Nothing here is learned: $J$ and $K$
+# come from the scattering states,
+#
+# $$J_i = 2\,\mathrm{Re}\sum_m o_{mi}(\psi t^\dagger)_{im}, \qquad o = U_1^\dagger G,$$
+#
+# with $\psi$ the waves that come in from one lead and $t$ their transmission amplitudes ([](03_solver)). Only a noise floor
+# and the values at which $m$ and $Q$ saturate near narrow resonances were chosen, on development curves.
 
 # %%
 truth, own = [[10, 19], [33, 40]], 77
@@ -81,11 +90,11 @@ log, chi2 = likelihood.judge(measured, expected)
 print(f"chi2 {chi2[0]:.0f} of {len(measured)} fields")
 
 # %% [markdown]
-# ## The posterior of one curve
+# ## The posterior: candidates weighed
 #
-# Candidates are a few samples of the network and their neighbours (or, without any network, the nearest curves of a library
-# of all configurations at $V = 0$). Each is judged by its own Gaussian. What is left of a doubt is settled by the evidence
-# at the most probable potential.
+# Four samples of the network and their neighbours are the candidates. (Without a network, take the nearest curves of a
+# library of all configurations at $V = 0$.) Each is judged by its own Gaussian. Remaining doubt is settled at each
+# candidate's most probable potential, which Gauss-Newton steps find.
 
 # %%
 samples = decoder.decode(measured[None], samples=4, seed=config.seed).antidots
@@ -94,6 +103,12 @@ rows = [
     f"| {pair.tolist()} | {p:.4f} |" for pair, p in zip(posterior.antidots, posterior.probability)
 ]
 Markdown("\n".join(["| antidots (x, y) | probability |", "| --- | --- |", *rows]))
+
+# %% [markdown]
+# ## The certificate: an exact curve, and a picture
+#
+# The most probable potential gives more than a verdict. With it the solver computes the whole wire, so the picture
+# ({numref}`exact-image`) comes with a curve to check it by. The line below says how far that curve is from the measured one.
 
 # %% mystnb={"figure": {"caption": "The same wire. (a) Its LDOS at b = 0. (b) Mean over potentials of the posterior. (c) Their difference. (d) Standard deviation over the posterior: where the curve leaves the pattern open.", "name": "exact-image"}, "image": {"alt": "Four pictures of the wire with two outlined antidots: the true interference pattern, the same pattern recovered, a faint difference, and the spread."}} tags=["hide-input"]
 inference_figures.recovered(ldos, posterior.ldos, posterior.ldos_spread, posterior.answer)
@@ -108,9 +123,9 @@ print(f"{posterior.copies} placements in the wire share this curve at V = 0")
 # %% [markdown]
 # ## How well it decides
 #
-# On test configurations of the network's split, each under a fresh potential that neither the network nor the likelihood
-# has seen. Everything that was chosen (how many candidates, when a curve counts as unexplained) was chosen on development
-# wires under other potentials. The final run was made once.
+# {result}`inference:curves:,` test configurations, each under a fresh potential. All that was chosen was chosen on
+# development wires under other potentials, and the final run was made once. The posterior's probability can be taken at its
+# word: of {result}`inference:fresh.posterior.sure` sure answers {result}`inference:fresh.posterior.sure_right` are exact.
 
 # %% mystnb={"figure": {"caption": "Wrong answers on the same curves (results/inference.json), logarithmic: the network, the nearest curve of a library without potential, the exact posterior, and the posterior with declared white noise.", "name": "exact-ladder"}, "image": {"alt": "Points with intervals on a logarithmic axis: the network's single sample is wrong most often, then its consensus, the library and, far to the left, the exact posterior."}} tags=["hide-input"]
 result = shown.if_measured(config.weights, inference.STUDY)
@@ -119,21 +134,23 @@ inference_figures.ladder({"": text.ladder_rows(result)}) if result else None
 # %% tags=["hide-input"]
 print(text.calibration_text(result) if result else "")
 
-# %% tags=["hide-input"]
+# %% tags=["hide-input", "hide-output"]
 Markdown(text.bins_table(result) if result else "")
 
 # %% [markdown]
-# **All rivals on the same curves.** The page on accuracy ([](05_generation)) compares the network with simpler readers. Here is
-# the whole ladder, from the nearest training curve to the exact posterior, under the five potentials that the network was
-# trained with and under a new one for every curve:
+# {numref}`exact-whole-ladder` is the whole ladder of readers, from the nearest training curve upward
+# ([](05_generation) explains the simpler ones). It stands under the five potentials that the network was trained with, and
+# under a new one for every curve. The exact posterior is best on both; the network loses ground under new potentials.
 
 # %% mystnb={"figure": {"caption": "Wrong answers of all readers on the same test configurations (results/rivals.json), logarithmic. Left: under the potentials of the training set. Right: each curve under a potential of its own that no training file holds.", "name": "exact-whole-ladder"}, "image": {"alt": "Two panels of points with intervals, nine readers each: from the nearest training curve, which is never exact, over plain network and VAE to libraries, diffusion model and, farthest left, the exact posterior."}} tags=["hide-input"]
 rivals = shown.if_measured(config.weights, RIVALS)
 inference_figures.ladder(text.whole_ladder(rivals)) if rivals else None
 
 # %% [markdown]
-# **Where the wire is not as described** the answer should be right or flagged. A curve is flagged where even the best
-# candidate, at its most probable potential, leaves a $\chi^2$ that genuine curves hardly ever have.
+# ## When the wire is not as described
+#
+# Then the answer should be right or flagged. A curve is flagged if even the best candidate, at its most probable potential,
+# leaves a $\chi^2$ that genuine curves hardly ever have. Every foreign curve tried was caught.
 
 # %% tags=["hide-input"]
 print(text.others_text(result) if result else "")
@@ -144,8 +161,8 @@ inference_figures.flags(text.flag_rows(result)) if result else None
 # %% [markdown]
 # ## What the network is for
 #
-# Not for reading positions: a library and the exact likelihood do this better, and know when they do not. As a *proposal* it
-# saves the library, which takes a minute for pairs and is out of reach where antidots are many:
+# Not for reading positions: a library and the exact likelihood do this better, and know when they fail. The network
+# *proposes*. It saves the library, which takes a minute for pairs and is out of reach for many antidots.
 
 # %% tags=["hide-input"]
 print(text.proposal_text(result) if result else "")
@@ -156,32 +173,52 @@ Markdown(shown.table(inference.STUDY, config.weights))
 # %% [markdown]
 # ## Other numbers of antidots
 #
-# The likelihood takes any number; what grows is the list of candidates. One antidot has {result}`antidots:told.1.configurations:.0f`
-# configurations, two have a library, three have {result}`antidots:told.3.configurations:,.0f` and four
-# {result}`antidots:told.4.configurations:,.0f`. Three and four are searched: chains that draw one antidot after the other
-# from a forward model that is linear in the curves of pairs, and exact curves for the nearest they met. Of three antidots
-# {result}`antidots:told.3.exact:.1%` ({result}`antidots:told.3.exact_interval:.1%`) are found exactly. **Four are not found
-# yet**, {result}`antidots:told.4.exact:.1%` of {result}`antidots:told.4.n` wires. In each failure the truth is likelier than
-# the answer: the search missed it, the curve did not. {result}`antidots:told.4.right_or_flagged:.0%` of the answers to four
-# are right or flagged. Where the number is not told, evidences decide between one, two and three.
+# The likelihood takes any number of antidots. The list of candidates is what grows: {result}`antidots:told.1.configurations:.0f`
+# for one antidot, a library for two, {result}`antidots:told.3.configurations:,.0f` for three,
+# {result}`antidots:told.4.configurations:,.0f` for four. Three and four are searched by chains that place one antidot after
+# another, led by a model linear in the curves of pairs.
+#
+# - **One and three are read**: {result}`antidots:told.1.exact:.0%` and {result}`antidots:told.3.exact:.1%`
+#   ({result}`antidots:told.3.exact_interval:.1%`) exact. If the number is unknown, evidences decide between one, two and three.
+# - **Four are not**: {result}`antidots:told.4.exact:.1%` of {result}`antidots:told.4.n` wires
+#   ({result}`antidots:told.4.exact_interval:.1%`). In each failure the truth is likelier than the answer. The search missed
+#   it; the curve did not. {result}`antidots:told.4.right_or_flagged:.0%` of the answers are right or flagged.
 
 # %% tags=["hide-input", "hide-output"]
 Markdown(shown.table(antidots.STUDY))
 
 # %% [markdown]
-# ## What could be wrong
+# ## What it means, and what could be wrong
 #
-# - **Another wire.** The likelihood knows two discs of a radius, an energy, a strength of disorder. A probability means
-#   nothing where these are not as described: fields that are off by a step leave most answers wrong and many of them sure.
-#   What protects the reader there is the flag, or an offset among the unknowns of the likelihood ([](11_own_curve)).
-# - **Sure and wrong.** The lines above count such answers; each is one site off, as the table says. Near a narrow resonance
-#   the expansion in $V$ diverges, and shift and spread are held at values that fresh potentials showed.
-# - **The pattern.** A curve fixes as many directions of the potential as it has fields, of one for each site. What stays open
-#   is what (d) of the second figure shows.
+# - **Another wire.** The likelihood knows two discs of one radius, one energy, one strength of disorder. Elsewhere its
+#   probability means nothing: with fields off by a step most answers are wrong, and many of them sure. The flag protects the
+#   reader, or an offset among the unknowns ([](11_own_curve)).
+# - **Sure and wrong.** It happens, by one site. Near a narrow resonance the expansion in $V$ diverges, and shift and spread
+#   are held at values that fresh potentials showed.
+# - **The pattern.** A curve fixes as many directions of the potential as it has fields; the potential has one for each site.
+#   {numref}`exact-image` (d) shows what stays open, [](02_what_a_curve_fixes) how much.
 
-# %% tags=["nbval-check-output"]
+# %% tags=["nbval-check-output", "hide-input"]
 assert posterior.answer.tolist() == truth and posterior.explained
 assert posterior.probability[0] > 0.99 and chi2[0] < 100
 check = qfp.solve(wire, truth, posterior.potential, fields=wire.fields[:3])[0]
 assert np.allclose(check, posterior.curve[:3], atol=1e-4), "the certificate is an exact curve"
 print("answer", posterior.answer.tolist())
+
+# %% [markdown]
+# ## Exercise
+#
+# Move the second antidot by one site, once across the wire and once along it. By what factor does the likelihood fall
+# before any potential is fitted? Which neighbour is the more dangerous?
+#
+# :::{admonition} Solution
+# :class: dropdown
+# The one along the wire. A curve depends on $\Delta y$ least, so that neighbour keeps the larger likelihood. It is the
+# second line of the posterior above.
+# :::
+
+# %% tags=["hide-input"]
+across, along = ([truth[0], [33 + dx, 40 + dy]] for dx, dy in ((1, 0), (0, -1)))
+fall = log[0] - likelihood.judge(measured, likelihood.expected(wire, [across, along]))[0]
+print(f"powers of ten: {fall[0] / np.log(10):.0f} across, {fall[1] / np.log(10):.0f} along")
+assert fall[0] > fall[1]

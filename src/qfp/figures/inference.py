@@ -67,8 +67,8 @@ def ladder(panels):
                 ax.plot(ends, [place, place], color=color, linewidth=1.6)
                 face = color if share < 1 else "white"
                 ax.plot(wrong, place, "o", color=color, markerfacecolor=face, markersize=5)
-        ax.set(xscale="log", xlabel="share of the curves", ylim=(-0.6, top + 0.6))
-        ax.set_title(title, loc="left", fontsize=9)
+        ax.set(xscale="log", xlabel="share of wrong answers", ylim=(-0.6, top + 0.6))
+        ax.set_title(title, loc="left")
         ax.set_yticks(range(top, -1, -1), labels)
         ax.grid(axis="x", color="0.9")
     ticks = [tick for tick in TICKS if axes[0].get_xlim()[0] < tick < axes[0].get_xlim()[1]]
@@ -77,7 +77,7 @@ def ladder(panels):
         ax.set_xticks([], minor=True)
     axes[0].plot([], [], "o", color=RED, label="not exact")
     axes[0].plot([], [], "o", color=BLUE, label="not within one site")
-    axes[0].plot([], [], "o", color="black", markerfacecolor="white", label="none")
+    axes[0].plot([], [], "o", color="black", markerfacecolor="white", label="none wrong")
     figure.legend(loc="outside lower center", ncols=3)
     return figure
 
@@ -132,37 +132,31 @@ def limits(panels, most):
 
 
 @style()
-def ambiguous(panels, axes_of):
-    """Posteriors of one wire over x1, x2 and dy: a row of maps over (x1, x2) for each noise, a
-    column for each dy.
+def ambiguous(panels, axes_of, fields, changes, spread):
+    """Why a posterior is wide: what small moves change in the curve, beside what the unknown
+    potential does; below, the posterior over x2 and dy for each level of noise.
 
-    panels: {noise [e^2/h]: array (dy, x1, x2) of probability}; axes_of: the values (dy, x1, x2),
-    and the true one."""
-    (dy, x1, x2), truth = axes_of
-    figure = canvas(0.6 + 1.25 * len(panels))
-    grid = figure.subplots(len(panels), len(dy), sharex=True, sharey=True, squeeze=False)
-    half = 0.5
-    extent = (x1[0] - half, x1[-1] + half, x2[0] - half, x2[-1] + half)
-    for row, (noise, maps) in zip(grid, panels.items(), strict=True):
-        for ax, value, p in zip(row, dy, maps, strict=True):
-            shown = ax.imshow(
-                np.log10(np.maximum(p.T, 1e-4)),
-                origin="lower",
-                extent=extent,
-                vmin=-4,
-                vmax=0,
-                cmap="Blues",
-                aspect="auto",
-            )
-            if value == truth[2]:
-                ax.plot(*truth[:2], "o", color=ORANGE, markerfacecolor="none", markersize=7)
-        row[0].set_ylabel(f"noise {noise}\n$x_2$ [sites]", fontsize=8)
-    for ax, value in zip(grid[0], dy, strict=True):
-        ax.set_title(f"$\\Delta y$ = {value}", fontsize=9)
-    for ax in grid[-1]:
-        ax.set_xlabel("$x_1$ [sites]", fontsize=8)
-        ax.xaxis.set_major_locator(MaxNLocator(3, integer=True))
-    grid[0][0].yaxis.set_major_locator(MaxNLocator(4, integer=True))
-    bar = figure.colorbar(shown, ax=grid, fraction=0.03, ticks=range(-4, 1))
-    bar.set_label("log₁₀ probability")
+    panels: {noise [e^2/h]: array (dy, x1, x2) of probability}; axes_of: the values (dy, x1, x2) and
+    the true one; changes {move: (F,)} of the curve at V = 0 and standard deviation (F,) [e^2/h]."""
+    (dy, _, x2), truth = axes_of
+    figure = canvas(5.2)
+    above, below = figure.subfigures(2, 1, height_ratios=[1.1, 1])
+    ax = above.subplots()
+    ax.fill_between(fields, -spread, spread, color="0.85", label="unknown potential: ± 1 st. dev.")
+    for (label, change), color, line in zip(changes.items(), (BLUE, RED), ("-", "--"), strict=True):
+        curve(ax, fields, change, color=color, linestyle=line, label=label)
+    ax.set(ylabel="change of G [e²/h]", title="(a) what a move of one site does to the curve")
+    above.legend(loc="outside lower center", ncols=3)
+    grid = below.subplots(1, len(panels), sharex=True, sharey=True, squeeze=False)[0]
+    edges = (dy[0] - 0.5, dy[-1] + 0.5, x2[0] - 0.5, x2[-1] + 0.5)
+    for ax, letter, (noise, maps) in zip(grid, "bcd", panels.items(), strict=False):
+        p = maps.sum(axis=1).T
+        look = {"origin": "lower", "extent": edges, "aspect": "auto", "cmap": "Blues"}
+        shown = ax.imshow(p, vmin=0, vmax=max(m.max() for m in panels.values()), **look)
+        ax.plot(truth[2], truth[1], "o", color=ORANGE, markerfacecolor="none", markersize=11)
+        ax.set(title=f"({letter}) noise {noise} e²/h", xlabel="Δy [site]")
+        ax.xaxis.set_major_locator(MaxNLocator(8, integer=True))
+        ax.yaxis.set_major_locator(MaxNLocator(4, integer=True))
+    grid[0].set_ylabel("$x_2$ [site]")
+    below.colorbar(shown, ax=grid, label="probability", fraction=0.04)
     return figure

@@ -2,12 +2,13 @@
 
 from matplotlib.ticker import PercentFormatter
 
-from qfp.figures.wire import BLUE, GREEN, RED, canvas, style
+from qfp.figures.wire import BLUE, GREEN, ORANGE, RED, canvas, style
 
 COLUMNS = {  # keys of rows of scores: name, colour, marker
     "within_1": ("both antidots within one site", BLUE, "o"),
     "within_0": ("both exactly", RED, "D"),
     "r_high": ("pattern correlation of at least 0.95", GREEN, "s"),
+    "flagged": ("flagged as not explained", ORANGE, "^"),
 }
 AGREEMENT = {
     "unanimous": ("all samples agree", BLUE, "o"),
@@ -56,7 +57,7 @@ def whiskers(panels, columns=("within_1", "within_0"), names=None, wanted=0.95):
             off = [(max(x - low, 0), max(high - x, 0)) for x, (low, high) in ends]
             y = [i + APART * (k - (len(columns) - 1) / 2) for i, _ in shown]
             look = {"fmt": marker, "color": color, "markersize": 4.5, "elinewidth": 1.6}
-            ax.errorbar(share, y, xerr=list(zip(*off)), label=name, **look)
+            ax.errorbar(share, y, xerr=list(zip(*off)) or None, label=name, **look)
         ax.set(ylim=(len(labels) - 0.5, -0.5), xlim=(-0.02, 1.02))
         ax.set_yticks(
             range(len(labels)), [(names or {}).get(x, x.replace("_", " ")) for x in labels]

@@ -20,6 +20,7 @@ def rings(cases):
     figure = canvas(3.0)
     axes = figure.subplots(1, len(cases), squeeze=False)[0]
     for ax, (title, (removed, ring, neighbours)) in zip(axes, cases.items(), strict=True):
+        ax.set_rasterization_zorder(2)  # thousands of sites and bonds
         y, x = np.nonzero(~removed)
         for dy, dx in ((0, 1), (1, 0)):
             bond = ~np.pad(removed, ((0, 1), (0, 1)), constant_values=True)[y + dy, x + dx]
@@ -85,7 +86,7 @@ def solver_cost(width, lines, guides):
     )
     ax.set_xticks(width, [f"{w:d}" for w in width])
     ax.minorticks_off()
-    ax.legend(loc="center left", bbox_to_anchor=(1, 0.5))
+    figure.legend(*ax.get_legend_handles_labels(), loc="outside right center")
     return figure
 
 
@@ -94,7 +95,7 @@ def resonance(fields, singular, centre, distance, errors):
     """Smallest singular values {label: (F,)} of G0[ring, ring] over the field, and around the
     interior level at `centre` the errors {label: (K,)} of a conductance against the distance (K,)
     from it [rad/plaquette]; 0 is drawn at 1e-17."""
-    figure = canvas(3.7, 8.2)
+    figure = canvas(3.5)
     left, right = figure.subplots(1, 2)
     for (label, values), color in zip(singular.items(), (GREY, BLUE), strict=True):
         left.plot(fields, values, color=color, label=label)

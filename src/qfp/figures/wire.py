@@ -104,10 +104,10 @@ def curve(ax, fields, conductance, **line):
 def learning_pair(removed, antidots, image, fields, conductance, modes):
     """Fig. 1: lattice (L, W) with removed sites and leads, LDOS image, and curve with the number of
     open modes."""
-    figure = canvas(3.4, 9.2)
+    figure = canvas(2.9)
     lattice, picture, fingerprint = figure.subplots(1, 3, width_ratios=[1, 1, 1.6])
     y, x = np.nonzero(~removed)
-    lattice.scatter(x, y, s=0.8, color=GREY, linewidths=0)
+    lattice.scatter(x, y, s=0.8, color=GREY, linewidths=0, rasterized=True)
     outline(lattice, antidots, edgecolor=RED)
     for row, text in ((-3.5, "lead 0 (−y)"), (removed.shape[0] + 2.5, "lead 1 (+y)")):
         lattice.text(removed.shape[1] / 2 - 0.5, row, text, ha="center", va="center", fontsize=8)
@@ -119,7 +119,7 @@ def learning_pair(removed, antidots, image, fields, conductance, modes):
         title="(a) wire",
     )
     shown = ldos_image(picture, image, antidots, vmin=0, vmax=np.quantile(image, 0.995))
-    picture.set_title("(b) LDOS [1/t] at b = 0")
+    picture.set_title("(b) LDOS [1/t]")
     figure.colorbar(shown, ax=picture, shrink=0.8)
     fingerprint.step(
         fields, modes, where="mid", color=GREY, linewidth=1, linestyle=":", label="open modes"
@@ -134,11 +134,11 @@ def learning_pair(removed, antidots, image, fields, conductance, modes):
 def symmetric_copies(fields, clean, disordered, names):
     """Curves (4, F) of the four copies of one pair at V = 0, and under one random potential, (4,
     F)."""
-    figure = canvas(3.0, 9.2)
+    figure = canvas(2.8)
     for ax, curves, title in zip(
         figure.subplots(1, 2, sharey=True),
         (clean, disordered),
-        ("V = 0: one curve", "one random potential: nearly one curve"),
+        ("(a) V = 0", "(b) one random potential"),
         strict=True,
     ):
         for values, name, line in zip(curves, names, ("-", "--", "-.", ":"), strict=True):
@@ -151,35 +151,22 @@ def symmetric_copies(fields, clean, disordered, names):
 
 @style()
 def curve_distances(groups):
-    """Distributions {label: values} of the RMS distance between curves [e²/h], on a logarithmic
-    axis."""
-    figure = canvas(3.0)
+    """Cumulative distributions {label: values} of the RMS distance between curves [e²/h], on a
+    logarithmic axis."""
+    figure = canvas(3.2)
     ax = figure.subplots()
+    looks = zip((RED, BLUE, GREEN, GREY), ("-", "--", "-.", "-"), strict=True)
+    for (label, values), (color, line) in zip(groups.items(), looks, strict=False):
+        ax.ecdf(values, color=color, linestyle=line, label=label)
     low = min(values.min() for values in groups.values())
-    bins = np.geomspace(low * 0.9, max(values.max() for values in groups.values()) * 1.1, 50)
-    for (label, values), color in zip(groups.items(), (RED, BLUE, GREEN, GREY), strict=False):
-        ax.hist(
-            values,
-            bins,
-            weights=np.full(len(values), 1 / len(values)),
-            histtype="stepfilled",
-            alpha=0.35,
-            color=color,
-        )
-        ax.hist(
-            values,
-            bins,
-            weights=np.full(len(values), 1 / len(values)),
-            histtype="step",
-            color=color,
-            label=label,
-        )
     ax.set(
         xscale="log",
         xlabel="RMS distance of two curves [e²/h]",
-        ylabel="share",
-        xlim=(bins[0], bins[-1]),
+        ylabel="share that is nearer",
+        xlim=(low * 0.9, max(values.max() for values in groups.values()) * 1.1),
+        ylim=(0, 1.01),
     )
+    ax.grid(alpha=0.3)
     ax.legend(loc="upper left")
     return figure
 
@@ -204,18 +191,25 @@ def fingerprints(fields, curves, modes=None):
 
 
 @style()
-def ldos_row(images, titles, antidots, radius=5):
-    """Images (n, L, W) side by side on one colour scale, each with its antidots, (n, K, 2),
-    outlined."""
-    figure = canvas(3.0)
-    axes = figure.subplots(1, len(images), sharey=True)
-    top = np.quantile(images[0], 0.995)
+def curve_and_images(fingerprint, images, titles, antidots, radius=5):
+    """A curve, (fields, conductance, open modes), each (F,), and below it images (n, L, W) on one
+    colour scale, each with its antidots, (n, K, 2), outlined."""
+    fields, conductance, modes = fingerprint
+    figure = canvas(5.0)
+    above, below = figure.subfigures(2, 1, height_ratios=[1, 1.5])
+    ax = above.subplots()
+    steps = {"where": "mid", "color": GREY, "linewidth": 1, "linestyle": ":"}
+    ax.step(fields, modes, label="open modes", **steps)
+    curve(ax, fields, conductance, label="conductance")
+    ax.set_title("(a) the fingerprint", loc="left")
+    ax.legend()
+    axes, top = below.subplots(1, len(images), sharey=True), np.quantile(images[0], 0.995)
     for ax, image, title, pair in zip(axes, images, titles, antidots, strict=True):
         shown = ldos_image(ax, image, pair, radius, vmin=0, vmax=top)
-        ax.set_title(title)
+        ax.set_title(title, loc="left")
     for ax in axes[1:]:
         ax.set_ylabel("")
-    figure.colorbar(shown, ax=axes, shrink=0.75, label="LDOS [1/t]")
+    below.colorbar(shown, ax=axes, shrink=0.75, label="LDOS [1/t]")
     return figure
 
 

@@ -31,6 +31,8 @@ RIVALS = {  # rows of rivals.json in the whole ladder
     "posterior": "exact posterior",
 }
 PANELS = {"known": "the five trained potentials", "fresh": "a new potential for every curve"}
+THERMAL = ("temperature", "dephasing")  # rows of thermal.json, whose keys are
+THERMAL_KEYS = {"exact": "within_0", "exact_interval": "within_0_interval"}  # in figures
 OTHERS = {"offset": "fields one step off", "strong": "potential twice as strong"}
 
 
@@ -148,3 +150,17 @@ def ambiguous_panels(result, device):
     values = [np.arange(a, b + 1) for a, b in zip(low, high, strict=True)]
     open_bits = ", ".join(f"{bits:.2f} at noise {noise}" for noise, bits in row["bits"].items())
     return panels, (values, truth), f"bits left open: {open_bits} e²/h"
+
+
+def thermal_panels(result):
+    """Panels of `figures.shares.whiskers` of a thermal.json."""
+    readers = {"exact, takes T = 0": "plain", "exact, knows T": "known", "network": "network"}
+    curves = [(f"{kind} {row['value']:g} t", row) for kind in THERMAL for row in result[kind]]
+    return {
+        title: {
+            label: {THERMAL_KEYS.get(key, key): value for key, value in row[reader].items()}
+            for label, row in curves
+            if reader in row
+        }
+        for title, reader in readers.items()
+    }
