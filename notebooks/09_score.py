@@ -9,18 +9,16 @@
 # %% [markdown]
 # # The score: a force field around an interference pattern
 #
-# **Claim** (Sec. VI, Fig. 5). Around a true image the learned score, $s(x) = \nabla_x \log P(x)$, is "oriented towards the
-# original (true) data from all noisy data points", in every plane of two pixels. Read as a force,
+# :::{admonition} In short
+# :class: tip in-short
+# Does the score point to the true image? Nearly always: {result}`probe_score:summary.within_random_own_curve_100_steps:.1%`
+# ({result}`probe_score:summary.within_random_own_curve_100_steps_interval:.1%`) of the arrows. But so does a network without a
+# curve, and nearly so a Gaussian: this proves no energy. Measured directly, the field has one only in part.
+# :::
+#
+# **Claim** (Sec. VI, the paper's Fig. 5). Around a true image the learned score, $s(x) = \nabla_x \log P(x)$, is "oriented
+# towards the original (true) data from all noisy data points", in every plane of two pixels. Read as a force,
 # $s = -\beta \nabla_x E$, it says that an energy functional "has a (local) minimum at the true wave-function data".
-#
-# **Question.** Do the arrows point home, and how much does it take for arrows to do so? Has the field an energy at all, is the
-# true image its minimum, and does it know more than the images it was trained on?
-#
-# **Method.** First the recipe of Fig. 5 for one test wire, as far as the paper gives it, and the same count beside scores
-# that know less. Then what arrows on two pixels cannot show: whether the Jacobian of the score is symmetric, whether line
-# integrals depend on their path, what the energy looks like along lines, which directions are soft, and how far the field
-# is from the exact score of the training images, which has a closed form. What takes minutes is measured once
-# (`qfp study score`) and drawn here.
 
 # %% tags=["parameters", "hide-input"]
 preset = "laptop"
@@ -53,23 +51,17 @@ if not result:
     print("No results for these weights: `qfp study score` makes them; their figures are left out")
 
 # %% [markdown]
-# ## The recipe
+# ## Fifty arrows on two pixels
 #
-# "The score function is obtained by estimating the noise from 50 noisy data points, each with 100 steps of added noise."
-# We read this as 50 draws of $x_t = \sqrt{\bar\alpha_t}\,x_0 + \sqrt{1-\bar\alpha_t}\,\epsilon$ after 100 of the 1000 steps
-# ($t = 99$ counted from 0), and $s = -\epsilon_\theta(x_t, t, y)/\sqrt{1-\bar\alpha_t}$ with the wire's own curve $y$. The
-# truth is then $\sqrt{\bar\alpha_t}\,x_0$, and the way there is $-\sqrt{1-\bar\alpha_t}\,\epsilon$. Two things the paper
-# leaves open: how strong the noise of 100 steps is (it depends on the schedule: ours is weaker than that of its reference
-# [5], so the count below has both), and which number of a pixel is the row. We take (row, column) of the padded
-# 60 x 60 image, that is $(y, x + 5)$.
+# We read the paper's recipe as 50 draws of $x_t = \sqrt{\bar\alpha_t}\,x_0 + \sqrt{1-\bar\alpha_t}\,\epsilon$ after 100 of the
+# 1000 steps, and $s = -\epsilon_\theta(x_t, t, y)/\sqrt{1-\bar\alpha_t}$ with the wire's own curve $y$. Two things are left open: how
+# strong the noise of 100 steps is (ours is weaker than that of the paper's reference; below, both are marked), and which number of a
+# pixel is the row. We take (row, column) of the padded 60 x 60 image.
 
 # %% tags=["nbval-check-output", "hide-input", "hide-output"]
 wires = live.subject_of(decoder, config.notebook_configurations, config.seed)
 t = forcefield.NOISE_STEPS - 1
 print(live.recipe_text(wires, t))
-
-# %% [markdown]
-# ## Fig. 5 remade
 
 # %% tags=["hide-input"]
 cloud = live.cloud(wires, t)
@@ -81,10 +73,9 @@ score_figures.score_planes(cloud.planes, cloud.variance / 2)
 print(live.cloud_text(cloud))
 
 # %% [markdown]
-# ## The same four planes at other noise levels
-#
-# At weak noise the arrows follow the details of the image, at strong noise all of them lead to one place, in or near the
-# truth. The axes change with the noise; each arrow is half the way to where the network sees the clean image.
+# The arrows point home, with a few exceptions in the planes (c) and (d). Raise the noise (the slider works in the browser): at weak
+# noise the arrows follow details of the image, at strong noise all of them lead to one place, in or near the truth. The axes
+# change with the noise.
 
 # %% tags=["hide-input"]
 pages = []
@@ -97,40 +88,39 @@ display(explore.flipbook(pages, "Raise the noise", "noise", width="600px"))
 # %% [markdown]
 # ## How hard is it to point home?
 #
-# In full space the cosine is that between the true noise and the estimated one, and estimating noise in 3600 dimensions is
-# easy: most directions in that space are no interference pattern at all, and whatever lies along them must be noise. So
-# we repeat the count for scores that know less. A third number tells more than the angle: where an arrow of full length
-# **ends**, $x + (1-\bar\alpha_t)\,s = \sqrt{\bar\alpha_t}\,\hat x_0$, and how far this is from the truth (root mean square
-# per pixel; 1 is the spread of the dataset). In the table, `full` is the cosine in all pixels, `planes` the share of arrows
-# within 90 degrees on the four planes, `end` that distance. The Gaussian of the table is made of a few hundred training
-# wires, that of the figure below of thousands, and better.
+# Most directions in 3600 dimensions are no interference pattern at all, and whatever lies along them must be noise. So we ask scores
+# that know less: the network with another wire's curve, with none, and a Gaussian with the mean and covariance of training
+# images. A third number tells more than the angle: where an arrow of full length **ends**,
+# $x + (1-\bar\alpha_t)\,s = \sqrt{\bar\alpha_t}\,\hat x_0$, and how far this is from the truth.
 
 # %% tags=["hide-input"]
 here = live.pointing(wires, wires.levels((*live.marked_levels(wires), 1.0, 5.0, 20.0)))
 
+# %% mystnb={"figure": {"caption": "Scores that know more and less, over the noise level, mean over test wires with 95 % bands. Left: cosine with the way to the truth in all pixels. Middle: share of arrows within 90 degrees of it on random planes of two pixels. Right: root-mean-square distance per pixel of the arrow's end from the true image; 1 is the spread of the dataset. Dotted: the same towards the image of another wire. Dashed: the noise of 100 steps, of this schedule and of the linear one.", "name": "score-pointing"}, "image": {"alt": "Three panels over noise level for the network with its own curve, another curve, no curve, and a Gaussian. The first two panels hardly tell them apart; the distances of the third differ at strong noise, where only the network with its own curve stays close."}} tags=["hide-input"]
+score_figures.score_pointing(result["pointing"] if result else here)
+
 # %% tags=["hide-input", "hide-output"]
 print(text.levels_text(here))
-
-# %% [markdown]
-# Over more wires and noise levels, with random planes and with another wire's image as the target:
-
-# %% mystnb={"figure": {"caption": "Scores that know more and less, over the noise level, mean over test wires with 95 % bands. Left: cosine with the way to the truth in all pixels. Middle: share of arrows within 90 degrees of it on random planes of two pixels. Right: distance of the arrow's end from the true image. Dotted: the same towards the image of another wire. Dashed: the noise of 100 steps, of this schedule and of the linear one.", "name": "score-pointing"}, "image": {"alt": "Three panels over noise level for the network with its own curve, another curve, no curve, and a Gaussian. The first two panels hardly tell them apart; the distances of the third differ at strong noise, where only the network with its own curve stays close."}} tags=["hide-input"]
-score_figures.score_pointing(result["pointing"] if result else here)
 
 # %% tags=["hide-input", "hide-output"]
 if result:
     print(text.pointing_text(result["pointing"]))
 
 # %% [markdown]
+# Left and middle, the curves lie on top of each other. At the noise of 100 steps
+# {result}`probe_score:summary.within_random_own_curve_100_steps:.1%` of the arrows point home with the own curve,
+# {result}`probe_score:summary.within_random_no_curve_100_steps:.1%` without any, and
+# {result}`probe_score:summary.within_random_Gaussian_100_steps:.1%` for the Gaussian. Right, they part: at strong noise only the
+# network with its own curve ends near the truth. What it knows shows in *where the arrows end*, not in their direction.
+
+# %% [markdown]
 # ## Has the field an energy?
 #
-# A force has an energy where its Jacobian $J$ is symmetric. We look at $D = 1 + \sigma^2 J$ with $\sigma^2 = 1-\bar\alpha_t$,
-# which for an exact score is the posterior covariance of the image, over $\sigma^2$. The antisymmetric part is estimated with
-# random directions, one forward and one backward derivative each. An untrained network of the same settings shows what is to be
-# expected of a field that nobody asked to have an energy: a matrix of independent entries has $1/\sqrt 2$. A multiple $c$ of
-# the identity, which the prediction of $v$ brings along, is left out of both. And if there is an energy, a line integral does not depend on its path.
+# A force has an energy where its Jacobian $J$ is symmetric; then a line integral does not depend on its path. We measure both. The
+# matrix is $D = 1 + \sigma^2 J$ with $\sigma^2 = 1-\bar\alpha_t$; for an exact score it is the posterior covariance of the image over
+# $\sigma^2$. A matrix of independent entries has an antisymmetric share of $1/\sqrt 2$, and so does an untrained network.
 
-# %% mystnb={"figure": {"caption": "Left: antisymmetric part of the score's Jacobian over the norm of the matrix D without its mean diagonal, trained and untrained. Right: integral of the score around rectangles, over the mean integral along a side. Mean over test wires, 95 % bands.", "name": "score-energy-tests"}, "image": {"alt": "Two panels over noise level. Left, the antisymmetric share of the trained network and, above it, of an untrained one. Right, small circulations around rectangles spanned by noise, and larger ones around those that lead to other images."}} tags=["hide-input"]
+# %% mystnb={"figure": {"caption": "Left: antisymmetric part of the matrix D over the norm of D, both without a multiple c of the identity, for the trained network and an untrained one. Right: integral of the score around rectangles with sides of these two kinds, over the mean integral along a side. Mean over test wires, 95 % bands.", "name": "score-energy-tests"}, "image": {"alt": "Two panels over noise level. Left, the antisymmetric share of the trained network and, above it, of an untrained one. Right, small circulations around rectangles spanned by noise, and larger ones around those that lead to other images."}} tags=["hide-input"]
 if result:
     energy = result["energy"]
     display(score_figures.energy_tests(energy["symmetry"], energy["loops"]))
@@ -140,13 +130,19 @@ if result:
     print(text.energy_text(energy))
 
 # %% [markdown]
+# The trained field is more symmetric than an untrained one, but not symmetric: the antisymmetric share is
+# {result}`probe_score:summary.antisymmetric_of_rest_trained_weak:.2f` at weak noise and
+# {result}`probe_score:summary.antisymmetric_of_rest_trained_strong:.2f` at strong noise. Rectangles of noise close to
+# {result}`probe_score:summary.loop_noise_noise_middle:.1%`, those that lead to another image only to
+# {result}`probe_score:summary.loop_other_image_noise_middle:.1%` (σ/α = 1).
+
+# %% [markdown]
 # ## The energy along straight lines
 #
-# $\beta E(r) - \beta E(0) = -\int s\cdot dx$ at a fixed noise level, from $\sqrt{\bar\alpha_t}\,x_0$ outward. A parabola at the
-# beginning is what a local minimum looks like. Each noise level has an energy of its own; the work of the score along a
-# generation, where the noise falls with every step, is no difference of one energy.
+# Integrate the force from the true image outward, $\beta E(r) - \beta E(0) = -\int s\cdot dx$, at a fixed noise level. A local minimum
+# begins with a parabola. Each noise level has an energy of its own.
 
-# %% mystnb={"figure": {"caption": "Energies along straight lines from the true image, given its own curve: in a random direction of noise, towards the image with one antidot moved by one site and beyond, and towards the image of another wire. Mean over test wires with 95 % bands. Dashed: the parabola fitted to the first quarter; dotted: where the profiles leave it by 10 %, on average.", "name": "score-profiles"}, "image": {"alt": "Nine panels, three noise levels by three directions, each with an energy curve that rises from zero and the parabola of its beginning."}} tags=["hide-input"]
+# %% mystnb={"figure": {"caption": "Energies along straight lines from the true image, given its own curve. Columns: in a random direction of noise; towards the image with one antidot moved by one site, and beyond; towards the image of another wire. Rows: noise levels. Mean over test wires with 95 % bands. Dashed: the parabola fitted to the first quarter; dotted: where the profiles leave it by 10 %, on average.", "name": "score-profiles"}, "image": {"alt": "Nine panels, three noise levels by three directions, each with an energy curve that rises from zero and the parabola of its beginning."}} tags=["hide-input"]
 if result:
     display(score_figures.energy_profiles(energy["loops"]["noise"], energy["profiles"]))
 
@@ -155,15 +151,22 @@ if result:
     print(text.profiles_text(energy))
 
 # %% [markdown]
+# On average the energy first rises as a parabola in every panel. Into noise the parabola holds for
+# {result}`probe_score:summary.reach_in_noise_radii_noise_weak:.2f` noise radii at σ/α = 0.2 and for
+# {result}`probe_score:summary.reach_in_noise_radii_noise_middle:.2f` at σ/α = 1. Single wires differ: at weak noise
+# the energy falls below its start for {result}`probe_score:energy.profiles.one site.levels.0.downhill:.0%` of the wires when one
+# antidot moves. Into noise it falls below its start for none of them.
+
+# %% [markdown]
 # ## A minimum, and its soft directions
 #
 # At a minimum all eigenvalues of $D$ are below 1, and the largest belong to the softest directions. If the network knows the
-# physics, these are what the exact solver gives when an antidot moves by a site. One wire, live:
+# physics, these are what the exact solver gives when an antidot moves by a site. One wire:
 
 # %% tags=["hide-input"]
 soft = live.soft_directions(wires, *wires.levels([1.0]))
 
-# %% mystnb={"figure": {"caption": "Above: the softest directions of the learned field at the true image of a test wire, noise as strong as the image. Below: what the exact solver changes when an antidot moves by a site. Normalised images, antidots outlined; a direction has no sign.", "name": "score-soft"}, "image": {"alt": "Two rows of difference images of a wire, red and blue; both have rings around the antidots and fringes between them."}} tags=["hide-input"]
+# %% mystnb={"figure": {"caption": "Above: the softest directions of the learned field at the true image of a test wire, with noise as strong as the image, and their eigenvalues. Below: what the exact solver changes when an antidot moves by a site. Normalised images, each on its own scale, antidots outlined; a direction has no sign.", "name": "score-soft"}, "image": {"alt": "Two rows of difference images of a wire, red and blue; both have rings around the antidots and fringes between them."}} tags=["hide-input"]
 score_figures.soft_directions(
     soft.vectors, soft.values, soft.changes, wires.pairs.antidots[0], config.device.radius
 )
@@ -174,11 +177,18 @@ if result:
     print(text.soft_text(result["soft"]))
 
 # %% [markdown]
-# ## Beside the exact score of the training images
+# Both rows have fringes at the antidots and between them. Over many wires, {result}`probe_score:summary.both_clean_middle:.0%` of the
+# softest direction lies in the exact changes of its own wire, against
+# {result}`probe_score:summary.both_control_clean_middle:.0%` in another wire's. An eigenvalue above 1, so a saddle, is met for
+# {result}`probe_score:summary.saddle_clean_middle:.0%` ({result}`probe_score:summary.saddle_clean_middle_interval:.0%`) of the wires at
+# σ/α = 1.
+
+# %% [markdown]
+# ## Has it only remembered?
 #
-# The training images alone, as a sum of points, have a score in closed form: a mean of all images, weighted by how near
-# they are. A network that had only remembered would follow it. Given a curve, an image counts by its curve's distance, too,
-# with a width that we choose on development curves.
+# The training images alone have a score in closed form: a mean of all images, weighted by how near they are. A network that had
+# only remembered would follow it. Given a curve, an image counts by its curve's distance, too; the width is chosen on development
+# curves.
 
 # %% mystnb={"figure": {"caption": "Predicted clean images: distance of the network's and of the training set's exact score to the truth, and to each other. Columns: wires of the test and the training set, with the curve and without. Below: effective number of training images in the mean, median and quartiles.", "name": "score-memory"}, "image": {"alt": "Four panels over noise level. For unseen wires with the curve the network is nearer to the truth than the training set's score; for training wires it is farther. Below, the effective number of images grows from one to many thousands without a curve."}} tags=["hide-input"]
 if result:
@@ -189,24 +199,47 @@ if result:
     print(text.memory_text(result))
 
 # %% [markdown]
-# ## What the paper claims, what we find, what we could not decide
+# It has not. For unseen wires with their curve (left) the network is nearer to the truth than the training set's score; for wires of the
+# training set it is farther from it. More on memory stands in [](14_limits).
+
+# %% [markdown]
+# ## What it means, and what could be wrong
 #
-# | the paper | found here | open |
-# | --- | --- | --- |
-# | the score points to the true data "from all noisy data points", on every plane | at the noise of 100 steps nearly all arrows do | which schedule the paper's 100 steps belong to |
-# | this is a property of the trained model | the network without a curve and with a wrong one point home just as well, and a Gaussian nearly so: it is a property of denoising in many dimensions, which "is generally expected", as the paper says. What the network knows shows in where the arrows end | |
-# | $s = -\beta\nabla E$: an energy functional exists | not exactly: see the antisymmetric part. It is smaller than in an untrained network, and around rectangles of noise line integrals close to a small part of their size; on the way to another image they close less well | whether what is missing would vanish with more training |
-# | a local minimum at the true data, quadratic nearby | see the profiles and eigenvalues: how many images have a direction in which the energy falls, and how far the parabola holds, depends on the noise level | the field at $\sqrt{\bar\alpha_t}\,x_0$ itself: the network was trained on noisy images, which hardly ever lie there |
-# | (not asked) | the softest directions lie in the exact changes of the image far more than chance and than another wire's; for unseen wires with a curve the network is nearer to the truth than the training set's own score, for wires of the training set farther from it: it has not memorised them | |
-# | linear response | an interpretation: a parabola is needed for it, and the ranges in which there is one are printed above | whether the name is apt |
+# - **Arrows point to the truth: yes**, nearly all; the paper says "all". This is a property of denoising in many dimensions. The
+#   paper itself calls it "generally expected".
+# - **As evidence for an energy functional: not sufficient.** Controls that know less pass the same test.
+# - **An energy exists: in part.** Along noise the field is close to a gradient. Towards other images it is not. Whether more
+#   training would mend that is open.
+# - **The true pattern is its minimum: in part.** Against noise, yes. Some wires have a soft direction in which the energy falls.
+# - **The soft directions are physical: yes**, far above chance. It is these that [decoding](05_generation) must settle.
+# - **Linear response** is an interpretation. It needs a parabola, and that holds only as far as shown
+#   above.
 #
-# What could be wrong: intervals are over wires of one split and one network. The live wires share one potential. The
-# derivatives are exact, the norms are estimates with random directions. Profiles are straight lines, and straight lines
-# between images leave the set of images. The width of a curve in the training set's score is a choice, made for its best.
+# What could be wrong: the intervals are over wires of one split and one network, and the live wires share one potential. The field at
+# $\sqrt{\bar\alpha_t}\,x_0$ itself is hardly ever trained, since training images are noisy. Norms are estimates with random
+# directions. Straight lines between images leave the set of images.
+
+# %% [markdown]
+# ## Exercise
 #
-# **Verdict.** "Oriented towards the original data": confirmed for the shares printed above; the paper says "all". As evidence for
-# an energy functional it is not sufficient, as the controls pass the same test. Measured directly, the field is near to one
-# that has an energy along noise, not an exact gradient.
+# Take the emptiest score: that of white noise of unit variance, $s(x) = -x$, which knows no image at all. How large is its
+# cosine with the way to the truth at the noise $r = \sigma/\alpha$? From which $r$ on is it above 0.99?
+#
+# :::{admonition} Solution
+# :class: dropdown
+# The arrow is $-\alpha x_0 - \sigma\epsilon$, the way is $-\sigma\epsilon$. In many dimensions $x_0$ and $\epsilon$ are orthogonal,
+# and both have unit variance. So the cosine is $\sigma/\sqrt{\alpha^2+\sigma^2} = r/\sqrt{1+r^2}$, above 0.99 from $r \approx 7$ on.
+# A cosine near 1 at strong noise says nothing about what a network has learned.
+# :::
+
+# %% tags=["hide-input"]
+rng = np.random.default_rng(0)
+x0, noise = rng.normal(size=(2, 3600))
+for r in (0.17, 1, 7.1, 20):
+    arrow, way = -(x0 + r * noise), -r * noise
+    cosine = arrow @ way / np.linalg.norm(arrow) / np.linalg.norm(way)
+    assert abs(cosine - r / np.hypot(1, r)) < 0.03
+assert 7.1 / np.hypot(1, 7.1) > 0.99 > 7 / np.hypot(1, 7)
 
 # %% tags=["nbval-check-output", "hide-input"]
 arrows = np.array([plane.cosine for plane in cloud.planes.values()])

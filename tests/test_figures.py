@@ -22,6 +22,7 @@ from qfp.figures import network as network_figures
 from qfp.figures import score as score_figures
 from qfp.figures import solver as solver_figures
 from qfp.figures import two_stage as two_stage_figures
+from qfp.figures import waves as wave_figures
 from qfp.figures import wire as wire_figures
 from qfp.model import anatomy
 from qfp.model.unet import UNet
@@ -255,12 +256,19 @@ FIGURES = {
             "images": {"x_t": TOLD[0], "x0": TOLD[1]},
         }
     ),
+    "first step": lambda: attention_figures.first_step(
+        {
+            f"head {k}": SimpleNamespace(
+                difference=0.3, bounds=(0.2, 0.4), without_curve=(-0.1, 0.1)
+            )
+            for k in range(3)
+        }
+    ),
     "preferences": lambda: attention_figures.preferences(
         {"a": head_rows(0.1, 0.2, 0.3), "b": head_rows(-0.3, 0.3)}
     ),
-    "wave correlation": lambda: attention_figures.wave_correlation(
-        {"all": WAVES, "away": WAVES}, POWER
-    ),
+    "wave correlation": lambda: wave_figures.wave_correlation({"all": WAVES, "away": WAVES}),
+    "wave power": lambda: wave_figures.wave_power(POWER),
     "two stages": lambda: two_stage_figures.patterns(
         {
             "general": {"r": dict.fromkeys(two_stage_figures.LINES, np.linspace(0, 1, 11))},

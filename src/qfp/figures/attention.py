@@ -28,6 +28,14 @@ def _noise_axis(ax):
     ax.set_xticks([100, 10, 1, 0.1, 0.01], ["noise", "10", "1", "0.1", "0.01"])
 
 
+def _on_the_wire(ax, image, cell, margin):
+    """Cut the padding of an image away: axes from the first site to the last, with their ticks."""
+    side = cell * image.shape[-1]
+    right = side - 2 * margin
+    ax.set(xlim=(-0.5, right - 0.5), xticks=[0, right - 1], yticks=[0, side - 1])
+    ax.tick_params(labelsize=8, length=2)
+
+
 def step_titles(times, ratio):
     """Titles of diffusion steps `times` (S,), counted from noise; ratio (T,): σ/α of all steps."""
     noise = [f"= {ratio[t]:.3g}" if ratio[t] < 1000 else "> 1000" for t in times]
@@ -60,10 +68,13 @@ def attention_steps(path, block, ratio, antidots, radius=5, margin=5, columns=6)
         for ax, image in zip(line, images):
             shown = ldos_image(ax, image, (), radius, margin, size, labels=False, **limits)
             outline(ax, antidots, radius, edgecolor=OUTLINE if size == 1 else "white")
-        line[0].set_ylabel(name, fontsize=8.5)
+            _on_the_wire(ax, image, size, margin)
+            ax.label_outer()
+        line[0].set_ylabel(f"{name}\ny [site]", fontsize=8.5)
         figure.colorbar(shown, ax=line, pad=0.01, fraction=0.05)
     for ax, title in zip(axes[0], titles):
         ax.set_title(title, fontsize=8)
+    axes[-1, columns // 2 - 1].set_xlabel("x [site]")
     return figure
 
 
@@ -106,13 +117,18 @@ def attention_frame(x, x0, importance, title, tops, antidots, radius=5, margin=5
         axes, (x, x0), ("noisy x$_t$", "predicted x̂$_0$"), (-2.5, -1.5)
     ):
         ldos_image(ax, image, antidots, radius, margin, labels=False, vmin=low, vmax=3.5)
+        _on_the_wire(ax, image, 1, margin)
         ax.set_title(name, fontsize=8)
     for head, (ax, B) in enumerate(zip(axes[2:], importance)):
         ldos_image(
             ax, B, (), radius, margin, cell, labels=False, vmin=0, vmax=tops[head], cmap="viridis"
         )
         outline(ax, antidots, radius, edgecolor="white")
+        _on_the_wire(ax, B, cell, margin)
         ax.set_title(f"B$_j$, head {head + 1}", fontsize=8)
+    for ax in axes:
+        ax.label_outer()
+    axes[0].set(xlabel="x [site]", ylabel="y [site]")
     figure.suptitle(title, fontsize=9)
     return figure
 
@@ -160,7 +176,7 @@ def through_generation(result):
     return figure
 
 
-def _dots(ax, labels, values, bounds, color, offset=0.0, **dots):
+def dots(ax, labels, values, bounds, color, offset=0.0, **look):
     """Values (n,) with intervals (n, 2), a line of the axis each, first on top."""
     y, (low, high) = np.arange(len(labels)) + offset, np.transpose(bounds)
     ax.errorbar(
@@ -170,7 +186,7 @@ def _dots(ax, labels, values, bounds, color, offset=0.0, **dots):
         color=color,
         linestyle="none",
         capsize=2,
-        **{"marker": "o", "markersize": 4.5, **dots},
+        **{"marker": "o", "markersize": 4.5, **look},
     )
     ax.set_yticks(range(len(labels)), labels)
     ax.set_ylim(len(labels) - 0.5, -0.5)
@@ -193,41 +209,26 @@ def preferences(networks, level=1):
         for sign, color in ((1, BLUE), (-1, RED), (0, GREY)):
             chosen = np.where(bounds[:, 0] > 0, 1, np.where(bounds[:, 1] < 0, -1, 0)) == sign
             shown = np.where(chosen, values, np.nan)
-            _dots(ax, names, shown, np.where(chosen[:, None], bounds, np.nan), color)
+            dots(ax, names, shown, np.where(chosen[:, None], bounds, np.nan), color)
         ax.axvline(0, color=GREY, linewidth=0.8)
         ax.set(xlabel="← lower antidot · upper antidot →", title=name)
     return figure
 
 
 @style()
-def wave_correlation(heads, power):
-    """Does A_ij follow the wave functions? Left: partial rank correlation of each head with C_ij of
-    the own curve and of another; middle: their difference with its interval, on all cells and away
-    from antidots; right: how often the test finds a planted signal.
+def first_step(rows):
+    """How much better each head fits its own curve's antidots than those of other curves where the
+    image is pure noise, with 95 % intervals, and the same without the curve.
 
-    heads {'all', 'away': {head: row}} and power: as in the result of study `waves`."""
-    labels = list(heads["all"])
-    own, other = (
-        np.array([heads["all"][name][key] for name in labels]) for key in ("own", "other")
-    )
-    figure = canvas(1.5 + 0.26 * len(labels))
-    left, middle, right = figure.subplots(1, 3)
-    nothing = np.full((len(labels), 2), np.nan)
-    _dots(left, labels, other, nothing, ORANGE, 0.12, label="another curve's C$_{ij}$", marker="s")
-    _dots(left, labels, own, nothing, BLUE, -0.12, label="own curve's C$_{ij}$")
-    for (cells, rows), color, shift in zip(heads.items(), (BLUE, GREEN), (-0.14, 0.14)):
-        values, bounds = (
-            np.array([row[key] for row in rows.values()])
-            for key in ("difference", "difference_interval")
-        )
-        text = {"all": "all cells", "away": "away from antidots"}[cells]
-        _dots(middle, labels, values, bounds, color, shift, label=text)
-        right.plot(power["strengths"], power[cells]["detected"], "o-", color=color, markersize=4)
-    left.set(xlabel="partial rank correlation")
-    middle.set(xlabel="own − other")
-    middle.tick_params(labelleft=False)
-    right.set(xlabel="planted signal [noise]", ylabel="share found", ylim=(-0.03, 1.03))
-    for ax in (left, middle):
-        ax.axvline(0, color=GREY, linewidth=0.8)
-        ax.legend(fontsize=7.5, loc="upper center", bbox_to_anchor=(0.5, -0.26), frameon=False)
+    rows {head: row with 'difference', 'bounds' and 'without_curve', both (low, high)}."""
+    labels = list(rows)
+    figure = canvas(1.1 + 0.3 * len(labels), 5.6)
+    ax = figure.subplots()
+    empty = np.array([row.without_curve for row in rows.values()])
+    values, bounds = zip(*((row.difference, row.bounds) for row in rows.values()))
+    dots(ax, labels, empty.mean(axis=1), empty, GREY, 0.14, marker="s", label="without the curve")
+    dots(ax, labels, np.array(values), bounds, BLUE, -0.14, label="given the curve")
+    ax.axvline(0, color=GREY, linewidth=0.8)
+    ax.set_xlabel("AUC, own antidots − those of other curves")
+    figure.legend(loc="outside lower center", ncols=2)
     return figure

@@ -25,7 +25,17 @@ from qfp.figures.wire import (
 NOISE_LABEL = "noise over signal σ/α"
 TICKS = [0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 50, 100]
 # straight lines along which an energy is drawn, and the unit on their axes
-DIRECTIONS = {"noise": "noise radii", "one site": "sites", "other": "part of the way"}
+DIRECTIONS = {
+    "noise": ("into noise", "distance [noise radii]"),
+    "one site": ("one antidot moves", "distance [sites]"),
+    "other": ("towards another wire", "part of the way"),
+}
+# sides of the rectangles around which the score is integrated
+SIDES = {
+    "noise, noise": "noise and noise",
+    "other image, noise": "another image and noise",
+    "one site, one site": "two moves of antidots",
+}
 
 
 def _noise_axis(ax, noise):
@@ -85,9 +95,9 @@ def score_pointing(part):
     another image is dotted."""
     figure, noise = canvas(3.6), part["noise"]
     panels = {
-        "full": "cosine, all pixels",
+        "full": "cosine with the way, all pixels",
         "within": "share within 90°, two pixels",
-        "end": "distance of the arrow's end",
+        "end": "rms from arrow's end to truth",
     }
     for ax, (kind, title) in zip(figure.subplots(1, 3), panels.items()):
         looks = zip([BLUE, ORANGE, PURPLE, "black"], "osD^")
@@ -100,7 +110,7 @@ def score_pointing(part):
         for level in part["marked"]:
             ax.axvline(level, color=GREY, linestyle="--", linewidth=0.8)
         _noise_axis(ax, noise)
-        ax.set_title(title)
+        ax.set_title(title, fontsize=9)
     figure.axes[2].set_yscale("log")
     figure.legend(*figure.axes[0].get_legend_handles_labels(), loc="outside lower center", ncols=4)
     return figure
@@ -120,7 +130,8 @@ def energy_tests(symmetry, loops):
     for ax, noise, lines in ((left, symmetry["noise"], shares), (right, loops["noise"], around)):
         looks = zip([BLUE, RED, GREEN, ORANGE, PURPLE], "osD^v")
         for (color, marker), (label, spread) in zip(looks, lines.items()):
-            _line(ax, noise, spread, color=color, marker=marker, label=label)
+            name = SIDES.get(label, label)
+            _line(ax, noise, spread, color=color, marker=marker, label=name)
         _noise_axis(ax, noise)
         columns = 1 + (len(lines) > 3)
         ax.legend(loc="upper center", bbox_to_anchor=(0.5, -0.2), ncols=columns, fontsize=8)
@@ -139,10 +150,10 @@ def energy_profiles(noise, profiles):
     figure = canvas(2.15 * len(noise) + 0.4)
     grid = figure.subplots(len(noise), len(DIRECTIONS), squeeze=False)
     for i, (axes, level) in enumerate(zip(grid, noise)):
-        for ax, (name, unit) in zip(axes, DIRECTIONS.items()):
+        for ax, (name, (title, unit)) in zip(axes, DIRECTIONS.items()):
             _profile(ax, profiles[name]["at"], profiles[name]["levels"][i])
             if i == 0:
-                ax.set_title(name)
+                ax.set_title(title)
             if i == len(noise) - 1:
                 ax.set_xlabel(unit)
         axes[0].set_ylabel(f"σ/α = {level:.2g}\nβE")
@@ -189,11 +200,17 @@ def soft_directions(vectors, values, changes, antidots, radius=5, margin=5):
                 ax, image, (), radius, margin, labels=False, cmap="RdBu_r", vmin=-top, vmax=top
             )
             outline(ax, antidots, radius, edgecolor="black", linewidth=0.9)
+            side = len(image)
+            ax.set(xlim=(-0.5, side - 2 * margin - 0.5), xticks=[0, 20, 40], yticks=[0, 20, 40])
+            ax.tick_params(labelsize=8)
+            ax.label_outer()
             ax.set_title(title, fontsize=8)
         bar = figure.colorbar(shown, ax=axes, pad=0.01, fraction=0.03, ticks=[-top, 0, top])
         bar.ax.set_yticklabels(["−max", "0", "max"])
     for axes, name in zip(grid, ("network: soft", "solver: exact")):
-        axes[0].set_ylabel(name)
+        axes[0].set_ylabel(f"{name}\ny [site]")
+    for ax in grid[-1]:
+        ax.set_xlabel("x [site]")
     return figure
 
 
