@@ -153,7 +153,7 @@ print(live.flagged(reference, given, images) if reference else "")
 # ## How few steps?
 #
 # Three samplers, down to a single evaluation of the network, where all three are the same: the image predicted from pure
-# noise. [](05_generation) has the paper's 1,000 steps.
+# noise. [](16_samplers) has the paper's 1,000 steps.
 
 # %% mystnb={"figure": {"caption": "Share of curves decoded exactly, and median Pearson correlation with the true image, against the number of network evaluations for one sample; 95 % intervals (results/robustness.json). Points of equal numbers stand side by side; the axes do not begin at zero.", "name": "limits-steps"}, "image": {"alt": "Two panels against the number of network evaluations on a logarithmic axis. The share decoded exactly is flat within its intervals for all samplers; the correlation is highest for one to three evaluations and falls slightly with more."}} tags=["hide-input"]
 limits_figures.steps(robustness_report.few_steps(table)) if table else None
