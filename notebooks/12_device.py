@@ -193,10 +193,10 @@ Markdown(tables.markdown([["stage", "what it does"], *new.ABOUT.items()]))
 # %% [markdown]
 # Stop it when you like; the same line goes on where it was. In the end `mine/index.html` shows wires that the network never
 # saw, and its scores beside those of the exact solver. Look at them first. For the file of this page,
-# {result}`new_gaas:rows.network.n` wires, each under a potential of its own: the network alone is exact in {result}`new_gaas:rows.network.within_0:.0%`
-# ({result}`new_gaas:rows.network.within_0_interval:.0%`) and within one site in {result}`new_gaas:rows.network.within_1:.0%`;
-# judged by the solver, exact in {result}`new_gaas:rows.network and solver.within_0:.0%`
-# ({result}`new_gaas:rows.network and solver.within_0_interval:.0%`). What it took stands in [](../costs). Then let the solver judge:
+# {result}`bench_new:rows.network.n` wires, each under a potential of its own: the network alone is exact in {result}`bench_new:rows.network.within_0:.0%`
+# ({result}`bench_new:rows.network.within_0_interval:.0%`) and within one site in {result}`bench_new:rows.network.within_1:.0%`;
+# judged by the solver, exact in {result}`bench_new:rows.network and solver.within_0:.0%`
+# ({result}`bench_new:rows.network and solver.within_0_interval:.0%`). What it took stands in [](../costs). Then let the solver judge:
 # `qfp decode curve.csv --device mine.yaml --weights mine/weights.safetensors` asks both ([](11_own_curve) has the files,
 # [](06_exact) the method).
 #
