@@ -13,7 +13,7 @@
 # :class: tip in-short
 # How much of a wire does its curve determine, whoever reads it? Almost everything: the exact posterior names the true
 # configuration of {result}`limits:noise.1.exact:.0%` of the wires ({result}`limits:noise.1.exact_interval:.0%`) though
-# their potential is unknown. Distance along the wire is lost first; a known temperature is no loss, lost phase is.
+# their potential is unknown. Distance along the wire is lost first; a known temperature costs little, lost phase much.
 # :::
 #
 # Every decoder of this book is measured against this limit. Each wire has two antidots and a random potential of its own.
@@ -56,7 +56,7 @@ print(f"{len(orbits)} configurations: {most:.2f} bits")
 # %% [markdown]
 # ## Noise, disorder, fields, temperature
 #
-# One thing is varied at a time. Noise up to {result}`limits:noise.3.value` $e^2/h$ costs nothing. Eight
+# One thing is varied at a time. Noise up to {result}`limits:noise.3.value` $e^2/h$ costs nothing that these wires show. Eight
 # fields nearly do as well as {result}`limits:fields.1.value`, if they span the whole range.
 
 # %% mystnb={"figure": {"caption": "The exact posterior against noise, strength of the random potential, number and range of the fields, and temperature (results/limits.json). Vermilion and blue: share of wires whose most probable configuration is the true one, or within one site of it. Crosses: mean probability of that configuration; where they lie on the vermilion line the posterior is calibrated. Grey: bits that the curve says of the configuration, of all there are. Where one thing is varied the noise is 0.01 e²/h and all others are those of the data.", "name": "limits-scan"}, "image": {"alt": "Five panels: the share of exact answers falls with noise, with the strength of the potential and as fields become fewer or their range shorter, while answers within one site hold out longer."}} tags=["hide-input"]

@@ -211,7 +211,7 @@ if result:
 # - **An energy exists: in part.** Along noise the field is close to a gradient. Towards other images it is not. Whether more
 #   training would mend that is open.
 # - **The true pattern is its minimum: in part.** Against noise, yes. Some wires have a soft direction in which the energy falls.
-# - **The soft directions are physical: yes**, far above chance. It is these that [decoding](05_generation) must settle.
+# - **The soft directions are physical: yes**, far above chance.
 # - **Linear response** is an interpretation. It needs a parabola, and that holds only as far as shown
 #   above.
 #

@@ -62,7 +62,8 @@ def test_what_is_shown(result):
     assert set(panels) == set(map(str, limits.DRAWN)) and "bits left open" in said
     for own in panels.values():
         assert 0.5 < own.sum() <= 1 + 1e-9
-    figures.ambiguous(panels, axes)
+    changes = {"along": DEVICE.fields, "across": -DEVICE.fields}
+    figures.ambiguous(panels, axes, DEVICE.fields, changes, np.ones(DEVICE.field_points))
     figures.limits(text.limit_panels(result), 10.0)
 
 

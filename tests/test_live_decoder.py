@@ -522,7 +522,7 @@ def test_a_file_of_ones_own_is_decoded_and_bad_ones_are_told(panel, shipped, tmp
     wait(panel, "/line 3: conductance 'high' is not a number/.test(document.body.textContent)")
     panel.get_by_role("button", name="Back to the wire's own curve").click()
     assert panel.evaluate(f"{PANEL}.given") is None
-    assert panel.locator(".qfp-legend").is_hidden()
+    panel.locator(".qfp-legend").wait_for(state="hidden")  # when the picture is drawn again
 
 
 def compact(pair):

@@ -111,7 +111,7 @@ def attention_frame(x, x0, importance, title, tops, antidots, radius=5, margin=5
     15) of each head.
 
     tops (head,): where the colour scales of the heads end, the same for all steps."""
-    figure, cell = canvas(1.75), x.shape[-1] // importance.shape[-1]
+    figure, cell = canvas(1.9), x.shape[-1] // importance.shape[-1]
     axes = figure.subplots(1, 2 + len(importance))
     for ax, image, name, low in zip(
         axes, (x, x0), ("noisy x$_t$", "predicted x̂$_0$"), (-2.5, -1.5)
