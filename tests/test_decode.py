@@ -14,8 +14,8 @@ from qfp.config import load_preset
 from qfp.data import normalise
 from qfp.data.measured import Curve
 from qfp.decoding import answer, decode, novelty, positions, told
+from qfp.model.condition import Condition
 from qfp.model.diffusion import Schedule
-from qfp.model.unet import Condition
 from qfp.physics import geometry, green, sweep
 from qfp.physics.units import SIEMENS, per_tesla
 

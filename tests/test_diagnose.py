@@ -12,8 +12,9 @@ from test_evaluate import CONFIG, DEVICE, Oracle, study, world  # noqa: F401
 from qfp.data import dataset, normalise
 from qfp.decoding import decode, metrics, one_step
 from qfp.decoding.decode import Decoder
+from qfp.model.condition import Condition
 from qfp.model.diffusion import Schedule
-from qfp.model.unet import Condition, UNet
+from qfp.model.unet import UNet
 from qfp.physics import geometry, sweep
 from qfp.studies import frame
 from qfp.studies.networks import diagnose, losses, readout

@@ -12,8 +12,8 @@ from qfp.config import load_preset
 from qfp.data import dataset, normalise
 from qfp.decoding.decode import Decoder
 from qfp.model import exported
+from qfp.model.condition import Condition
 from qfp.model.diffusion import Schedule
-from qfp.model.unet import Condition
 from qfp.physics import geometry, sweep
 from qfp.studies import accuracy, frame, tables
 from qfp.tools import SettingsError, digest

@@ -8,7 +8,7 @@ import pytest
 import torch
 from test_evaluate import CONFIG, study, world  # noqa: F401
 
-from qfp.model.unet import Condition
+from qfp.model.condition import Condition
 from qfp.studies import frame
 from qfp.studies.score import dynamics, energies, forcefield, live, memory, pointing, soft, text
 from qfp.studies.score import probe as probe_score

@@ -18,8 +18,8 @@ from torch.nn import functional as F
 from qfp.config import Config, build
 from qfp.data.normalise import Normalisation
 from qfp.model import exported
+from qfp.model.condition import SIZE, Mlp, norm, zero
 from qfp.model.precision import autocast
-from qfp.model.unet import SIZE, Mlp, norm, zero
 from qfp.physics.wire import CELL
 from qfp.tools import SettingsError
 from qfp.values import within

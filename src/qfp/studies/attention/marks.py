@@ -5,7 +5,7 @@ import numpy as np
 import torch
 from scipy.stats import rankdata
 
-from qfp.model.unet import BELIEF, GRID, SIZE
+from qfp.model.condition import BELIEF, GRID, SIZE
 from qfp.physics import geometry
 
 
@@ -76,7 +76,7 @@ def believed_cover(features, device, size=GRID):
     """Share of each cell that an antidot covers if its centre lies where the condition path
     believes it: (B, size, size).
 
-    features (B, c, 15, 15) of a network with believed positions (unet.ConditionTransformer): its
+    features (B, c, 15, 15) of a network with believed positions (ConditionTransformer): its
     last channels."""
     block = SIZE // GRID
     centres = (

@@ -10,8 +10,8 @@ import numpy as np
 from qfp.data import dataset
 from qfp.data.simulate import simulate
 from qfp.decoding.decode import Decoder
+from qfp.model.condition import GRID
 from qfp.model.diffusion import initial_noise
-from qfp.model.unet import GRID
 from qfp.physics import geometry
 from qfp.studies.attention import marks, watch
 from qfp.studies.attention.rows import interval

@@ -11,8 +11,8 @@ import numpy as np
 import torch
 
 from qfp.model.anatomy import architecture
+from qfp.model.condition import GRID, SIZE
 from qfp.model.diffusion import guided, sample
-from qfp.model.unet import GRID, SIZE
 
 
 @contextlib.contextmanager

@@ -6,7 +6,7 @@ import numpy as np
 import torch
 from scipy.stats import rankdata
 
-from qfp.model.unet import GRID
+from qfp.model.condition import GRID
 from qfp.physics import geometry, green
 from qfp.tools import kept_arrays, progress_bar
 

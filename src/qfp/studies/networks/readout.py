@@ -5,8 +5,8 @@ import numpy as np
 import torch
 from torch import nn
 
+from qfp.model.condition import GRID, SIZE
 from qfp.model.precision import autocast
-from qfp.model.unet import GRID, SIZE
 from qfp.physics import geometry
 from qfp.tools import progress_bar, stream
 from qfp.training.loss import position_loss

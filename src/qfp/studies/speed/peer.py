@@ -12,7 +12,7 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-from qfp.model.unet import GRID, SIZE, Condition, ConditionTransformer
+from qfp.model.condition import GRID, SIZE, Condition, ConditionTransformer
 from qfp.tools import SettingsError
 
 # name: pixel-unshuffle, kinds of our attention at whose levels the peer has its own, what it is

@@ -10,9 +10,9 @@ from qfp.data.simulate import simulate
 from qfp.decoding import positions
 from qfp.decoding.decode import load_decoder
 from qfp.model import exported
+from qfp.model.condition import SIZE
 from qfp.model.diffusion import guided, sample
 from qfp.model.precision import autocast
-from qfp.model.unet import SIZE
 from qfp.studies import frame, intervals, scoring, timing
 from qfp.tools import digest
 
