@@ -475,6 +475,18 @@ def test_what_attention_brings_with_labels_and_without(two_by_two):
     assert len(factors.show(result).splitlines()) == 2 + 8 + 1 + 2 * len(factors.SCORES)
 
 
+def test_a_result_may_lack_rows_and_is_completed_later(two_by_two):
+    without = [f"{cell}, seed 1" for cell in CELLS[2:]]
+    assert two_by_two(rows=without) is None
+    result = two_by_two(rows=without, missing=6)
+    assert list(result["rows"]) == without and len(result["missing"]) == 6
+    assert result["attention"].keys() == {"no_labels"}
+    assert "attention, no labels, within_1: +40.0%" in factors.show(result)
+    whole = two_by_two()
+    assert whole["missing"] == [] and whole["attention"].keys() == {*factors.PAIRS, "interaction"}
+    assert {name: whole["rows"][name] for name in without} == result["rows"]
+
+
 @pytest.mark.parametrize(
     "interval, word",
     [
@@ -495,7 +507,9 @@ def test_the_plan_of_attention_and_labels_is_a_two_by_two(two_by_two):
     )
     cells = factors.seeds_of(rows)
     for cell, names in cells.items():
-        for k, name in enumerate(names):
+        for k, name in enumerate(names.values()):
+            if rows[name].weights:  # another training's scores would stand in the row
+                assert exported.described(rows[name].weights)[2] == rows[name].config
             network, training = rows[name].config.network, rows[name].config.training
             assert training.seed == k + 1 and training.max_steps == plan["passes"]
             assert (training.curve_target == "positions") == (cell.startswith("labels"))

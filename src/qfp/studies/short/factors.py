@@ -2,8 +2,9 @@
 
 Attention on and off, with position labels for the path of the curve and without, some seeds of
 each, equal steps (presets/attention_labels.yaml). What counts as equal is stated there before any
-run. Finished rows are kept, and several processes may train rows at the same time (`--rows`); the
-call that finds all of them finished writes the result.
+run. Finished rows are kept, also those in the result of an earlier call, and several processes may
+train rows at the same time (`--rows`); the call that finds all of them finished writes the result,
+or one that may lack some (`--missing`).
 """
 
 import json
@@ -12,10 +13,11 @@ import shutil
 import numpy as np
 
 from qfp import tools
+from qfp.decoding.decode import load_decoder
 from qfp.model.precision import arithmetic
 from qfp.studies import intervals, scoring, tables
 from qfp.studies.frame import Option, Study
-from qfp.studies.short.course import course
+from qfp.studies.short.course import course, decoded
 from qfp.studies.short.plan import load_plan
 from qfp.tools import SettingsError, digest, project_root
 
@@ -34,19 +36,22 @@ NOTES = {
     "verdict": "stated before any run: 'none' where the whole 95 % interval lies within +- margin, "
     "'needed' where it lies above 0, 'harmful' where it lies below, 'undecided' otherwise; "
     "'none' goes first. Other lengths of training may differ",
+    "hits": "of the test curves in their order, 1 where a score counts it",
+    "missing": "rows that are not trained yet",
     "interaction": "what attention brings without labels minus what it brings with them",
     "columns": scoring.COLUMNS,
 }
 
 
 def seeds_of(names):
-    """Names of rows by what they have: {'labels': [of seed 1, ...]}. SettingsError where the plan
-    is no 2 x 2 with the same number of seeds everywhere."""
+    """Names of rows by what they have and by seed: {'labels': {'seed 1': 'labels, seed 1', ...},
+    ...}. SettingsError where the plan is no 2 x 2 with the same seeds everywhere."""
     found = {}
     for name in names:
-        found.setdefault(name.split(",")[0], []).append(name)
+        cell, _, seed = name.partition(", ")
+        found.setdefault(cell, {})[seed] = name
     wanted = {cell for pair in PAIRS.values() for cell in pair}
-    if set(found) != wanted or len({len(rows) for rows in found.values()}) != 1:
+    if set(found) != wanted or len({tuple(rows) for rows in found.values()}) != 1:
         raise SettingsError(
             f"{PLAN}: rows must be 'CELL, seed K' with CELL of {', '.join(sorted(wanted))}, as "
             "many seeds each"
@@ -62,77 +67,123 @@ def verdict(interval, margin):
     return "needed" if low > 0 else "harmful" if high < 0 else "undecided"
 
 
+def gains_of(hits, cells, score):
+    """What attention brings each curve, mean over the seeds that both networks of a pair have, and
+    (with, without) of each of those seeds: {pair: ((n,), list)} of the PAIRS that have one."""
+    found = {}
+    for pair, (one, other) in PAIRS.items():
+        names = [(name, cells[other][seed]) for seed, name in cells[one].items()]
+        each = [
+            [np.array(hits[name][score]) for name in two] for two in names if hits.keys() >= {*two}
+        ]
+        if each:
+            found[pair] = np.mean([a.astype(float) - b for a, b in each], axis=0), each
+    return found
+
+
 def brought(hits, cells, margin, seed):
     """What attention brings in each of PAIRS, and their difference, of hits {row: {score: bool
-    (n,)}}."""
-    found, gains = {}, {}
-    for name, pair in PAIRS.items():
-        found[name] = {}
-        with_it, without = (cells[cell] for cell in pair)
-        for score in SCORES:
-            each = [
-                (np.array(hits[a][score]), np.array(hits[b][score]))
-                for a, b in zip(with_it, without)
-            ]
-            gain = np.mean([a.astype(float) - b for a, b in each], axis=0)  # (n,)
+    (n,)}} of the rows that are finished."""
+    found = {}
+    for score in SCORES:
+        gains = gains_of(hits, cells, score)
+        for pair, (gain, each) in gains.items():
             bounds = intervals.bootstrap(gain, np.mean, seed)
-            found[name][score] = {
+            found.setdefault(pair, {})[score] = {
                 "difference": float(gain.mean()),
                 "interval": list(bounds),
                 "verdict": verdict(bounds, margin),
                 "seeds": [intervals.differences({score: a}, {score: b}) for a, b in each],
             }
-            gains[name, score] = gain
-    found["interaction"] = {}
-    for score in SCORES:
-        change = gains["no_labels", score] - gains["labels", score]
-        bounds = intervals.bootstrap(change, np.mean, seed)
-        found["interaction"][score] = {"difference": float(change.mean()), "interval": list(bounds)}
+        if len(gains) == len(PAIRS):
+            change = gains["no_labels"][0] - gains["labels"][0]
+            bounds = intervals.bootstrap(change, np.mean, seed)
+            row = {"difference": float(change.mean()), "interval": list(bounds)}
+            found.setdefault("interaction", {})[score] = row
     return found
 
 
-def train_row(run, row, folder, rows):
+def look_at(run, row, folder, test):
+    """(look at the test rows, parameters) of a row: of its exported weights, or of its training in
+    `folder`. SettingsError where the weights are of another training."""
+    if row.weights is None:
+        (look,) = course(run, row.config, folder, 1, test)
+        return look, json.loads((folder / "look.json").read_text())["parameters"]
+    decoder = load_decoder(row.weights)
+    if decoder.config != row.config:
+        raise SettingsError(f"{PLAN}: weights {row.weights} were trained with other settings")
+    facts = {key: decoder.meta[key] for key in ("step", "minutes", "images")}
+    return facts | decoded(decoder, row.config, run.pairs, test), decoder.meta["parameters"]
+
+
+def train_row(run, row, folder, test):
     """Train a row in `folder` and decode test rows with it: its part of the result."""
     kept = folder / "row.json"
     if not kept.is_file():
-        (look,) = course(run, row.config, folder, 1, rows)
-        meta = json.loads((folder / "look.json").read_text())
-        found = {"changes": row.changes, "parameters": meta["parameters"], **look}
-        tools.write_json(kept, found)
-        shutil.rmtree(folder / "run")
+        look, parameters = look_at(run, row, folder, test)
+        tools.write_json(kept, {"changes": row.changes, "parameters": parameters, **look})
+        shutil.rmtree(folder / "run", ignore_errors=True)
+
+
+def finished(run, table, folders):
+    """Rows {name: what was measured} that are trained, here or by an earlier run of the result."""
+    standing = json.loads(run.out.read_text()) if run.out.is_file() else {}
+    same = all(standing.get(key) == value for key, value in run.about.items())
+    rows = {}
+    for name, row in table.items():
+        kept = folders[name] / "row.json"
+        earlier = standing.get("rows", {}).get(name) if same else None
+        if kept.is_file():
+            rows[name] = json.loads(kept.read_text())
+        elif earlier and earlier["changes"] == row.changes:
+            hits = {score: [c == "1" for c in text] for score, text in earlier["hits"].items()}
+            rows[name] = earlier | {"hits": hits}
+    return rows
+
+
+def begun(run):
+    """The plan, its rows {name: Row}, and what the result says of its making."""
+    plan, table = load_plan(run.config, run.options.plan or project_root() / "presets" / PLAN)
+    for name in run.options.rows or ():
+        if name not in table:
+            raise SettingsError(f"--rows {name!r}: no such row; there are {'; '.join(table)}")
+    run.about.update(
+        config_sha256=digest(run.config),
+        data_sha256=run.pairs.sha256,
+        split=run.config.training.split,
+        seed=run.config.seed,
+        curves=run.options.curves,
+        **plan,
+    )
+    return plan, table
 
 
 def measure(run):
-    """Train the rows that are not finished, or those named; None while rows are missing."""
-    path = run.options.plan or project_root() / "presets" / PLAN
-    plan, table = load_plan(run.config, path)
-    cells, wanted = seeds_of(table), run.options.rows or list(table)
-    for name in wanted:
-        if name not in table:
-            raise SettingsError(f"--rows {name!r}: no such row; there are {'; '.join(table)}")
-    test, folders = run.rows("test", run.options.curves), {}
+    """Train the rows that are not finished, or those named; None while too many are missing."""
+    (plan, table), folders = begun(run), {}
+    cells, test = seeds_of(table), run.rows("test", run.options.curves)
     for name, row in table.items():
         how = arithmetic(row.config.training.precision, "cpu")
         folders[name] = run.place(row.config, plan, run.pairs.sha256, len(test), how)
-        if name in wanted:
+    rows = finished(run, table, folders)
+    for name in run.options.rows or table:
+        if name not in rows:
             run.report(f"{name}: {plan['passes']} passes; run in {folders[name]}")
-            train_row(run, row, folders[name], test)
-    missing = [name for name, folder in folders.items() if not (folder / "row.json").is_file()]
+            train_row(run, table[name], folders[name], test)
+    rows = finished(run, table, folders)
+    missing = [name for name in table if name not in rows]
     if missing:
         run.report(f"not trained yet: {'; '.join(missing)}")
+        run.folders = [folders[name] for name in rows]  # others may be at work on the rest
+    if len(missing) > (run.options.missing or 0):
         return None
-    rows = {name: json.loads((path / "row.json").read_text()) for name, path in folders.items()}
-    hits = {name: row.pop("hits") for name, row in rows.items()}
-    return {
-        "config_sha256": digest(run.config),
-        "data_sha256": run.pairs.sha256,
-        "split": run.config.training.split,
-        "seed": run.config.seed,
-        "curves": len(test),
-        **plan,
-        "rows": rows,
-        "attention": brought(hits, cells, plan["margin"], run.seed),
-    }
+    hits = {name: row["hits"] for name, row in rows.items()}
+    found = brought(hits, cells, plan["margin"], run.seed)
+    for row in rows.values():
+        row["hits"] = {
+            score: "".join(map(str, np.array(of, int))) for score, of in row["hits"].items()
+        }
+    return {"missing": missing, "attention": found, "rows": rows}
 
 
 def show(result):
@@ -141,7 +192,7 @@ def show(result):
     for name, row in result["rows"].items():
         lines.append([name, *(tables.cell(row, score, ".1%") for score in SCORES)])
     text = [tables.markdown(lines), ""]
-    for name in PAIRS:
+    for name in PAIRS.keys() & result["attention"].keys():
         for score, row in result["attention"][name].items():
             low, high = row["interval"]
             text.append(
@@ -162,5 +213,6 @@ STUDY = Study(
         "curves": Option(1000, "test configurations"),
         "rows": Option(None, "train these rows alone", kind=str, many=True),
         "plan": Option(None, f"file with the rows: presets/{PLAN}", kind=str),
+        "missing": Option(None, "write the result while so many rows are not trained (default 0)"),
     },
 )
