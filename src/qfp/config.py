@@ -106,6 +106,9 @@ class Training:
     )  # 'auto' (bf16 where the processor is faster with it), 'fp32' or 'bf16'
     # share of the configurations outside the training set that lend no interpolated curve
     curve_left_out: float = within(0, 1, default=0.0)
+    # potentials beside those of the file, under which extra curves of training configurations are
+    # simulated
+    curve_potentials: int = within(0, 1000, default=0)
 
 
 @dataclass(frozen=True)
@@ -300,12 +303,11 @@ def check(config, where):
             "network: grid_width must be above 32, the channels of the believed positions",
         ),
         (
-            training.curve_neighbours == 0
-            and training.curve_mixing == 0
+            training.curve_neighbours == training.curve_mixing == training.curve_potentials == 0
             or training.split == "config"
             and training.curve_target in ("positions", "occupancy"),
-            "training: curve_neighbours and curve_mixing need split 'config' and curve_target "
-            "'positions' or 'occupancy'",
+            "training: curve_neighbours, curve_mixing and curve_potentials need split 'config' and "
+            "curve_target 'positions' or 'occupancy'",
         ),
         *antidot_rules(config),
         (

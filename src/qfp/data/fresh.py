@@ -16,6 +16,7 @@ FIRST = {
     "rivals": 4_000_000,
     "measured": 5_000_000,
     "thermal": 6_000_000,
+    "further": 7_000_000,  # trained on
 }
 BLOCK = 50  # wires of one file
 

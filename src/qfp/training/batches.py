@@ -7,7 +7,7 @@ import numpy as np
 import torch
 from torch.nn import functional as F
 
-from qfp.data import interpolate
+from qfp.data import further, interpolate
 from qfp.tools import stream
 
 
@@ -25,10 +25,14 @@ class Batches:
         training = config.training
         self.extra = training.curve_batch if training.curve_target != "none" else 0
         self.curves = pairs.conductance
+        if training.curve_potentials:
+            known = np.unique(rows[:, 1])
+            more = further.curves(pairs, known, training.curve_potentials)
+            self.curves = np.concatenate([self.curves, more])
         # positions need no image, so the configurations in between are learned too
         if training.curve_neighbours:
             self.curves = interpolate.complete(
-                pairs.conductance,
+                self.curves,
                 pairs.orbit,
                 rows[:, 1],
                 pairs.device.width,
@@ -58,6 +62,8 @@ class Batches:
         }
         if training.curve_neighbours:
             n[B:] = self.pool[rng.integers(len(self.pool), size=E)]
+        if training.curve_potentials:
+            p[B:] = rng.integers(len(self.curves), size=E)
         curves = self.curves[p, n]  # no simulated curve of a configuration outside `rows`
         curves[B:] = self.mixed(p[B:], n[B:], rng)
         if training.curve_noise > 0:
