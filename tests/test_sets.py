@@ -11,8 +11,9 @@ from qfp.data import damage, dataset, generate, numbers
 from qfp.decoding import metrics, sets
 from qfp.decoding.decode import load_pairs_decoder
 from qfp.model.unet import UNet
-from qfp.physics import geometry
+from qfp.physics import geometry, green
 from qfp.tools import SettingsError
+from qfp.training import drawn
 from qfp.training.batches import Batches
 from qfp.training.loss import occupancy_loss
 from qfp.training.train import train
@@ -184,6 +185,55 @@ def test_it_learns_number_and_places_by_heart(file):
     found = [sets.named_by(one[None], DEVICE, int(K))[0] for one, K in zip(sites, number)]
     scores = sets.scores(found, truth, DEVICE)
     assert scores["number"] == 1.0 and scores["within1"] > 0.7
+
+
+@pytest.fixture(scope="module")
+def made(file, tmp_path_factory):
+    """Batches with drawn configurations."""
+    with pytest.MonkeyPatch.context() as patch:
+        folder = tmp_path_factory.mktemp("drawn")
+        patch.setattr(drawn, "project_root", lambda: folder)
+        pairs = qfp.load_dataset(file)
+        rows = dataset.split(16, 2, "config", 0)["train"]
+        normal = qfp.data.normalise.normalisation(pairs, rows)
+        config = small(curve_batch=40, curve_configurations=120, curve_mixing=0.0)
+        return Batches(config, pairs, rows, normal, "cpu")
+
+
+def test_drawn_curves_are_those_of_their_antidots_under_typical_potentials(made):
+    own, rng = made.drawn, np.random.default_rng(0)
+    assert set(own.number) == {1, 2, 3, 4}
+    for rows, antidots in numbers.groups(own.antidots):
+        exact = green.clean_curves(DEVICE, antidots[:3].astype(int))
+        np.testing.assert_allclose(own.curves[rows[:3]], exact, atol=0.05)
+    antidots, curves = own(rng, 20_000)
+    for K, (shift, root) in own.typical.items():
+        change = curves - own.curves[[own.antidots.tolist().index(a) for a in antidots.tolist()]]
+        change = change[numbers.counted(antidots) == K]
+        np.testing.assert_allclose(change.mean(0), shift, atol=0.02)
+        np.testing.assert_allclose(np.cov(change.T), root.T @ root, atol=0.01)
+
+
+def test_extra_curves_of_a_batch_are_of_drawn_configurations_and_of_the_file(made):
+    batch, B, left = made(3), made.config.training.batch, DEVICE.margins
+    placed = batch["centres"].nan_to_num(numbers.NONE).numpy() - np.array(left)
+    placed[batch["centres"].isnan().numpy()] = numbers.NONE
+    placed, drawn_ones = placed.astype(int).tolist(), made.drawn.antidots.tolist()
+    share = np.mean([one in drawn_ones for one in placed[B:]])
+    assert abs(share - made.drawn_share) < 0.2
+    assert all(one in made.pairs.antidots.tolist() for one in placed if one not in drawn_ones)
+    assert all(one in made.pairs.antidots.tolist() for one in placed[:B]), "images have their own"
+
+
+def test_configurations_outside_the_training_set_are_not_drawn(file):
+    pairs, config = qfp.load_dataset(file), small(curve_configurations=120)
+    orbits, antidots = numbers.drawn(config, np.arange(16, 136))
+    held = dataclasses.replace(pairs, orbit=np.concatenate([pairs.orbit[:15], orbits[:1]]))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(drawn, "simulated", lambda device, own: np.zeros((len(own), 3)))
+        patch.setattr(drawn, "_typical", lambda *given: None)
+        kept = drawn.Drawn(config, held, np.array([[0, n] for n in range(15)])).antidots.tolist()
+    assert antidots[0].tolist() not in kept and antidots[1].tolist() in kept
 
 
 def test_it_trains_goes_on_is_exported_and_decodes(file, tmp_path):

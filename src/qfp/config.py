@@ -109,6 +109,9 @@ class Training:
     # potentials beside those of the file, under which extra curves of training configurations are
     # simulated
     curve_potentials: int = within(0, 1000, default=0)
+    # configurations beside those of the file, whose extra curves are changed as typical potentials
+    # change them
+    curve_configurations: int = within(0, 10**7, default=0)
 
 
 @dataclass(frozen=True)
@@ -275,6 +278,10 @@ def antidot_rules(config):
             own == (2,) or training.curve_target != "positions" and training.curve_neighbours == 0,
             "training: curve_target 'positions' and curve_neighbours know pairs alone; with "
             "dataset.antidots use 'occupancy' and 0",
+        ),
+        (
+            training.curve_configurations == 0 or training.curve_target == "occupancy",
+            "training: curve_configurations need curve_target 'occupancy'",
         ),
     ]
 

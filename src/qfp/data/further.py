@@ -1,4 +1,5 @@
-"""Curves under potentials that a dataset file does not have: a read-out learns from curves alone."""
+"""Curves under potentials that a dataset file does not have: a read-out learns from curves
+alone."""
 
 from concurrent.futures import as_completed
 
@@ -19,8 +20,8 @@ def curves(pairs, known, number, workers=None):
     """Curves (Q, N, F) float32 [e^2/h] of a dataset's configurations under `number` potentials that
     no file has and no test uses.
 
-    Those of `known` (indices) are exact and kept in runs/curves, a minute of one core a potential of
-    the paper's wire; all others are not simulated, and NaN."""
+    Those of `known` (indices) are exact and kept in runs/curves, a minute of one core a potential
+    of the paper's wire; all others are not simulated, and NaN."""
     antidots, folder = pairs.antidots[known], project_root() / "runs" / "curves"
     found = np.full((number, *pairs.conductance.shape[1:]), np.nan, np.float32)
     name = digest(pairs.device, antidots.tolist())[:16]

@@ -19,14 +19,15 @@ TEXTS = {  # what arrays of a file hold
 }
 
 
-def drawn(config):
-    """Orbits (N, 2 K - 1) and antidots (N, K, 2), int16, canonical, of the dataset of a config:
-    row n has a number of antidots drawn from `dataset.antidots`. SettingsError where no place for
-    so many is found."""
+def drawn(config, indices=None):
+    """Orbits (N, 2 K - 1) and antidots (N, K, 2), int16, canonical, of the dataset of a config, or
+    of other indices than its own: n has a number of antidots drawn from `dataset.antidots`.
+    SettingsError where no place for so many is found."""
     device, own = config.device, config.dataset
+    indices = np.arange(own.configurations) if indices is None else indices
     number = [
         own.antidots[int(stream("number of antidots", config.seed, n).integers(len(own.antidots)))]
-        for n in range(own.configurations)
+        for n in indices.tolist()
     ]
     most = max(own.antidots)
     orbits = np.full((len(number), 2 * most - 1), NONE, np.int16)
@@ -34,7 +35,7 @@ def drawn(config):
     for K in set(own.antidots):
         rows = np.flatnonzero(np.equal(number, K))
         if len(rows):
-            placed = [geometry.hard_discs(device, K, int(n), config.seed) for n in rows]
+            placed = [geometry.hard_discs(device, K, int(n), config.seed) for n in indices[rows]]
             orbits[rows, : 2 * K - 1] = names = geometry.orbit(np.stack(placed), device)
             antidots[rows, :K] = geometry.placement(names, device)
     return orbits, antidots

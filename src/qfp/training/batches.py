@@ -9,6 +9,7 @@ from torch.nn import functional as F
 
 from qfp.data import further, interpolate
 from qfp.tools import stream
+from qfp.training.drawn import Drawn
 
 
 class Batches:
@@ -32,15 +33,14 @@ class Batches:
         # positions need no image, so the configurations in between are learned too
         if training.curve_neighbours:
             self.curves = interpolate.complete(
-                self.curves,
-                pairs.orbit,
-                rows[:, 1],
-                pairs.device.width,
-                training.curve_neighbours,
+                self.curves, pairs.orbit, rows[:, 1], pairs.device.width, training.curve_neighbours
             )
         N, share = len(pairs.antidots), training.curve_left_out
         out = interpolate.left_out(N, rows[:, 1], share, config.seed)
         self.pool = np.setdiff1d(np.arange(N), out)  # configurations that lend further curves
+        self.drawn = Drawn(config, pairs, rows) if training.curve_configurations else None
+        more = training.curve_configurations
+        self.drawn_share = more / (more + len(np.unique(rows[:, 1])))
 
     def __call__(self, step):
         """Dict of tensors: x0 (B, 1, S, S), t, noise, keep (B,), curves (B + E, F), centres or
@@ -66,11 +66,15 @@ class Batches:
             p[B:] = rng.integers(len(self.curves), size=E)
         curves = self.curves[p, n]  # no simulated curve of a configuration outside `rows`
         curves[B:] = self.mixed(p[B:], n[B:], rng)
+        antidots = self.pairs.antidots[n]
+        if self.drawn:
+            own = B + np.flatnonzero(rng.random(E) < self.drawn_share)
+            antidots[own], curves[own] = self.drawn(rng, len(own))
         if training.curve_noise > 0:
             curves = curves + training.curve_noise * rng.standard_normal(curves.shape, np.float32)
         out["curves"] = self.normal.curve(curves)
         if training.curve_target in ("positions", "occupancy"):
-            centres = self.pairs.antidots[n].astype(np.float32)
+            centres = antidots.astype(np.float32)
             centres[centres < 0] = np.nan  # of wires that have fewer, see `numbers`
             out["centres"] = torch.from_numpy(centres) + torch.tensor(
                 self.pairs.device.margins, dtype=torch.float32
