@@ -97,7 +97,7 @@ figures.generation_course(generated.steps, judged.r_noisy, judged.r_predicted)
 
 # %% mystnb={"figure": {"caption": "Shares of right answers with 95 % intervals (results/evaluate.json); dotted: 95 %. The table below has all columns.", "name": "generation-accuracy"}, "image": {"alt": "Dots with whiskers: single samples, consensus, one step and curve head lie near 100 % within one site and at 93 % exactly; the nearest training curve lower, shuffled curves at zero."}} tags=["hide-input"]
 table = frame.read_result(config.weights, accuracy.STUDY)
-shares.whiskers({"": accuracy.rows_of(table)}, (*shares.COLUMNS,)) if table else None
+shares.whiskers({"": accuracy.rows_of(table)}, (*shares.COLUMNS,), shares.ACCURACY) if table else None
 
 # %% tags=["hide-input"]
 print(accuracy.verdicts(table) if table else "")

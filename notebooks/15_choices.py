@@ -55,7 +55,7 @@ config = qfp.notebook_config(globals())
 # %% mystnb={"figure": {"caption": "Single samples of networks that lack one part each, with 95 % intervals (results/networks.json); dotted: 95 %. The table below has paired differences.", "name": "choices-parts"}, "image": {"alt": "Dots with whiskers for five networks. Without attention all three shares equal those of the twin. Without interpolation exact positions fall to about a half. Without the gradient for the curve all shares fall far, within one site to about a third."}} tags=["hide-input"]
 found = diagnose.read_networks()
 rows = {name: row["single"] for name, row in found["networks"].items()} if found else {}
-shares.whiskers({"": rows}, (*shares.COLUMNS,)) if found else None
+shares.whiskers({"": rows}, (*shares.COLUMNS,), shares.PARTS) if found else None
 
 # %% tags=["hide-input", "hide-output"]
 Markdown(diagnose.compared(found) if found else "No results: `make twins` makes them.")
@@ -66,7 +66,7 @@ Markdown(diagnose.compared(found) if found else "No results: `make twins` makes 
 # known there.
 
 # %% mystnb={"figure": {"caption": "Where does each network know what? Score of the clean image predicted in one evaluation from the true image with noise, on test curves (results/networks.json). Solid: with the curve; dashed: from the noisy image alone; dotted: positions read off the features of the curve, without image. The last point is pure noise. Bands: 95 % intervals.", "name": "network-noise"}, "image": {"alt": "Two panels of score against noise. Without the curve all networks fall from nearly 1 to 0 between a noise of 2 and 20. With it, both antidots within one site stay near 1 up to pure noise, except without the extra gradient; a correlation of at least 0.95 ends highest for laptop, lower for the twins, lower still without interpolation, and at 0 without the extra gradient."}} tags=["hide-input"]
-network_figures.score_against_noise(diagnose.panels(found)) if found else None
+network_figures.score_against_noise(diagnose.panels(found), shares.PARTS) if found else None
 
 # %% tags=["hide-input", "hide-output"]
 if found:
@@ -99,7 +99,7 @@ print(learning.told(short) if short else missing)
 
 # %% mystnb={"figure": {"caption": "Shares of development curves decoded right, against minutes of training on one core, for trainings that differ in one choice each, in three groups; black: the row that the others are compared with (results/bench_ablations.json). Minutes are passes times the seconds of a pass, timed for all rows in turn. Bars: 95 % intervals of the last look.", "name": "network-ablations"}, "image": {"alt": "Six panels of rising lines, one line a training. Both antidots within one site: most lines reach nearly 1; those without extra gradient stay near 0, those with pooled images or with predicted noise lie between. Both exact: the lines fan out, with the same ones at the bottom."}} tags=["hide-input"]
 table = studies.recorded("ablations")
-network_figures.ablations(*ablations.panels(table)) if table else None
+network_figures.ablations(*ablations.panels(table), shares.CHOICES) if table else None
 
 # %% [markdown]
 # :::{admonition} The rows

@@ -5,7 +5,7 @@ As in `figures`, whose helpers they use: arrays to a Matplotlib figure, one func
 nothing is computed here.
 """
 
-from itertools import chain, zip_longest
+from itertools import chain
 
 import matplotlib
 import numpy as np
@@ -109,15 +109,15 @@ def learning(minutes, scores, wanted):
 
 
 @style()
-def score_against_noise(panels):
+def score_against_noise(panels, called=None):
     """Score of the clean image predicted in one evaluation, against the noise σ/α of the image that
     was given.
 
     panels: {label of the score: {network: dict of noise (K,), given and null (3, K) [value, low,
-    high], readout}}, as diagnose.lines gives them. Solid: with the curve; dashed: from the noisy
-    image alone; dotted: positions read off the curve's features, without any image (None: no such
-    score). The last point has noise alone and stands at 250."""
-    figure = canvas(3.7)
+    high], readout}}, as diagnose.lines gives them; called: names of networks. Solid: with
+    the curve; dashed: from the noisy image alone; dotted: positions read off the curve's features,
+    without any image (None: no such score). The last point has noise alone and stands at 250."""
+    figure = canvas(3.9)
     for ax, (label, networks) in zip(
         figure.subplots(1, len(panels), squeeze=False)[0], panels.items()
     ):
@@ -125,7 +125,7 @@ def score_against_noise(panels):
         for (name, row), (color, marker) in zip(networks.items(), styles):
             noise = np.append(row["noise"][:-1], 250)
             for kind, line in (
-                ("given", {"marker": marker, "label": name}),
+                ("given", {"marker": marker, "label": (called or {}).get(name, name)}),
                 ("null", {"linestyle": "--"}),
             ):
                 value, low, high = row[kind]
@@ -138,14 +138,12 @@ def score_against_noise(panels):
         ax.minorticks_off()
     kinds = {"noisy image and curve": "-", "noisy image alone": "--", "curve's features alone": ":"}
     kinds = [(Line2D([], [], color=GREY, linestyle=line), kind) for kind, line in kinds.items()]
-    columns = zip_longest(
-        zip(*ax.get_legend_handles_labels()),
-        kinds,
-        fillvalue=(Line2D([], [], linestyle="none"), ""),
-    )
+    networks = list(zip(*ax.get_legend_handles_labels()))
+    empty = [(Line2D([], [], linestyle="none"), "")] * (-len(networks) % len(kinds))
     # a legend is filled by columns: networks, then kinds
-    entries = [entry for column in columns for entry in column]
-    figure.legend(*zip(*entries), loc="outside lower center", ncols=len(entries) // 2)
+    rows = [*networks, *empty, *kinds]
+    entries = [entry for k in range(len(kinds)) for entry in rows[k :: len(kinds)]]
+    figure.legend(*zip(*entries), loc="outside lower center", ncols=len(kinds))
     return figure
 
 
@@ -186,13 +184,13 @@ def truth_and_samples(truth, antidots, images, found, radius=5):
 
 
 @style()
-def ablations(rows, scores, groups):
+def ablations(rows, scores, groups, called=None):
     """Scores of short trainings against minutes: a row of panels for each score, a column for each
     group of trainings.
 
     rows: {name: (minutes (K,), {score: (3, K) value, low, high})}, the first of them, with which
-    the others are compared, in every column; groups: {title: names}, other names in the last one,
-    too. Bars are the intervals of the last look."""
+    the others are compared, in every column; groups: {title: rows}, others in the last one, too;
+    called: names of rows. Bars are the intervals of the last look."""
     figure = canvas(6.6)
     axes = figure.subplots(len(scores), len(groups), sharex=True, sharey="row", squeeze=False)
     first, *others = rows
@@ -219,7 +217,7 @@ def ablations(rows, scores, groups):
                     marker=marker,
                     markersize=3.5,
                     linewidth=1.2,
-                    label=name,
+                    label=(called or {}).get(name, name),
                 )
                 ax.plot([minutes[-1]] * 2, [low[-1], high[-1]], color=color, linewidth=1)
         column[0].set_title(title)

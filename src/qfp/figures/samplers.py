@@ -23,17 +23,17 @@ def _ends(value, interval):
 def against_evaluations(rows):
     """Scores with 95 % intervals against network evaluations, a panel a score, of rows {name:
     scores with `sampler`, `network_evaluations` and the keys of SCORES}."""
-    figure = canvas(2.9)
+    figure = canvas(3.2)
+    places = sorted({row["network_evaluations"] for row in rows.values()})
     for ax, (key, label) in zip(figure.subplots(1, len(SCORES)), SCORES.items(), strict=True):
         for k, (sampler, (_, color, marker)) in enumerate(LOOKS.items()):
             for row in (row for row in rows.values() if row["sampler"] == sampler):
-                x = row["network_evaluations"] * 1.09 ** (k - 1)  # side by side
+                x = places.index(row["network_evaluations"]) + 0.26 * (k - 1)  # side by side
                 off = _ends(row[key], row[f"{key}_interval"])
                 look = {"color": color, "fmt": marker, "markersize": 4, "elinewidth": 1.3}
                 ax.errorbar(x, row[key], yerr=off, label=sampler, **look)
-        ax.set(xscale="log", xlabel="network evaluations", title=label)
-        ax.set_xticks([5, 10, 20, 50, 1000], ["5", "10", "20", "50", "1000"])
-        ax.minorticks_off()
+        ax.set(xlabel="network evaluations", title=label)
+        ax.set_xticks(range(len(places)), [f"{place:,}" for place in places])
         ax.grid(axis="y", alpha=0.3)
     found = dict(zip(*ax.get_legend_handles_labels()[::-1], strict=True))
     names = [LOOKS[sampler][0] for sampler in found]

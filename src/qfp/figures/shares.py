@@ -19,6 +19,40 @@ MEMORY = {
     "closer": ("nearer to the truth than to training", BLUE, "o"),
     "own_potential": ("the right potential of five", RED, "D"),
 }
+ACCURACY = {  # what rows of study `accuracy` are called
+    "single": "one sample",
+    "consensus": "consensus",
+    "one_step": "one step",
+    "curve_head": "curve head alone",
+    "nearest": "nearest training curve",
+    "shuffled": "curves exchanged",
+    "train": "training wires",
+}
+PARTS = {  # what networks are called that lack a part
+    "twin": "all parts",
+    "twin-no-attention": "no self-attention",
+    "twin-no-gradient": "no curve gradient",
+    "twin-no-interpolation": "no interpolation",
+    "laptop": "shipped network",
+}
+CHOICES = {  # what rows of study `ablations` are called
+    "reference": "reference",
+    "no-gradient": "no gradient",
+    "no-gradient-seed-1": "no gradient, seed 1",
+    "own-curves": "own curves alone",
+    "own-curves-pooled": "LDOS as target",
+    "own-curves-pooled-1": "LDOS, twice the weight",
+    "linear": "linear schedule",
+    "epsilon": "predicts ε",
+    "epsilon-seed-1": "predicts ε, seed 1",
+    "epsilon-linear": "ε, linear schedule",
+    "uniform": "uniform t",
+    "reference-seed-1": "reference, seed 1",
+    "no-attention": "no self-attention",
+    "sam": "SAM",
+    "one-potential": "one potential",
+    "curve-noise": "noisy curves",
+}
 RIVALS = {  # what rows of study `rivals` are called
     "single": "network, one sample",
     "consensus": "network, consensus",
@@ -44,8 +78,10 @@ def whiskers(panels, columns=("within_1", "within_0"), names=None, wanted=0.95):
     has them. columns: names of COLUMNS, or {key: (name, colour, marker)} for others. names: what
     some rows are called, {name: label}. wanted: where a dotted line is drawn, None for none."""
     looks = columns if isinstance(columns, dict) else {key: COLUMNS[key] for key in columns}
+    known = {key for rows in panels.values() for row in rows.values() for key in row}
+    looks = {key: look for key, look in looks.items() if key in known}
     labels = list(dict.fromkeys(name for rows in panels.values() for name in rows))
-    figure = canvas(1.1 + (0.1 + 0.11 * len(columns)) * len(labels))
+    figure = canvas(1.1 + (0.1 + 0.11 * len(looks)) * len(labels))
     axes = figure.subplots(1, len(panels), sharex=True, sharey=True, squeeze=False)[0]
     for ax, (title, rows) in zip(axes, panels.items(), strict=True):
         for k, (key, (name, color, marker)) in enumerate(looks.items()):
@@ -55,7 +91,7 @@ def whiskers(panels, columns=("within_1", "within_0"), names=None, wanted=0.95):
             share = [row[key] for _, row in shown]
             ends = zip(share, (row[f"{key}_interval"] for _, row in shown))
             off = [(max(x - low, 0), max(high - x, 0)) for x, (low, high) in ends]
-            y = [i + APART * (k - (len(columns) - 1) / 2) for i, _ in shown]
+            y = [i + APART * (k - (len(looks) - 1) / 2) for i, _ in shown]
             look = {"fmt": marker, "color": color, "markersize": 4.5, "elinewidth": 1.6}
             ax.errorbar(share, y, xerr=list(zip(*off)) or None, label=name, **look)
         ax.set(ylim=(len(labels) - 0.5, -0.5), xlim=(-0.02, 1.02))
@@ -68,6 +104,6 @@ def whiskers(panels, columns=("within_1", "within_0"), names=None, wanted=0.95):
         if wanted is not None:
             ax.axvline(wanted, color="black", linewidth=0.8, linestyle=":")
     figure.legend(
-        *axes[0].get_legend_handles_labels(), loc="outside lower center", ncols=len(columns)
+        *axes[0].get_legend_handles_labels(), loc="outside lower center", ncols=len(looks)
     )
     return figure

@@ -26,7 +26,7 @@ STEPS, LOOKS = 1500, 10
 COLUMNS = {  # of a look, that a reader sees
     "both antidots within 1 site": "within_1",
     "both exact": "within_0",
-    f"r >= {scoring.HIGH}": "r_high",
+    f"pattern correlation r ≥ {scoring.HIGH}": "r_high",
 }
 NOTES = {
     "looks": "single samples of the averaged weights on development curves (unseen configurations, "
