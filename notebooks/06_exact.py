@@ -82,7 +82,7 @@ clean = response(wire, [truth]).curve[0]
 expected = likelihood.expected(wire, [truth])
 spread = np.sqrt(np.diag(expected.first[0] + expected.rest[0]))
 
-# %% mystnb={"figure": {"caption": "Curves of one pair of antidots. Black: exact, under one random potential. Grey: exact, without potential. Blue: mean and spread over all potentials, from perturbation theory to second order around the exact wire. Below: the same less the grey curve.", "name": "exact-band"}, "image": {"alt": "Two panels over the magnetic field. Above, a ragged black curve runs within a narrow blue band; below, the differences, of some hundredths of the conductance quantum, with the blue mean below zero."}} tags=["hide-input"]
+# %% mystnb={"figure": {"caption": "Curves of one pair of antidots. Black (white on dark pages): exact, under one random potential. Grey: exact, without potential. Blue: mean and spread over all potentials, from perturbation theory to second order around the exact wire. Below: the same less the grey curve.", "name": "exact-band"}, "image": {"alt": "Two panels over the magnetic field. Above, a ragged black curve runs within a narrow blue band; below, the differences, of some hundredths of the conductance quantum, with the blue mean below zero."}} tags=["hide-input"]
 inference_figures.band(wire.fields, measured, clean, expected.mean[0], spread)
 
 # %% tags=["nbval-check-output", "hide-input"]

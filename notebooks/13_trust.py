@@ -129,7 +129,7 @@ print("\n".join(text.rank_lines(table)) if table else "")
 # Samples may agree on nonsense. The **novelty** is how far the exact curve of the answer, without random potential, lies from
 # the given one. Its unit is a threshold that few genuine development curves exceed.
 
-# %% mystnb={"figure": {"caption": "Novelty of genuine and of foreign curves (results/novelty.json), one point a curve; black: median and quartiles. Blue and green: genuine curves, of test wires and under potentials that no training file holds. Orange: curves of other wires, or of none. Grey: small noise. Right of the line, above 1, a curve is flagged; the share of these stands at the right.", "name": "trust-novelty"}, "image": {"alt": "Strips of points on a logarithmic axis of novelty: genuine curves left of the threshold, curves of other wires and of none mostly right of it."}} tags=["hide-input"]
+# %% mystnb={"figure": {"caption": "Novelty of genuine and of foreign curves (results/novelty.json), one point a curve; black (white on dark pages): median and quartiles. Blue and green: genuine curves, of test wires and under potentials that no training file holds. Orange: curves of other wires, or of none. Grey: small noise. Right of the line, above 1, a curve is flagged; the share of these stands at the right.", "name": "trust-novelty"}, "image": {"alt": "Strips of points on a logarithmic axis of novelty: genuine curves left of the threshold, curves of other wires and of none mostly right of it."}} tags=["hide-input"]
 novelty = shown.if_measured(config.weights, rates.STUDY)
 trust_figures.novelty_rates(trust_figures.novelty_rows(novelty)) if novelty else None
 

@@ -485,6 +485,9 @@ def test_a_result_may_lack_rows_and_is_completed_later(two_by_two):
     whole = two_by_two()
     assert whole["missing"] == [] and whole["attention"].keys() == {*factors.PAIRS, "interaction"}
     assert {name: whole["rows"][name] for name in without} == result["rows"]
+    shown = factors.panels(result)
+    assert shown["without"]["no attention, seed 1"] is result["rows"]["neither, seed 1"]
+    assert not shown["with position labels"] and len(factors.panels(whole)["without"]) == 4
 
 
 @pytest.mark.parametrize(

@@ -86,3 +86,14 @@ def test_a_page_is_printed(tmp_path):
     done = subprocess.run(command, capture_output=True, text=True)
     assert done.returncode == 0 and str(target) in done.stdout
     assert target.read_bytes().startswith(b"%PDF")
+
+
+def test_figures_follow_the_theme(chromium):
+    """On dark pages the drawings for them, whole; on light ones the others."""
+    address = "document.querySelector('figure img').getAttribute('src')"
+    with browser.opened(chromium, SITE / "notebooks" / "06_exact.html", **LOOKS["dark"]) as found:
+        page = found.page
+        page.wait_for_function(f"{address}.endsWith('-dark.svg')")
+        page.wait_for_function("document.querySelector('figure img').naturalWidth > 100")
+        page.evaluate("document.documentElement.dataset.theme = 'light'")
+        page.wait_for_function(f"!{address}.endsWith('-dark.svg')")

@@ -8,6 +8,7 @@ from qfp.figures.wire import (
     BLUE,
     GREEN,
     GREY,
+    LIGHT,
     ORANGE,
     OUTLINE,
     PURPLE,
@@ -67,7 +68,7 @@ def attention_steps(path, block, ratio, antidots, radius=5, margin=5, columns=6)
     for line, (name, images, size, limits) in zip(axes, rows):
         for ax, image in zip(line, images):
             shown = ldos_image(ax, image, (), radius, margin, size, labels=False, **limits)
-            outline(ax, antidots, radius, edgecolor=OUTLINE if size == 1 else "white")
+            outline(ax, antidots, radius, edgecolor=OUTLINE if size == 1 else LIGHT)
             _on_the_wire(ax, image, size, margin)
             ax.label_outer()
         line[0].set_ylabel(f"{name}\ny [site]", fontsize=8.5)
@@ -123,7 +124,7 @@ def attention_frame(x, x0, importance, title, tops, antidots, radius=5, margin=5
         ldos_image(
             ax, B, (), radius, margin, cell, labels=False, vmin=0, vmax=tops[head], cmap="viridis"
         )
-        outline(ax, antidots, radius, edgecolor="white")
+        outline(ax, antidots, radius, edgecolor=LIGHT)
         _on_the_wire(ax, B, cell, margin)
         ax.set_title(f"B$_j$, head {head + 1}", fontsize=8)
     for ax in axes:

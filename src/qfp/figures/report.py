@@ -5,6 +5,7 @@ import numpy as np
 from qfp.figures.wire import (
     BLUE,
     GREY,
+    LIGHT,
     ORANGE,
     OUTLINE,
     RED,
@@ -100,7 +101,7 @@ def _images(panels, figure, images, candidates, answer, radius):
         shown = ldos_image(ax, image, vmin=0, **options)
         for pair, _ in candidates[:SHOWN]:
             if (pair != answer).any():
-                outline(ax, pair, radius, edgecolor="white", linestyle=":", linewidth=0.9)
+                outline(ax, pair, radius, edgecolor=LIGHT, linestyle=":", linewidth=0.9)
         outline(ax, answer, radius, edgecolor=colour, linewidth=1.5)
         ax.set_title(title, loc="left")
         figure.colorbar(shown, ax=ax, fraction=0.05, pad=0.02)

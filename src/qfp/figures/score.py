@@ -11,6 +11,7 @@ from matplotlib.lines import Line2D
 
 from qfp.figures.wire import (
     BLUE,
+    DARK,
     GREEN,
     GREY,
     ORANGE,
@@ -199,7 +200,7 @@ def soft_directions(vectors, values, changes, antidots, radius=5, margin=5):
             shown = ldos_image(
                 ax, image, (), radius, margin, labels=False, cmap="RdBu_r", vmin=-top, vmax=top
             )
-            outline(ax, antidots, radius, edgecolor="black", linewidth=0.9)
+            outline(ax, antidots, radius, edgecolor=DARK, linewidth=0.9)
             side = len(image)
             ax.set(xlim=(-0.5, side - 2 * margin - 0.5), xticks=[0, 20, 40], yticks=[0, 20, 40])
             ax.tick_params(labelsize=8)

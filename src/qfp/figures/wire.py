@@ -23,6 +23,8 @@ BLUE, ORANGE, GREEN, RED, PURPLE, SKY = (
     "#56B4E9",
 )
 GREY, OUTLINE = "#6B6B6B", "#5FE0FF"
+# outlines on colour maps, which the dark theme leaves as they are: no plain white and black
+LIGHT, DARK = "#FEFEFE", "#010101"
 WIDTH = 7.2  # inches: text stays readable where a page shows a figure 600 pixels wide
 STYLE = {
     "figure.dpi": 110,
@@ -237,7 +239,7 @@ def image_grid(rows, row_labels, titles, antidots, dashed=None, radius=5, top=No
                 vmax=top,
             )
             if dashed is not None and len(dashed[i]):
-                outline(ax, dashed[i][j], radius, edgecolor="white", linestyle="--", linewidth=0.9)
+                outline(ax, dashed[i][j], radius, edgecolor=LIGHT, linestyle="--", linewidth=0.9)
             ax.set_title(titles[i][j], fontsize=8.5)
         axes[i, 0].set_ylabel(label)
     figure.colorbar(shown, ax=axes, shrink=0.7, label="LDOS [1/t]")

@@ -202,6 +202,18 @@ def show(result):
     return "\n".join(text)
 
 
+def panels(result):
+    """Panels of `figures.shares.whiskers`: {labels or none: {attention or none, seed: scores}}."""
+    titles = {"labels": "with position labels", "no_labels": "without"}
+    with_it = {cell: title for pair, title in titles.items() for cell in PAIRS[pair]}
+    found = {title: {} for title in titles.values()}
+    for name, row in result["rows"].items():
+        cell, _, seed = name.partition(", ")
+        own = "attention" if cell.endswith("attention") else "no attention"
+        found[with_it[cell]][f"{own}, {seed}"] = row
+    return found
+
+
 STUDY = Study(
     name="attention-labels",
     measure=measure,
