@@ -20,6 +20,7 @@ from qfp.figures.wire import (
 )
 
 COLORS = (BLUE, RED, GREEN, ORANGE, PURPLE)  # of heads 1, 2, ...
+NETWORKS = {"laptop": "shipped network", "twin": "second network"}
 PURE_NOISE = 100.0  # σ/α at which the first step is drawn
 
 
@@ -41,6 +42,12 @@ def step_titles(times, ratio):
     """Titles of diffusion steps `times` (S,), counted from noise; ratio (T,): σ/α of all steps."""
     noise = [f"= {ratio[t]:.3g}" if ratio[t] < 1000 else "> 1000" for t in times]
     return [f"step {len(ratio) - t}\nσ/α {text}" for t, text in zip(times, noise)]
+
+
+def layer_title(layer):
+    """What 'down15' stands for: on the way down, at 15 x 15."""
+    way, side = layer.rstrip("0123456789"), layer.lstrip("abcdefghijklmnopqrstuvwxyz")
+    return f"{layer}: {'encoder' if way == 'down' else 'decoder'}, {side} × {side}"
 
 
 @style()
@@ -168,7 +175,7 @@ def through_generation(result):
             ax.plot(noise, row["difference"], color=color, linestyle=line, label=label, lw=1.3)
             ax.fill_between(noise, *bounds, color=color, alpha=0.18, linewidth=0)
         ax.axhline(0, color=GREY, linewidth=0.8)
-        ax.set_title(layer)
+        ax.set_title(layer_title(layer))
         _noise_axis(ax)
     for ax in axes[:-1].flat:
         ax.set_xlabel("")
@@ -212,7 +219,7 @@ def preferences(networks, level=1):
             shown = np.where(chosen, values, np.nan)
             dots(ax, names, shown, np.where(chosen[:, None], bounds, np.nan), color)
         ax.axvline(0, color=GREY, linewidth=0.8)
-        ax.set(xlabel="← lower antidot · upper antidot →", title=name)
+        ax.set(xlabel="← lower · preference · upper →", title=NETWORKS.get(name, name))
     return figure
 
 

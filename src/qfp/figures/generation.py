@@ -52,7 +52,7 @@ def gallery(answers, errors, r, radius=5):
     return image_grid(
         [answers.truth[picked], answers.images[picked]],
         ["truth", "one sample"],
-        [f"r = {r[i]:.2f}, off {errors[i]}" for i in picked],
+        [f"r = {r[i]:.2f}, error {errors[i]}" for i in picked],
         [truth, found],
         dashed=[(), truth],
         radius=radius,
@@ -83,7 +83,7 @@ def similarity(r, references):
     figure = canvas(3.3)
     ax = figure.subplots()
     for (label, values), line in zip(
-        {"generated and true image": r, **references}.items(), ("-", "--", "-.", ":")
+        {f"generated and true image ({len(r)})": r, **references}.items(), ("-", "--", "-.", ":")
     ):
         values = np.sort(values)
         share = 1 - np.arange(len(values)) / len(values)
@@ -95,6 +95,7 @@ def similarity(r, references):
             label=label,
         )
     ax.axvline(0.95, color=GREY, linewidth=0.8)
+    ax.annotate("0.95", (0.95, 1.02), ha="center", va="bottom", color=GREY, fontsize=8.5)
     ax.set(
         xlabel="Pearson r",
         ylabel="share with at least this r",

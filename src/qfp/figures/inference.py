@@ -1,7 +1,7 @@
 """Figures of exact inference: arrays to a Matplotlib figure, one function a figure."""
 
 import numpy as np
-from matplotlib.ticker import MaxNLocator
+from matplotlib.ticker import MaxNLocator, PercentFormatter
 
 from qfp.figures.wire import BLUE, GREEN, GREY, ORANGE, RED, canvas, curve, ldos_image, style
 
@@ -23,7 +23,7 @@ def band(fields, measured, clean, expected, spread):
         curve(ax, fields, measured - base, color="black", linewidth=1.1, label="one potential")
     above.legend(loc="lower left")
     above.set_xlabel("")
-    below.set_ylabel("less that at V = 0")
+    below.set_ylabel("difference from\nV = 0 [e²/h]")
     return figure
 
 
@@ -60,13 +60,14 @@ def ladder(panels):
     top = len(labels) - 1
     for ax, (title, rows) in zip(axes, panels.items(), strict=True):
         for k, (n, *shares) in enumerate(rows[label] for label in labels):
-            for offset, color, (share, (low, high)) in zip((0.13, -0.13), (RED, BLUE), shares):
-                least = 0.3 / n  # none of n: an open mark at the left
-                place, wrong = top - k + offset, max(1 - share, least)
-                ends = [max(1 - high, least), max(1 - low, least)]
+            for offset, color, (share, (low, high)) in zip((-0.13, 0.13), (RED, BLUE), shares):
+                least = 0.3 / n  # where the axis of a share of n begins
+                place, ends = top - k + offset, [max(1 - high, least), max(1 - low, least)]
+                if share == 1:  # none is wrong: what the interval allows at most
+                    ax.plot(ends[1], place, "<", color=color, markerfacecolor="white")
+                    continue
                 ax.plot(ends, [place, place], color=color, linewidth=1.6)
-                face = color if share < 1 else "white"
-                ax.plot(wrong, place, "o", color=color, markerfacecolor=face, markersize=5)
+                ax.plot(1 - share, place, "o", color=color, markersize=5)
         ax.set(xscale="log", xlabel="share of wrong answers", ylim=(-0.6, top + 0.6))
         ax.set_title(title, loc="left")
         ax.set_yticks(range(top, -1, -1), labels)
@@ -75,9 +76,10 @@ def ladder(panels):
     for ax in axes:
         ax.set_xticks(ticks[:: len(axes)], [f"{100 * tick:g} %" for tick in ticks[:: len(axes)]])
         ax.set_xticks([], minor=True)
-    axes[0].plot([], [], "o", color=RED, label="not exact")
     axes[0].plot([], [], "o", color=BLUE, label="not within one site")
-    axes[0].plot([], [], "o", color="black", markerfacecolor="white", label="none wrong")
+    axes[0].plot([], [], "o", color=RED, label="not exact")
+    limit = {"color": GREY, "markerfacecolor": "white", "label": "none wrong: at most"}
+    axes[0].plot([], [], "<", **limit)
     figure.legend(loc="outside lower center", ncols=3)
     return figure
 
@@ -95,7 +97,8 @@ def flags(rows):
             ax.plot(share, top - k + offset, "o", color=color, markersize=5)
     ax.plot([], [], "o", color=GREEN, label="exact likelihood")
     ax.plot([], [], "o", color=ORANGE, label="novelty of the network's answer")
-    ax.set(xlabel="share flagged (95 % intervals)", xlim=(-0.02, 1.02), ylim=(-0.6, top + 0.6))
+    ax.set(xlabel="share flagged", xlim=(-0.02, 1.02), ylim=(-0.6, top + 0.6))
+    ax.xaxis.set_major_formatter(PercentFormatter(1, decimals=0))
     ax.set_yticks(range(top, -1, -1), rows)
     figure.legend(loc="outside lower center", ncols=2)
     return figure

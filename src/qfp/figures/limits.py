@@ -9,7 +9,7 @@ from matplotlib.ticker import NullFormatter, PercentFormatter, ScalarFormatter
 
 from qfp.figures.wire import BLUE, GREEN, GREY, ORANGE, RED, canvas, style
 
-LOOKS = ((BLUE, "o", "-"), (GREEN, "s", "--"), (ORANGE, "D", "-."))
+LOOKS = ((BLUE, "o", "-"), (RED, "D", "-."), (GREEN, "s", "--"))
 CLOSE = 1.1  # ratio of changes whose points share a label
 SAMPLERS = {"ancestral": "ancestral (DDPM)", "ddim": "DDIM", "dpm2m": "DPM-Solver++(2M)"}
 CLOUDS = {

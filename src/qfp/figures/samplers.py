@@ -55,7 +55,7 @@ def costs(panels):
                 off = _ends(ratio, interval)
                 ax.errorbar(ratio, i + 0.24 * k - 0.12, xerr=off, label=precision, **look)
         ax.axvline(1, color=GREY, linewidth=1, linestyle="--")
-        ax.set(xlabel="time, in times of ours", xlim=(0, None), ylim=(len(networks) - 0.5, -0.5))
+        ax.set(xlabel="time, relative to ours", xlim=(0, None), ylim=(len(networks) - 0.5, -0.5))
         ax.set_yticks(range(len(networks)), [name.replace(", ", ",\n") for name in networks])
         ax.set_title(title, loc="left")
         ax.grid(axis="x", alpha=0.3)

@@ -33,9 +33,9 @@ DIRECTIONS = {
 }
 # sides of the rectangles around which the score is integrated
 SIDES = {
-    "noise, noise": "noise and noise",
-    "other image, noise": "another image and noise",
-    "one site, one site": "two moves of antidots",
+    "noise, noise": "sides: noise, other noise",
+    "other image, noise": "sides: another image, noise",
+    "one site, one site": "sides: two antidot moves",
 }
 
 
@@ -74,8 +74,8 @@ def score_planes(planes, step, title=None):
         ax.plot(*plane.truth, "*", color=RED, markersize=13, markeredgecolor="white")
         (r1, c1), (r2, c2) = plane.pixels
         ax.set(
-            xlabel=f"image at row {r1}, column {c1}",
-            ylabel=f"image at row {r2}, column {c2}",
+            xlabel=f"pixel in row {r1}, column {c1} [std]",
+            ylabel=f"pixel in row {r2}, column {c2} [std]",
             aspect="equal",
             title=f"({name})",
         )

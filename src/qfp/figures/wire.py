@@ -121,8 +121,8 @@ def learning_pair(removed, antidots, image, fields, conductance, modes):
         title="(a) wire",
     )
     shown = ldos_image(picture, image, antidots, vmin=0, vmax=np.quantile(image, 0.995))
-    picture.set_title("(b) LDOS [1/t]")
-    figure.colorbar(shown, ax=picture, shrink=0.8)
+    picture.set_title("(b) interference pattern")
+    figure.colorbar(shown, ax=picture, shrink=0.8, label="LDOS [1/t]")
     fingerprint.step(
         fields, modes, where="mid", color=GREY, linewidth=1, linestyle=":", label="open modes"
     )
@@ -164,7 +164,7 @@ def curve_distances(groups):
     ax.set(
         xscale="log",
         xlabel="RMS distance of two curves [e²/h]",
-        ylabel="share that is nearer",
+        ylabel="cumulative share",
         xlim=(low * 0.9, max(values.max() for values in groups.values()) * 1.1),
         ylim=(0, 1.01),
     )

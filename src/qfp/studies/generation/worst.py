@@ -32,7 +32,7 @@ def redrawn(decoder, result, count=12):
         *(result[name] for name in ("steps", "sampler", "gamma")),
     )[:, 0]
     ldos = simulate.pictures(device, antidots, rows[:, 0])
-    titles = [f"off {w['error']}, r = {w['r']:.2f}" for w in worst]
+    titles = [f"error {w['error']}, r = {w['r']:.2f}" for w in worst]
     return Redrawn(antidots, ldos, positions.recover(samples, device), samples, titles)
 
 

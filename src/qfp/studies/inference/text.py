@@ -14,7 +14,7 @@ LABELS = {
 }
 VARIED = {
     "noise": "noise [e²/h]",
-    "strength": "strength of $V$ [its own]",
+    "strength": "potential [times its own]",
     "fields": "number of fields",
     "range": "largest field [rad/plaquette]",
     "temperature": "temperature $k_B T$ [t]",
@@ -31,7 +31,7 @@ RIVALS = {  # rows of rivals.json in the whole ladder
     "posterior": "exact posterior",
 }
 PANELS = {"known": "the five trained potentials", "fresh": "a new potential for every curve"}
-THERMAL = ("temperature", "dephasing")  # rows of thermal.json, whose keys are
+THERMAL = {"temperature": "$k_BT$", "dephasing": "η"}  # rows of thermal.json, whose keys are
 THERMAL_KEYS = {"exact": "within_0", "exact_interval": "within_0_interval"}  # in figures
 OTHERS = {"offset": "fields one step off", "strong": "potential twice as strong"}
 
@@ -154,8 +154,10 @@ def ambiguous_panels(result, device):
 
 def thermal_panels(result):
     """Panels of `figures.shares.whiskers` of a thermal.json."""
-    readers = {"exact, takes T = 0": "plain", "exact, knows T": "known", "network": "network"}
-    curves = [(f"{kind} {row['value']:g} t", row) for kind in THERMAL for row in result[kind]]
+    readers = {"solver, takes T = 0": "plain", "solver, knows T": "known", "network": "network"}
+    curves = [
+        (f"{THERMAL[kind]} = {row['value']:g} t", row) for kind in THERMAL for row in result[kind]
+    ]
     return {
         title: {
             label: {THERMAL_KEYS.get(key, key): value for key, value in row[reader].items()}

@@ -6,10 +6,10 @@ from qfp.studies import scoring, tables
 from qfp.studies.limits import samplers
 from qfp.studies.limits.robustness import FACTORS
 
-SHARES = {"exact": "within_0", "within one site": "within_1", f"r ≥ {scoring.HIGH}": "r_high"}
+SHARES = {"within one site": "within_1", "exact": "within_0", f"r ≥ {scoring.HIGH}": "r_high"}
 PANELS = {  # factor: title and axis of its panel
     "noise": ("(a) noise", "standard deviation [e²/h]"),
-    "potential": ("(b) unseen potentials", "strength [trained one]"),
+    "potential": ("(b) unseen potentials", "strength, trained = 1"),
     "shift": ("(c) field offset", "offset [grid steps]"),
     "gamma": ("(d) deformation", "γ"),
 }
