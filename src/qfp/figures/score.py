@@ -217,9 +217,8 @@ def soft_directions(vectors, values, changes, antidots, radius=5, margin=5):
 
 @style()
 def against_memory(part):
-    """Network and exact score of the training pairs over the noise level: above rms distances per
-    pixel, below the effective number of training images; unseen wires and trained ones, with the
-    curve and without.
+    """Network and exact score of the training pairs over the noise: above rms distances per pixel,
+    below the effective number of training images; unseen and trained wires, with curve or without.
 
     part: noise (T,) and {'test', 'train': {'curve', 'no curve': {'network', 'empirical', 'apart':
     spread, 'effective': quartiles (3, T)}}}."""
