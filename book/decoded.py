@@ -33,10 +33,9 @@ def picture(wire, antidots, curve, ldos, sample, posterior):
     figure = wire_figures.canvas(4.6)
     above, below = figure.subfigures(2, height_ratios=[1, 1.35])
     left, right = above.subplots(), below.subplots(1, 3)
-    exact = posterior.curve + posterior.shift
     wire_figures.curve(left, wire.fields, curve, color="black", linewidth=2.4, label="given")
     look = {"color": wire_figures.ORANGE, "linestyle": "--", "linewidth": 1.4}
-    wire_figures.curve(left, wire.fields, exact, **look, label="exact, of the answer")
+    wire_figures.curve(left, wire.fields, posterior.curve, **look, label="exact, of the answer")
     left.legend()
     top = np.quantile(ldos, 0.995)
     share = f"{posterior.probability[0]:.1%}".replace("100.0%", "> 99.9%")

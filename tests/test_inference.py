@@ -20,7 +20,7 @@ from qfp.decoding.decode import Decoded
 from qfp.inference import decide as deciding
 from qfp.inference import library as libraries
 from qfp.inference import likelihood, posterior
-from qfp.inference.refine import images, refine
+from qfp.inference.refine import certified, images, refine
 from qfp.physics import geometry, green, kwant_model, response, symmetry
 from qfp.physics.rows import Rows
 from qfp.physics.wire import Device, random_potential
@@ -196,6 +196,23 @@ def test_refining_finds_a_potential_that_gives_the_curve():
     assert (spread[geometry.removed_mask(PAIR, SMALL)] == 0).all() and spread.max() > 0
 
 
+def test_a_certificate_follows_the_curve_and_not_its_declared_noise():
+    V = random_potential(4, SMALL)
+    y = wire_of(SMALL, PAIR).conductance(V)
+    expected = likelihood.expected(SMALL, PAIR[None])
+    found = refine(SMALL, PAIR, y, expected.shift[0], expected.rest[0], steps=1)
+    V, g, residual = certified(SMALL, PAIR, y, found)
+    assert residual < 0.01 < found.residual and np.abs(V).max() < SMALL.amplitude
+    np.testing.assert_allclose(wire_of(SMALL, PAIR).conductance(V), g, atol=1e-4)
+    noise = np.full(SMALL.field_points, 0.1)
+    noisy = y + stream("noise of a certificate").normal(size=len(y)) * noise
+    loose = refine(SMALL, PAIR, noisy, expected.shift[0], expected.rest[0], noise, steps=1)
+    assert 0.02 < certified(SMALL, PAIR, noisy, loose, noise)[2] < 0.2
+    still = dataclasses.replace(SMALL, amplitude=0.0)  # no potential could help
+    clean = refine(still, PAIR, y, 0 * y, 1e-4 * np.eye(len(y)))
+    assert not certified(still, PAIR, y, clean)[0].any()
+
+
 @pytest.fixture(scope="module")
 def small_posteriors(tmp_path_factory):
     """80 wires of the small device, each under a potential of its own, with noise."""
@@ -260,10 +277,12 @@ def test_a_curve_of_kwant_is_decided(monkeypatch):
     beside = symmetry.neighbours(pair, PAPER)[[3, 9]]
     found = qfp.infer(curve[None], PAPER, proposals=[beside])[0]
     assert found.answer.tolist() == pair.tolist() and found.probability[0] > 0.99
-    assert found.explained and found.source == "proposals" and found.residual < 0.1
+    assert found.explained and found.source == "proposals" and found.residual < 0.01
     assert np.corrcoef(found.ldos.ravel(), kwant_model.ldos(system, PAPER).ravel())[0, 1] > 0.97
     exact = green.solve(PAPER, pair, found.potential)[0]
     np.testing.assert_allclose(found.curve, exact, atol=1e-4)
+    # the certificate stands alone: whoever solves this wire gets the measured curve
+    assert np.sqrt(np.mean((exact - curve) ** 2)) == pytest.approx(found.residual, abs=1e-4)
     assert found.proposed.mass < 0.01 and found.proposed.samples == 2
     # a curve that no such wire gives: the library is asked, too, and it is said
     calls = []

@@ -52,7 +52,6 @@ def _by_physics(answers, i):
             "residual": own.residual,
             "converged": own.converged,
             "curve": own.curve.tolist(),
-            "shift": own.shift.tolist(),
         },
         "copies": own.copies,
         "numbers": own.numbers,
@@ -123,7 +122,7 @@ def _drawn_of_physics(answers, i):
         own.answer,
         f"probability {own.probability[0]:.4f}",
         {
-            "predicted": own.curve + own.shift,
+            "predicted": own.curve,
             "images": (own.ldos, own.ldos_spread),
             "candidates": tuple(
                 (pair, p)

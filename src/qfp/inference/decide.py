@@ -16,7 +16,7 @@ from qfp.inference.candidates import LISTED, from_proposals, of_number, without_
 from qfp.inference.likelihood import Expected, expected, judge, probabilities
 from qfp.inference.nuisance import linear
 from qfp.inference.posterior import Posterior, largest_chi2, proposed
-from qfp.inference.refine import Refined, images, refine
+from qfp.inference.refine import Refined, certified, images, refine
 from qfp.physics import geometry, thermal
 from qfp.tools import stream
 
@@ -52,15 +52,15 @@ def decide(
     if weighed.best is None:
         return found
     best, rng = weighed.best, stream("posterior", *seed)
+    potential, exact, residual = certified(device, found.answer, curve, best, noise)
     pictures = certificate is True
     ldos, spread = images(device, found.answer, best, rng) if pictures else (None, None)
     return dataclasses.replace(
         found,
-        curve=best.curve,
-        shift=best.shift,
-        residual=best.residual,
+        curve=exact,
+        residual=residual,
         converged=best.converged,
-        potential=best.potential,
+        potential=potential,
         ldos=ldos,
         ldos_spread=spread,
     )
@@ -114,7 +114,7 @@ def decide_unknown(
     )
     if found.curve is None:
         return found
-    left = measured - found.shift - found.curve
+    left = measured - found.curve
     return dataclasses.replace(found, residual=float(np.sqrt(np.mean(left**2))))
 
 

@@ -53,15 +53,12 @@ class Posterior:
     curve : ndarray (F,)
         The certificate, None where none was asked for: the exact curve of the best candidate under
         `potential` [e^2/h].
-    shift : ndarray (F,)
-        Mean change of the curve by what of the potential stays unknown [e^2/h]: `potential` fills F
-        directions of as many as there are sites.
     residual : float
-        Root mean square of what curve and shift leave of the measured curve [e^2/h].
+        Root mean square of what it leaves of the measured curve [e^2/h].
     converged : bool
-        Whether the potential is the most probable one.
+        Whether the evidence stayed in the last step to the most probable potential.
     potential : ndarray (L, W)
-        That explains the curve [t].
+        A probable one under which the best candidate has the measured curve [t].
     ldos, ldos_spread : ndarray (L, W)
         Mean and standard deviation over potentials of the posterior [1/t], at b = 0.
 
@@ -87,7 +84,6 @@ class Posterior:
     temperature: float = 0.0
     temperatures: dict | None = None
     curve: np.ndarray | None = None
-    shift: np.ndarray | None = None
     residual: float | None = None
     converged: bool | None = None
     potential: np.ndarray | None = None

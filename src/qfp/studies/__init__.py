@@ -16,6 +16,7 @@ MODULES = {  # `qfp study NAME`: where its STUDY stands
     "interpolation": "interpolation",
     "inference": "inference.inference",
     "limits": "inference.limits",
+    "certificates": "inference.certificates",
     "measurement": "inference.measurement",
     "antidots": "inference.antidots",
     "thermal": "inference.thermal",

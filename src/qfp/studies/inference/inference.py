@@ -42,7 +42,6 @@ NOTES = {
         "explained": f"chi2 of the answer at most {largest_chi2(64):.0f} for 64 fields",
         "right_or_flagged": "exact, or not explained",
         "r_good": f"share of images with Pearson r >= {score.GOOD}",
-        "residual_median": "root mean square of what the certificate leaves of the curve [e^2/h]",
         "effective_mean": "effective sample size of the network's samples as a proposal",
     },
     "noise": "white noise of that many e^2/h, its size declared; the same wires",

@@ -18,7 +18,6 @@ class Judged(NamedTuple):
     probability: np.ndarray  # (B, MOST)
     chi2: np.ndarray  # (B,)
     explained: np.ndarray  # (B,) bool
-    residual: np.ndarray  # (B,) [e^2/h], NaN without a certificate
     converged: np.ndarray  # (B,) bool
     r: np.ndarray  # (B,), of the mean LDOS with the true one, NaN without images
 
@@ -53,21 +52,19 @@ def _row(posterior, image):
     some = min(MOST, len(posterior.antidots))
     antidots[:some], probability[:some] = posterior.antidots[:some], posterior.probability[:some]
     r = np.nan if image is None else metrics.pearson(posterior.ldos[None], image[None])[0]
-    residual = np.nan if posterior.residual is None else posterior.residual
-    rest = posterior.chi2, posterior.explained, residual, bool(posterior.converged), r
+    rest = posterior.chi2, posterior.explained, bool(posterior.converged), r
     return np.concatenate([antidots.ravel(), probability, rest])
 
 
 def _table(rows):
     """Judged of such lines (B, ...)."""
     places, numbers = rows[:, : 4 * MOST].astype(int), rows[:, 4 * MOST :]
-    chi2, explained, residual, converged, r = numbers[:, MOST:].T
+    chi2, explained, converged, r = numbers[:, MOST:].T
     return Judged(
         places.reshape(-1, MOST, 2, 2),
         numbers[:, :MOST],
         chi2,
         explained.astype(bool),
-        residual,
         converged.astype(bool),
         r,
     )

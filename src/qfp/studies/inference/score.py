@@ -56,7 +56,6 @@ def patterns(found, seed):
     row = {
         "r_median": float(np.median(found.r)),
         "r_median_interval": list(intervals.bootstrap(found.r, np.median, seed)),
-        "residual_median": float(np.median(found.residual)),
     }
     row |= intervals.share("r_good", found.r >= GOOD)
     return row | intervals.share("converged", found.converged)
