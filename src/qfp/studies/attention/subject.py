@@ -153,12 +153,16 @@ class Subject:
             for with_curve, without in zip(groups[block], heads)
         }
 
-    def prior(self):
-        """AUC of the map of where antidots usually are: the share of all configurations with an
-        antidot in the cell."""
+    def usual(self):
+        """Map (B, 15, 15) of where antidots usually are, one for all wires: the share of all
+        configurations with an antidot in the cell."""
         device = self.pairs.device
-        usual = marks.grid_cells(geometry.configurations(device)[1], device).mean(axis=0)
-        table = marks.auc_table(np.broadcast_to(usual, self.cells.shape), self.cells, self.valid)
+        share = marks.grid_cells(geometry.configurations(device)[1], device).mean(axis=0)
+        return np.broadcast_to(share, self.cells.shape)
+
+    def prior(self):
+        """AUC of the map of where antidots usually are."""
+        table = marks.auc_table(self.usual(), self.cells, self.valid)
         return marks.own_and_other(table)[0].mean()
 
     def places(self):
