@@ -105,7 +105,12 @@ def _curve_path(ax, path, bottom):
     _box(ax, 0, y - 0.2, 5.4, 0.62, text, GREEN)
     _arrow(ax, (0, y - 0.86), (0, y - 0.52), GREEN)
     _box(ax, 0, y - 1.12, 3.6, 0.5, f"curve G(b), {path['fields']} fields", INK)
-    _note(ax, 4.2, y - 0.66, "step t scales and shifts\nevery convolution block", ha="center")
+    _note(ax, -4.2, y - 0.2, "step t scales and shifts\nevery convolution block", ha="center")
+    if path["positions"]:
+        _box(ax, 4.35, y - 0.2, 2.3, 0.62, "read-out of positions\n(labels in training)", RED)
+        _arrow(ax, (2.7, y - 0.05), (3.2, y - 0.05), RED)
+        _arrow(ax, (3.2, y - 0.35), (2.7, y - 0.35), RED)
+        _note(ax, 2.95, y - 0.68, "its maps are\namong the features", ha="center", va="top")
 
 
 @style()
