@@ -481,7 +481,7 @@ def test_a_result_may_lack_rows_and_is_completed_later(two_by_two):
     result = two_by_two(rows=without, missing=6)
     assert list(result["rows"]) == without and len(result["missing"]) == 6
     assert result["attention"].keys() == {"no_labels"}
-    assert "attention, no labels, within_1: +40.0%" in factors.show(result)
+    assert "attention, no labels, within_1: +40.0 points" in factors.show(result)
     whole = two_by_two()
     assert whole["missing"] == [] and whole["attention"].keys() == {*factors.PAIRS, "interaction"}
     assert {name: whole["rows"][name] for name in without} == result["rows"]

@@ -260,6 +260,7 @@ def test_quote(tmp_path, monkeypatch):
     monkeypatch.setenv("QFP_ROOT", str(tmp_path))
     assert pages.quote("evaluate:single.within_1:.1%") == "97.4%"
     assert pages.quote("evaluate:single.ci:.1%") == "96.0% to 98.5%"
+    assert pages.quote("evaluate:single.ci:+.1%") == "+96.0 to +98.5 points"
     assert pages.quote("evaluate:single.ci") == "0.96, 0.985"
     assert pages.quote("results/evaluate:n:,") == "3,851"
     assert pages.quote("evaluate:list.0.a") == "1"

@@ -70,18 +70,18 @@ def lookup(name, key):
 
 def quote(reference):
     """Text of 'FILE:KEY' or 'FILE:KEY:FORMAT'. A list is joined by commas; two formatted numbers,
-    an interval, by 'to'."""
+    an interval, by 'to'. A percentage with its sign is a difference of shares, in points."""
     name, colon, rest = reference.partition(":")
     key, _, form = rest.partition(":")
     if not colon or not key:
         raise SettingsError(f"{reference!r} is not of the form FILE:KEY[:FORMAT]")
-    value = lookup(name, key)
+    value, points = lookup(name, key), form.startswith("+") and form.endswith("%")
     try:
-        if isinstance(value, list):
-            return (" to " if form and len(value) == 2 else ", ").join(
-                format(entry, form) for entry in value
-            )
-        return format(value, form)
+        entries = value if isinstance(value, list) else [value]
+        if points:
+            entries, form = [100 * entry for entry in entries], f"{form[:-1]}f"
+        between = " to " if form and len(entries) == 2 else ", "
+        return between.join(format(entry, form) for entry in entries) + " points" * points
     except (TypeError, ValueError) as error:
         raise SettingsError(f"{reference!r}: {error}") from None
 

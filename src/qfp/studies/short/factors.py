@@ -194,10 +194,11 @@ def show(result):
     text = [tables.markdown(lines), ""]
     for name in PAIRS.keys() & result["attention"].keys():
         for score, row in result["attention"][name].items():
-            low, high = row["interval"]
+            low, high = (100 * end for end in row["interval"])
             text.append(
-                f"attention, {name.replace('_', ' ')}, {score}: {row['difference']:+.1%} "
-                f"({low:+.1%} to {high:+.1%}): {row['verdict']}, margin {result['margin']:.0%}"
+                f"attention, {name.replace('_', ' ')}, {score}: {100 * row['difference']:+.1f} "
+                f"points ({low:+.1f} to {high:+.1f}): {row['verdict']}, margin "
+                f"{100 * result['margin']:g}"
             )
     return "\n".join(text)
 
