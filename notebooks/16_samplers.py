@@ -11,14 +11,15 @@
 #
 # :::{admonition} In short
 # :class: tip in-short
-# Are the paper's thousand steps needed? No difference in positions is seen with ten: exact changes by
+# Are the paper's thousand steps needed? With ten DDIM steps no difference in positions was found: exact changes by
 # {result}`samplers:rows.ddim 10.difference.within_0:+.1%`
-# ({result}`samplers:rows.ddim 10.difference.within_0_interval:+.1%`). A network from the parts of the library diffusers takes
-# {result}`bench_train:ratios.peer.ours.fp32.ratio:.1f` times as long for a training step as ours.
+# ({result}`samplers:rows.ddim 10.difference.within_0_interval:+.1%`). One curve then takes
+# {result}`bench_sample:contestants.ours.fp32.1.ddim 10.curve_s:.2f` s of one core in place of
+# {result}`bench_sample:contestants.ours.fp32.1.ancestral 1000.curve_s:.0f` s.
 # :::
 #
-# **Claim** (Sec. IV). The pattern is generated in a thousand Langevin steps. Here is what they cost, what they bring over few, and
-# how fast our network is beside one built from a library. What the samples are worth is in [](05_generation).
+# **Claim** (Sec. IV). The pattern is generated in a thousand Langevin steps. Here is what they add to a few steps, what they cost, and
+# how fast our network is beside one built from a library.
 
 # %% tags=["parameters", "hide-input"]
 preset = "laptop"
@@ -49,11 +50,11 @@ config = qfp.notebook_config(globals())
 # %% [markdown]
 # ## The fast sampler and the thousand steps
 #
-# Every sampler decodes the same {result}`samplers:curves` curves from the same noise, so the differences are paired.
+# Every sampler decodes the same {result}`samplers:curves` curves from the same starting noise, so that differences are paired.
 # DDIM {cite:p}`song2021` and DPM-Solver++ of second order {cite:p}`lu2022` take far fewer evaluations of the network than the
 # ancestral sampler {cite:p}`ho2020` with all its steps.
 
-# %% mystnb={"figure": {"caption": "Scores of samplers against the number of network evaluations a sample, with 95 % intervals (results/samplers.json). No change of positions is seen; the median correlation rises as steps get fewer. Mind the axes, which show a small part of their range.", "name": "samplers-scores"}, "image": {"alt": "Three panels of dots with whiskers against network evaluations from 5 to 1000. Median correlation falls from about 0.983 to 0.977 as evaluations grow, shares of exact positions and of positions within one site stay level within their intervals."}} tags=["hide-input"]
+# %% mystnb={"figure": {"caption": "Scores of samplers against the number of network evaluations a sample, with 95 % intervals over the curves, not paired (results/samplers.json). The axes show a small part of their range.", "name": "samplers-scores"}, "image": {"alt": "Three panels of dots with whiskers against network evaluations from 5 to 1000. Median correlation falls from about 0.983 to 0.977 as evaluations grow, shares of exact positions and of positions within one site stay level within their intervals."}} tags=["hide-input"]
 found = frame.read_result(config.weights, samplers.STUDY)
 figures.against_evaluations(found["rows"]) if found else None
 
@@ -61,23 +62,22 @@ figures.against_evaluations(found["rows"]) if found else None
 Markdown(shown.table(samplers.STUDY, config.weights))
 
 # %% [markdown]
-# No difference in positions is seen; the intervals allow some points. The correlation *rises* as steps get fewer, with the
-# ancestral sampler and DDIM alike. That is probably no credit to them: coarse steps stay closer to the mean of all images that fit
-# the curve, and a mean correlates better with the truth than a fair sample does (see the exercise). It was not measured.
+# No difference in positions is seen; the intervals allow a few percentage points. The correlation *rises* as steps get fewer, with the
+# ancestral sampler and DDIM alike. That need not mean better samples. Coarse steps may stay closer to the mean of all images that fit
+# the curve, and a mean correlates better with the truth than a fair sample does (see the exercise). This explanation was not tested.
 #
 # ## What a step and a curve cost
 #
-# The peer of our network is the conditional U-Net of the library diffusers, `UNet2DConditionModel`, narrowed until it has as many
-# parameters as our whole network. It gets the same path from the curve to its tokens and reads these by
-# cross-attention, as its users would have it. The **peer** works on the image as it is. The **unshuffled** one gets our stem, which
-# folds blocks of pixels into channels. The **sparing** one also drops attention where ours is linear, as it has no linear kind; it
-# is nearest to ours in design.
+# We compare with the conditional U-Net of the library diffusers, `UNet2DConditionModel`, narrowed to as many
+# parameters as our whole network. It gets the same tokens of the curve and reads them by cross-attention. The **peer** works on
+# the image as it is. The **unshuffled** peer gets our stem, which folds blocks of pixels into channels. The **sparing** one, nearest to
+# ours in design, also has no attention on the fine grid, where ours is linear.
 #
-# A training step does the same work in both, but for the average of our weights, which is ours alone. A generation is the peer's
-# network in our sampler. All weights are random: time is compared, and what the peer would learn is not. All contestants took turns
-# in one process, timed by its processor time (`qfp study training-speed`, `qfp study sampling-speed`).
+# A training step does the same work in all, but for the average of our weights. A generation is the peer's
+# network in our sampler. All weights are random: only time is compared. All took turns
+# on one core (`qfp study training-speed`, `qfp study sampling-speed`).
 
-# %% mystnb={"figure": {"caption": "Time of networks built from the library diffusers in times of ours (dashed: as long as ours), with 95 % intervals (results/bench_train.json, results/bench_sample.json). Left: a training step. Right: ten DDIM steps for many curves together.", "name": "samplers-costs"}, "image": {"alt": "Two panels of dots with whiskers. The plain peer takes three to five times as long as our network, the unshuffled one nearly as much, the sparing one only a little longer than ours."}} tags=["hide-input"]
+# %% mystnb={"figure": {"caption": "Time of networks built from the library diffusers, relative to ours (dashed: as long as ours), with 95 % intervals (results/bench_train.json, results/bench_sample.json). Left: a training step. Right: ten DDIM steps for many curves together.", "name": "samplers-costs"}, "image": {"alt": "Two panels of dots with whiskers. The plain peer takes three to five times as long as our network, the unshuffled one nearly as much, the sparing one only a little longer than ours."}} tags=["hide-input"]
 steps, curves = (
     studies.recorded("training-speed"),
     frame.read_result(config.weights, race_sample.STUDY),
@@ -94,25 +94,20 @@ Markdown(shown.table(race_sample.STUDY, config.weights))
 print(told.told(steps, curves))
 
 # %% [markdown]
-# In the tables, **diffusion alone** is our network without the further curves, which the peer does not have. **Net** memory is the
-# largest of a process that does nothing else, less that of one which only imports the same. All steps of a sampler do the same work,
-# so a few are timed and multiplied; one whole generation of a thousand steps checks this.
+# In the tables, **diffusion alone** is our network without the further curves, which the peer does not have. **Net** memory leaves out
+# what imports take. The thousand steps are extrapolated from a few, and checked by one whole generation.
 #
-# What a user of the library would write takes {result}`bench_train:ratios.peer.ours.fp32.ratio:.1f` times
-# ({result}`bench_train:ratios.peer.ours.fp32.ratio_interval:.1f`) as long for a training step in single precision, and more in
-# bf16. Most of that is full attention on the fine grid: dropping it helps the peer more than our stem does. The peer nearest in
-# design takes {result}`bench_train:ratios.peer unshuffled, sparing.ours.fp32.ratio:.2f` times as long
+# The peer takes {result}`bench_train:ratios.peer.ours.fp32.ratio:.1f` times
+# ({result}`bench_train:ratios.peer.ours.fp32.ratio_interval:.1f`) as long as ours for a training step in single precision, and longer in
+# bf16. Most of that is full attention on the fine grid: dropping it helps the peer more than our stem does. The sparing peer
+# takes {result}`bench_train:ratios.peer unshuffled, sparing.ours.fp32.ratio:.2f` times as long
 # ({result}`bench_train:ratios.peer unshuffled, sparing.ours.fp32.ratio_interval:.2f`), and less memory than ours. Most of our step
 # is spent in convolutions and matrix products of torch, which it calls as well.
 #
 # ## What it means, and what could be wrong
 #
-# - **Ten steps do what a thousand do** for positions, on these curves. The thousand are used on these pages only where a figure is
-#   about them.
-# - **Our network is fast because of what it leaves out**, attention on the fine grid, and not because of better kernels.
-# - **One machine.** Without arithmetic for bf16 the race is one in single precision alone, and the small lead over the sparing peer
-#   may be gone. Images per second depend on what else the machine had to do (the log in [](04_network) has a higher rate); ratios
-#   within a round hardly do.
+# - **Our network is fast because of what it leaves out**, full attention on the fine grid, and not because of better kernels.
+# - **One machine.** On another the small lead over the sparing peer may be gone.
 # - **Accuracy of the peer** was not compared.
 #
 # ## Exercise
@@ -125,7 +120,7 @@ print(told.told(steps, curves))
 # :class: dropdown
 # Let the mean have variance $S$ over the pixels and the fluctuations $N$. Sample and truth share $S$ of $S + N$, so
 # $r = S/(S + N)$. Mean and truth have $r_{\rm mean} = S/\sqrt{S (S + N)} = \sqrt{r}$. The observed rise with five steps stays
-# below this bound, so a step towards the mean would explain it.
+# below this bound, so a step towards the mean could explain it.
 # :::
 
 # %% tags=["nbval-check-output", "hide-input"]

@@ -23,8 +23,8 @@ ROLE = re.compile(r"\{result\}`([^`]+)`")
 PRINTED = re.compile(r"\{printed\}`([^`]+)`")
 NAME = re.compile(r"`(qfp(?:\.\w+)+)`")
 WORDS = """
-00 450, 01 550, 02 700, 03 850, 04 1050, 05 1150, 06 800, 07 750, 08 1050, 09 1050, 10 500, 11 950,
-12 900, 13 750, 14 1050, 15 950, 16 750, 17 650, intro 550, scorecard 450, claims 1300,
+00 450, 01 550, 02 700, 03 850, 04 1050, 05 850, 06 745, 07 615, 08 1050, 09 1050, 10 500, 11 950,
+12 900, 13 750, 14 1050, 15 605, 16 540, 17 505, intro 550, scorecard 450, claims 1300,
 differences 700, costs 500, figures_map 460, equation_map 350, data_card 480, notation 400, api 130,
 bibliography 50, glossary 900"""  # in sight, at most; of a page that is not named: 1,200
 WORDS = {name: int(most) for name, most in map(str.split, WORDS.split(","))}
