@@ -12,7 +12,7 @@
 # :::{admonition} In short
 # :class: tip in-short
 # Sixty-four numbers go into the network, the conductance of a wire at 64 magnetic fields. A picture of the electron wave
-# comes out, and with it the places of two holes. For this wire the picture correlates with the truth at
+# comes out, and from it the positions of two holes. For this wire the mean of the samples correlates with the truth at
 # {printed}`00_quickstart:pattern r = ([\d.]+)`.
 # :::
 
@@ -54,7 +54,7 @@ decoded = decoder.decode(conductance[None], **as_dict(config.sampling), seed=con
 answer, share = decoded.consensus[0], decoded.probability[0]
 error, r = metrics.within(answer, truth, wire), metrics.pearson(decoded.image[0], ldos)
 
-# %% mystnb={"figure": {"caption": "From a curve to a picture. (a) The conductance of the wire at 64 magnetic fields (phase per plaquette), all that the network is given. Dotted: the open modes of the leads, which bound it. (b) The exact local density of states (LDOS) at b = 0, which the network never sees: it shows where the electron wave is, and is zero inside the antidots (outlined). (c) One sample. (d) Mean of the samples within one site of the consensus.", "name": "quickstart-images"}, "image": {"alt": "Above, an irregular conductance curve below a falling staircase of open modes. Below, three images of the wire: true interference pattern, one generated sample and the mean of the samples that agree, each with two circles around the antidots."}} tags=["hide-input"]
+# %% mystnb={"figure": {"caption": "From a curve to a picture. (a) The conductance of the wire at 64 magnetic fields (phase per plaquette), all that the network is given of this wire. Dotted: the open modes of the leads, which bound it. (b) The exact local density of states (LDOS) at b = 0, which the network never sees: it shows where the electron wave is, and is zero inside the antidots (outlined). (c) One sample. (d) Mean of the samples within one site of the consensus, the answer on which most of them agree.", "name": "quickstart-images"}, "image": {"alt": "Above, an irregular conductance curve below a falling staircase of open modes. Below, three images of the wire: true interference pattern, one generated sample and the mean of the samples that agree, each with two circles around the antidots."}} tags=["hide-input"]
 sample = decoded.ldos[0, 0]
 wire_figures.curve_and_images(
     (wire.fields, conductance, open_modes),
@@ -65,17 +65,16 @@ wire_figures.curve_and_images(
 )
 
 # %% [markdown]
-# A metal wire can be so small that electrons cross it as waves. Its conductance then wiggles with the magnetic field.
-# The wiggles look like noise. They are not: the same wire gives the same curve again, because the electrons interfere
-# around its impurities. The curve is the wire's **quantum fingerprint**. The paper says (Sec. IV) that a diffusion model
-# "successfully generated the correct quantum interference patterns", and the places of the impurities, from it.
+# Electrons in a small cold wire are waves. How they interfere around the impurities makes the curve the wire's **quantum
+# fingerprint**. The paper says (Sec. IV) that a diffusion model "successfully generated the correct quantum interference
+# patterns", and the positions of the impurities, from it.
 #
 # ## The wire
 #
 # It is a square lattice, 50 sites wide and 60 long, with two round holes (antidots) and a weak random potential. Leads
-# continue it at both ends. An exact solver computes how much of the wave gets through ([](03_solver)). This is the
-# first wire of the test list, not a chosen one. The network has seen neither its curve nor its image. It has seen the
-# potential, in other wires, and the two positions as a label of an *interpolated* curve ([](04_network)).
+# continue it at both ends. A solver computes how much of the wave gets through ([chapter 3](03_solver)). This is
+# the first wire of the test list. The network was trained on neither its curve nor its image, but on this potential in
+# other wires, and on these positions as the label of an *interpolated* curve ([chapter 4](04_network)).
 
 # %% tags=["nbval-check-output", "hide-input"]
 seen = set(parts["train"][:, 1].tolist())
@@ -89,8 +88,9 @@ print(f"G(0) = {conductance[0]:.6f} e^2/h")
 # %% [markdown]
 # ## The decoder
 #
-# `decoder.decode` starts from noise and removes it in a few steps, led by the curve. Each noise gives one sample. In
-# every sample we look for the pair of discs with the least LDOS. The answer is the pair on which most samples agree.
+# `decoder.decode` starts from noise and removes it in a few steps, conditioned on the curve. Each draw of noise gives one
+# sample. In each, the antidots are the two discs with the lowest mean LDOS. The answer, the *consensus*, is the pair on
+# which most samples agree.
 
 # %% tags=["hide-input"]
 samples = decoded.ldos.shape[1]
@@ -102,9 +102,10 @@ print(f"off by {error} sites at most; Pearson r of decoded and true image {r:.3f
 # %% [markdown]
 # ## A check without the truth
 #
-# Who measures a wire has no true image, but has the solver. Put antidots where the answer says, compute the curve, and
-# hold it against the measured one. The random potential is unknown, so it is left out ($V = 0$). A wrong pair gives itself
-# away.
+# In an experiment there is no true image, but there is the solver. Put antidots where the answer says, compute the curve,
+# and compare it with the measured one. The random potential is unknown, so it is left out ($V = 0$). A potential of this
+# strength moves a curve by about {printed}`01_dataset:same wire, another potential +median (\S+)` $e^2/h$
+# ([chapter 1](01_dataset)). An unrelated pair is much farther off; a neighbour need not be.
 
 # %%
 other = antidots[parts["train"][0, 1]].astype(int)
@@ -117,18 +118,17 @@ for label, curve in list(clean.items())[1:]:
     distance = np.sqrt(np.mean((curve - conductance) ** 2))
     print(f"{label}: rms difference from the measured curve {distance:.3f} e^2/h")
 
-# %% mystnb={"figure": {"caption": "The measured curve, the curve of the decoded antidots without random potential, and that of an unrelated pair.", "name": "quickstart-check"}, "image": {"alt": "Three conductance curves: the one of the decoded antidots follows the measured one if the answer is right, an unrelated one does not."}} tags=["hide-input"]
+# %% mystnb={"figure": {"caption": "The measured curve, which is simulated here; the curve of the decoded antidots without random potential; and that of an unrelated pair.", "name": "quickstart-check"}, "image": {"alt": "Three conductance curves: the one of the decoded antidots follows the measured one if the answer is right, an unrelated one does not."}} tags=["hide-input"]
 wire_figures.fingerprints(wire.fields, clean)
 
 # %% [markdown]
 # ## What it means, and what could be wrong
 #
-# - **One wire proves nothing.** [](05_generation) counts, with intervals and beside simple rivals.
-# - **A curve cannot say everything.** Shift both antidots along the wire, or mirror the wire: the curve stays, exactly
-#   without potential and nearly with it ([](01_dataset)). The answer is given in one agreed placement, and errors are
-#   counted modulo these symmetries.
-# - **The network knows one kind of wire.** It answers any curve with two holes of this size at this energy.
-#   [](06_exact) says when not to believe it.
+# - **This is one wire.** [Chapter 5](05_generation) counts, with intervals and rivals.
+# - **A curve cannot tell everything.** Shift both antidots along the wire, or mirror it: the curve stays, exactly
+#   without potential and nearly with it. The answer is one agreed placement.
+# - **The network knows one kind of wire.** Whatever the curve, it draws two holes of this size.
+#   [Chapter 6](06_exact) says when not to believe it.
 
 # %% tags=["hide-input"]
 verdict = "right" if error == 0 else f"right within {error}" if error <= 2 else "wrong"

@@ -11,14 +11,14 @@
 #
 # :::{admonition} In short
 # :class: tip in-short
-# The paper counts 16,170 antidot configurations with curves of their own. One simple rule gives exactly this number.
-# **Reproduced**: symmetric copies share a curve, and no two of the 16,170 coincide. The closest two are
+# The paper counts 16,170 antidot configurations with distinct curves. A simple rule gives this number, though not the only
+# one. **Reproduced**: symmetric copies share a curve, and no two of the 16,170 do. The closest two are
 # {printed}`01_dataset:closest two of the curves: (\S+)` $e^2/h$ apart.
 # :::
 #
 # **Claim** (Sec. III, the paper's Fig. 1). A wire of 60 × 50 sites with two round antidots has symmetries, "translation in
-# the y-direction and inversion about the x-axis and y-axis", that make different configurations share a curve. Taking them
-# out leaves "16,170 antidot configurations corresponding to unique conductance data".
+# the y-direction and inversion about the x-axis and y-axis", that make different configurations share a curve. Counting
+# each set of copies once leaves "16,170 antidot configurations corresponding to unique conductance data".
 
 # %% tags=["parameters", "hide-input"]
 preset = "laptop"
@@ -49,14 +49,13 @@ fields = wire.fields
 # %% [markdown]
 # ## One pair of curve and image
 #
-# The electron lives on a square lattice in a magnetic field,
+# The wire is a square lattice in a magnetic field,
 #
 # $$H = \sum_r (4t + V_r)\,|r\rangle\langle r| \;-\; t\sum_{\langle r r'\rangle} e^{i\varphi_{rr'}}\,|r\rangle\langle r'|,
 # \qquad \varphi = b\,\bigl(x - \tfrac{W-1}{2}\bigr)\ \text{on bonds along}\ {+y},$$
 #
-# with $t = a = 1$ and $b = 2\pi\Phi_\text{plaquette}/(h/e)$. In Kwant the second term is one line of
-# `qfp.physics.kwant_model.build`: `-np.exp(1j * b * (site_from.tag[0] - (device.width - 1) / 2))`. An antidot is a disc of
-# removed sites. The paper gives neither energy nor range of the field; ours are printed here.
+# with $t = a = 1$ and $b = 2\pi\Phi_\text{plaquette}/(h/e)$. An antidot is a disc of removed sites. The paper gives neither
+# energy nor range of the field; ours are printed here. At this energy a wavelength is 9 sites: an antidot is about as wide.
 
 # %% tags=["hide-input"]
 _, antidots = qfp.configurations(wire)
@@ -71,8 +70,7 @@ print(f"antidots at {pair.tolist()}, random potential within {wire.amplitude} t"
 wire_figures.learning_pair(geometry.removed_mask(pair, wire), pair, image, fields, G, modes)
 
 # %% [markdown]
-# Every curve of this page is computed while the page runs, by the solver of [](03_solver). Here it meets Kwant
-# {cite:p}`groth2014`:
+# The solver of [chapter 3](03_solver) agrees with Kwant {cite:p}`groth2014`:
 
 # %% tags=["hide-input"]
 system = kwant_model.build(wire, geometry.removed_mask(pair, wire), V)
@@ -85,10 +83,10 @@ print(f"|ΔLDOS| below 1e-12 1/t: {ldos_difference < 1e-12}")
 # %% [markdown]
 # ## Where 16,170 comes from
 #
-# The paper gives no rule. Here is one: an antidot keeps one site of clearance, so it is a hard disc of its radius plus one.
-# Centres then lie in x = 6…43 and y = 6…53, and two of them are more than 12 apart. Modulo translation along y, a pair is
+# The paper gives no rule. Here is one: each antidot keeps a margin of one site, so it is a hard disc of radius 6. Centres then
+# lie in x = 6…43 and y = 6…53, and two of them are more than 12 apart. Up to a translation along y, a pair is
 # $(x_1, x_2, \Delta y)$. The inversions act as $(x_1, x_2) \to (x_2, x_1)$ and $(x_1, x_2) \to (49 - x_1, 49 - x_2)$.
-# Configurations that these moves connect form an orbit. Counting the orbits:
+# Configurations that these moves connect form an orbit.
 
 # %% tags=["nbval-check-output", "hide-input"]
 orbits, antidots = qfp.configurations(wire)
@@ -100,14 +98,15 @@ print(f"distinct: {len(np.unique(orbits, axis=0))}")
 
 # %% [markdown]
 # Other rules give the same number (centres at least 12 rows apart, or level and at least 12 columns apart, in a slightly
-# larger range). So this is *a* rule, not necessarily the paper's. Each orbit has one agreed placement: the smallest
-# $(x_1, x_2)$, and the pair centred along the wire. **A curve fixes the antidots only up to these symmetries.** Every
-# decoder here answers in the agreed placement, and every error is measured modulo the symmetries.
+# larger range), so it is not necessarily the paper's. Each orbit has one agreed placement: the smallest $(x_1, x_2)$, and the
+# pair centred along the wire. **A curve fixes the antidots only up to these symmetries.** Every error in this book is
+# counted modulo the symmetries.
 #
 # ## Do the copies share a curve?
 #
-# Yes, without potential. The inversions turn $b$ into $-b$, and a device with two terminals has $G(b) = G(-b)$. A random
-# potential is not symmetric and parts the copies a little ({numref}`fig-copies`).
+# Yes, without potential. The field fills the leads, so a translation changes nothing. An inversion turns $b$ into $-b$, and a
+# device with two terminals has $G(b) = G(-b)$. A random potential is not symmetric, and the curves differ slightly
+# ({numref}`fig-copies`).
 
 # %% tags=["hide-input"]
 rng, number = stream("notebook 01", config.seed), config.notebook_configurations
@@ -118,7 +117,7 @@ assert (geometry.orbit(copies, wire) == geometry.orbit(pairs, wire)).all()
 clean = simulate.curves(wire, copies, None)  # (4, N, F)
 disordered = simulate.curves(wire, copies, 0)
 
-# %% mystnb={"figure": {"caption": "The four copies of one configuration. Without potential their curves coincide; under one random potential of 0.05 t they differ a little, because the potential is not symmetric.", "name": "fig-copies"}, "image": {"alt": "Left: four conductance curves that lie on each other. Right: the same four under a random potential, close together but not equal."}} tags=["hide-input"]
+# %% mystnb={"figure": {"caption": "The four copies of one configuration. Without potential their curves coincide; under one random potential of 0.05 t they differ a little.", "name": "fig-copies"}, "image": {"alt": "Left: four conductance curves that lie on each other. Right: the same four under a random potential, close together but not equal."}} tags=["hide-input"]
 names = ["itself", "y inverted", "x inverted", "moved by 3 in y"]
 wire_figures.symmetric_copies(fields, clean[:, 0], disordered[:, 0], names)
 
@@ -132,9 +131,9 @@ print(f"one potential: |G(b) - G(-b)| below 1e-9 e²/h: {asymmetry < 1e-9}")
 # %% [markdown]
 # ## Do the 16,170 curves differ?
 #
-# Yes. {numref}`fig-distances` shows how far each curve without potential is from its nearest other one: the root mean
-# square over every eighth field. But the random potential moves a curve about as far. Decoding is therefore more than
-# looking up a table.
+# Yes, on eight of the 64 fields already. {numref}`fig-distances` shows how far each curve without potential is from the nearest
+# curve of another configuration (root mean square difference). The random potential moves a curve about as far. So the plainly
+# nearest curve is often wrong; a distance that discounts what potentials change does well ([chapter 6](06_exact)).
 
 # %% tags=["hide-input"]
 sparse = fields[::8]
@@ -143,7 +142,7 @@ nearest = distances.nearest_other(library)
 other_potential = simulate.curves(wire, pairs, 1)
 groups = distances.groups(nearest, copies, clean, disordered, other_potential)
 
-# %% mystnb={"figure": {"caption": "How far curves are apart: share of the pairs of curves that are nearer than the distance on the axis. The nearest other of each of the 16,170 curves without potential (vermilion) is about as far as the same wire's curve under a potential (blue, dashed: a symmetric copy; green, dash-dotted: another potential). Unrelated wires (grey) are ten times as far.", "name": "fig-distances"}, "image": {"alt": "Four rising lines on a logarithmic axis of distance. Three of them rise together around 0.07; the grey one, of unrelated configurations, rises around 0.6."}} tags=["hide-input"]
+# %% mystnb={"figure": {"caption": "How far curves are apart: cumulative distribution of distances. Without potential, the nearest neighbour of a curve (vermilion, all 16,170, on eight fields) is about as far away as the same wire's curve under a potential (blue, dashed: a symmetric copy; green, dash-dotted: another potential; 257 wires). Unrelated wires (grey) are ten times as far in the median.", "name": "fig-distances"}, "image": {"alt": "Four rising lines on a logarithmic axis of distance. Three of them rise together around 0.07; the grey one, of unrelated configurations, rises around 0.6."}} tags=["hide-input"]
 wire_figures.curve_distances(groups)
 
 # %% tags=["hide-input"]
@@ -157,11 +156,9 @@ print(f"(root mean square over {len(sparse)} fields)")
 # %% [markdown]
 # ## What it means, and what could be wrong
 #
-# - **The count is reproduced**, by a rule that is inferred.
-# - **The curves are unique**, as the paper says, at $V = 0$ and at this one energy.
-# - **The potential smears them.** Copies under it differ by about as much as two potentials make one curve differ. A decoder
-#   must see through that smear; [](02_what_a_curve_fixes) shows how much survives.
-# - **"Differ" means by more than rounding.** Noise above the smallest distance could confuse the closest pairs.
+# - **The curves are unique** as numbers, at $V = 0$ and at this one energy. Noise above the smallest distance could confuse the
+#   closest pairs.
+# - **The potential hides small differences**; [chapter 2](02_what_a_curve_fixes) shows what survives.
 
 # %% tags=["hide-input"]
 assert len(orbits) == len(antidots) == len(np.unique(orbits, axis=0))

@@ -11,16 +11,14 @@
 #
 # :::{admonition} In short
 # :class: tip in-short
-# Kwant solves each wire from nothing. All wires of the dataset differ in two antidots only; computing what they share once
-# costs no accuracy. A conductance takes {result}`bench_solver:fast_ms:.3f` ms instead of {result}`bench_solver:kwant_ms:.0f`:
-# {result}`bench_solver:ratio_per_solve:,.0f` times faster, short of a thousand, and within
-# {result}`bench_solver:max_difference:.0e` $e^2/h$.
+# Kwant solves each wire from scratch. Under one potential, all wires of the dataset differ in two antidots only, and what they
+# share is computed once. If all {result}`presets/laptop:dataset.configurations:,` configurations share it, a conductance takes
+# {result}`bench_solver:fast_ms:.3f` ms instead of {result}`bench_solver:kwant_ms:.0f`:
+# {result}`bench_solver:ratio_per_solve:,.0f` times faster, short of a thousand. The two agree to about
+# {result}`bench_solver:max_difference:.0e` $e^2/h$. For a single wire Kwant is faster.
 # :::
 #
-# The claim is ours; the paper says only that its curves come from Kwant (Sec. III) {cite:p}`groth2014`. The dataset needs
-# {result}`presets/laptop:dataset.configurations:,` configurations under {result}`presets/laptop:dataset.potentials`
-# potentials at {result}`presets/laptop:device.field_points` fields. Both solvers were timed in one race
-# (`qfp study solver-speed`); this page times nothing itself.
+# The paper says only that its curves come from Kwant (Sec. III) {cite:p}`groth2014`.
 
 # %% tags=["parameters", "hide-input"]
 preset = "laptop"
@@ -57,20 +55,20 @@ bench = studies.recorded("solver-speed")
 # %% [markdown]
 # ## The idea: removing sites is a small correction
 #
-# Let $G_0$ be the Green's function of the wire *without* antidots, and $D$ a set of sites. Removing them is the limit of an
-# infinite potential on $D$. The correction therefore has the rank of $D$, and nothing is neglected:
+# Let $G_0$ be the Green's function of the wire *without* antidots but with its potential, and $D$ a set of sites. Removing them
+# is the limit of an infinite potential on $D$. The correction therefore has the rank of $D$, and nothing is neglected:
 #
 # $$G \;=\; G_0 \;-\; G_0[:,D]\,\bigl(G_0[D,D]\bigr)^{-1}\,G_0[D,:]$$
 #
-# Not all removed sites are needed. Take away only the *ring*, the removed sites with a neighbour outside. The sites within
-# are then cut off, and no electron asks whether they are there. Nor is all of $G$ needed: the conductance is made of the
-# amplitudes between the open modes of the two leads. With $\Gamma = UU^\dagger$ for the broadening of a lead,
+# Not all removed sites are needed. It suffices to remove the *ring*, the sites of $D$ with a neighbour outside: the sites within
+# are then cut off, and have no effect. Nor is all of $G$ needed: the conductance is made of the amplitudes between the open modes
+# of the two leads. The broadening of a lead is $\Gamma = UU^\dagger$, with a column of $U$ per open mode. With $U_\pm$ for the two
+# ends,
 #
 # $$t \;=\; \underbrace{U_+^\dagger\, G_0[+,-]\, U_-}_{t_0} \;-\; U_+^\dagger\, G_0[+,D]\;\bigl(G_0[D,D]\bigr)^{-1}\;G_0[D,-]\,U_-,
 # \qquad G = \mathrm{Tr}\, t t^\dagger.$$
 #
-# In `qfp.physics.green.Wire` the factors are `t0`, `out`, `between` and `psi[0]`. The formula is two lines of code (in the
-# fold). One matrix as large as the ring takes the place of one as large as the wire.
+# One matrix as large as the ring takes the place of one as large as the wire.
 
 # %% tags=["hide-input"]
 antidots = choose(config)[1]
@@ -99,14 +97,14 @@ print(
     f"Kwant: {reference:.6f} e²/h, difference below 1e-10: {abs(G_ring - reference) < 1e-10}"
 )
 
-# %% mystnb={"figure": {"caption": "What the update needs. Removed sites with a neighbour outside form the ring (vermilion, filled); they alone enter the matrix that is solved. The sites behind them (open) are cut off and drop out. (a) Two antidots of the dataset's kind, (b) two overlapping antidots of unequal radii, (c) an odd shape: the rule is the same.", "name": "fig-rings"}, "image": {"alt": "Three pieces of a square lattice with sites removed: two discs, two overlapping discs of different size, and an irregular shape with outcrops. Filled vermilion sites line the rim of each hole, open sites fill its inside, blue sites of the wire surround it."}} tags=["hide-input"]
+# %% mystnb={"figure": {"caption": "What the update needs. Removed sites with a neighbour outside form the ring (vermilion, filled); they alone enter the matrix that is solved. The sites within (open) are cut off and drop out. Blue: sites of the wire next to the ring. The rule is the same for any shape.", "name": "fig-rings"}, "image": {"alt": "Three pieces of a square lattice with sites removed: two discs, two overlapping discs of different size, and an irregular shape with outcrops. Filled vermilion sites line the rim of each hole, open sites fill its inside, blue sites of the wire surround it."}} tags=["hide-input"]
 solver_figures.rings(shapes.pictured(wire, config.seed))
 
 # %% [markdown]
 # ## Why a whole dataset is cheap
 #
-# 1. **One recursion serves all configurations.** $G_0$ knows the potential and the field, not the antidots. It comes from
-#    the two half wires on either side of each row (`qfp.physics.green.steps`), in a stable form.
+# 1. **One recursion serves all configurations.** $G_0$ depends on the potential and the field, not on the antidots. It is found
+#    by a recursion over rows, from either end.
 # 2. **A first antidot is eliminated once for all its partners.** With $A$ and $B$ the rings of the two antidots,
 #
 #    $$\begin{pmatrix} G_{AA} & G_{AB} & \psi_A\\ G_{BA} & G_{BB} & \psi_B\\ o_A & o_B & t_0\end{pmatrix}
@@ -114,8 +112,7 @@ solver_figures.rings(shapes.pictured(wire, config.seed))
 #    \begin{pmatrix} G_{BA}\\ o_A\end{pmatrix} G_{AA}^{-1} \begin{pmatrix} G_{AB} & \psi_A\end{pmatrix}
 #    \;\longrightarrow\; t.$$
 #
-#    What remains for each configuration is a product and a factorisation of the size of one ring
-#    (`qfp.physics.sweep.Sweep.conductance`).
+#    What remains for each configuration is a product and a factorisation of the size of one ring.
 
 # %% tags=["nbval-check-output", "hide-input"]
 fast = sweep.Sweep(wire, geometry.ordered(antidots))
@@ -132,8 +129,8 @@ print(
 # ## Exact
 #
 # *Exact* means: only rounding remains. The test is Kwant, on four kinds of wires: a pair of the dataset, the overlapping and
-# the odd shape of {numref}`fig-rings`, and a wire that lost one site in ten at random. Each scattering matrix must be
-# unitary, too. All agree (folded: how closely).
+# the odd shape of {numref}`fig-rings`, and a wire that lost one site in ten at random. All agree, and each scattering matrix is
+# unitary (folded: how closely).
 
 # %% tags=["hide-input"]
 errors = against_kwant.of_shapes(wire, shapes.tested(wire, pair, config.seed))
@@ -146,9 +143,8 @@ print(against_kwant.told(errors, len(antidots), many, single))
 # ## The race
 #
 # Same machine, same run, one thread. Kwant gets its lead modes ready made and the fastest of its installed solvers. One
-# solve of ours is the mean over all configurations, and bears its share of recursion and lead modes. The first fold has the
-# table. The second asks what room is left: a solve takes {result}`bench_solver:fast_ms:.3f` ms, and its work could not take
-# less than {result}`bench_solver:floor_ms:.3f` ms on this core.
+# solve of ours is the mean over all configurations, including its share of the recursion and the lead modes. The
+# arithmetic alone would take {result}`bench_solver:floor_ms:.3f` ms (second fold).
 
 # %% tags=["hide-input", "hide-output"]
 Markdown(report.race(bench))
@@ -157,23 +153,22 @@ Markdown(report.race(bench))
 Markdown(report.floor(bench))
 
 # %% [markdown]
-# The recursion multiplies $W\times W$ matrices for each of its rows, hence $W^4$. A pair knows the width only through the
-# number of open modes. The number of configurations that share a recursion grows at least as $W^3$, so the share of each
-# grows at most as $W$.
+# For a wire as long as wide, the recursion multiplies $W\times W$ matrices for each of $W$ rows, hence $W^4$. The cost of a pair
+# depends on the width only through the number of open modes. The number of configurations that share a recursion grows at least
+# as $W^3$, so the recursion costs each of them at most $\propto W$.
 
 # %% tags=["hide-input", "hide-output"]
 print(report.exponents(bench))
 
-# %% mystnb={"figure": {"caption": "Time of one solve against the width of the wire, from the same race: Kwant; the wire without antidots, needed once for all configurations under one potential at one field; and one solve of this solver when all configurations share it. The narrowest wire has a handful of configurations, so there is nothing to share. Dotted: powers of the width.", "name": "fig-solver-cost"}, "image": {"alt": "Four lines on logarithmic axes. Kwant's time and that of the wire without antidots rise steeply with the width; the time of a solve that shares falls at first, then rises slowly, orders of magnitude below them."}} tags=["hide-input"]
+# %% mystnb={"figure": {"caption": "Time of one solve against the width of the wire, from the same race: Kwant; the wire without antidots, needed once for all configurations under one potential at one field; and one solve of this solver when all configurations share it (the narrowest wire has a handful of them). Dotted: powers of the width, to guide the eye.", "name": "fig-solver-cost"}, "image": {"alt": "Four lines on logarithmic axes. Kwant's time and that of the wire without antidots rise steeply with the width; the time of a solve that shares falls at first, then rises slowly, orders of magnitude below them."}} tags=["hide-input"]
 solver_figures.solver_cost(*report.cost_lines(bench))
 
 # %% [markdown]
 # ## Where it would fail
 #
-# **A level behind the ring.** The sites that the ring cuts off have levels of their own. Where the energy meets one,
-# $G_0[D,D]$ on the ring is *singular*. With the dataset's radius this does not happen in the sweep. With a radius larger by
-# one it does, at one field $b^*$, and we go there. The reference uses *all* removed sites: nothing is isolated, so it has no
-# resonance.
+# **A resonance of the cut-off sites.** They have levels of their own. Where the energy meets one, $G_0[D,D]$ on the ring is
+# *singular*. With the dataset's radius this does not happen in the sweep of {numref}`fig-resonance`. With a radius larger by one it
+# does, at one field $b^*$. The reference uses *all* removed sites: then nothing is singular.
 
 # %% tags=["hide-input"]
 radii = wire.radius, wire.radius + 1
@@ -184,7 +179,7 @@ print(f"levels of the isolated sites cross the energy {wire.energy} t at b* = {c
 # %% tags=["hide-input"]
 near = resonance.approach(wire, holes, centre, config.notebook_configurations // 8)
 
-# %% mystnb={"figure": {"caption": "(a) Smallest singular value of the ring's matrix through the sweep of fields, for the dataset's antidots and for antidots larger by one site. It vanishes where a level of the isolated sites behind the ring crosses the energy. (b) Error of the conductance on approaching that field. Factorised and solved, nothing is lost in either precision: the singular direction has no weight outside the ring. Inverted explicitly, the digits go. Points at the lower edge: no difference at all.", "name": "fig-resonance"}, "image": {"alt": "Left: two lines against the field, one flat, the other with a sharp dip to the level of rounding. Right: errors against distance from the dip; two sets of points stay level at the rounding of their precision, two others rise towards the dip by many orders of magnitude."}} tags=["hide-input"]
+# %% mystnb={"figure": {"caption": "(a) Smallest singular value of the ring's matrix through the sweep of fields, for the dataset's antidots and for antidots larger by one site. It vanishes where a level of the cut-off sites crosses the energy. (b) Error of the conductance on approaching that field, against all removed sites in double precision; zeros are drawn at 10⁻¹⁷. Factorised and solved, nothing further is lost in either precision: a source on the ring in the singular direction radiates only inwards. With an explicit inverse the accuracy is lost.", "name": "fig-resonance"}, "image": {"alt": "Left: two lines against the field, one flat, the other with a sharp dip to the level of rounding. Right: errors against distance from the dip; two sets of points stay level at the rounding of their precision, two others rise towards the dip by many orders of magnitude."}} tags=["hide-input"]
 singular = {f"radius {radius}": values for radius, values in zip(radii, near.singular)}
 solver_figures.resonance(near.fields, singular, centre, near.distance, near.error)
 
@@ -192,9 +187,6 @@ solver_figures.resonance(near.fields, singular, centre, near.distance, near.erro
 print(resonance.told(near, radii))
 
 # %% [markdown]
-# Factorise, and nothing is lost. Invert, and the digits go ({numref}`fig-resonance`). So the code never inverts a ring's
-# matrix.
-#
 # **A mode at its threshold.** There the velocity of a wave is zero, and no amplitude can be normalised. The solver says so:
 
 # %% tags=["nbval-check-output", "hide-input"]
@@ -210,12 +202,10 @@ Markdown(report.single_precision(bench))
 # %% [markdown]
 # **What it cannot do.**
 #
-# * **Another wire for each solve.** A new potential, field or energy needs a recursion of its own. Used once, it is not paid
-#   back.
-# * **Many removed sites.** The factorisation grows as the cube of the ring.
+# * **Speed for a single wire.** A new potential, field or energy needs a recursion of its own.
 # * **Other leads.** The two end rows must stay whole; there are two leads, as wide as the wire.
-# * **Other lattices, spins, several orbitals.** The update holds for them; the recursion here is written for one orbital on
-#   the square lattice.
+# * **Other lattices, spins, several orbitals.** The update holds for them, but the recursion is written for one orbital on the
+#   square lattice.
 
 # %% tags=["hide-input"]
 Markdown(report.alone(bench, sites))
@@ -223,13 +213,11 @@ Markdown(report.alone(bench, sites))
 # %% [markdown]
 # ## What it means, and what could be wrong
 #
-# - **Exact: yes. A thousand times: not quite**, and {result}`bench_solver:ratio_dataset:,.0f` times for the dataset as a whole,
-#   with images and a file on disk. It is a statement about many configurations of one wire, not about Kwant, which solves
-#   systems that this solver cannot. This speed is what [](02_what_a_curve_fixes) and [](06_exact) are built on.
-# - **One machine, one thread.** Another balance between small and large matrix products gives another ratio. Kwant's time
-#   for the dataset is extrapolated.
-# - **A shared error would not show.** `qfp.physics.kwant_model.build` and `qfp.physics.leads.row_hamiltonian` write the model
-#   down separately; a mistake in both would agree with itself.
+# - **Many configurations of one wire.** For the dataset as a whole, with images and a file on disk, the factor is
+#   {result}`bench_solver:ratio_dataset:,.0f`. Kwant solves systems that this solver cannot.
+# - **One machine, one thread, one race.** Another machine gives another ratio. Kwant's time for the dataset is extrapolated.
+# - **A shared error would not show.** The model is written down twice, for Kwant and for this solver; the same mistake in both
+#   would agree.
 
 # %% tags=["hide-input", "hide-output"]
 Markdown(report.verdict(bench))

@@ -11,9 +11,11 @@
 #
 # :::{admonition} In short
 # :class: tip in-short
-# A U-Net learns to remove noise from interference patterns, given the curve. It can be built as the paper says; the shipped one
-# needs one thing more, a teacher for the path of the curve. Then it finds both antidots within one site on
-# {result}`evaluate:single.within_1:.1%` of test curves ({result}`evaluate:single.within_1_interval:.1%`).
+# A U-Net learns to remove noise from interference patterns, given the curve. The shipped network has an additional loss, which
+# teaches its **curve encoder** the positions of the antidots, and these positions are an input of the U-Net. It finds both
+# antidots within one site on {result}`evaluate:single.within_1:.1%` of test curves
+# ({result}`evaluate:single.within_1_interval:.1%`), under the potentials of the training. The test positions were labels of that
+# loss.
 # :::
 #
 # **Claim** (Sec. IV, the paper's Fig. 2). A U-Net with transformer blocks, in which the curve is concatenated with the image at
@@ -58,10 +60,10 @@ assert decoder.config.device == config.device, "these weights belong to another 
 #
 # $$x_t = \sqrt{\bar\alpha_t}\, x_0 + \sqrt{1 - \bar\alpha_t}\, \epsilon ,$$
 #
-# more of it at every step $t$. A network that estimates the noise knows the score,
-# $\nabla_x \log P_t(x) = -\epsilon/\sqrt{1 - \bar\alpha_t}$ (Sec. II; the score has a page of its own, [](09_score)). What
+# with more noise at later steps $t$. A network that predicts the mean of $\epsilon$ given $x_t$ has the score,
+# $\nabla_x \log P_t(x) = -\mathrm{E}[\epsilon \,|\, x_t = x]/\sqrt{1 - \bar\alpha_t}$ ([chapter 9](09_score)). What
 # counts is the ratio of noise to signal, $\sigma/\alpha = \sqrt{(1 - \bar\alpha_t)/\bar\alpha_t}$. A step number means nothing
-# without the schedule, and the paper does not print its schedule.
+# without the schedule, which the paper does not print.
 
 # %% tags=["hide-input"]
 chosen = configurations_of(decoder.config, "train")[: config.notebook_configurations]
@@ -69,7 +71,7 @@ pairs = qfp.simulate(decoder.config, chosen)
 # (1, 1, 60, 60), zero mean and unit variance over the dataset
 x0 = decoder.normal.image(pairs.ldos[0, :1])
 
-# %% mystnb={"figure": {"caption": "The forward process on one training image, with the schedule of the shipped weights. Colours in standard deviations of the images; steps are counted from 1, and below them stands the ratio of noise to signal. Between a ratio of 5 and 20 the image stops telling which wire it is. From there on only the curve can.", "name": "network-forward"}, "image": {"alt": "Six images of the same wire with growing noise: the interference pattern and the two antidots, outlined, drown in it."}} tags=["hide-input"]
+# %% mystnb={"figure": {"caption": "The forward process on one training image, with the schedule of the shipped weights. Colours in standard deviations of the images; steps are counted from 1, and below them stands the ratio of noise to signal. Between a ratio of 5 and 20 the noisy image ceases to identify its wire (chapter 15). Beyond, only the curve can.", "name": "network-forward"}, "image": {"alt": "Six images of the same wire with growing noise: the interference pattern and the two antidots, outlined, drown in it."}} tags=["hide-input"]
 times = torch.tensor([0, 399, 799, 874, 949, 999]) * decoder.schedule.steps // 1000
 noise = step_noise((1, 60, 60), [config.seed] * len(times), 0).float()
 noisy = decoder.schedule.q_sample(x0.expand(len(times), -1, -1, -1), times, noise)
@@ -85,16 +87,16 @@ for kind, share in shares.items():
     print(f"alpha_bar after 100 steps = {schedules[kind].alpha_bar[99]:.6f}")
 
 # %% [markdown]
-# The steps with $\sigma/\alpha > 5$ teach the network to read the curve. The schedule of Ho et al. {cite:p}`ho2020` has many of
-# them. The cosine schedule of the shipped weights has few, so its training draws them more often.
+# At weak noise the image tells the wire, so only the steps with $\sigma/\alpha > 5$ teach the network to read the curve. The linear
+# schedule of Ho et al. {cite:p}`ho2020` has many of them, the cosine schedule used here few; the training draws them more often.
 #
 # ## The network
 #
-# {numref}`network-unet` is drawn from the modules of the shipped weights, so it cannot be wrong about them. Image and curve meet
-# in the transformer blocks: the curve's map of a level is concatenated with the image's channels, then attention acts on the
-# pixels.
+# Image and curve meet in the transformer blocks ({numref}`network-unet`): the feature map of the curve at that level is
+# concatenated with the image's channels, then attention acts on the pixels. The feature maps contain the positions that the
+# encoder believes in.
 
-# %% mystnb={"figure": {"caption": "The shipped network, read off its modules. Blue: convolution blocks. Vermilion: transformer blocks with self-attention over the pixels. Green: the path of the curve, whose maps are concatenated with the input of both transformer blocks of a level. The page on attention looks into the full attention at 15 x 15 pixels.", "name": "network-unet"}, "image": {"alt": "Diagram of a U-shaped network: on the left blocks lead down from 60 by 60 pixels to 15 by 15, on the right up again; between them green boxes bring maps of the curve to the attention blocks on both sides."}} tags=["hide-input"]
+# %% mystnb={"figure": {"caption": "The shipped network, read off its modules. Blue: convolution blocks. Vermilion: transformer blocks with self-attention over the pixels. Green: the curve encoder, whose maps are concatenated with the input of both transformer blocks of a level. Not drawn: the read-out of positions from the 30 tokens, one per column and row, and the maps of these positions among the 64 features.", "name": "network-unet"}, "image": {"alt": "Diagram of a U-shaped network: on the left blocks lead down from 60 by 60 pixels to 15 by 15, on the right up again; between them green boxes bring maps of the curve to the attention blocks on both sides."}} tags=["hide-input"]
 parts, path = anatomy.architecture(decoder.model), anatomy.condition_path(decoder.model)
 architecture_figures.network(parts, path, decoder.model.unshuffle)
 
@@ -106,32 +108,31 @@ Markdown(stages.table(networks))
 print(stages.attention(networks))
 
 # %% [markdown]
-# The preset `paper` has the paper's levels of 60, 30 and 15 pixels. The shipped network saves time: it folds each 2 x 2 block of
-# pixels into channels first (*pixel-unshuffle*), loses nothing by it, and has the levels 30 and 15. Attention is as in the
-# paper, with four heads, full at the coarsest level and linear at the other. One slip is not copied: the paper's Eq. (1) sums the
-# denominator over the dimension $d$ of the vectors; weights are normalised over all 225 pixels.
+# The preset `paper` has the paper's levels of 60, 30 and 15 pixels. To save time the shipped one first folds each 2 x 2
+# block of pixels into channels (*pixel-unshuffle*, a mere reordering), and has the levels 30 and 15. Attention is as in the
+# paper: four heads, full at the coarsest level, linear above. Weights are normalised over
+# all 225 pixels, not over $d$ as the paper's Eq. (1) prints.
 #
-# ## Who sees which label
+# ## What is held out, and what is not
 #
-# The plain diffusion loss teaches the curve slowly ([](15_choices)). So half of the path of the curve has a second teacher: a
-# linear read-out of the antidots' coordinates. Its curves are the training curves and **interpolated** ones. A curve is a smooth
-# function of $(x_1, x_2, \Delta y)$, so kriging between training curves yields curves of the configurations in between, and
-# each comes with the position label that it stands for.
+# The plain diffusion loss teaches the curve slowly ([chapter 15](15_choices)). So the first part of the encoder has an
+# **auxiliary position loss**: a linear read-out has to give the antidots' coordinates. The curves for it are
+# {result}`presets/laptop:training.curve_batch` a step, training curves and **interpolated** ones. A curve is a smooth function of
+# $(x_1, x_2, \Delta y)$, except at narrow resonances, so kriging between training curves yields curves of the configurations in
+# between, each labelled with its positions.
 
-# %% mystnb={"figure": {"caption": "Who sees which label in the training of the shipped weights. Filled boxes are used in training, dashed ones are not. No simulated curve and no image of a held-out configuration enters the training, but its position label does, on an interpolated curve. Each configuration stands under the same five random potentials.", "name": "network-labels"}, "image": {"alt": "Flow diagram in three rows. Training configurations give simulated images, simulated curves and position labels to both losses. Held-out configurations give interpolated curves and lent position labels to the read-out alone. Their simulated images and curves serve the scores alone, below a dotted line."}} tags=["hide-input"]
+# %% mystnb={"figure": {"caption": "What the training of the shipped weights uses (filled boxes), and what it does not (dashed). The blue and the vermilion box are the two losses; *lent* marks the position labels of held-out configurations.", "name": "network-labels"}, "image": {"alt": "Flow diagram in three rows. Training configurations give simulated images, simulated curves and position labels to both losses. Held-out configurations give interpolated curves and lent position labels to the read-out alone. Their simulated images and curves serve the scores alone, below a dotted line."}} tags=["hide-input"]
 training_set, every = len(configurations_of(decoder.config, "train")), decoder.config.dataset
 architecture_figures.labels(training_set, every.configurations - training_set)
 
 # %% [markdown]
-# An interpolated curve is no simulation. On development curves its error is {result}`interpolation:chosen.error:.2f` of what
-# another potential changes (mean square; median {result}`interpolation:chosen.error_median:.2f`). That is good enough to teach,
-# and it is a leak: "held out" means without curve and image, and never without label. What the labels were worth to a test
-# pair was not measured.
+# An interpolated curve is no simulation: on development curves its mean square error is {result}`interpolation:chosen.error:.2f`
+# of the mean square change by another potential. That is enough to teach, and it is a leak. **The test positions were used in
+# training**: "held out" refers to simulated curve and image only. What the labels were worth to a test pair was not measured.
 #
 # ## A short training, here
 #
-# The loop below is the whole of it: an image, a step, some noise, the error of the prediction, a step downhill.
-# `qfp train` adds averaged weights, checkpoints and a learning rate that falls.
+# The loop below is the whole of it. `qfp train` adds averaged weights, checkpoints and a falling learning rate.
 
 # %%
 network, optimizer, batches = first_steps.prepared(config, pairs)
@@ -146,56 +147,51 @@ for step in range(config.notebook_training_steps):
 # (steps, batch), of head (steps,)
 seen, error, head = (torch.stack(values).numpy() for values in zip(*course))
 
-# %% mystnb={"figure": {"caption": "A training of a few steps. Left: the squared error of every image that was shown, over its noise level, coloured by the training step. Right: cross-entropy of the antidots' coordinates read off further curves; a blind guess over 60 rows or columns costs 4.1.", "name": "network-short-training"}, "image": {"alt": "Left, a scatter plot of loss against noise level whose points sink as training goes on; right, a falling curve of cross-entropy against training step."}} tags=["hide-input"]
+# %% mystnb={"figure": {"caption": "A training of a few steps. Left: the squared error of every image that was shown, over its noise level, coloured by the training step. Right: cross-entropy of the antidots' coordinates, read from a separate batch of curves; uniform guessing over 60 rows or columns costs ln 60 = 4.1.", "name": "network-short-training"}, "image": {"alt": "Left, a scatter plot of loss against noise level whose points sink as training goes on; right, a falling curve of cross-entropy against training step."}} tags=["hide-input"]
 network_figures.training_steps(seen, error, head)
 
 # %% tags=["hide-input"]
 print(first_steps.summary(error, head))
 
 # %% [markdown]
-# In so few steps the network learns what all images share: the padding and the mean. That is a good part of the error at strong
-# noise. At weak noise the fringes have to be separated from the noise, which takes longer. What remains at strong noise
-# is what distinguishes one wire from another, and only the curve can supply it.
+# In so few steps the network learns what all images share, the padding and the mean image. The fringes take longer. What remains
+# at strong noise distinguishes one wire from another, and only the curve can supply it.
 #
 # ## The training of the shipped weights
-#
-# The log of the whole run stands beside the weights, in `models/`.
 
 # %% tags=["hide-input"]
 diary = log.read(config.weights)
 print(log.told(diary, decoder.meta))
 
-# %% mystnb={"figure": {"caption": "The shipped training. Left: loss by noise level (thin: as logged, thick: running mean). Right: scores on curves of configurations not in training, a few dozen curves for the images, a thousand for the head; single samples.", "name": "network-log"}, "image": {"alt": "Left, losses of four ranges of noise against minutes of training, all falling; right, scores on unseen curves against minutes, rising."}} tags=["hide-input"]
+# %% mystnb={"figure": {"caption": "The shipped training. Left: loss by noise level (thin: as logged, thick: running mean). Right: scores on development curves, a few dozen for the images (single samples), a thousand for the position read-out (*curve head*). Straight lines bridge pauses, which the printed rate leaves out. No interval is drawn: a share of a few dozen curves is uncertain by several percentage points.", "name": "network-log"}, "image": {"alt": "Left, losses of four ranges of noise against minutes of training, all falling; right, scores on unseen curves against minutes, rising."}} tags=["hide-input"]
 network_figures.training_log(**log.course(diary))
 
 # %% [markdown]
-# Both antidots come within one site after minutes. Exact positions take longer, and the image follows the read-out of the curve.
-# The fringes come last. **Reading the curve is the bottleneck of this training.** How long a reader has to train, and what each
-# choice brings, stands in [](15_choices); how good the result is, in [](05_generation).
+# Positions are within one site after minutes. Exact positions take longer, and those in the image follow the read-out. The fringes
+# come last.
 #
 # ## What it means, and what could be wrong
 #
-# - **The architecture of Sec. IV can be built as described**, and it learns in one stage. The diffusion loss alone reads the curve
-#   too slowly to be of use in the steps that were compared: {result}`networks:networks.twin-no-gradient.single.within_1:.1%` within
-#   one site ({result}`networks:networks.twin-no-gradient.single.within_1_interval:.1%`), with the second teacher
+# - **An architecture close to Sec. IV learns, with an additional loss, in one stage.** With the diffusion loss alone, for the
+#   same steps and our other choices, {result}`networks:networks.twin-no-gradient.single.within_1:.1%` are within one site
+#   ({result}`networks:networks.twin-no-gradient.single.within_1_interval:.1%`); with the position loss
 #   {result}`networks:networks.twin.single.within_1:.1%` ({result}`networks:networks.twin.single.within_1_interval:.1%`).
-# - **Where the shipped weights differ from the paper:** pixel-unshuffle; cosine schedule; prediction of
-#   $v = \sqrt{\bar\alpha}\,\epsilon - \sqrt{1-\bar\alpha}\,x_0$ in place of $\epsilon$; strong noise drawn more often; AdamW
-#   in place of SAM; the second teacher, with interpolated curves and mixed potentials; and the positions that it reads are given
-#   to the U-Net. Reasons: [](../differences.md). The preset `paper` has none of these.
-# - **What could be wrong.** The paper prints neither channel numbers nor blocks, widths of heads, schedule or training time. The
-#   preset `paper` is a reading of its Fig. 2, and it was not trained here.
+# - **The paper's own choices were not trained together.** It leaves widths, schedule and training time open; the preset `paper`
+#   is a reading of its Fig. 2. The shipped network differs in pixel-unshuffle, cosine schedule, prediction of
+#   $v = \sqrt{\bar\alpha}\,\epsilon - \sqrt{1-\bar\alpha}\,x_0$, more strong noise, AdamW in place of SAM, and the position loss
+#   with its input to the U-Net. Reasons: [](../differences.md).
+# - **One training.** All intervals of this book are over test wires, and nearly every network is one seed.
 #
 # ## Exercise
 #
-# The image stops telling its wire where $\sigma/\alpha$ passes about 5. Which $\bar\alpha$ is that, and at which step does each of the
-# two schedules reach it?
+# The image ceases to identify its wire where $\sigma/\alpha$ passes about 5. Which $\bar\alpha$ is that, and at which step does
+# each of the two schedules reach it?
 
 # %% [markdown]
 # :::{admonition} Solution
 # :class: dropdown
-# $\sigma/\alpha = 5$ means $(1 - \bar\alpha)/\bar\alpha = 25$, so $\bar\alpha = 1/26$: the signal is a fifth of the noise. The linear
-# schedule gets there soon after its middle, the cosine schedule only near its end. The cell finds the steps.
+# $\sigma/\alpha = 5$ means $(1 - \bar\alpha)/\bar\alpha = 25$, so $\bar\alpha = 1/26$: the signal is a fifth of the noise. The
+# linear schedule gets there soon after its middle, the cosine schedule only near its end. The cell finds the steps.
 # :::
 
 # %% tags=["hide-input"]

@@ -23,10 +23,10 @@ ROLE = re.compile(r"\{result\}`([^`]+)`")
 PRINTED = re.compile(r"\{printed\}`([^`]+)`")
 NAME = re.compile(r"`(qfp(?:\.\w+)+)`")
 WORDS = """
-00 450, 01 550, 02 700, 03 850, 04 1050, 05 850, 06 745, 07 615, 08 1050, 09 1050, 10 500, 11 950,
-12 900, 13 750, 14 1050, 15 605, 16 540, 17 505, intro 550, scorecard 450, claims 1300,
-differences 700, costs 500, figures_map 460, equation_map 350, data_card 480, notation 400, api 130,
-bibliography 50, glossary 900"""  # in sight, at most; of a page that is not named: 1,200
+00 400, 01 460, 02 600, 03 730, 04 720, 05 850, 06 745, 07 615, 08 830, 09 830, 10 395, 11 790,
+12 760, 13 650, 14 770, 15 620, 16 540, 17 505, intro 515, scorecard 430, claims 1080,
+differences 610, costs 370, figures_map 380, equation_map 330, data_card 430, notation 370, api 130,
+bibliography 50, glossary 620"""  # in sight, at most; of a page that is not named: 1,200
 WORDS = {name: int(most) for name, most in map(str.split, WORDS.split(","))}
 CODE = {"00": 9, "04": 11, "06": 12, "11": 9, "12": 8}  # lines in sight; none elsewhere
 BOOK = 18_600  # words in sight of all pages
