@@ -11,10 +11,10 @@
 #
 # :::{admonition} In short
 # :class: tip in-short
-# Does attention mark the antidots before they appear? {result}`probe_attention:summary.first.telling` of
-# {result}`probe_attention:summary.heads` heads do, from pure noise on. But none is ahead of the image that the network predicts,
-# which exceeds chance by {result}`probe_attention:summary.first.x0:.2f`
-# ({result}`probe_attention:summary.first.x0_interval:.2f`) in AUC. No head's weights follow the wave functions.
+# At the most downsampled level {printed}`08_attention:(\d+) of \d+ heads mark their own curve` of
+# {printed}`08_attention:\d+ of (\d+) heads mark their own curve` heads mark the antidots before the image shows any. But the U-Net is
+# given the positions before any attention acts, and a network without attention predicts the antidots just as early. No head's
+# weights follow the wave functions of its wire.
 # :::
 #
 # **Claim** (Sec. V, the paper's Fig. 4). In the self-attention of the most downsampled level, the importance of a cell,
@@ -23,8 +23,6 @@
 #
 # "has large values" at the defects "even at the stage when defects have not yet appeared". The heads are "complementary": some
 # mark the upper antidot, some the lower. And $A_{ij}$ "incorporates the correlation of wave functions at two distant points".
-#
-# The paper shows one picture. We watch one generation, then count over many held-out wires, with controls.
 
 # %% tags=["parameters", "hide-input"]
 preset = "laptop"
@@ -64,8 +62,7 @@ print(about)
 # ## One generation
 #
 # The most downsampled level has 15 x 15 cells of 4 x 4 pixels. Our U-Net ([](04_network)) has two transformer blocks there:
-# `down15` on the way down, `up15` on the way up. The paper does not say which it shows. We draw the first, put the second under a
-# slider, and count both. $B_j$ is scaled to a mean of 1 over the cells.
+# `down15` in the encoder, `up15` in the decoder. The paper does not say which it shows. $B_j$ is scaled to a mean of 1.
 
 # %% tags=["nbval-check-output", "hide-input", "hide-output"]
 subject = Subject.of(decoder, min(32, config.notebook_configurations), config.seed)
@@ -76,13 +73,12 @@ one = subject.one_generation()
 first_block, last_block = subject.blocks[0], subject.blocks[-1]
 drawn = subject.ratio, subject.antidots[0], config.device.radius
 
-# %% mystnb={"figure": {"caption": "The paper's Fig. 4 remade for one test wire. Columns: steps of the generation, with the ratio of noise to signal. Rows: the noisy image, the clean image that the network predicts from it (both in normalised units), and the importance of each cell in the four heads of the block down15, each head on one scale for all steps; 1 is the mean of all cells. Circles: the true antidots.", "name": "attention-steps"}, "image": {"alt": "Six columns of images from noise to interference pattern; the predicted image shows both antidots in all of them; in the maps of some heads the cells at an outlined antidot are bright from the first column on, while the noisy image shows nothing there."}} tags=["hide-input"]
+# %% mystnb={"figure": {"caption": "The paper's Fig. 4 remade for one test wire, block down15. Columns: steps of the generation, with the ratio of noise to signal. Rows: the noisy image, the clean image that the network predicts from it (both in normalised units), and the importance of each cell in the four heads, each head on one scale for all steps. Circles: the true antidots.", "name": "attention-steps"}, "image": {"alt": "Six columns of images from noise to interference pattern; the predicted image shows both antidots in all of them; in the maps of some heads the cells at an outlined antidot are bright from the first column on, while the noisy image shows nothing there."}} tags=["hide-input"]
 figures.attention_steps(one, first_block, *drawn)
 
 # %% [markdown]
-# The top row is noise until half-way. The second row shows both antidots from the first column on: the network has already
-# decided. So have the heads. Head 4 is bright on the rows and columns of the antidots, head 2 beside the upper one; heads 1 and 3
-# are bright elsewhere. The maps change little until the noise is gone. The second block, step by step (the slider works in the browser):
+# The noisy image shows nothing until half-way, the predicted one both antidots from the start. As early, head 4 is bright on the
+# rows and columns of the antidots and head 2 beside the upper one. The slider shows `up15`.
 
 # %% tags=["hide-input"]
 pages = [explore.png(page) for page in figures.attention_frames(one, last_block, *drawn)]
@@ -92,32 +88,30 @@ display(explore.flipbook(pages, title, "generation step"))
 # %% [markdown]
 # ## Counted, with a control
 #
-# The AUC below is the probability that a cell on an antidot has a larger $B_j$ than another cell of the wire. A high AUC alone
-# shows little. Antidots are not everywhere equally often, and a map of **where they usually are**, made without any curve, scores
-# well, too. So each map is scored twice: against the antidots of its *own* curve and against those of the *other* curves. The
-# paired difference counts.
+# The AUC below is the probability that a cell on an antidot has a larger $B_j$ than another cell of the wire. Antidots are more
+# frequent in some places than in others, so even a map of **where they usually are** has a high AUC. We therefore score each map
+# twice: against the antidots of its own wire and against those of other wires. The difference counts.
 
 # %% tags=["hide-input"]
 path = subject.generations(config.sampling.steps)
 groups, prior = subject.mark_all(path), subject.prior()
 
-# %% mystnb={"figure": {"caption": "AUC for antidot cells through the generation, from pure noise on the left to the image on the right. Solid: against the own antidots; dotted: the same maps against the antidots of other curves. The band is the 95 % interval of their paired difference, drawn upon the dotted line. Dashed: the map of where antidots usually are. Grey: chance. Left and middle: the heads of the two blocks; right: the images, in which low values mean antidots.", "name": "attention-auc"}, "image": {"alt": "Three panels of AUC against noise level. Some heads lie far above their dotted control lines at strong noise already, others below; the noisy image rises from one half as the noise falls, the predicted image is near 1 throughout."}} tags=["hide-input"]
+# %% mystnb={"figure": {"caption": "AUC for antidot cells through the generation, from pure noise (left) to the image (right), on 32 test wires. Solid: against the antidots of its own wire; dotted: the same maps against those of other wires. Band: the dotted line plus the 95 % interval of the paired difference. Dashed: the map of where antidots usually are. Grey: chance. Left and middle: the heads of the two blocks; right: the images, in which low values mean antidots.", "name": "attention-auc"}, "image": {"alt": "Three panels of AUC against noise level. Some heads lie far above their dotted control lines at strong noise already, others below; the noisy image rises from one half as the noise falls, the predicted image is near 1 throughout."}} tags=["hide-input"]
 figures.attention_auc(subject.ratio[path.t], groups, prior)
 
 # %% [markdown]
-# All heads of `down15` lie below the dashed line: they mark antidots worse than a map that knows no curve. Yet two of them, and all
-# of `up15`, lie well above their own dotted lines. They know *this* curve.
+# All heads of `down15` mark antidots worse than the map without a curve (dashed). Yet two of them, and all of `up15`, lie well above
+# their dotted lines: they depend on the curve.
 #
 # ## The first step
 #
-# At the first step the image is pure noise. Whatever $B_j$ knows there comes from the curve. Take the curve away (the learned empty
-# condition $\varnothing$), and the knowledge is gone:
+# In pure noise, what $B_j$ shows of the antidots comes from the curve. With the learned empty condition in its place, nothing is left:
 
 # %% tags=["hide-input"]
 empty = subject.without_curve()
 first = subject.first_steps(groups, empty)
 
-# %% mystnb={"figure": {"caption": "Where the image is pure noise: how much better the importance of each head fits the antidots of its own curve than those of other curves, with paired 95 % intervals over the wires of this page. Blue dots: given the curve; grey squares: the middle of the interval with the empty condition in its place.", "name": "attention-first"}, "image": {"alt": "Eight heads, a blue dot with an interval each: six lie clearly to the right of zero, two on it. The grey squares of the same heads without the curve all lie on zero."}} tags=["hide-input"]
+# %% mystnb={"figure": {"caption": "The first step, in pure noise: AUC of the importance against the antidots of the own wire less that against other wires' antidots, for each head; 95 % intervals, paired over 32 wires. Blue: given the curve. Grey: the interval with the empty condition, and its middle.", "name": "attention-first"}, "image": {"alt": "Eight heads, a blue dot with an interval each: six lie clearly to the right of zero, two on it. The grey squares of the same heads without the curve all lie on zero."}} tags=["hide-input"]
 figures.first_step(first)
 
 # %% tags=["hide-input", "hide-output"]
@@ -126,10 +120,9 @@ print(findings.first_steps(first, prior))
 # %% [markdown]
 # ## Through the whole generation, all layers
 #
-# The same over {result}`probe_attention:curves` wires and all attention layers, those of linear attention at the level above
-# included.
+# The same for {result}`probe_attention:curves` wires and all layers. Those at 30 x 30, one level finer, use linear attention.
 
-# %% mystnb={"figure": {"caption": "How much better a map fits its own curve's antidots than those of other curves (difference of AUC; bands: paired 95 % interval, mostly thinner than the lines) through the generation, from pure noise on the left to the image on the right. Colours: importance in the heads of each attention layer; black (white on dark pages): the noisy image; dotted: the clean image predicted from it. Below 0: the head avoids the antidots.", "name": "attention-course"}, "image": {"alt": "A panel for each attention layer. The predicted image's dotted line lies at one half from the first step on, above all heads; the noisy image rises to it where the noise falls; some heads lie well above zero from the first step on, others below."}} tags=["hide-input"]
+# %% mystnb={"figure": {"caption": "AUC against the antidots of the own wire less that against other wires' antidots, for each attention layer; 95 % bands, mostly thinner than the lines. Colours: importance in the heads; black (white on dark pages): the noisy image; dotted: the clean image predicted from it. Below 0: the head avoids the antidots.", "name": "attention-course"}, "image": {"alt": "A panel for each attention layer. The predicted image's dotted line lies at one half from the first step on, above all heads; the noisy image rises to it where the noise falls; some heads lie well above zero from the first step on, others below."}} tags=["hide-input"]
 figures.through_generation(measured) if measured else print(about)
 
 # %% tags=["hide-input", "hide-output"]
@@ -137,13 +130,17 @@ if measured:
     print(findings.first_tells(measured))
 
 # %% [markdown]
-# The dotted line is the lesson. The predicted image knows the antidots completely, at once; every head lies below it. Attention
-# uses knowledge that is already there.
+# With the finer level, {result}`probe_attention:summary.first.telling` of {result}`probe_attention:summary.heads` heads mark the
+# antidots in pure noise, {result}`probe_attention:summary.first.avoiding` avoid them. None reaches the predicted image (dotted),
+# but these heads help to make it. Two controls decide:
 #
-# Where does it come from? The network's path of the curve was trained, in part, to name the antidots' positions. That is a difference
-# from the paper. What it believes marks the antidot cells before any attention acts: AUC
-# {result}`probe_attention:condition.believed.own.0:.3f`. With another wire's curve the heads mark *that* wire's antidots; without a
-# curve, or untrained, they mark none. The numbers are folded below.
+# - **The positions are given.** The part of the network that reads the curve is also trained to name them, unlike the paper's, and
+#   passes them to the U-Net. There they mark the antidot cells before any attention acts: AUC
+#   {result}`probe_attention:condition.believed.own.0:.3f`.
+# - **Attention is not needed for it.** Without ([](15_choices)) the image predicted from pure noise has an AUC of
+#   {result}`probe_attention:networks.twin-no-attention.images.x0.own.0:.3f`.
+#
+# Given another wire's curve, the heads mark *that* wire's antidots; untrained, they mark none.
 
 # %% tags=["hide-input", "hide-output"]
 if measured:
@@ -152,16 +149,16 @@ if measured:
 # %% [markdown]
 # ## Heads: upper or lower?
 #
-# The next figure compares the importance on the upper antidot's cells with that on the lower one's,
-# $(B_{up} - B_{low})/(B_{up} + B_{low})$, at σ/α near 10, where the noisy image still shows little.
+# We compare the importance on the cells of the two antidots, $(B_{\rm up} - B_{\rm low})/(B_{\rm up} + B_{\rm low})$, at σ/α near 10,
+# where the noisy image still shows little.
 
-# %% mystnb={"figure": {"caption": "Preference of each head of the blocks at 15 x 15 for the upper (right, blue) or the lower antidot (left, vermilion), with 95 % intervals over the wires; grey: undecided. Heads in the order of their preference; one panel a network: the shipped one and a second one, the twin.", "name": "attention-heads"}, "image": {"alt": "Dots with intervals for each head: a few to the right of zero, a few to the left, others across it."}} tags=["hide-input"]
+# %% mystnb={"figure": {"caption": "Preference of each head at 15 x 15 for the upper (right, blue) or the lower antidot (left, vermilion), with 95 % intervals over the wires; grey: undecided. Left: the shipped network; right: a second, narrower one. Heads in the order of their preference.", "name": "attention-heads"}, "image": {"alt": "Dots with intervals for each head: a few to the right of zero, a few to the left, others across it."}} tags=["hide-input"]
 figures.preferences(findings.head_rows(measured)) if measured else print(about)
 
 # %% [markdown]
-# In both networks some heads prefer the upper antidot and others the lower. This much of "complementary" holds. It is a statement
-# about the average: a head's preference has the same sign in about six of ten curves. Which head does what is an accident of the
-# training.
+# In both networks some heads prefer the upper antidot and others the lower. They are complementary, but only on average: a head
+# prefers the same antidot in {printed}`08_attention:sign is the same in (\d+%) of` of the curves, the steadiest one in
+# {result}`probe_attention:heads.heads.down15 head 3.same_sign.1:.0%`.
 
 # %% tags=["hide-input", "hide-output"]
 if measured:
@@ -173,45 +170,41 @@ print(findings.by_place(subject, path))
 # %% [markdown]
 # ## Do the weights follow the wave functions?
 #
-# The correlation of the wave functions at two sites is $C_{ij} = |\mathrm{Im}\,G_{ij}|^2/(\mathrm{Im}\,G_{ii}\,
-# \mathrm{Im}\,G_{jj})$, from the exact solver ([](03_solver)) at $b = 0$, averaged over the pairs of sites of two cells. Close cells
-# are correlated more, and $A_{ij}$ may depend on distance and on $B_j$ for reasons of its own. So we take the rank correlation of
-# $A_{ij}$ with $C_{ij}$ *given* both, once with the own wire's waves and once with another wire's, on the same cells. Attention
-# that follows its own interference would give a positive difference.
+# For the correlation of the wave functions at two sites we take
+# $C_{ij} = |\mathrm{Im}\,G_{ij}|^2/(\mathrm{Im}\,G_{ii}\,\mathrm{Im}\,G_{jj})$, from the exact solver ([](03_solver)) at $b = 0$,
+# averaged over the sites of two cells. A cell is about half a wavelength wide, so the fringes are averaged out.
+#
+# Close cells are correlated more, and $A_{ij}$ may depend on distance and on $B_j$ for other reasons. So we take the rank correlation
+# of $A_{ij}$ with $C_{ij}$ at fixed distance and importance, with the waves of the own wire and with those of another. If attention
+# follows the waves, the first is larger.
 
 # %% tags=["hide-input", "hide-output"]
 waves = shown.if_measured(config.weights, following.STUDY)
 if waves:
     print(following.show(waves))
 
-# %% mystnb={"figure": {"caption": "Rank correlation of attention weights with the correlation of wave functions, given distance and importance, mean over noise levels and wires (results/probe_waves.json). Left: with the waves of the own wire and of another wire of the same potential. Right: own minus other with paired 95 % intervals, on all cells and away from antidots.", "name": "attention-waves"}, "image": {"alt": "Dots for each of eight heads. Left: all partial correlations are small. Right: own minus other lies at or below zero for every head, for most of them closer to it away from the antidots."}} tags=["hide-input"]
+# %% mystnb={"figure": {"caption": "Partial rank correlation of attention weights with the correlation of wave functions, mean over noise levels and wires (results/probe_waves.json). Left: with the waves of the own wire and of another wire of the same potential. Right: own minus other with paired 95 % intervals, on all cells and away from antidots.", "name": "attention-waves"}, "image": {"alt": "Dots for each of eight heads. Left: all partial correlations are small. Right: own minus other lies at or below zero for every head, for most of them closer to it away from the antidots."}} tags=["hide-input"]
 wave_figures.wave_correlation(waves["heads"]) if waves else None
 
 # %% [markdown]
-# No dot lies to the right of zero. Could the test have seen anything? We plant a signal: to the weights of a *third* wire, which
-# know neither of two others, we add the $C_{ij}$ of one of them, and count how often the test notices.
+# It is not. For {result}`probe_waves:summary.all.below_adjusted` of {result}`probe_waves:summary.heads` heads the difference lies
+# below zero (median {result}`probe_waves:summary.all.median:+.3f`), for none above. The weights do depend on the waves, with the
+# opposite sign. Half of the effect remains away from the antidots ({result}`probe_waves:summary.away.median:+.3f`), unexplained.
+#
+# Would the test see a positive effect? We plant one: to $\ln A_{ij}$ of a *third* wire we add the $C_{ij}$ of one of the two.
 
-# %% mystnb={"figure": {"caption": "Power of the test: share of heads and of resampled sets of wires in which a planted signal is noticed (its interval, for all heads together, lies above 0), over its strength. The unit is the spread of what distance and importance leave of the logarithm of the attention weights (results/probe_waves.json).", "name": "attention-power"}, "image": {"alt": "Two rising curves with points, all cells and away from antidots, nearly alike: a few percent without a signal, about half at a hundredth of the noise, nearly all from a twentieth on."}} tags=["hide-input"]
+# %% mystnb={"figure": {"caption": "Power of the test: how often a planted signal is noticed (share of heads and of resampled sets of wires whose interval, for all heads together, lies above 0), over its strength. Unit: standard deviation of what is left of the logarithm of the weights at fixed distance and importance (results/probe_waves.json).", "name": "attention-power"}, "image": {"alt": "Two rising curves with points, all cells and away from antidots, nearly alike: a few percent without a signal, about half at a hundredth of the noise, nearly all from a twentieth on."}} tags=["hide-input"]
 wave_figures.wave_power(waves["power"]) if waves else None
 
 # %% [markdown]
 # ## What it means, and what could be wrong
 #
-# - **Importance before the antidots appear: yes, in some heads.** {result}`probe_attention:summary.first.telling` heads of
-#   {result}`probe_attention:summary.heads` mark their own curve's antidots in pure noise;
-#   {result}`probe_attention:summary.first.avoiding` avoid them.
-# - **It is less deep than it sounds.** The predicted image shows the antidots as early, and better. Attention uses the positions; it
-#   does not discover them. A network without attention decodes about as well
-#   ([](04_network)).
-# - **Complementary heads: yes**, on average over curves, in both networks.
-# - **Following the waves: no**, and the test would have seen it. A signal of {result}`probe_waves:power.strengths.3:.2f` of the noise is
-#   found in {result}`probe_waves:power.all.detected.3:.0%` of the cases, one of {result}`probe_waves:power.strengths.2:.2f` in
-#   {result}`probe_waves:power.all.detected.2:.0%`.
-# - **Unexplained.** Most differences are negative: median {result}`probe_waves:summary.all.median:+.3f`, away from antidots
-#   {result}`probe_waves:summary.away.median:+.3f`. About half of it is made at the antidots.
-# - **Not excluded.** A cell averages over half a wavelength, ranks see monotonic relations only, and the values of a block may carry
-#   what its weights do not.
-# - **Not decided.** The paper's network: its weights are not public. Ours has one level less and the trained read-out of positions.
+# - **Importance before the antidots appear: yes**, from given positions.
+# - **Following the waves: not found.** The test sees a planted signal of {result}`probe_waves:power.strengths.3:.2f` of the noise; a
+#   weaker one could hide under the negative effect. Ranks see monotonic relations only, and the values of a block may carry what its
+#   weights do not.
+# - **Not decided: the paper's network.** Its weights are not public. It has one level more and no labels of positions. Whether
+#   attention then finds the positions was not tried (`qfp study attention-labels` would).
 
 # %% tags=["hide-input", "hide-output"]
 if measured:
@@ -220,13 +213,14 @@ if measured:
 # %% [markdown]
 # ## Exercise
 #
-# A map that has never seen a curve, the map of where antidots usually are, reaches a high AUC. Score it against the own antidots and
-# against those of other curves. What must the average difference be, and why?
+# The map of where antidots usually are has a high AUC. Score it against the antidots of the own wire and against those of other
+# wires. What must the average difference be, and why?
 #
 # :::{admonition} Solution
 # :class: dropdown
-# Zero, on average. The map is the same for all wires, so "own" and "other" antidots are drawn from one distribution. The AUC alone is high because some places hold an antidot more often than others. This is why the page never
-# argues from an AUC without its control ([](14_limits) has the same for images).
+# Zero, on average. The map is the same for all wires, so "own" and "other" antidots are drawn from one distribution. The AUC alone
+# is high because some places hold an antidot more often than others. (Here the map is made from the very wires that it is scored
+# on, so its AUC lies above the dashed line of {numref}`attention-auc`.)
 # :::
 
 # %% tags=["hide-input"]

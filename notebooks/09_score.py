@@ -11,14 +11,17 @@
 #
 # :::{admonition} In short
 # :class: tip in-short
-# Does the score point to the true image? Nearly always: {result}`probe_score:summary.within_random_own_curve_100_steps:.1%`
-# ({result}`probe_score:summary.within_random_own_curve_100_steps_interval:.1%`) of the arrows. But so does a network without a
-# curve, and nearly so a Gaussian: this proves no energy. Measured directly, the field has one only in part.
+# The score points to the true image: on random planes of two pixels
+# {result}`probe_score:summary.within_random_own_curve_100_steps:.1%`
+# ({result}`probe_score:summary.within_random_own_curve_100_steps_interval:.1%`) of the arrows lie within 90° of it. But without a
+# curve it does so, too, and nearly so for a Gaussian: this is no evidence for an energy. Measured directly, the field is a gradient
+# only in part.
 # :::
 #
 # **Claim** (Sec. VI, the paper's Fig. 5). Around a true image the learned score, $s(x) = \nabla_x \log P(x)$, is "oriented
-# towards the original (true) data from all noisy data points", in every plane of two pixels. Read as a force,
-# $s = -\beta \nabla_x E$, it says that an energy functional "has a (local) minimum at the true wave-function data".
+# towards the original (true) data from all noisy data points", in every plane of two pixels: a property "generally expected in
+# diffusion models". Read as a force, $s = -\beta \nabla_x E$, it says that an energy functional "has a (local) minimum at the true
+# wave-function data".
 
 # %% tags=["parameters", "hide-input"]
 preset = "laptop"
@@ -54,9 +57,8 @@ if not result:
 # ## Fifty arrows on two pixels
 #
 # We read the paper's recipe as 50 draws of $x_t = \sqrt{\bar\alpha_t}\,x_0 + \sqrt{1-\bar\alpha_t}\,\epsilon$ after 100 of the
-# 1000 steps, and $s = -\epsilon_\theta(x_t, t, y)/\sqrt{1-\bar\alpha_t}$ with the wire's own curve $y$. Two things are left open: how
-# strong the noise of 100 steps is (ours is weaker than that of the paper's reference; below, both are marked), and which number of a
-# pixel is the row. We take (row, column) of the padded 60 x 60 image.
+# 1000 steps, and $s = -\epsilon_\theta(x_t, t, y)/\sqrt{1-\bar\alpha_t}$ with the wire's own curve $y$. The schedule is ours, and so
+# is the reading of a pixel as (row, column) of the padded image.
 
 # %% tags=["nbval-check-output", "hide-input", "hide-output"]
 wires = live.subject_of(decoder, config.notebook_configurations, config.seed)
@@ -66,16 +68,15 @@ print(live.recipe_text(wires, t))
 # %% tags=["hide-input"]
 cloud = live.cloud(wires, t)
 
-# %% mystnb={"figure": {"caption": "The paper's Fig. 5 remade for the first test wire. Each panel is the plane of two pixels of the normalised image. Dots: 50 noisy images; arrows: their scores, projected, times half the variance of the noise, so that an arrow of a perfect denoiser ends half-way; star: the truth.", "name": "score-planes"}, "image": {"alt": "Four panels with fifty dots each around a vermilion star; the arrows at most dots point towards the star."}} tags=["hide-input"]
+# %% mystnb={"figure": {"caption": "The paper's Fig. 5 remade for one test wire. Each panel is the plane of two pixels of the normalised image. Dots: 50 noisy images; arrows: their scores, projected, times half the variance of the noise, so that an arrow of a perfect denoiser ends half-way; star: the true image.", "name": "score-planes"}, "image": {"alt": "Four panels with fifty dots each around a vermilion star; the arrows at most dots point towards the star."}} tags=["hide-input"]
 score_figures.score_planes(cloud.planes, cloud.variance / 2)
 
 # %% tags=["hide-input", "hide-output"]
 print(live.cloud_text(cloud))
 
 # %% [markdown]
-# The arrows point home, with a few exceptions in the planes (c) and (d). Raise the noise (the slider works in the browser): at weak
-# noise the arrows follow details of the image, at strong noise all of them lead to one place, in or near the truth. The axes
-# change with the noise.
+# The arrows point to the truth, with a few exceptions in (c) and (d). Raise the noise: at first the arrows follow details of the
+# image, in the end all lead to one place, in or near the truth.
 
 # %% tags=["hide-input"]
 pages = []
@@ -86,17 +87,16 @@ for step in wires.levels((0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 20.0)):
 display(explore.flipbook(pages, "Raise the noise", "noise", width="600px"))
 
 # %% [markdown]
-# ## How hard is it to point home?
+# ## How much does this test show?
 #
-# Most directions in 3600 dimensions are no interference pattern at all, and whatever lies along them must be noise. So we ask scores
-# that know less: the network with another wire's curve, with none, and a Gaussian with the mean and covariance of training
-# images. A third number tells more than the angle: where an arrow of full length **ends**,
-# $x + (1-\bar\alpha_t)\,s = \sqrt{\bar\alpha_t}\,\hat x_0$, and how far this is from the truth.
+# Most directions in 3600 dimensions are no interference pattern, and whatever lies along them must be noise. Our controls
+# have less information: the network with another wire's curve or with none, and a Gaussian with the mean and covariance of
+# training images. We also ask where an arrow of full length **ends**, $x + (1-\bar\alpha_t)\,s = \sqrt{\bar\alpha_t}\,\hat x_0$.
 
 # %% tags=["hide-input"]
 here = live.pointing(wires, wires.levels((*live.marked_levels(wires), 1.0, 5.0, 20.0)))
 
-# %% mystnb={"figure": {"caption": "Scores that know more and less, over the noise level, mean over test wires with 95 % bands. Left: cosine with the way to the truth in all pixels. Middle: share of arrows within 90 degrees of it on random planes of two pixels. Right: root-mean-square distance per pixel of the arrow's end from the true image; 1 is the spread of the dataset. Dotted: the same towards the image of another wire. Dashed: the noise of 100 steps, of this schedule and of the linear one.", "name": "score-pointing"}, "image": {"alt": "Three panels over noise level for the network with its own curve, another curve, no curve, and a Gaussian. The first two panels hardly tell them apart; the distances of the third differ at strong noise, where only the network with its own curve stays close."}} tags=["hide-input"]
+# %% mystnb={"figure": {"caption": "Scores with more and less information, over the noise level, mean over 100 test wires with 95 % bands. Left: cosine with the direction to the truth in all pixels. Middle: share of arrows within 90° of it on random planes of two pixels. Right: root-mean-square distance per pixel of the arrow's end from the true image; 1 is the spread of the dataset. Dotted: the same towards the image of another wire. Vertical lines: the noise of 100 steps, of this schedule and of the linear one.", "name": "score-pointing"}, "image": {"alt": "Three panels over noise level for the network with its own curve, another curve, no curve, and a Gaussian. The first two panels hardly tell them apart; the distances of the third differ at strong noise, where only the network with its own curve stays close."}} tags=["hide-input"]
 score_figures.score_pointing(result["pointing"] if result else here)
 
 # %% tags=["hide-input", "hide-output"]
@@ -107,20 +107,21 @@ if result:
     print(text.pointing_text(result["pointing"]))
 
 # %% [markdown]
-# Left and middle, the curves lie on top of each other. At the noise of 100 steps
-# {result}`probe_score:summary.within_random_own_curve_100_steps:.1%` of the arrows point home with the own curve,
-# {result}`probe_score:summary.within_random_no_curve_100_steps:.1%` without any, and
-# {result}`probe_score:summary.within_random_Gaussian_100_steps:.1%` for the Gaussian. Right, they part: at strong noise only the
-# network with its own curve ends near the truth. What it knows shows in *where the arrows end*, not in their direction.
+# Left and middle, the curves lie close together. At the noise of 100 steps
+# {result}`probe_score:summary.within_random_no_curve_100_steps:.1%` of the arrows point to the truth without any curve, and
+# {result}`probe_score:summary.within_random_Gaussian_100_steps:.1%` for the Gaussian. Only
+# {printed}`09_score:own curve, .*image ([\d.]+%)` point to the image of another wire: in weak noise the image is still visible, and no
+# curve is needed. In strong noise (right) only the network with its own curve ends near the truth.
 
 # %% [markdown]
-# ## Has the field an energy?
+# ## Does the field have an energy?
 #
-# A force has an energy where its Jacobian $J$ is symmetric; then a line integral does not depend on its path. We measure both. The
-# matrix is $D = 1 + \sigma^2 J$ with $\sigma^2 = 1-\bar\alpha_t$; for an exact score it is the posterior covariance of the image over
-# $\sigma^2$. A matrix of independent entries has an antisymmetric share of $1/\sqrt 2$, and so does an untrained network.
+# A force has an energy where its Jacobian $J$ is symmetric; then a line integral does not depend on its path. Most of $J$ only removes
+# noise, by $-1/\sigma^2$ in every direction ($\sigma^2 = 1-\bar\alpha_t$). What tells images apart is the rest, $D = 1 + \sigma^2 J$
+# less its mean diagonal. For an exact score $D$ is the posterior covariance of $\sqrt{\bar\alpha_t}\,x_0$ over $\sigma^2$. A random
+# matrix has an antisymmetric share of $1/\sqrt 2$.
 
-# %% mystnb={"figure": {"caption": "Left: antisymmetric part of the matrix D over the norm of D, both without a multiple c of the identity, for the trained network and an untrained one. Right: integral of the score around rectangles with sides of these two kinds, over the mean integral along a side. Mean over test wires, 95 % bands.", "name": "score-energy-tests"}, "image": {"alt": "Two panels over noise level. Left, the antisymmetric share of the trained network and, above it, of an untrained one. Right, small circulations around rectangles spanned by noise, and larger ones around those that lead to other images."}} tags=["hide-input"]
+# %% mystnb={"figure": {"caption": "Left: antisymmetric part of D over the norm of D, both without the mean diagonal c, for the trained network and an untrained one. Right: integral of the score around rectangles with the two sides named, over the mean integral along a side (24 wires). Mean over test wires, 95 % bands.", "name": "score-energy-tests"}, "image": {"alt": "Two panels over noise level. Left, the antisymmetric share of the trained network and, above it, of an untrained one. Right, small circulations around rectangles spanned by noise, and larger ones around those that lead to other images."}} tags=["hide-input"]
 if result:
     energy = result["energy"]
     display(score_figures.energy_tests(energy["symmetry"], energy["loops"]))
@@ -130,19 +131,20 @@ if result:
     print(text.energy_text(energy))
 
 # %% [markdown]
-# The trained field is more symmetric than an untrained one, but not symmetric: the antisymmetric share is
-# {result}`probe_score:summary.antisymmetric_of_rest_trained_weak:.2f` at weak noise and
-# {result}`probe_score:summary.antisymmetric_of_rest_trained_strong:.2f` at strong noise. Rectangles of noise close to
-# {result}`probe_score:summary.loop_noise_noise_middle:.1%`, those that lead to another image only to
-# {result}`probe_score:summary.loop_other_image_noise_middle:.1%` (σ/α = 1).
+# At σ/α = 0.2, 1 and 5 the antisymmetric share is {result}`probe_score:summary.antisymmetric_of_rest_trained_weak:.2f`,
+# {result}`probe_score:summary.antisymmetric_of_rest_trained_middle:.2f` and
+# {result}`probe_score:summary.antisymmetric_of_rest_trained_strong:.2f`; of $J$ itself, at most
+# {result}`probe_score:summary.antisymmetric_of_J_trained_weak:.3f`. Rectangles towards other images fail to close by up to
+# {result}`probe_score:summary.loop_other_image_noise_weak:.0%`, those of antidot moves by
+# {result}`probe_score:summary.loop_one_site_one_site_weak:.0%`. Those of noise do by
+# {result}`probe_score:summary.loop_noise_noise_weak:.1%`, but random directions in 3600 dimensions can hardly fail.
 
 # %% [markdown]
 # ## The energy along straight lines
 #
-# Integrate the force from the true image outward, $\beta E(r) - \beta E(0) = -\int s\cdot dx$, at a fixed noise level. A local minimum
-# begins with a parabola. Each noise level has an energy of its own.
+# Integrate the force from the true image outward, $\beta E(r) - \beta E(0) = -\int s\cdot dx$, at a fixed noise level.
 
-# %% mystnb={"figure": {"caption": "Energies along straight lines from the true image, given its own curve. Columns: in a random direction of noise; towards the image with one antidot moved by one site, and beyond; towards the image of another wire. Rows: noise levels. Mean over test wires with 95 % bands. Dashed: the parabola fitted to the first quarter; dotted: where the profiles leave it by 10 %, on average.", "name": "score-profiles"}, "image": {"alt": "Nine panels, three noise levels by three directions, each with an energy curve that rises from zero and the parabola of its beginning."}} tags=["hide-input"]
+# %% mystnb={"figure": {"caption": "Energies along straight lines from the true image, given its own curve. Columns: in a random direction of noise, in units of the length of the noise; towards the image with one antidot moved by one site, and beyond; towards the image of another wire. Rows: noise levels. Mean over 40 test wires with 95 % bands. Dashed: the parabola fitted to the first quarter; dotted: where the profiles leave it by 10 %, on average.", "name": "score-profiles"}, "image": {"alt": "Nine panels, three noise levels by three directions, each with an energy curve that rises from zero and the parabola of its beginning."}} tags=["hide-input"]
 if result:
     display(score_figures.energy_profiles(energy["loops"]["noise"], energy["profiles"]))
 
@@ -151,22 +153,21 @@ if result:
     print(text.profiles_text(energy))
 
 # %% [markdown]
-# On average the energy first rises as a parabola in every panel. Into noise the parabola holds for
-# {result}`probe_score:summary.reach_in_noise_radii_noise_weak:.2f` noise radii at σ/α = 0.2 and for
-# {result}`probe_score:summary.reach_in_noise_radii_noise_middle:.2f` at σ/α = 1. Single wires differ: at weak noise
-# the energy falls below its start for {result}`probe_score:energy.profiles.one site.levels.0.downhill:.0%` of the wires when one
-# antidot moves. Into noise it falls below its start for none of them.
+# On average the energy first rises as a parabola. Single wires differ: when one antidot moves, the energy falls below its start for
+# {result}`probe_score:summary.downhill_one_site_weak:.0%` of them at σ/α = 0.2 and for
+# {result}`probe_score:summary.downhill_one_site_strong:.0%` at 5, and towards another image for
+# {result}`probe_score:summary.downhill_other_strong:.0%` at 5. In noise directions it never does.
 
 # %% [markdown]
 # ## A minimum, and its soft directions
 #
-# At a minimum all eigenvalues of $D$ are below 1, and the largest belong to the softest directions. If the network knows the
-# physics, these are what the exact solver gives when an antidot moves by a site. One wire:
+# At a minimum all eigenvalues of the symmetric part of $D$ are below 1. The largest belong to the softest directions. If the network
+# knows the physics, these are what the exact solver changes when an antidot moves.
 
 # %% tags=["hide-input"]
 soft = live.soft_directions(wires, *wires.levels([1.0]))
 
-# %% mystnb={"figure": {"caption": "Above: the softest directions of the learned field at the true image of a test wire, with noise as strong as the image, and their eigenvalues. Below: what the exact solver changes when an antidot moves by a site. Normalised images, each on its own scale, antidots outlined; a direction has no sign.", "name": "score-soft"}, "image": {"alt": "Two rows of difference images of a wire, red and blue; both have rings around the antidots and fringes between them."}} tags=["hide-input"]
+# %% mystnb={"figure": {"caption": "Above: the softest directions of the learned field at the true image of a test wire, at σ/α = 1, and their eigenvalues. Below: what the exact solver changes when an antidot moves by a site. The two rows need not correspond column by column. Normalised images, each on its own scale, antidots outlined; a direction has no sign.", "name": "score-soft"}, "image": {"alt": "Two rows of difference images of a wire, red and blue; both have rings around the antidots and fringes between them."}} tags=["hide-input"]
 score_figures.soft_directions(
     soft.vectors, soft.values, soft.changes, wires.pairs.antidots[0], config.device.radius
 )
@@ -177,20 +178,20 @@ if result:
     print(text.soft_text(result["soft"]))
 
 # %% [markdown]
-# Both rows have fringes at the antidots and between them. Over many wires, {result}`probe_score:summary.both_clean_middle:.0%` of the
-# softest direction lies in the exact changes of its own wire, against
-# {result}`probe_score:summary.both_control_clean_middle:.0%` in another wire's. An eigenvalue above 1, so a saddle, is met for
-# {result}`probe_score:summary.saddle_clean_middle:.0%` ({result}`probe_score:summary.saddle_clean_middle_interval:.0%`) of the wires at
-# σ/α = 1.
+# Over {result}`probe_score:soft.images` wires at σ/α = 1, {result}`probe_score:summary.both_clean_middle:.0%` of the squared norm of
+# the softest direction lies in the span of exact changes of antidots and potential, and
+# {result}`probe_score:summary.both_control_clean_middle:.0%` in that of another wire; at 0.2,
+# {result}`probe_score:summary.both_clean_weak:.0%` and {result}`probe_score:summary.both_control_clean_weak:.0%`. An eigenvalue above 1,
+# a saddle, is met for {result}`probe_score:summary.saddle_clean_middle:.0%`
+# ({result}`probe_score:summary.saddle_clean_middle_interval:.0%`) at σ/α = 1.
 
 # %% [markdown]
 # ## Has it only remembered?
 #
-# The training images alone have a score in closed form: a mean of all images, weighted by how near they are. A network that had
-# only remembered would follow it. Given a curve, an image counts by its curve's distance, too; the width is chosen on development
-# curves.
+# The training images alone have a score in closed form: a mean of all images, weighted by their distance and, given a curve, by that
+# of their curves. A network that had only remembered would follow it.
 
-# %% mystnb={"figure": {"caption": "Predicted clean images: distance of the network's and of the training set's exact score to the truth, and to each other. Columns: wires of the test and the training set, with the curve and without. Below: effective number of training images in the mean, median and quartiles.", "name": "score-memory"}, "image": {"alt": "Four panels over noise level. For unseen wires with the curve the network is nearer to the truth than the training set's score; for training wires it is farther. Below, the effective number of images grows from one to many thousands without a curve."}} tags=["hide-input"]
+# %% mystnb={"figure": {"caption": "Predicted clean images: distance of the network's and of the training set's exact score to the truth, and to each other; means with 95 % bands over 60 wires. Columns: wires of the test and the training set, with the curve and without. Below: effective number of training images in the weighted mean, median and quartiles.", "name": "score-memory"}, "image": {"alt": "Four panels over noise level. For unseen wires with the curve the network is nearer to the truth than the training set's score; for training wires it is farther. Below, the effective number of images grows from one to many thousands without a curve."}} tags=["hide-input"]
 if result:
     display(score_figures.against_memory(result["empirical"]))
 
@@ -199,31 +200,27 @@ if result:
     print(text.memory_text(result))
 
 # %% [markdown]
-# It has not. For unseen wires with their curve (left) the network is nearer to the truth than the training set's score; for wires of the
-# training set it is farther from it. More on memory stands in [](14_limits).
+# It does not. With the curve it is nearer to the truth for unseen wires and farther for training wires. But it was trained on
+# interpolated curves of unseen wires, and without a curve it has no such advantage in strong noise ([](17_memory)).
 
 # %% [markdown]
 # ## What it means, and what could be wrong
 #
-# - **Arrows point to the truth: yes**, nearly all; the paper says "all". This is a property of denoising in many dimensions. The
-#   paper itself calls it "generally expected".
-# - **As evidence for an energy functional: not sufficient.** Controls that know less pass the same test.
-# - **An energy exists: in part.** Along noise the field is close to a gradient. Towards other images it is not. Whether more
-#   training would mend that is open.
-# - **The true pattern is its minimum: in part.** Against noise, yes. Some wires have a soft direction in which the energy falls.
-# - **The soft directions are physical: yes**, far above chance.
-# - **Linear response** is an interpretation. It needs a parabola, and that holds only as far as shown
-#   above.
+# - **An energy exists: in part.** More training might mend that; not tried.
+# - **The true pattern is its minimum: in part.** Noise directions can hardly fail; along soft ones the energy sometimes falls.
+# - **The soft directions are physical: yes**, far above the control.
+# - **Linear response** is an interpretation. A parabola is necessary for it, not sufficient.
+# - **Langevin Monte Carlo** with this score is within one site on {result}`probe_score:summary.langevin_within_1:.0%` of
+#   {result}`probe_score:langevin.langevin.n` curves.
 #
-# What could be wrong: the intervals are over wires of one split and one network, and the live wires share one potential. The field at
-# $\sqrt{\bar\alpha_t}\,x_0$ itself is hardly ever trained, since training images are noisy. Norms are estimates with random
-# directions. Straight lines between images leave the set of images.
+# The field at $\sqrt{\bar\alpha_t}\,x_0$ itself is hardly trained, since training images are noisy. Straight lines between images
+# leave the set of images.
 
 # %% [markdown]
 # ## Exercise
 #
-# Take the emptiest score: that of white noise of unit variance, $s(x) = -x$, which knows no image at all. How large is its
-# cosine with the way to the truth at the noise $r = \sigma/\alpha$? From which $r$ on is it above 0.99?
+# Take the simplest score, that of white noise of unit variance: $s(x) = -x$. How large is its cosine with the direction to the truth
+# at the noise $r = \sigma/\alpha$? From which $r$ on is it above 0.99?
 #
 # :::{admonition} Solution
 # :class: dropdown

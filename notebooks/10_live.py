@@ -11,12 +11,12 @@
 #
 # :::{admonition} In short
 # :class: tip in-short
-# Drag an antidot: your browser solves the wire for every field of the curve and draws its pattern. A step of one site changes
-# the curve visibly, so one can watch what the decoder reads. The browser's curves differ from those of the Python solver by at
-# most {result}`live:agreement.curve:.0e` e²/h.
+# Drag an antidot: your browser solves the wire for every field of the curve and draws its pattern, so you can watch what the
+# decoder reads. Over {result}`live:scenes` wires the browser's curves differ from those of the Python solver by at most
+# {result}`live:agreement.curve:.0e` e²/h.
 # :::
 #
-# Without random potential ($V = 0$) the wire is the same at every place along it, so its Green's function comes straight from
+# Without random potential ($V = 0$) the clean wire is the same all along its length, so its Green's function comes straight from
 # the modes of the leads. Putting in antidots is then one small linear system per field ([](03_solver)).
 #
 # ```{live} laptop
@@ -25,21 +25,21 @@
 # ## Things to try
 #
 # - Push a hole against a wall, and let the two touch. The bright stripes are standing waves between hole and wall.
-# - Move the cursor along the curve: the picture follows. At strong fields the electrons run along the walls and around the
-#   holes. Press *Show the current* there: it comes in on the right, and what the holes throw back leaves on the left.
-# - Press *Same curve, other wire*. The picture changes, the curve does not. This is why a curve fixes two antidots only up to
-#   these copies ([](02_what_a_curve_fixes)).
+# - Move the cursor along the curve: the picture follows. At its right end, in the strongest fields, the electrons run along the
+#   walls and around the holes. Press *Show the current* there: it enters along the right wall, and what the holes reflect leaves
+#   along the left one.
+# - Press *Same curve, other wire*. The picture changes, the curve does not. A curve fixes two antidots only up to these copies
+#   ([](02_what_a_curve_fixes)).
 # - Press *Decode this curve*: the network, which sees the curve alone, answers while you drag. The solver then judges: is the
-#   curve of the answer the given one? Give it a third hole and see it fail. A curve of your own, as a CSV file, never leaves
-#   your machine.
+#   curve of the answer the given one? Add a third hole and see the network fail.
 #
 # One curve takes {result}`live:wasm.curve_ms:.0f` ms in the browser and {result}`live:python.curve_ms:.0f` ms by `qfp solve`, one
-# picture {result}`live:wasm.image_ms:.0f` and {result}`live:python.image_ms:.0f` ms. A whole curve is there
-# {result}`live:wasm.ready_ms:.0f` ms after the page is opened.
+# picture {result}`live:wasm.image_ms:.0f` and {result}`live:python.image_ms:.0f` ms, on the machine of the test.
 #
 # :::{admonition} More of what was measured
 # :class: dropdown
-# Agreement is taken over {result}`live:scenes` scenes of one to six antidots, radii and overlaps of many kinds. Plain JavaScript
+# The wires that were compared have one to six antidots, radii and overlaps of many kinds. The first whole curve is there
+# {result}`live:wasm.ready_ms:.0f` ms after the page is opened. Plain JavaScript
 # takes {result}`live:js.curve_ms:.0f` ms for a curve and {result}`live:js.image_ms:.0f` ms for a picture. While a hole is dragged,
 # {result}`live:drag.images_per_second:.0f` pictures and {result}`live:drag.curves_per_second:.0f` curves a second are drawn
 # ({result}`live:cores` cores, one run of `qfp study live`). On the front page of this book the first whole curve takes
@@ -99,10 +99,9 @@ network_figures.wire_and_curve(
 )
 
 # %% [markdown]
-# ## Wires that the network was not trained on
+# ## Test wires without random potential
 #
-# Six test wires, here without random potential, a case on which the network was not trained. It gets the curve alone and draws
-# four samples of each.
+# The network was not trained on wires with $V = 0$. It gets the curves of six of them alone and draws four samples of each.
 
 # %% tags=["hide-input"]
 antidots = choose(decoder.config)[1][configurations_of(decoder.config, "test")[:6]]
@@ -120,8 +119,7 @@ display(
 # %% [markdown]
 # ## In Jupyter
 #
-# Run in Jupyter, this notebook shows an explorer here whose sliders call Python, with a button that draws samples from the
-# network. It needs a kernel, so the page leaves it out.
+# Run in Jupyter, this notebook shows an explorer here that calls Python. It needs a kernel, so the page leaves it out.
 
 # %% tags=["remove-cell", "hide-input"]
 explorer = explore.Explorer(decoder, scene.antidots)
@@ -130,11 +128,11 @@ display(explorer)
 # %% [markdown]
 # ## What it means, and what could be wrong
 #
-# - Everything here has $V = 0$. A random potential changes curves a little, and the network's answers with them; it takes a kernel
+# - Everything here has $V = 0$. A random potential changes curves a little, and the network's answers with them
 #   (`qfp solve --potential-seed`).
-# - Pairs outside the dataset's rule, closer than one site to a wall or to each other, can be chosen. The network has never seen
-#   such wires, and its answers there mean nothing.
-# - Six wires prove nothing: how often the way back from curve to wire is found is counted in [](05_generation).
+# - You can choose pairs outside the dataset's rule, closer than one site to a wall or to each other. The network has never seen
+#   such wires, and its answers there are not tested.
+# - How often a wire is recovered from its curve is counted in [](05_generation).
 #
 # ## Exercise
 #

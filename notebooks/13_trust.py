@@ -11,19 +11,19 @@
 #
 # :::{admonition} In short
 # :class: tip in-short
-# `qfp decode` draws many samples. The share that agrees is no probability: the samples are overconfident. Where all of them
-# agree, the exact pair is right on {result}`calibration:reliability.exact.bins.-1.right:.1%`
-# ({result}`calibration:reliability.exact.bins.-1.right_interval:.1%`) of the curves, within one site nearly always. Curves of
-# other wires are flagged.
+# `qfp decode` draws many samples. The share that agrees is no probability: the samples are overconfident. Under the potentials of
+# the training, where all of them agree, the exact pair is right on {result}`calibration:reliability.exact.bins.-1.right:.1%`
+# ({result}`calibration:reliability.exact.bins.-1.right_interval:.1%`) of the curves, within one site on
+# {result}`calibration:reliability.within_1.bins.-1.right:.1%`. Nearly all curves of other wires are flagged, but so are noisy
+# curves.
 # :::
 #
 # **Claim** (Secs. II and IV). The network learns the *conditional distribution* of patterns given a curve. The paper shows
-# one image a curve; it does not ask whether the samples spread as that distribution would.
+# one image per curve, and not whether the samples have the right spread.
 #
-# **Three questions.** Of the answers on which a given share of samples agrees, how many are right (*reliability*)? What rank
-# has the truth among the samples (*simulation-based calibration*)? Does the answer's exact curve give the measured one back
-# (*novelty*)? No curve or image of the test wires was in training; their potentials were, and their positions as labels of
-# interpolated curves.
+# **Three questions.** Of the answers on which a given share of samples agrees, how many are right (*reliability*)? Where does the
+# truth rank among the samples (*simulation-based calibration*)? Does the solver's curve of the answer agree with the measured one
+# (*novelty*)?
 
 # %% tags=["parameters", "hide-input"]
 preset = "laptop"
@@ -57,15 +57,13 @@ if table:
 # %% [markdown]
 # ## What failing looks like
 #
-# First a posterior that is known, a Gaussian, rounded as sites are. We draw samples from it, and from three wrong ones: half as
-# wide, twice as wide, off by one standard deviation.
+# First a Gaussian posterior, rounded to integers: sampled well, half as wide, twice as wide, and off by one standard deviation.
 #
-# The **reliability diagram** sorts curves by the share of samples that give the most frequent answer. The **rank** of the
-# truth is the number of samples below it, ties broken at random. If the truth is like one more sample, all ranks are equally
-# likely {cite:p}`talts2018`. The last row is their cumulative distribution less the uniform one, in the band that uniform
-# ranks leave nowhere in 95 % of all cases {cite:p}`sailynoja2022`.
+# The **reliability diagram** sorts curves by the share of samples that give the most frequent answer. The **rank** of the truth is
+# the number of samples below it, ties broken at random. If the truth is like one more sample, all ranks are equally likely
+# {cite:p}`talts2018`, and their cumulative distribution stays within a band {cite:p}`sailynoja2022`.
 
-# %% mystnb={"figure": {"caption": "A posterior that is known, sampled well and badly. Above: share of right answers among those on which a share of the samples agrees, with 95 % intervals; dashed: perfect. Middle: ranks of the truth, with the simultaneous 95 % band of uniform ones. Below: their cumulative distribution less the uniform one, with its simultaneous 95 % band.", "name": "trust-toy"}, "image": {"alt": "Four columns. Calibrated: points on the diagonal, flat ranks within the band. Overconfident: points below the diagonal, ranks in the shape of a U. Underconfident: points above it, a hump. Biased: points below it, ranks falling from left to right."}} tags=["hide-input"]
+# %% mystnb={"figure": {"caption": "A posterior that is known, sampled well and badly. Above: share of right answers against the share of samples that agree, with 95 % intervals; dashed: perfect. Middle: ranks of the truth. Below: their cumulative distribution less the uniform one. Bands: where all uniform ranks lie with probability 95 %. The scales differ.", "name": "trust-toy"}, "image": {"alt": "Four columns. Calibrated: points on the diagonal, flat ranks within the band. Overconfident: points below the diagonal, ranks in the shape of a U. Underconfident: points above it, a hump. Biased: points below it, ranks falling from left to right."}} tags=["hide-input"]
 cases = toys.cases(config.seed)
 calibration_figures.comparison(cases)
 
@@ -73,16 +71,16 @@ calibration_figures.comparison(cases)
 print(toys.cases_text(cases))
 
 # %% [markdown]
-# The diagonal alone is no judge: the most frequent of a few answers owes a part of its share to luck, so even exact samples lie
-# a little below it. The right reference is **a further sample** in place of the truth. Where it agrees with the others more
-# often than the truth does, the samples are overconfident. A bias counts as that, too.
+# The largest of several shares is too large on average, so even exact samples lie a little below the diagonal. The right reference is
+# **a further sample** in place of the truth. Where it agrees with the others more often than the truth does, the samples are
+# overconfident or biased.
 #
 # ## Reliability of the decoder
 #
-# Right means that the consensus is the true pair, **exactly** or **within one site**. In the third panel every answer that
-# any sample gives is a forecast of its own.
+# Right means that the consensus is the true pair, **exactly** or **within one site**. In the third panel each distinct answer
+# counts as a forecast.
 
-# %% mystnb={"figure": {"caption": "Reliability of the decoder on test curves (results/calibration.json). Above: share of right answers against the share of samples that agree; 95 % intervals. Grey squares: a further sample in place of the truth, as exact samples would lie. Dashed: perfect. Below: how many forecasts there are; vermilion: all samples agree.", "name": "trust-reliability"}, "image": {"alt": "Three reliability diagrams, exact, within one site and all candidates, with the diagonal, points with intervals, and below each the numbers of forecasts, most of which are of share 1."}} tags=["hide-input"]
+# %% mystnb={"figure": {"caption": "Reliability of the decoder on 1,000 held-out curves under the potentials of the training, 31 samples each (results/calibration.json). Above: share of right answers against the share of samples that agree; 95 % intervals. Grey squares, moved aside: a further sample in place of the truth, as exact samples would lie. Dashed: perfect. Below: how many forecasts there are; vermilion: all samples agree.", "name": "trust-reliability"}, "image": {"alt": "Three reliability diagrams, exact, within one site and all candidates, with the diagonal, points with intervals, and below each the numbers of forecasts, most of which are of share 1."}} tags=["hide-input"]
 calibration_figures.reliability(panels.reliability(table)) if table else None
 
 # %% tags=["hide-input", "hide-output"]
@@ -95,10 +93,10 @@ Markdown(text.scores_table(table) if table else "")
 # The truth agrees with the consensus less often than a further sample does, by
 # {result}`calibration:further_sample.exact.excess:.1%`
 # ({result}`calibration:further_sample.exact.excess_interval:.1%`) for the exact pair: **overconfident**. The share can be
-# mended in part. Add $a$ samples that agree and $b$ that do not, $(n + a)/(S + a + b)$, both fixed on development curves: the
-# Brier score of exact answers gains {result}`calibration:recalibration.exact.brier_gain:.4f`
-# ({result}`calibration:recalibration.exact.brier_gain_interval:.4f`) on test curves, that within one site loses a little. What
-# the share then means is folded here.
+# mended in part, as $(n + a)/(S + a + b)$: $a$ samples more that agree and $b$ that do not, both fixed on development curves. The Brier
+# score of exact answers, {result}`calibration:reliability.exact.brier:.4f`, improves by
+# {result}`calibration:recalibration.exact.brier_gain:.4f`
+# ({result}`calibration:recalibration.exact.brier_gain_interval:.4f`); that within one site gets slightly worse.
 
 # %% tags=["hide-input", "hide-output"]
 Markdown(text.mended_table(table) if table else "")
@@ -106,11 +104,10 @@ Markdown(text.mended_table(table) if table else "")
 # %% [markdown]
 # ## Ranks of the truth
 #
-# A pair of antidots is three integers, $x_1$, $x_2$ and $\Delta y$. On most curves truth and samples are all equal, and the rank
-# is pure chance. So we look also at the curves where they are **not all equal**, a choice that leaves the ranks of exact samples
-# uniform.
+# A pair of antidots is three integers, $x_1$, $x_2$ and $\Delta y$. On most curves truth and samples are all equal, and ties make
+# the rank random. We also look at the curves where they are **not all equal**, which leaves the ranks of exact samples uniform.
 
-# %% mystnb={"figure": {"caption": "Simulation-based calibration of the decoder (results/calibration.json). Above: ranks of the truth among the samples for each of the three parameters, all test curves, with the simultaneous 95 % band of uniform ranks. Below: cumulative distribution less the uniform one with its simultaneous 95 % band, for all curves and (vermilion) for those where truth and samples are not all equal; fewer than ten curves are not drawn.", "name": "trust-ranks"}, "image": {"alt": "Three histograms of ranks over a grey band, and below each the difference of cumulative distributions with its band, for all curves and for the few that differ."}} tags=["hide-input"]
+# %% mystnb={"figure": {"caption": "Simulation-based calibration of the decoder (results/calibration.json). Above: ranks of the truth among the samples for each of the three parameters, all test curves; grey: 95 % band of uniform ranks. Below: cumulative distribution less the uniform one, with its band, for all curves and (vermilion) for those where truth and samples are not all equal; fewer than ten curves are not drawn. The scales differ.", "name": "trust-ranks"}, "image": {"alt": "Three histograms of ranks over a grey band, and below each the difference of cumulative distributions with its band, for all curves and for the few that differ."}} tags=["hide-input"]
 calibration_figures.ranks(panels.ranks(table)) if table else None
 
 # %% tags=["hide-input", "hide-output"]
@@ -118,18 +115,16 @@ print("\n".join(text.rank_lines(table)) if table else "")
 
 # %% [markdown]
 # The samples are not the posterior: the truth lies outside them too often, in $\Delta y$ on
-# {result}`calibration:sbc.dy.outside.share:.1%` of the curves, where {result}`calibration:sbc.dy.outside.expected:.1%` is
-# expected.
-#
-# Ranks average over curves. A sampler that ignored the curve and drew from the prior would pass here (and fail above), and errors
-# of opposite sign cancel.
+# {result}`calibration:sbc.dy.outside.share:.1%` of the curves, where exact samples give
+# {result}`calibration:sbc.dy.outside.expected:.1%`; in $x_1$ and $x_2$, too. Ranks average over curves: even
+# a sampler that ignored the curve could pass.
 #
 # ## Unlike anything in training
 #
 # Samples may agree on nonsense. The **novelty** is how far the exact curve of the answer, without random potential, lies from
-# the given one. Its unit is a threshold that few genuine development curves exceed.
+# the given one. It is 1 at a threshold that {result}`novelty:quantile:.0%` of genuine development curves do not reach.
 
-# %% mystnb={"figure": {"caption": "Novelty of genuine and of foreign curves (results/novelty.json), one point a curve; black (white on dark pages): median and quartiles. Blue and green: genuine curves, of test wires and under potentials that no training file holds. Orange: curves of other wires, or of none. Grey: small noise. Right of the line, above 1, a curve is flagged; the share of these stands at the right.", "name": "trust-novelty"}, "image": {"alt": "Strips of points on a logarithmic axis of novelty: genuine curves left of the threshold, curves of other wires and of none mostly right of it."}} tags=["hide-input"]
+# %% mystnb={"figure": {"caption": "Novelty of genuine and of other curves (results/novelty.json), one point per curve; black (white on dark pages): median and quartiles. Blue and green: genuine curves, of test wires and under potentials that no training file holds. Orange: curves of other wires or of none, and noise from 0.05 e²/h on. Grey: small noise. Right of the line, above 1, a curve is flagged; the share of these stands at the right.", "name": "trust-novelty"}, "image": {"alt": "Strips of points on a logarithmic axis of novelty: genuine curves left of the threshold, curves of other wires and of none mostly right of it."}} tags=["hide-input"]
 novelty = shown.if_measured(config.weights, rates.STUDY)
 trust_figures.novelty_rates(trust_figures.novelty_rows(novelty)) if novelty else None
 
@@ -139,17 +134,19 @@ if novelty:
     print(novelty_text.right_text(novelty))
 
 # %% [markdown]
+# A flag judges the curve, not the answer: noise of 0.05 e²/h is flagged on {result}`novelty:families.noise_0.05.flagged:.0%` of the
+# curves, though nearly all answers stay within one site ([](14_limits)).
+#
 # ## What it means, and what could be wrong
 #
-# Look at the novelty first: nothing else means anything for a curve of another kind. Then at the share of samples, for what
-# {numref}`trust-reliability` says it is worth. Better, let exact inference answer ([](06_exact)).
+# Look at the novelty first, then at the share of samples. Better, compute the posterior ([](06_exact)).
 #
-# - **Why samples are too sure.** Only the noise of the diffusion varies. The network is one fit to a finite training set: it
-#   reads a position, right or wrong, and all samples follow. What another training would have read is not in their spread.
-# - **Few steps.** A few coarse steps stay nearer to the mean of all images that fit, which may narrow the spread further
-#   ([](14_limits)).
+# - **Trained potentials only.** Under other potentials fewer answers are exact ([](06_exact)); what agreement means there was not
+#   measured.
+# - **Why samples are too sure.** Probably because the network is one fit: it reads a position, and all samples follow. Only the noise
+#   of the diffusion varies.
 # - **Positions only.** Nothing is said of the spread of the fringes.
-# - **One prior.** Wires and potentials are drawn as in training. Under another mix all of these probabilities change.
+# - **One prior.** Another mix of wires changes all these probabilities.
 
 # %% tags=["hide-input", "hide-output"]
 print(text.last_verdicts(table) if table else "")
