@@ -11,20 +11,20 @@
 #
 # :::{admonition} In short
 # :class: tip in-short
-# Write a curve into a CSV file and decode it. The answer is two antidots with a probability, and a verdict: does any such wire
-# explain the curve? With gain, series resistance, field offset and background unknown,
-# {result}`measurement:all.right:.0%` ({result}`measurement:all.right_interval:.0%`) of answers are exact.
+# Write a curve into a CSV file and decode it. The answer is a pair of antidots with a probability, and a verdict: does any wire
+# with two antidots explain the curve? With gain, series resistance, field offset and background all unknown,
+# {result}`measurement:all.right:.0%` ({result}`measurement:all.right_interval:.0%`) of {result}`measurement:all.n` answers are
+# exact; most of the wrong ones are not flagged.
 # :::
 #
-# **Method.** The network proposes; the exact solver judges its samples and their neighbours ([](06_exact)).
+# **Method.** The network proposes pairs; the exact solver judges them and their neighbours ([](06_exact)).
 #
-# This page takes a file of yours, too: `qfp run --only 11 -p curve=mine.csv`, in tesla with `-p lattice_nm=5`. The same
-# without a notebook, and with all options: `qfp decode mine.csv --lattice-nm 5 --out decoded/`.
+# To run this page on your file: `qfp run --only 11 -p curve=mine.csv`, in tesla with `-p lattice_nm=5`. On the command line:
+# `qfp decode mine.csv --lattice-nm 5 --out decoded/`, which takes seconds ([](../costs)).
 #
 # ```{important}
-# **There is no measured curve of a known device among the tests.** Every curve of this site is simulated, by the solver that
-# also judges it or by Kwant. A short search for public numbers, a magnetoconductance curve together with the places of its
-# antidots, found none; what is published is mostly about lattices of many. Whoever has such a curve can try it here.
+# **No measured curve of a known device has been tried.** Every curve in this book is simulated, by the solver that also judges it
+# or by Kwant. A short search found no published curve with known positions of the antidots.
 # ```
 
 # %% tags=["parameters", "hide-input"]
@@ -67,7 +67,7 @@ options |= {"weights": config.weights, "seed": config.seed}
 # %% [markdown]
 # ## The file
 #
-# Plain text, one line a point, in the order and as often as it was measured:
+# Plain text, one point per line, in measured order; repeats are allowed:
 
 # %% tags=["nbval-check-output", "hide-input"]
 for name in ("test", "noisy"):
@@ -77,20 +77,18 @@ for name in ("test", "noisy"):
 # | column | meaning | unit, where the header names none |
 # | --- | --- | --- |
 # | `field` | phase $b$ around a plaquette of the lattice | rad, or tesla with `--lattice-nm` |
-# | `conductance` or `resistance` | $G$ of one spin, or of both with `--spin 2` | $e^2/h$, or siemens with `--siemens`; a resistance needs its unit |
-# | `noise` | standard deviation of the conductance; may be left out | as the conductance |
+# | `conductance` or `resistance` | $G$ of one spin; measured ones count both: `--spin 2` | $e^2/h$, or siemens with `--siemens`; a resistance needs its unit |
+# | `noise` | standard deviation of the conductance; optional | as the conductance |
 #
-# - **Columns and units are read from the header**: `B (mT)`, `R2 [kOhm]`, a line of units below it, a preamble above it.
-#   `--columns B,R2` and `--units mT,kohm` say what the file does not. Commas, semicolons, tabs or spaces.
-# - **Measure as many points as you like**, on any grid over the whole range of fields. They are averaged onto the decoder's
-#   fields. Noise that no column gives is estimated from neighbours or repeats.
-# - **Branches up and down and both signs of the field** are averaged by $G(-b) = G(b)$, and compared. Where they differ by
-#   more than their noise, the errors are widened. An offset of the field is reported, and taken off with `--offset auto`.
-# - Whatever cannot be read is refused in a line that says what to do. Numbers that fit another unit are pointed out.
+# - **The header** names columns and units: `B (mT)`, `R2 [kOhm]`. What it lacks, `--columns B,R2` and `--units mT,kohm` add.
+# - **Any grid** over the whole range of fields will do: points are averaged onto the decoder's fields. Without a column, the noise
+#   is estimated from neighbours or repeats.
+# - **Up and down sweeps and both signs of the field** are compared, and averaged by $G(-b) = G(b)$. Where they differ by more
+#   than their noise, the errors are enlarged. A field offset is reported; `--offset auto` removes it.
 #
-# A field $B$ is $b = 2\pi B A^2/(h/e)$, with $A$ the lattice constant. It is no free choice: the network knows one wire,
-# {result}`presets/laptop:device.width` $A$ wide, at one Fermi wavelength. Choose $A$ so that your wire has this width;
-# wavelength and holes must then fit as well. **Another wire** needs no network: describe it in a file ([](12_device)).
+# A field $B$ is $b = 2\pi B A^2/(h/e)$, with $A$ the lattice constant. Your wire fixes $A$: the network knows one wire,
+# {result}`presets/laptop:device.width` $A$ wide. Its wavelength and the radius of its antidots must then fit as well (folded table).
+# **Another wire** needs no network: describe it in a file ([](12_device)).
 
 # %% tags=["nbval-check-output", "hide-input", "hide-output"]
 Markdown(units.table(wire, (1, 2, 5, 10, 20)))
@@ -100,36 +98,35 @@ fields = f"numpy.linspace(0, {wire.field_max}, {wire.field_points}) rad"
 print(f"e^2/h = {SIEMENS:.6e} S; fields of the decoder: {fields}")
 
 # %% [markdown]
-# ## A curve of the kind it knows
+# ## A curve of two antidots
 #
-# By default the page decodes a wire that the network never saw: the true antidots stand in the first line of its file.
+# By default the page decodes a held-out wire. Its true antidots are in the first line of the file.
 
 # %% tags=["hide-input"]
 mine = qfp.answer([curve], lattice_nm=lattice_nm, siemens=siemens, spin=spin, **options)
 print(told.as_text(mine, 0), *(f"note: {note}" for note in mine.notes[0]), sep="\n")
 
-# %% mystnb={"figure": {"caption": "The report that `qfp decode --out` writes. (a), (b) Mean and standard deviation of the LDOS over the random potentials that explain the curve. (c) The antidots and their probability. (d) The measured curve, the exact curve of the answer under the recovered potential, and what all potentials could make of it; above it the verdict.", "name": "own-test"}, "image": {"alt": "Report of a page: interference pattern with two outlined antidots, its small spread, a single bar of candidates, and the measured points along the exact curve, within a band."}} tags=["hide-input"]
+# %% mystnb={"figure": {"caption": "The report that `qfp decode --out` writes. (a), (b) Mean and standard deviation of the LDOS over the random potentials that explain the curve. (c) The antidots and their probability. (d) The measured curve, the answer's exact curve under the recovered potential with the mean effect of its unknown rest, and the band of all potentials, which widens at resonances; above, the verdict.", "name": "own-test"}, "image": {"alt": "Report of a page: interference pattern with two outlined antidots, its small spread, a single bar of candidates, and the measured points along the exact curve, within a band."}} tags=["hide-input"]
 answer.report(mine, 0)
 
 # %% [markdown]
-# The random potential of your wire is not known. The band shows what potentials of the device's strength make of the
-# answer's curve, and $\chi^2$ measures the misfit within it. Where it is larger than genuine curves give, the curve is flagged.
-# `--network-only` gives the network's samples as they are.
+# The random potential of your wire is not known. The band shows how far potentials of the stated strength move the answer's
+# curve; $\chi^2$ measures the misfit within it. A curve is flagged when $\chi^2$ is larger than genuine curves give.
 #
 # ## With noise
 #
-# The likelihood counts what the column `noise` says: noise leaves more pairs possible, and the probability says so.
+# The likelihood uses the column `noise`. More noise leaves more pairs possible, and lowers the probability.
 
 # %% tags=["hide-input"]
 others = qfp.answer(["curves/noisy.csv", "curves/foreign.csv"], **options)
 print(told.as_text(others, 0))
 
-# %% mystnb={"figure": {"caption": "The report on a test wire whose curve has noise of one twentieth of e²/h, drawn as error bars; panels as in the figure before.", "name": "own-noisy"}, "image": {"alt": "Report of a page for a noisy curve: points with error bars scatter about the exact curve of the answer."}} tags=["hide-input"]
+# %% mystnb={"figure": {"caption": "The report on a test wire whose curve has noise of one twentieth of e²/h (error bars); panels as in the figure before.", "name": "own-noisy"}, "image": {"alt": "Report of a page for a noisy curve: points with error bars scatter about the exact curve of the answer."}} tags=["hide-input"]
 answer.report(others, 0)
 
 # %% [markdown]
-# Thousands of very noisy points work, too. The folded cell sweeps the first curve as a magnet does: both signs, noise of half
-# an $e^2/h$ on each point that no column gives, and a zero that is a little off. The antidots come out right.
+# The sweep of a magnet can be decoded, too. The folded cell makes one from the first curve: thousands of points, both signs of the
+# field, noise of half an $e^2/h$ on each, and a field offset. The antidots come out right.
 
 # %% tags=["hide-input", "hide-output"]
 import tempfile
@@ -147,11 +144,11 @@ print(told.places(swept.posterior[0].answer), f"{swept.posterior[0].probability[
 assert metrics.within(swept.posterior[0].answer, examples.MADE["test"][0], wire) <= 1
 
 # %% [markdown]
-# ## What a measurement adds
+# ## Gain, contacts, offset, background
 #
-# A resistance in series, a scale that is a few per cent off, a slow background, a field that does not start where it says: each
-# turns a right curve into one of another wire. Say how well you know them, and they are inferred with the answer:
-# `qfp decode mine.csv --unknown series_ohm=1000 --unknown gain=0.03`. Here the first curve is measured through 600 ohm:
+# Each of these makes a curve look like that of another wire. Say how well you know them, and they are inferred with the antidots:
+# `qfp decode mine.csv --unknown series_ohm=1000 --unknown gain=0.03`. Here the first curve is measured through 600 ohm, first
+# undeclared, then declared:
 
 # %%
 kilohm = 1000 * SIEMENS  # of h/e^2
@@ -164,7 +161,7 @@ for told_of in (None, qfp.Nuisance(series=kilohm)):
         pair += f"; {ohm:.0f} +- {error:.0f} ohm"
     print(pair)
 
-# %% mystnb={"figure": {"caption": "Answers for wires whose curves have something added: a gain, a series resistance, an offset of the field, a parabolic background, or all four. Left: the likelihood infers it. Right: the same curves, judged as if nothing had been added. 95 % intervals (results/measurement.json).", "name": "own-added"}, "image": {"alt": "Dots with whiskers in two panels. Inferred: exact answers above 95 % for each alone, 87 % for all four. Left unsaid: between 8 and 83 % exact, and all wrong answers flagged."}} tags=["hide-input"]
+# %% mystnb={"figure": {"caption": "Wires whose curves have something added: a gain, a series resistance, a field offset, a parabolic background (30 wires each), or all four (200). Left: declared, and inferred. Right: the same curves, undeclared. Bars: 95 % intervals (results/measurement.json).", "name": "own-added"}, "image": {"alt": "Dots with whiskers in two panels. Declared: exact answers above 95 % for each alone, 87 % for all four, and hardly more exact or flagged. Undeclared: between 8 and 83 % exact, and all wrong answers flagged."}} tags=["hide-input"]
 added = recorded(measurement.STUDY.name)
 shares.whiskers(measurement.told_or_not(added), shares.FLAGGED, wanted=None) if added else None
 
@@ -172,41 +169,40 @@ shares.whiskers(measurement.told_or_not(added), shares.FLAGGED, wanted=None) if 
 Markdown(shown.table(measurement.STUDY))
 
 # %% [markdown]
-# Standard deviations of the priors: gain {result}`measurement:sizes.gain:.0%`, resistance
-# {result}`measurement:sizes.series` $h/e^2$ (1 kΩ), half a step of the field, a parabola of
-# {result}`measurement:sizes.background` $e^2/h$ a coefficient. Of the inferred parameters
-# {result}`measurement:all.covered:.0%` lie within their stated 95 %. Left unsaid, wrong answers are all flagged. The folded
-# table also asks for the number of antidots (`--antidots 1,2`).
+# The priors have standard deviations of {result}`measurement:sizes.gain:.0%` for the gain, {result}`measurement:sizes.series` $h/e^2$
+# (1 kΩ) for the resistance, half a step of the field, and {result}`measurement:sizes.background` $e^2/h$ for each coefficient of a
+# parabola.
 #
-# **Temperature** is averaged over where you give it: `--temperature 0.01` ($k_B T$ in $t$), or `--temperature 0,0.1,0.3`
-# where it is one of these. Each energy of the average needs a library of its own, made once. A warm curve whose temperature
-# is not given is answered wrongly, and mostly flagged ([](02_what_a_curve_fixes)).
+# **Undeclared**, all wrong answers are flagged. **With all four declared**, only {result}`measurement:all.right_or_flagged:.1%`
+# ({result}`measurement:all.right_or_flagged_interval:.1%`) are exact or flagged: the others are wrong and pass as explained. The gain is
+# then hardly known better than before ({result}`measurement:all.left.gain:.2f` of the prior's width remains). Where the antidots are right,
+# {result}`measurement:all.covered:.0%` of the inferred parameters lie within their 95% intervals.
 #
-# ## A curve of another kind
+# **Temperature.** With `--temperature 0.01` ($k_B T$ in $t$) exact curves are averaged over energies; `--temperature 0,0.005,0.01`
+# leaves the choice to the curve. Each energy needs a library of its own, made once. Undeclared, a temperature can make the answer
+# wrong; mostly, it is flagged ([](02_what_a_curve_fixes)).
 #
-# Three antidots instead of two. None of the network's proposals explains the curve; nor does any pair of the whole library,
-# which is then asked:
+# ## A wire with three antidots
+#
+# None of the network's proposals explains this curve, nor does any pair of the library, which is searched next:
 
 # %% tags=["hide-input"]
 print(told.as_text(others, 1))
 
-# %% mystnb={"figure": {"caption": "The report on a wire with three antidots; panels as in the figures before. The best pair, with the best potential, does not give the measured curve, and the answer is flagged.", "name": "own-foreign"}, "image": {"alt": "Report of a page for a wire with three antidots: an interference pattern with two outlined antidots that the samples agree on, and an exact curve that misses the measured points."}} tags=["hide-input"]
+# %% mystnb={"figure": {"caption": "The report on a wire with three antidots; panels as in the figures before. The best pair under the best potential misses the measured curve, and the answer is flagged, whatever its probability.", "name": "own-foreign"}, "image": {"alt": "Report of a page for a wire with three antidots: an interference pattern with two outlined antidots that the samples agree on, and an exact curve that misses the measured points."}} tags=["hide-input"]
 answer.report(others, 1)
 
 # %% [markdown]
-# **Flagged** means: no two antidots, with a potential of the device's strength, give this curve. Do not trust the answer.
-# **A probability is no substitute**: it compares pairs with each other, provided that the wire is of this kind.
+# **Flagged** means that no pair was found that gives this curve under a potential of the stated strength.
+# Of genuine curves {result}`inference:fresh.posterior.explained:.1%` pass. **A probability is no substitute**: it only compares pairs of
+# antidots with each other.
 #
 # ## What the answer cannot know
 #
-# - **Where along the wire, and which way round.** A shift of both antidots along $y$ leaves the curve as it is, and so do two
-#   inversions. Answers are in the canonical placement, one of four copies, centred.
-# - **The random potential.** The curve fixes as many directions of it as there are fields, of one for each site.
-# - **Another wire that happens to fit.** Other energies, leads or radii were never compared, nor temperatures that were not
-#   given. [](14_limits) shows what undeclared noise and offsets do to the network alone.
+# Another wire may happen to fit: other energies, leads or radii are never compared. [](14_limits) shows what undeclared noise and
+# offsets do to the network alone.
 #
-# Each example file says in its first line how it was made. One of your own:
-# `qfp solve --antidots 10,20 33,41 --potential-seed 5 > curve.csv`.
+# A curve to try: `qfp solve --antidots 10,20 33,41 --potential-seed 5 > curve.csv`.
 #
 # ## Exercise
 #

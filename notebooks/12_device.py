@@ -11,16 +11,12 @@
 #
 # :::{admonition} In short
 # :class: tip in-short
-# Describe your wire in a file, in nanometres, tesla and kelvin: the exact solver needs nothing else to decode its curves. A
-# simulated GaAs wire, measured with noise, gives both antidots to the site and its contacts of 250 Ω as
-# {printed}`12_device:series_ohm (\d+) ` ± {printed}`12_device:series_ohm .* (\d+) ohm` Ω. Contacts or a temperature that the
-# file does not mention are flagged.
+# Describe your wire in a file, in nanometres, tesla and kelvin, and its curves can be decoded without a network. From the noisy curve
+# of a simulated GaAs wire both antidots are found exactly, and its contacts of 250 Ω as {printed}`12_device:series_ohm (\d+) ` ±
+# {printed}`12_device:series_ohm .* (\d+) ohm` Ω. In this example, contacts or a temperature that the file does not mention are flagged.
 # :::
 #
-# You have a wire in a two-dimensional electron gas, a magnet and a cryostat. Nothing about it is the paper's: neither its width
-# nor its energy, and your curves are in tesla and kiloohms. A network is a second, optional step.
-#
-# The page is about the file of its parameter. Yours goes through it like this: `qfp run --only 12 -p device=mine.yaml`.
+# This page runs on a device file, by default `presets/gaas.yaml`; on yours with `qfp run --only 12 -p device=mine.yaml`.
 
 # %% tags=["parameters", "hide-input"]
 preset = "laptop"
@@ -64,23 +60,17 @@ assert lab, "this page is about a file in nanometres and tesla"
 print(Path(device).read_text())
 
 # %% [markdown]
-# What is not in the file has a default. `fermi_energy_mev` may stand for the density, `mean_free_path_nm` for the disorder. The
-# last lines are of the measurement: how many spins your conductance counts, and how well you know its scale and your contacts.
+# Missing lines have defaults.
 #
 # ## What follows from it
 #
-# The solver knows sites, not nanometres. `qfp device mine.yaml` says what it makes of the file (folded here). Read it as you
-# would read a colleague's sample:
+# The solver works on a lattice. `qfp device mine.yaml` prints what it makes of the file (folded here). Check four lines:
 #
-# - **The lattice** has to resolve the wavelength. Below five sites a wavelength the file is refused. The energy is chosen so
-#   that the density is right, for that is what you measure.
-# - **Cyclotron radius** against the width: where the orbit fits into the wire, electrons run along its edges and pass the
-#   antidots by.
-# - **Mean free path** against the length: antidots, not impurities, must be what scatters.
-# - **Temperature** against the Thouless energy: a curve is smeared when $k_B T$ is no longer small beside it.
-#
-# Three more rows say what your machine would take: how many places two antidots can have, and how long their curves take, for
-# the solver's library and for a network's dataset.
+# - **Wavelength**: the lattice must resolve it. Below five sites per wavelength the file is refused; this one is not far above. The
+#   energy is chosen to give the density.
+# - **Cyclotron radius** against the width: where the orbit fits into the wire, electrons run along its edges and miss the antidots.
+# - **Mean free path** against the length: the antidots must dominate the scattering.
+# - **Temperature** against the Thouless energy: unless $k_B T$ is small beside it, the curve is smeared.
 
 # %% tags=["nbval-check-output", "hide-input", "hide-output"]
 Markdown(tables.markdown([["", ""], *explained.laboratory_rows(lab)]))
@@ -88,8 +78,8 @@ Markdown(tables.markdown([["", ""], *explained.laboratory_rows(lab)]))
 # %% [markdown]
 # ## A measurement
 #
-# To keep this page short the shipped file is cut in half: antidots of 30 nm in a wire half as wide and as long, up to twice
-# the field. A file of yours is used as it is.
+# To keep the run short, the page takes a wire of half the width and length, with antidots of 30 nm, up to twice the field. A file
+# of yours is used as it is.
 
 # %% tags=["hide-input"]
 mine = Path(tempfile.mkdtemp()) / "mine.yaml"
@@ -104,8 +94,8 @@ truth = pairs[len(pairs) // 3]
 Markdown(f"{len(pairs):,} configurations; the antidots of this page are at {told.places(truth)}")
 
 # %% [markdown]
-# The program gets what a lock-in amplifier writes: siemens against tesla, both spins, at 100 mK, in a random potential that
-# nobody knows, through contacts of 250 ohms, on a scale that is a little off, with noise.
+# The program gets what a lock-in amplifier writes: siemens against tesla, both spins, at 100 mK, with an unknown random potential,
+# contacts of 250 ohms, a scale that is a little off, and noise.
 
 
 # %% tags=["hide-input"]
@@ -124,8 +114,8 @@ np.savetxt(curve, table, "%.6f", delimiter=",", header="B (T),G (uS)", comments=
 print(curve.read_text()[:73] + "...")
 
 # %% [markdown]
-# In a shell the next cell is `qfp decode curve.csv --device mine.yaml --out decoded/`. The units stand in the header,
-# everything else in the device file:
+# On the command line the next cell is `qfp decode curve.csv --device mine.yaml --out decoded/`. Units come from the header, the rest
+# from the device file:
 
 # %%
 unknown = qfp.Nuisance(gain=0.02, series=200 * lab.spin * units.SIEMENS)
@@ -133,14 +123,13 @@ known = {"device": wire, "lattice_nm": lab.lattice, "spin": lab.spin, "nuisance"
 found = qfp.answer([curve], **known, temperature=lab.thermal)
 print(told.as_text(found, 0).replace(f"{mine.parent}/", ""))
 
-# %% mystnb={"figure": {"caption": "The report of `qfp decode --out` on a curve that is measured through contacts. (a), (b) Mean and standard deviation of the LDOS over potentials that explain the curve. (c) Probability of the antidots. (d) The measured curve, gain and contacts taken off, and the exact curve of the answer; above in tesla.", "name": "device-report"}, "image": {"alt": "Report of a page: interference pattern of a short wire with two outlined antidots, a single bar of candidates, and measured points along the exact curve against field in rad and tesla."}} tags=["hide-input"]
+# %% mystnb={"figure": {"caption": "The report of `qfp decode --out` on a curve that is measured through contacts; panels as on the page before. (d) The measured curve, gain and contacts taken off, and the answer's; upper axis in tesla.", "name": "device-report"}, "image": {"alt": "Report of a page: interference pattern of a short wire with two outlined antidots, a single bar of candidates, and measured points along the exact curve against field in rad and tesla."}} tags=["hide-input"]
 answer.report(found, 0)
 
 # %% [markdown]
-# The antidots are right to the site, and the contacts come with them, each with its error. One curve holds both, for a
-# resistance bends it in another way than a moved antidot.
+# One curve gives both antidots and contacts, because a series resistance changes it differently from a moved antidot.
 #
-# ## What the file must mention
+# ## What must be declared
 #
 # The same wire, measured in other ways. *Declared* means that the file has `gain` and `series_ohm`, or the right
 # `temperature_kelvin`.
@@ -161,13 +150,12 @@ for name, (kelvin, how, said) in ways.items():
 Markdown(tables.markdown(lines))
 
 # %% [markdown]
-# Contacts that nobody mentions make another curve, which no wire of this kind explains, and so does a temperature. Where the
-# temperature is declared, exact curves are averaged over energies, and a warm curve can be read again
-# ([](02_what_a_curve_fixes)). Where the flag comes up, believe it.
+# Undeclared contacts, or an undeclared temperature, give a curve that no wire of this kind has. These are four curves of one wire;
+# smaller effects can pass (exercise below; for temperature [](02_what_a_curve_fixes)).
 #
 # ## One antidot or two?
 #
-# With `antidots: [1, 2]` in the file both numbers are possible, and the evidence decides. Here the mask had one hole:
+# With `antidots: [1, 2]` in the file both numbers are possible, and the evidence decides. Here the wire has one:
 
 # %%
 single = qfp.configurations(wire, 1)[1].astype(int)[-1]
@@ -176,14 +164,15 @@ one = qfp.infer(G1[None], wire, numbers=(1, 2), **options)[0]
 print(told.places(one.answer), {number: round(p, 3) for number, p in one.numbers.items()})
 
 # %% [markdown]
-# Up to six can be asked for. Pairs are listed one by one. Three and more are too many for that: they are searched, and not
-# always found.
+# Three and more can be asked for; they are searched, and not always found ([](06_exact)).
 #
 # ## When a network is worth it
 #
-# For one curve, or fifty: never. The solver alone is exact for wires of the file's kind, and says when a curve is of none. A
-# network answers in a fraction of a second, in a browser, too. That pays where curves come by the thousand, or where someone
-# wants to play. One command makes it, in as long as you give it and what `qfp device` says of the dataset:
+# Not for a few curves. On {result}`bench_new:rows.solver alone.n` wires of the shipped file, each under a potential of its own, the
+# solver alone is exact for {result}`bench_new:rows.solver alone.within_0:.0%`
+# ({result}`bench_new:rows.solver alone.within_0_interval:.0%`), in {result}`bench_new:rows.solver alone.seconds:.1f` s per curve once its
+# library is made. It also flags curves of other wires. A network answers in a fraction of a second, and in a browser, which pays when
+# curves come by the thousand. One command makes its dataset, trains it and shows its scores ([cost](../costs)); after a stop it resumes:
 #
 # `qfp new mine.yaml --out mine/ --minutes 30`
 
@@ -191,23 +180,19 @@ print(told.places(one.answer), {number: round(p, 3) for number, p in one.numbers
 Markdown(tables.markdown([["stage", "what it does"], *new.ABOUT.items()]))
 
 # %% [markdown]
-# Stop it when you like; the same line goes on where it was. In the end `mine/index.html` shows wires that the network never
-# saw, and its scores beside those of the exact solver. Look at them first. For the file of this page,
-# {result}`bench_new:rows.network.n` wires, each under a potential of its own: the network alone is exact in {result}`bench_new:rows.network.within_0:.0%`
-# ({result}`bench_new:rows.network.within_0_interval:.0%`) and within one site in {result}`bench_new:rows.network.within_1:.0%`;
-# judged by the solver, exact in {result}`bench_new:rows.network and solver.within_0:.0%`
-# ({result}`bench_new:rows.network and solver.within_0_interval:.0%`). What it took stands in [](../costs). Then let the solver judge:
-# `qfp decode curve.csv --device mine.yaml --weights mine/weights.safetensors` asks both ([](11_own_curve) has the files,
-# [](06_exact) the method).
-#
-# A network reads two antidots in one wire. Another width, density or field range is another network.
+# On the same wires this network alone is exact for {result}`bench_new:rows.network.within_0:.0%`
+# ({result}`bench_new:rows.network.within_0_interval:.0%`) and within one site for {result}`bench_new:rows.network.within_1:.0%`; judged by
+# the solver, it is exact for {result}`bench_new:rows.network and solver.within_0:.0%`
+# ({result}`bench_new:rows.network and solver.within_0_interval:.0%`). So let the solver judge:
+# `qfp decode curve.csv --device mine.yaml --weights mine/weights.safetensors`. Another width, density or field range needs another
+# network.
 #
 # ## What could be wrong
 #
-# - **Simulation only.** The curve of this page comes from the solver that also reads it. No measured curve of a known device
-#   has been tried.
-# - **The model.** Hard walls, round holes of one radius, no interaction, no decoherence. Smooth edges of a real etched wire
-#   are another device.
+# - **Simulation only.** The solver that reads the curves of this page also made them. No measured curve has been tried
+#   ([](11_own_curve)).
+# - **The model.** Hard walls, round holes of one radius, disorder without correlation in space; no interaction, no decoherence, no
+#   Zeeman splitting. A real etched wire has smooth edges and smooth disorder; neither was simulated.
 #
 # ## Exercise
 #
