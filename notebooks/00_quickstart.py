@@ -134,7 +134,7 @@ wire_figures.fingerprints(wire.fields, clean)
 verdict = "right" if error == 0 else f"right within {error}" if error <= 2 else "wrong"
 print(f"this wire: positions {verdict}, pattern r = {r:.3f}")
 
-# %% tags=["nbval-check-output", "hide-input"]
+# %% tags=["nbval-check-output", "remove-cell"]
 assert conductance.shape == (wire.field_points,)
 assert (conductance > 0).all() and (conductance <= open_modes + 1e-9).all()
 holes = 2 * len(geometry.disc(wire.radius))
@@ -160,6 +160,6 @@ print("mirrored wire and field give the same G")
 # give the same answer.
 # :::
 
-# %% tags=["hide-input"]
+# %% tags=["remove-cell"]
 moved = qfp.solve(wire, truth + [0, 3], fields=some)[0]
 np.testing.assert_allclose(moved, qfp.solve(wire, truth, fields=some)[0], atol=1e-9)

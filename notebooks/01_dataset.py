@@ -20,7 +20,7 @@
 # the y-direction and inversion about the x-axis and y-axis", that make different configurations share a curve. Counting
 # each set of copies once leaves "16,170 antidot configurations corresponding to unique conductance data".
 
-# %% tags=["parameters", "hide-input"]
+# %% tags=["parameters", "remove-cell"]
 preset = "laptop"
 seed = None
 weights = None
@@ -160,7 +160,7 @@ print(f"(root mean square over {len(sparse)} fields)")
 #   closest pairs.
 # - **The potential hides small differences**; [chapter 2](02_what_a_curve_fixes) shows what survives.
 
-# %% tags=["hide-input"]
+# %% tags=["remove-cell"]
 assert len(orbits) == len(antidots) == len(np.unique(orbits, axis=0))
 assert preset != "laptop" or len(orbits) == 16170, "the paper's number"
 assert difference < 1e-9 and ldos_difference < 1e-9, "the fast solver must agree with Kwant"

@@ -20,7 +20,7 @@
 # There are {result}`presets/laptop:dataset.configurations:,` configurations. The posterior ([chapter 6](06_exact)) gives the
 # probability of each; here it is computed for {result}`limits:wires` wires, each with a random potential of its own.
 
-# %% tags=["parameters", "hide-input"]
+# %% tags=["parameters", "remove-cell"]
 preset = "laptop"
 seed = None
 weights = None

@@ -20,7 +20,7 @@
 #
 # The paper says only that its curves come from Kwant (Sec. III) {cite:p}`groth2014`.
 
-# %% tags=["parameters", "hide-input"]
+# %% tags=["parameters", "remove-cell"]
 preset = "laptop"
 seed = None
 weights = None
@@ -222,7 +222,7 @@ Markdown(report.alone(bench, sites))
 # %% tags=["hide-input", "hide-output"]
 Markdown(report.verdict(bench))
 
-# %% tags=["hide-input"]
+# %% tags=["remove-cell"]
 assert abs(G_ring - reference) < 1e-9 and abs(G_all - G_ring) < 1e-9, "the ring must be enough"
 worst = [max(e["G"], e["LDOS"], e["S"]) for e in errors.values()]
 assert max(worst) < 1e-9, "exact for any shape, and current is conserved"
@@ -246,5 +246,5 @@ assert bench["max_difference"] < 1e-9, "the race was run with an exact solver"
 # the saving grows as $r^3$.
 # :::
 
-# %% tags=["hide-input"]
+# %% tags=["remove-cell"]
 assert wire.radius != 5 or round((len(removed) / len(D)) ** 3) == 24

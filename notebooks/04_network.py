@@ -22,7 +22,7 @@
 # every level, learns the score of interference patterns given the curve. "The learning in the diffusion model is unified into
 # a single stage."
 
-# %% tags=["parameters", "hide-input"]
+# %% tags=["parameters", "remove-cell"]
 preset = "laptop"
 seed = None
 weights = None
@@ -200,7 +200,7 @@ for kind, own in schedules.items():
     print(f"{kind}: step {step}")
     assert own.ratio[step - 1] > 5 > own.ratio[step - 2]
 
-# %% tags=["nbval-check-output", "hide-input"]
+# %% tags=["nbval-check-output", "remove-cell"]
 alpha_bar, size = decoder.schedule.alpha_bar, stages.parameters(decoder.model)
 assert abs(shares["linear"] - 0.434) < 0.001 and abs(shares["cosine"] - 0.127) < 0.001
 assert (alpha_bar.diff() < 0).all() and alpha_bar[-1] < 1e-4, "all signal is gone in the end"

@@ -21,7 +21,7 @@
 # validation data are reproduced "with high accuracy (over 95 percent)". The paper defines neither what counts as right nor
 # on which validation data.
 
-# %% tags=["parameters", "hide-input"]
+# %% tags=["parameters", "remove-cell"]
 preset = "laptop"
 seed = None
 weights = None
@@ -223,7 +223,7 @@ high = r >= 0.95
 print(f"{high.sum()} of {len(r)} patterns with r >= 0.95, of which {(off[high] == 0).sum()} exact")
 assert (off[high] == 0).all()
 
-# %% tags=["hide-input"]
+# %% tags=["remove-cell"]
 found = positions.recover(wires.ldos, wire)
 assert (found == wires.antidots).all(), "antidots are found in every true image"
 steps, noise, T = generated.steps, generated.noisy[0], decoder.schedule.steps
@@ -235,7 +235,7 @@ np.testing.assert_allclose(generated.image, last, atol=1e-3)
 other, moved, holes = (np.median(values) for values in scale.values())
 assert 1 > other > moved > holes > 0.4, "another potential changes less than one site does"
 
-# %% tags=["nbval-check-output", "hide-input"]
+# %% tags=["nbval-check-output", "remove-cell"]
 if table:
     accuracy.check(table)
 if table and table["steps"] == config.sampling.steps:

@@ -23,7 +23,7 @@
 # **Method.** We train such a VAE on the diffusion model's pairs and split; and another on restricted configurations, with one antidot
 # fixed and the other anywhere below it.
 
-# %% tags=["parameters", "hide-input"]
+# %% tags=["parameters", "remove-cell"]
 preset = "laptop"
 seed = None
 weights = None

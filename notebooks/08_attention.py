@@ -24,7 +24,7 @@
 # "has large values" at the defects "even at the stage when defects have not yet appeared". The heads are "complementary": some
 # mark the upper antidot, some the lower. And $A_{ij}$ "incorporates the correlation of wave functions at two distant points".
 
-# %% tags=["parameters", "hide-input"]
+# %% tags=["parameters", "remove-cell"]
 preset = "laptop"
 seed = None
 weights = None
@@ -228,7 +228,7 @@ scored = subject.mark("usual places", subject.usual()[None])
 assert scored.own[0] > 0.6 and abs(scored.own[0] - scored.other[0]) < 0.1
 print(f"AUC own {scored.own[0]:.2f}, of other curves {scored.other[0]:.2f}")
 
-# %% tags=["nbval-check-output", "hide-input"]
+# %% tags=["nbval-check-output", "remove-cell"]
 for B in (*path.importance.values(), *one.importance.values()):
     np.testing.assert_allclose(B.mean(axis=(-2, -1)), 1, atol=1e-4)
 heads = decoder.model.attention_layers()[first_block].heads

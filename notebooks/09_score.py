@@ -23,7 +23,7 @@
 # diffusion models". Read as a force, $s = -\beta \nabla_x E$, it says that an energy functional "has a (local) minimum at the true
 # wave-function data".
 
-# %% tags=["parameters", "hide-input"]
+# %% tags=["parameters", "remove-cell"]
 preset = "laptop"
 seed = None
 weights = None
@@ -238,7 +238,7 @@ for r in (0.17, 1, 7.1, 20):
     assert abs(cosine - r / np.hypot(1, r)) < 0.03
 assert 7.1 / np.hypot(1, 7.1) > 0.99 > 7 / np.hypot(1, 7)
 
-# %% tags=["nbval-check-output", "hide-input"]
+# %% tags=["nbval-check-output", "remove-cell"]
 arrows = np.array([plane.cosine for plane in cloud.planes.values()])
 assert cloud.cosine.min() > 0.3 and (arrows > 0).mean() > 0.75
 assert abs(cloud.radii.mean() / 60 - 1) < 0.02, "a shell of radius sigma times the root of 3600"

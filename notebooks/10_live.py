@@ -52,7 +52,7 @@
 # for yours, comes from `qfp live --out FOLDER`: a folder that can be mailed.
 # :::
 
-# %% tags=["parameters", "hide-input"]
+# %% tags=["parameters", "remove-cell"]
 preset = "laptop"
 seed = None
 weights = None
@@ -144,7 +144,7 @@ display(explorer)
 # to rounding. Any single step of one hole changes it.
 # :::
 
-# %% tags=["nbval-check-output", "hide-input", "hide-output"]
+# %% tags=["nbval-check-output", "remove-cell"]
 mirrored = explore.look(wire, (wire.width - 1, 0) + scene.antidots * (-1, 1))
 shifted = explore.look(wire, scene.antidots + (0, 7))
 for other in (mirrored, shifted):  # V = 0: exactly the same curve

@@ -27,7 +27,7 @@
 # or by Kwant. A short search found no published curve with known positions of the antidots.
 # ```
 
-# %% tags=["parameters", "hide-input"]
+# %% tags=["parameters", "remove-cell"]
 preset = "laptop"
 seed = None
 weights = None
@@ -106,7 +106,7 @@ print(f"e^2/h = {SIEMENS:.6e} S; fields of the decoder: {fields}")
 mine = qfp.answer([curve], lattice_nm=lattice_nm, siemens=siemens, spin=spin, **options)
 print(told.as_text(mine, 0), *(f"note: {note}" for note in mine.notes[0]), sep="\n")
 
-# %% mystnb={"figure": {"caption": "The report that `qfp decode --out` writes. (a), (b) Mean and standard deviation of the LDOS over the random potentials that explain the curve. (c) The antidots and their probability. (d) The measured curve, the answer's exact curve under the recovered potential with the mean effect of its unknown rest, and the band of all potentials, which widens at resonances; above, the verdict.", "name": "own-test"}, "image": {"alt": "Report of a page: interference pattern with two outlined antidots, its small spread, a single bar of candidates, and the measured points along the exact curve, within a band."}} tags=["hide-input"]
+# %% mystnb={"figure": {"caption": "The report that `qfp decode --out` writes. (a), (b) Mean and standard deviation of the LDOS over the random potentials that explain the curve. (c) The antidots and their probability. (d) The measured curve; the certificate, which is the answer's exact curve under the recovered potential, with the mean effect of what stays unknown of it; and the band of all potentials, which widens at resonances. Above: the verdict, and the rms distance of the certificate.", "name": "own-test"}, "image": {"alt": "Report of a page: interference pattern with two outlined antidots, its small spread, a single bar of candidates, and the measured points along the exact curve, within a band."}} tags=["hide-input"]
 answer.report(mine, 0)
 
 # %% [markdown]
@@ -220,7 +220,7 @@ quanta = B * 250e-9 * 300e-9 / 4.135667696e-15
 assert abs(B - 1.316) < 1e-3 and abs(quanta - 3000 * wire.field_max / (2 * np.pi)) < 0.01
 print(f"{B:.3f} T, {quanta:.1f} flux quanta")
 
-# %% tags=["nbval-check-output", "hide-input", "hide-output"]
+# %% tags=["nbval-check-output", "remove-cell"]
 examples.check("curves", wire)
 tesla = per_tesla(1) * 4.135667696e-15
 assert np.isclose(tesla, 2 * np.pi * 1e-18), "one flux quantum h/e through a plaquette is 2 pi"

@@ -18,7 +18,7 @@
 #
 # This page runs on a device file, by default `presets/gaas.yaml`; on yours with `qfp run --only 12 -p device=mine.yaml`.
 
-# %% tags=["parameters", "hide-input"]
+# %% tags=["parameters", "remove-cell"]
 preset = "laptop"
 seed = None
 weights = None
@@ -60,7 +60,7 @@ assert lab, "this page is about a file in nanometres and tesla"
 print(Path(device).read_text())
 
 # %% [markdown]
-# Missing lines have defaults.
+# Optional lines have defaults.
 #
 # ## What follows from it
 #
@@ -150,8 +150,8 @@ for name, (kelvin, how, said) in ways.items():
 Markdown(tables.markdown(lines))
 
 # %% [markdown]
-# Undeclared contacts, or an undeclared temperature, give a curve that no wire of this kind has. These are four curves of one wire;
-# smaller effects can pass (exercise below; for temperature [](02_what_a_curve_fixes)).
+# Here undeclared contacts, or an undeclared temperature, give a curve that no wire of this kind has. But these are four curves of
+# one wire; smaller effects can pass (see the exercise, and [](02_what_a_curve_fixes)).
 #
 # ## One antidot or two?
 #

@@ -25,7 +25,7 @@
 # truth rank among the samples (*simulation-based calibration*)? Does the solver's curve of the answer agree with the measured one
 # (*novelty*)?
 
-# %% tags=["parameters", "hide-input"]
+# %% tags=["parameters", "remove-cell"]
 preset = "laptop"
 seed = None
 weights = None
@@ -167,7 +167,7 @@ p = 0.05 ** (1 / 31)
 assert 0.90 < p < 0.91 and abs(p**31 - 0.05) < 1e-12
 print(f"all 31 agree in one case of twenty at p = {p:.3f}")
 
-# %% tags=["nbval-check-output", "hide-input", "hide-output"]
+# %% tags=["nbval-check-output", "remove-cell"]
 toys.check_cases(cases)
 for row in table["reliability"].values() if table else ():
     assert sum(part["n"] for part in row["bins"]) == row["n"]

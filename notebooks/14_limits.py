@@ -24,7 +24,7 @@
 # **Method.** All rows decode the same held-out wires from the same noise, so each difference to the
 # unchanged curve is paired. Differences of shares are in percentage points.
 
-# %% tags=["parameters", "hide-input"]
+# %% tags=["parameters", "remove-cell"]
 preset = "laptop"
 seed = None
 weights = None

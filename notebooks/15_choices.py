@@ -21,7 +21,7 @@
 # **Claim** (Sec. V). Self-attention is "the key mechanism by which this learning process is achieved". We train networks without
 # one part each, and make short trainings that differ in one choice.
 
-# %% tags=["parameters", "hide-input"]
+# %% tags=["parameters", "remove-cell"]
 preset = "laptop"
 seed = None
 weights = None
@@ -171,10 +171,10 @@ if short:
 # :::{admonition} Solution
 # :class: dropdown
 # With the curve gradient you should be within one site on nearly every curve, exactly on less than half, and the fringes are still poor.
-# Without it you should be nowhere: after a training of this kind fewer than one curve in five is read within one site. The cell checks both.
+# Without it you should be nowhere: after a training of this kind fewer than one curve in five is read within one site.
 # :::
 
-# %% tags=["nbval-check-output", "hide-input"]
+# %% tags=["nbval-check-output", "remove-cell"]
 if short and table:
     last, without = short["looks"][-1], table["rows"]["no-gradient"]["looks"][-1]
     assert last["within_1_interval"][0] > 0.9 and last["within_0_interval"][1] < 0.5

@@ -21,7 +21,7 @@
 # **Claim** (Sec. IV). The pattern is generated in a thousand Langevin steps. Here is what they add to a few steps, what they cost, and
 # how fast our network is beside one built from a library.
 
-# %% tags=["parameters", "hide-input"]
+# %% tags=["parameters", "remove-cell"]
 preset = "laptop"
 seed = None
 weights = None
@@ -123,7 +123,7 @@ print(told.told(steps, curves))
 # below this bound, so a step towards the mean could explain it.
 # :::
 
-# %% tags=["nbval-check-output", "hide-input"]
+# %% tags=["nbval-check-output", "remove-cell"]
 if found:
     fair, few = (found["rows"][name]["r_median"] for name in ("ancestral 1000", "ancestral 5"))
     assert fair < few < np.sqrt(fair)

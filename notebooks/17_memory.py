@@ -22,7 +22,7 @@
 # images, in units of the standard deviation σ of the LDOS. For training curves, images of the same wire are left out of
 # the search.
 
-# %% tags=["parameters", "hide-input"]
+# %% tags=["parameters", "remove-cell"]
 preset = "laptop"
 seed = None
 weights = None

@@ -50,36 +50,30 @@ def recovered(true, mean, spread, antidots, radius=5):
 
 
 @style()
-def ladder(panels):
+def ladder(rows):
     """Share of curves that are *not* answered exactly, and not within one site, on a logarithmic
-    axis; a panel for each of {title: rows}, rows: {label: (n, (exact, (low, high)), (within one,
-    (low, high)))}, shares that are."""
-    labels = list(next(iter(panels.values())))
-    figure = canvas(1.3 + 0.36 * len(labels))
-    axes = figure.subplots(1, len(panels), sharex=True, sharey=True, squeeze=False)[0]
-    top = len(labels) - 1
-    for ax, (title, rows) in zip(axes, panels.items(), strict=True):
-        for k, (n, *shares) in enumerate(rows[label] for label in labels):
-            for offset, color, (share, (low, high)) in zip((-0.13, 0.13), (RED, BLUE), shares):
-                least = 0.3 / n  # where the axis of a share of n begins
-                place, ends = top - k + offset, [max(1 - high, least), max(1 - low, least)]
-                if share == 1:  # none is wrong: what the interval allows at most
-                    ax.plot(ends[1], place, "<", color=color, markerfacecolor="white")
-                    continue
-                ax.plot(ends, [place, place], color=color, linewidth=1.6)
-                ax.plot(1 - share, place, "o", color=color, markersize=5)
-        ax.set(xscale="log", xlabel="share of wrong answers", ylim=(-0.6, top + 0.6))
-        ax.set_title(title, loc="left")
-        ax.set_yticks(range(top, -1, -1), labels)
-        ax.grid(axis="x", color="0.9")
-    ticks = [tick for tick in TICKS if axes[0].get_xlim()[0] < tick < axes[0].get_xlim()[1]]
-    for ax in axes:
-        ax.set_xticks(ticks[:: len(axes)], [f"{100 * tick:g} %" for tick in ticks[:: len(axes)]])
-        ax.set_xticks([], minor=True)
-    axes[0].plot([], [], "o", color=BLUE, label="not within one site")
-    axes[0].plot([], [], "o", color=RED, label="not exact")
+    axis; rows: {label: (n, (exact, (low, high)), (within one, (low, high)))}, shares that are."""
+    figure = canvas(1.3 + 0.36 * len(rows))
+    ax, top = figure.subplots(), len(rows) - 1
+    for k, (n, *shares) in enumerate(rows.values()):
+        for offset, color, (share, (low, high)) in zip((-0.13, 0.13), (RED, BLUE), shares):
+            least = 0.3 / n  # where the axis of a share of n begins
+            place, ends = top - k + offset, [max(1 - high, least), max(1 - low, least)]
+            if share == 1:  # none is wrong: what the interval allows at most
+                ax.plot(ends[1], place, "<", color=color, markerfacecolor="white")
+                continue
+            ax.plot(ends, [place, place], color=color, linewidth=1.6)
+            ax.plot(1 - share, place, "o", color=color, markersize=5)
+    ax.set(xscale="log", xlabel="share of wrong answers", ylim=(-0.6, top + 0.6))
+    ax.set_yticks(range(top, -1, -1), rows)
+    ax.grid(axis="x", color="0.9")
+    ticks = [tick for tick in TICKS if ax.get_xlim()[0] < tick < ax.get_xlim()[1]]
+    ax.set_xticks(ticks, [f"{100 * tick:g} %" for tick in ticks])
+    ax.set_xticks([], minor=True)
+    ax.plot([], [], "o", color=BLUE, label="not within one site")
+    ax.plot([], [], "o", color=RED, label="not exact")
     limit = {"color": GREY, "markerfacecolor": "white", "label": "none wrong: at most"}
-    axes[0].plot([], [], "<", **limit)
+    ax.plot([], [], "<", **limit)
     figure.legend(loc="outside lower center", ncols=3)
     return figure
 

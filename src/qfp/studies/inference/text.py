@@ -19,18 +19,6 @@ VARIED = {
     "range": "largest field [rad/plaquette]",
     "temperature": "temperature $k_B T$ [t]",
 }
-RIVALS = {  # rows of rivals.json in the whole ladder
-    "nearest": "nearest training curve",
-    "mlp": "plain network (MLP)",
-    "vae": "VAE, two stages",
-    "library": "library, other potential",
-    "library_whitened": "the same, whitened",
-    "kriged": "interpolated library",
-    "single": "diffusion, one sample",
-    "consensus": "diffusion, consensus",
-    "posterior": "exact posterior",
-}
-PANELS = {"known": "the five trained potentials", "fresh": "a new potential for every curve"}
 THERMAL = {"temperature": "$k_BT$", "dephasing": "η"}  # rows of thermal.json, whose keys are
 THERMAL_KEYS = {"exact": "within_0", "exact_interval": "within_0_interval"}  # in figures
 OTHERS = {"offset": "fields one step off", "strong": "potential twice as strong"}
@@ -47,17 +35,6 @@ def ladder_rows(result):
     return {
         label: (row["n"], _share(row, "within_0"), _share(row, "within_1"))
         for label, row in rows.items()
-    }
-
-
-def whole_ladder(rivals):
-    """Panels of `figures.inference.ladder` of a rivals.json."""
-    return {
-        title: {
-            label: (row["n"], _share(row, "within_0"), _share(row, "within_1"))
-            for label, row in ((RIVALS[name], rivals[kind][name]) for name in RIVALS)
-        }
-        for kind, title in PANELS.items()
     }
 
 
