@@ -17,36 +17,40 @@ from qfp.figures import wire as wire_figures
 
 
 def decoded():
-    """Device, antidots, curve and LDOS of the wire, a sample of the network, the Posterior."""
+    """Device; curve, antidots and LDOS of the wire; LDOS and antidots of a sample; Posterior."""
     config = qfp.load_preset("laptop")
     wire, number = config.device, fresh.numbers(config, "test", 1)
     antidots, seed = choose(config)[1][number][0], fresh.seeds_of("test", 1)[0]
     curve, _, ldos = qfp.solve(wire, antidots, qfp.random_potential(seed, wire), image=True)
     found = qfp.load("laptop").decode(curve[None], samples=4, seed=0)
     posterior = qfp.infer(curve[None], wire, proposals=found.antidots)[0]
-    return wire, antidots, curve, ldos, found.ldos[0, 0], posterior
+    return wire, (curve, antidots, ldos), (found.ldos[0, 0], found.antidots[0, 0]), posterior
 
 
 @wire_figures.style()
-def picture(wire, antidots, curve, ldos, sample, posterior):
+def picture(wire, measured, sample, posterior):
     """What is measured, what is true, what the network draws, what the exact posterior knows."""
+    curve, antidots, ldos = measured
     figure = wire_figures.canvas(4.6)
     above, below = figure.subfigures(2, height_ratios=[1, 1.35])
     left, right = above.subplots(), below.subplots(1, 3)
     wire_figures.curve(left, wire.fields, curve, color="black", linewidth=2.4, label="given")
     look = {"color": wire_figures.ORANGE, "linestyle": "--", "linewidth": 1.4}
-    wire_figures.curve(left, wire.fields, posterior.curve, **look, label="exact, of the answer")
+    own = "the answer's, under its potential"
+    wire_figures.curve(left, wire.fields, posterior.curve, **look, label=own)
     left.legend()
     top = np.quantile(ldos, 0.995)
     share = f"{posterior.probability[0]:.1%}".replace("100.0%", "> 99.9%")
     panels = {
-        "the truth": (ldos, antidots),
-        "the network's first sample": (sample, ()),
-        f"exact posterior: {share}": (posterior.ldos, posterior.answer),
+        "truth": (ldos, antidots),
+        "network, one sample": sample,
+        f"solver: {share}": (posterior.ldos, posterior.answer),
     }
     for ax, (title, (image, circles)) in zip(right, panels.items(), strict=True):
-        wire_figures.ldos_image(ax, image, circles, wire.radius, labels=False, vmin=0, vmax=top)
+        look = {"labels": False, "vmin": 0, "vmax": top}
+        shown = wire_figures.ldos_image(ax, image, circles, wire.radius, **look)
         ax.set_title(title)
+    below.colorbar(shown, ax=right, label="LDOS [1/t]", shrink=0.8)
     return figure
 
 

@@ -163,7 +163,7 @@ print(first_steps.summary(error, head))
 diary = log.read(config.weights)
 print(log.told(diary, decoder.meta))
 
-# %% mystnb={"figure": {"caption": "The shipped training. Left: loss by noise level (thin: as logged, thick: running mean). Right: scores on development curves, a few dozen for the images (single samples), a thousand for the position read-out (*curve head*). Straight lines bridge pauses, which the printed rate leaves out. No interval is drawn: a share of a few dozen curves is uncertain by several percentage points.", "name": "network-log"}, "image": {"alt": "Left, losses of four ranges of noise against minutes of training, all falling; right, scores on unseen curves against minutes, rising."}} tags=["hide-input"]
+# %% mystnb={"figure": {"caption": "The shipped training. Left: loss by noise level (thin: as logged, thick: running mean). Right: scores on development curves, a few dozen for the images (single samples), a thousand for the position read-out (*read-out*). Straight lines bridge pauses, which the printed rate leaves out. No interval is drawn: a share of a few dozen curves is uncertain by several percentage points.", "name": "network-log"}, "image": {"alt": "Left, losses of four ranges of noise against minutes of training, all falling; right, scores on unseen curves against minutes, rising."}} tags=["hide-input"]
 network_figures.training_log(**log.course(diary))
 
 # %% [markdown]

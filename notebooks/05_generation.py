@@ -93,12 +93,12 @@ figures.generation_course(generated.steps, judged.r_noisy, judged.r_predicted)
 #
 # - the **consensus**: the pair on which most of {result}`evaluate:samples` samples agree;
 # - **one step**: the image predicted from pure noise in one evaluation;
-# - the **curve head alone**: positions read off the curve, without any image;
+# - the **position read-out**: positions read off the curve, without any image;
 # - the wire of the **nearest training curve**, never exact, as no test wire is in training;
 # - **curves exchanged**: each sample scored against another wire;
 # - **training wires**.
 
-# %% mystnb={"figure": {"caption": "Shares of right answers with 95 % intervals over the test curves (results/evaluate.json); dotted: 95 %. The curve head makes no image. The table below has all columns.", "name": "generation-accuracy"}, "image": {"alt": "Dots with whiskers: single samples, consensus, one step and curve head lie near 100 % within one site and at 93 % exactly; the nearest training curve lower, shuffled curves at zero."}} tags=["hide-input"]
+# %% mystnb={"figure": {"caption": "Shares of right answers with 95 % intervals over the test curves (results/evaluate.json); dotted: 95 %. The position read-out makes no image. The table below has all columns.", "name": "generation-accuracy"}, "image": {"alt": "Dots with whiskers: single samples, consensus, one step and position read-out lie near 100 % within one site and at 93 % exactly; the nearest training curve lower, shuffled curves at zero."}} tags=["hide-input"]
 table = frame.read_result(config.weights, accuracy.STUDY)
 shares.whiskers({"": accuracy.rows_of(table)}, (*shares.COLUMNS,), shares.ACCURACY) if table else None
 

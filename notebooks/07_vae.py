@@ -130,7 +130,7 @@ if measured:
 # %% [markdown]
 # ## Why
 #
-# The diffusion model was given more: the part that reads the curve also learns from interpolated curves of all configurations,
+# The diffusion model was given more: its curve encoder also learns from interpolated curves of all configurations,
 # with their positions as labels, and from mixed potentials. **Kriged** gives the same curves to the second stage, with interpolated
 # latents as labels.
 

@@ -219,8 +219,7 @@ if measured:
 # :::{admonition} Solution
 # :class: dropdown
 # Zero, on average. The map is the same for all wires, so "own" and "other" antidots are drawn from one distribution. The AUC alone
-# is high because some places hold an antidot more often than others. (Here the map is made from the very wires that it is scored
-# on, so its AUC lies above the dashed line of {numref}`attention-auc`.)
+# is high because some places hold an antidot more often than others: it is the dashed line of {numref}`attention-auc`.
 # :::
 
 # %% tags=["hide-input"]

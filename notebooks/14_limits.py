@@ -22,7 +22,7 @@
 # under the five random potentials that it was trained on.
 #
 # **Method.** All rows decode the same held-out wires from the same noise, so each difference to the
-# unchanged curve is paired. Differences of shares are in percentage points.
+# unchanged curve is paired.
 
 # %% tags=["parameters", "remove-cell"]
 preset = "laptop"

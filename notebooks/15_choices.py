@@ -11,7 +11,7 @@
 #
 # :::{admonition} In short
 # :class: tip in-short
-# Which parts of the network and its training matter? The position loss of the part that reads the curve decides. With it
+# Which parts of the network and its training matter? The position loss of the curve encoder decides. With it
 # {result}`networks:networks.twin.single.within_1:.1%` are within one site, without it, after equal steps,
 # {result}`networks:networks.twin-no-gradient.single.within_1:.1%`
 # ({result}`networks:networks.twin-no-gradient.single.within_1_interval:.1%`). No effect of self-attention was found, as long as positions
@@ -49,11 +49,11 @@ config = qfp.notebook_config(globals())
 # %% [markdown]
 # ## What each part brings
 #
-# A network with **all parts**, smaller than the shipped one, is trained again with **no self-attention** anywhere; with **no curve
-# gradient**, that is without the position loss and its curves; and with **no interpolation**, that is without interpolated curves and
+# A network with **all parts**, smaller than the shipped one, is trained again with **no self-attention** anywhere; with **no position
+# loss** and none of its curves; and with **no interpolation**, that is without interpolated curves and
 # mixed potentials. Steps, batches and seed are equal.
 
-# %% mystnb={"figure": {"caption": "Single samples of networks that lack one part each, on the same 300 test curves, with 95 % intervals over these (results/networks.json); dotted: 95 %. The shipped network is wider and was trained longer.", "name": "choices-parts"}, "image": {"alt": "Dots with whiskers for five networks. Without attention all three shares equal those of the network with all parts. Without interpolation exact positions fall to about a half. Without the gradient for the curve all shares fall far, within one site to about a third."}} tags=["hide-input"]
+# %% mystnb={"figure": {"caption": "Single samples of networks that lack one part each, on the same 300 test curves, with 95 % intervals over these (results/networks.json); dotted: 95 %. The shipped network is wider and was trained longer.", "name": "choices-parts"}, "image": {"alt": "Dots with whiskers for five networks. Without attention all three shares equal those of the network with all parts. Without interpolation exact positions fall to about a half. Without the position loss all shares fall far, within one site to about a third."}} tags=["hide-input"]
 found = diagnose.read_networks()
 rows = {name: row["single"] for name, row in found["networks"].items()} if found else {}
 shares.whiskers({"": rows}, (*shares.COLUMNS,), shares.PARTS) if found else None
@@ -65,7 +65,7 @@ Markdown(diagnose.compared(found) if found else "No results: `make twins` makes 
 # At which stage do errors arise? In {numref}`network-noise` each network cleans the true image of noise, with and without the curve.
 # A linear probe of the curve's *features*, without any image, shows what is known before.
 
-# %% mystnb={"figure": {"caption": "Score of the clean image predicted in one evaluation from the true image with noise, on test curves (results/networks.json). Solid: with the curve; dashed: from the noisy image alone; dotted: positions read off the features of the curve, without image. The last point is pure noise. Bands: 95 % intervals.", "name": "network-noise"}, "image": {"alt": "Two panels of score against noise. Without the curve all networks fall from nearly 1 to 0 between a noise of 2 and 20. With it, both antidots within one site stay near 1 up to pure noise, except without the curve gradient; a correlation of at least 0.95 ends highest for the shipped network, lower with all parts and without attention, lower still without interpolation, and at 0 without the curve gradient."}} tags=["hide-input"]
+# %% mystnb={"figure": {"caption": "Score of the clean image predicted in one evaluation from the true image with noise, on test curves (results/networks.json). Solid: with the curve; dashed: from the noisy image alone; dotted: positions read off the features of the curve, without image. The last point is pure noise. Bands: 95 % intervals.", "name": "network-noise"}, "image": {"alt": "Two panels of score against noise. Without the curve all networks fall from nearly 1 to 0 between a noise of 2 and 20. With it, both antidots within one site stay near 1 up to pure noise, except without the position loss; a correlation of at least 0.95 ends highest for the shipped network, lower with all parts and without attention, lower still without interpolation, and at 0 without the position loss."}} tags=["hide-input"]
 network_figures.score_against_noise(diagnose.panels(found), shares.PARTS) if found else None
 
 # %% tags=["hide-input", "hide-output"]
@@ -73,7 +73,7 @@ if found:
     print(diagnose.show(found), readout.untrained(found), sep="\n")
 
 # %% [markdown]
-# Most errors arise where the curve is read, hardly any between there and the image. Only the network without the curve gradient
+# Most errors arise where the curve is read, hardly any between there and the image. Only the network without the position loss
 # visibly loses more in sampling.
 #
 # ## From nothing to 95 % within one site
@@ -97,14 +97,14 @@ print(learning.told(short) if short else missing)
 # Each training differs from the reference, the preset `laptop`, in one choice; all have equally many forward and backward passes. This
 # shows what makes reading the curve *fast*, not where a long training would end.
 
-# %% mystnb={"figure": {"caption": "Shares of 300 development curves decoded right, against minutes of training on one core, for trainings that differ in one choice each, in three groups; black (white on dark pages): the reference (results/bench_ablations.json). Bars: 95 % intervals at the end.", "name": "network-ablations"}, "image": {"alt": "Six panels of rising lines, one line a training. Both antidots within one site: most lines reach nearly 1; those without gradient stay near 0, those with the LDOS as target or with predicted noise lie between. Both exact: the lines fan out, with the same ones at the bottom."}} tags=["hide-input"]
+# %% mystnb={"figure": {"caption": "Shares of 300 development curves decoded right, against minutes of training on one core, for trainings that differ in one choice each, in three groups; black (white on dark pages): the reference (results/bench_ablations.json). Bars: 95 % intervals at the end.", "name": "network-ablations"}, "image": {"alt": "Six panels of rising lines, one line a training. Both antidots within one site: most lines reach nearly 1; those without position loss stay near 0, those with the LDOS as target or with predicted noise lie between. Both exact: the lines fan out, with the same ones at the bottom."}} tags=["hide-input"]
 table = studies.recorded("ablations")
 network_figures.ablations(*ablations.panels(table), shares.CHOICES) if table else None
 
 # %% [markdown]
 # :::{admonition} The rows
 # :class: note dropdown
-# - **no gradient**: the diffusion loss alone, as in the paper. **own curves alone**: the position loss sees training curves only, nothing
+# - **no position loss**: the diffusion loss alone, as in the paper. **own curves alone**: the position loss sees training curves only, nothing
 #   interpolated or mixed. **LDOS as target**: the LDOS averaged over 4 × 4 sites in place of positions, no labels; **LDOS, twice the
 #   weight**. In these rows, but for own curves alone, learned channels replace the maps of positions that the U-Net is given.
 # - **linear schedule**, **predicts ε**, **ε, linear schedule**: the paper's schedule, its prediction, both. **uniform t**: from one
@@ -120,7 +120,7 @@ if table:
 Markdown(ablations.show(table) if table else "No results: `make ablations` makes them.")
 
 # %% [markdown]
-# - **No gradient.** {result}`bench_ablations:rows.no-gradient.looks.3.within_1:.1%` are within one site
+# - **No position loss.** {result}`bench_ablations:rows.no-gradient.looks.3.within_1:.1%` are within one site
 #   ({result}`bench_ablations:rows.no-gradient.looks.3.within_1_interval:.1%`), against
 #   {result}`bench_ablations:rows.reference.looks.3.within_1:.1%`. The LDOS as target, twice the weight, needs no labels and reaches
 #   {result}`bench_ablations:rows.own-curves-pooled-1.looks.3.within_1:.1%`. Own curves alone cost nothing visible yet
@@ -135,18 +135,18 @@ Markdown(ablations.show(table) if table else "No results: `make ablations` makes
 # - **No self-attention** saves time; no loss is seen.
 # - **Noisy curves** may cost a few clean answers, and do not yet help with noisy ones.
 # - **One potential** helps under that potential only.
-# - **A second seed** changes little: without gradient {result}`bench_ablations:rows.no-gradient-seed-1.looks.3.within_1:.1%`, predicting
+# - **A second seed** changes little: without position loss {result}`bench_ablations:rows.no-gradient-seed-1.looks.3.within_1:.1%`, predicting
 #   ε {result}`bench_ablations:rows.epsilon-seed-1.looks.3.within_1:.1%` against
 #   {result}`bench_ablations:rows.epsilon.looks.3.within_1:.1%`.
 #
 # ## What it means, and what could be wrong
 #
-# - **Attention** is not needed where positions are labels in training and an input of the U-Net. Without it exact answers change by
-#   {result}`networks:networks.twin-no-attention.difference.single.within_0:+.1%`
-#   ({result}`networks:networks.twin-no-attention.difference.single.within_0_interval:+.1%`), patterns with $r \ge 0.95$ by
-#   {result}`networks:networks.twin-no-attention.difference.single.r_high:+.1%`
-#   ({result}`networks:networks.twin-no-attention.difference.single.r_high_interval:+.1%`). Without position labels this is not decided
-#   (`qfp study attention-labels`).
+# - **Attention** is not needed where positions are labels in training and an input of the U-Net. On
+#   {result}`attention_labels:curves:,` test curves it brings exact answers
+#   {result}`attention_labels:attention.labels.within_0.interval:+.1%`, patterns with $r \ge 0.95$
+#   {result}`attention_labels:attention.labels.r_high.interval:+.1%`: inside the margin of three points that was set before. Without
+#   position labels this is not decided: with attention {result}`attention_labels:rows.attention, seed 1.within_1:.1%` are within one
+#   site, the network without it is not yet trained (`qfp study attention-labels`).
 # - **Exact positions** owe most to interpolation: {result}`networks:networks.twin-no-interpolation.single.within_0:.1%` without,
 #   {result}`networks:networks.twin.single.within_0:.1%` with it. Interpolated curves also carry the labels of test wires; what that
 #   adds was not measured.
@@ -157,7 +157,7 @@ Markdown(ablations.show(table) if table else "No results: `make ablations` makes
 #
 # Train your own decoder: make the data (`qfp dataset --preset laptop --out data/laptop.h5`), then run the
 # commands printed below. Do your weights and the shipped ones read the same antidots off `notebooks/curves/test.csv`? Then remove
-# the curve gradient (`--set training.curve_target=none --set training.curve_batch=0 --set training.curve_neighbours=0 --set
+# the position loss (`--set training.curve_target=none --set training.curve_batch=0 --set training.curve_neighbours=0 --set
 # training.curve_mixing=0`) and decode again. What should you expect?
 
 # %% tags=["hide-input"]
@@ -170,7 +170,7 @@ if short:
 # %% [markdown]
 # :::{admonition} Solution
 # :class: dropdown
-# With the curve gradient you should be within one site on nearly every curve, exactly on less than half, and the fringes are still poor.
+# With the position loss you should be within one site on nearly every curve, exactly on less than half, and the fringes are still poor.
 # Without it you should be nowhere: after a training of this kind fewer than one curve in five is read within one site.
 # :::
 

@@ -168,8 +168,8 @@ def certificate_line(posterior):
             f"fields, above {largest_chi2(fields):.0f}; do not trust this answer"
         )
     return (
-        f"explained by physics: chi2 {posterior.chi2:.0f} for {fields} fields; certificate within "
-        f"{posterior.residual:.3f} e^2/h"
+        f"explained by physics: chi2 {posterior.chi2:.0f} for {fields} fields; certificate "
+        f"{posterior.residual:.4f} e^2/h off"
     )
 
 

@@ -55,7 +55,7 @@ def training_steps(ratio, loss, curve_loss):
     figure.colorbar(shown, ax=left, label="training step")
     left.set(xscale="log", xlabel="noise over signal σ/α", ylabel="squared error of one image")
     right.plot(number[:, 0], curve_loss, color=RED)
-    right.set(xlabel="training step", ylabel="curve head: cross-entropy [nat]")
+    right.set(xlabel="training step", ylabel="read-out: cross-entropy [nat]")
     return figure
 
 

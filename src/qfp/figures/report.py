@@ -70,7 +70,7 @@ def _curves(ax, fields, conductance, error, predicted, band):
     if band is None:
         label = f"decoded antidots, exact, V = 0 (rms difference {rms:.2f} e²/h)"
     else:
-        label = f"certificate: exact, recovered potential (rms difference {rms:.3f} e²/h)"
+        label = f"certificate: exact, recovered potential (rms difference {rms:.4f} e²/h)"
         low, high = band[0] - 2 * band[1], band[0] + 2 * band[1]
         every = "these antidots, any potential (mean ± 2 standard deviations)"
         ax.fill_between(fields, low, high, color=BLUE, alpha=0.18, linewidth=0, label=every)

@@ -23,7 +23,7 @@ ACCURACY = {  # what rows of study `accuracy` are called
     "single": "one sample",
     "consensus": "consensus",
     "one_step": "one step",
-    "curve_head": "curve head alone",
+    "curve_head": "position read-out",
     "nearest": "nearest training curve",
     "shuffled": "curves exchanged",
     "train": "training wires",
@@ -31,14 +31,14 @@ ACCURACY = {  # what rows of study `accuracy` are called
 PARTS = {  # what networks are called that lack a part
     "twin": "all parts",
     "twin-no-attention": "no self-attention",
-    "twin-no-gradient": "no curve gradient",
+    "twin-no-gradient": "no position loss",
     "twin-no-interpolation": "no interpolation",
     "laptop": "shipped network",
 }
 CHOICES = {  # what rows of study `ablations` are called
     "reference": "reference",
-    "no-gradient": "no gradient",
-    "no-gradient-seed-1": "no gradient, seed 1",
+    "no-gradient": "no position loss",
+    "no-gradient-seed-1": "the same, seed 1",
     "own-curves": "own curves alone",
     "own-curves-pooled": "LDOS as target",
     "own-curves-pooled-1": "LDOS, twice the weight",
@@ -56,7 +56,7 @@ CHOICES = {  # what rows of study `ablations` are called
 RIVALS = {  # what rows of study `rivals` are called
     "single": "network, one sample",
     "consensus": "network, consensus",
-    "curve_head": "network, curve head",
+    "curve_head": "network, read-out",
     "nearest": "nearest training curve",
     "library_whitened": "library, whitened",
     "kriged": "kriged library",

@@ -24,7 +24,7 @@ from qfp.physics.rows import Rows
 
 MOST = 6  # Gauss-Newton steps
 CLOSE = 1.0  # change of the log evidence at which they have converged
-CHORDS, LEFT = 12, 0.003  # steps of a certificate at most, and what it may leave [e^2/h]
+STEPS, LEFT = 8, 0.005  # of a certificate at most, and what it may leave [e^2/h]
 # Potentials of the posterior whose images give mean and spread. On three dev curves r was 0.9915
 # with 16 of them, 0.9916 with 256, and 0.9908 with draws moved until g(V) = y.
 DRAWS = 16
@@ -120,24 +120,20 @@ def certified(device, antidots, curve, refined, noise=None):
     """Potential (L, W) [t] near the most probable one, its exact curve (F,) and the root mean
     square of what that leaves of the measured curve (F,) [e^2/h]; declared noise is not followed.
 
-    Chord steps; where one leads nowhere a new Jacobian, where that was new half a step."""
-    rows, J, s2 = Rows(device, geometry.removed_mask(antidots, device)), refined.J, variance(device)
-    error = covariance_of(noise, len(curve)) + LEFT**2 * np.eye(len(curve))
-    V, g, new, size = refined.potential, refined.curve, True, 1.0
-    for _ in range(CHORDS):
+    Gauss-Newton steps, halved where they lead nowhere."""
+    rows, s2 = Rows(device, geometry.removed_mask(antidots, device)), variance(device)
+    error = covariance_of(noise, len(curve)) + (LEFT / 2) ** 2 * np.eye(len(curve))
+    V, g, J, size = refined.potential, refined.curve, refined.J, 1.0
+    for _ in range(STEPS):
         if _rms(curve - g) < LEFT or not s2:
             break
-        if J is None:
-            J, new, size = rows.linear(V)[1], True, 1.0
         step = s2 * J.T @ np.linalg.solve(s2 * J @ J.T + error, curve - g)
         moved = V + size * step.reshape(V.shape)
-        exact = rows.conductance(moved)
-        if _rms(curve - exact) < _rms(curve - g):
-            V, g, new = moved, exact, False
-        elif new:
-            size /= 2
+        found = rows.linear(moved)
+        if _rms(curve - found[0]) < _rms(curve - g):
+            V, (g, J), size = moved, found, 1.0
         else:
-            J = None
+            size /= 2
     return V, g, _rms(curve - g)
 
 

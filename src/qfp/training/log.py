@@ -16,8 +16,8 @@ LEVELS = (0.5, 2.0, 5.0)
 SCORES = (  # of a preview: its part, the score there, and the name that a reader sees
     ("image", "within1", "image within 1"),
     ("image", "within0", "image exact"),
-    ("curve_head", "within1", "curve head within 1"),
-    ("curve_head", "within0", "curve head exact"),
+    ("curve_head", "within1", "read-out within 1"),
+    ("curve_head", "within0", "read-out exact"),
 )
 
 

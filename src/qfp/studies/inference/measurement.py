@@ -161,8 +161,8 @@ def told_or_not(result):
     return {
         title: {label: row(name, keys) for name, label in NAMES.items()}
         for title, keys in (
-            ("inferred", wanted),
-            ("left unsaid", ("plain", "plain_right_or_flagged")),
+            ("declared, and inferred", wanted),
+            ("not declared", ("plain", "plain_right_or_flagged")),
         )
     }
 

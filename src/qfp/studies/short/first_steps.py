@@ -25,7 +25,7 @@ def summary(error, head):
     few = max(1, len(error) // 6)
     return (
         f"{len(error)} steps of {error.shape[1]} images: mean error {error[:few].mean():.3f} at "
-        f"first, {error[-few:].mean():.3f} at last; curve head {head[:few].mean():.2f} -> "
+        f"first, {error[-few:].mean():.3f} at last; read-out {head[:few].mean():.2f} -> "
         f"{head[-few:].mean():.2f}"
     )
 
