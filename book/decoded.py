@@ -10,10 +10,10 @@ from pathlib import Path
 import numpy as np
 
 import qfp
-from qfp.book.explore import png
 from qfp.data import fresh
 from qfp.data.dataset import choose
 from qfp.figures import wire as wire_figures
+from qfp.figures.pixels import png
 
 
 def decoded():

@@ -100,7 +100,8 @@ figures.generation_course(generated.steps, judged.r_noisy, judged.r_predicted)
 
 # %% mystnb={"figure": {"caption": "Shares of right answers with 95 % intervals over the test curves (results/evaluate.json); dotted: 95 %. The position read-out makes no image. The table below has all columns.", "name": "generation-accuracy"}, "image": {"alt": "Dots with whiskers: single samples, consensus, one step and position read-out lie near 100 % within one site and at 93 % exactly; the nearest training curve lower, shuffled curves at zero."}} tags=["hide-input"]
 table = frame.read_result(config.weights, accuracy.STUDY)
-shares.whiskers({"": accuracy.rows_of(table)}, (*shares.COLUMNS,), shares.ACCURACY) if table else None
+rows = {"": accuracy.rows_of(table)} if table else {}
+shares.whiskers(rows, (*shares.COLUMNS,), shares.ACCURACY) if table else None
 
 # %% tags=["hide-input"]
 print(accuracy.verdicts(table) if table else "")

@@ -4,18 +4,18 @@ solver, decode the curve.
 What a widget shows is computed by plain functions first; the widgets below only call them.
 """
 
-import io
 import time
 from dataclasses import dataclass
 
 import ipywidgets as widgets
 import numpy as np
-from PIL import Image
 
 from qfp.decoding import decode, metrics
 from qfp.figures import network as network_figures
+from qfp.figures.pixels import png
 from qfp.physics import geometry, green
 
+DPI = 94  # of pictures as wide as they are shown
 HERE, KERNEL = "works here, without a kernel", "needs a kernel: run this notebook in Jupyter"
 
 
@@ -82,21 +82,6 @@ def ask(decoder, scene, samples=4, seed=0):
 # --- pictures
 
 
-def png(figure, dpi=None):
-    """Figure as PNG bytes that depend on nothing but the figure; with 255 colours, a third of the
-    size."""
-    buffer = io.BytesIO()
-    figure.savefig(buffer, format="png", dpi=dpi, metadata={"Software": None})
-    small = io.BytesIO()
-    picture = (
-        Image.open(buffer)
-        .convert("RGB")
-        .quantize(255, Image.Quantize.MAXCOVERAGE, dither=Image.Dither.NONE)
-    )
-    picture.save(small, "png", optimize=True)
-    return small.getvalue()
-
-
 def picture(device, scene, top=None, title=None):
     """PNG of a scene."""
     return png(
@@ -116,7 +101,8 @@ def answer_picture(device, answer):
             decoded.ldos[0],
             decoded.antidots[0],
             device.radius,
-        )
+        ),
+        DPI,
     )
 
 

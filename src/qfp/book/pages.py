@@ -24,7 +24,6 @@ from qfp.tools import SettingsError, project_root
 
 PENDING = "not yet measured"
 WEIGHT = 2e6  # [bytes] of its own that a page loads before it is touched
-HEAVY = {"10_live.html": 2.3e6}  # beside the wire, whose tables are most of it, widgets
 
 
 def result_file(name):
@@ -222,9 +221,9 @@ def check_site(folder):
                 else anchor in parsers[file].anchors
             ):
                 found.append(f"link to {link}, which is not there")
-        weight, most = _weight(page, parser), HEAVY.get(page.name, WEIGHT)
-        if weight > most:
-            found.append(f"{weight / 1e6:.2f} MB before it is touched, more than {most / 1e6:g}")
+        weight = _weight(page, parser)
+        if weight > WEIGHT:
+            found.append(f"{weight / 1e6:.2f} MB before it is touched, more than {WEIGHT / 1e6:g}")
         problems += [f"{page.relative_to(folder)}: {what}" for what in found]
     return problems
 

@@ -48,7 +48,7 @@ def described(device, name, unit=None):
     Returns
     -------
     dict
-        sigma: base64 of float64, little-endian, (F, W (W + 1) / 2, 2) [t].
+        sigma: base 85 (RFC 1924) of float64, little-endian, (F, W (W + 1) / 2, 2) [t].
 
     Raises
     ------
@@ -78,5 +78,5 @@ def described(device, name, unit=None):
         "fields": device.fields.tolist(),
         "modes": modes,
         "unit": unit or LATTICE,
-        "sigma": base64.b64encode(sigma.view(np.float64).astype("<f8").tobytes()).decode(),
+        "sigma": base64.b85encode(sigma.view(np.float64).astype("<f8").tobytes()).decode(),
     }

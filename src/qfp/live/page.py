@@ -14,6 +14,7 @@ import matplotlib
 import numpy as np
 
 from qfp.figures import network as network_figures
+from qfp.figures.pixels import png
 from qfp.files import output_folder, whole_folder
 from qfp.live import data
 from qfp.live import decoder as decoder_script
@@ -111,8 +112,8 @@ def write_files(folder, devices, decoders=None):
         if name in (decoders or {}):
             wire["decoder"] = decoder_script.write(folder, decoders[name], name)
         texts[f"wire-{name}.js"] = wire_script(wire)
-        still = picture(device)
-        write_atomic(folder / f"wire-{name}.png", lambda f, s=still: s.savefig(f, format="png"))
+        still = png(picture(device))
+        write_atomic(folder / f"wire-{name}.png", lambda f, s=still: f.write(s))
     for name, text in texts.items():
         write_text(folder / name, text)
 

@@ -46,7 +46,7 @@ class Solver {
 // The two workers of a wire: one for the picture, one for the curve, whose tables are most of the
 // memory and may be small.
 function startSolvers(wire, engine, small) {
-  const sigma = bytesOf(wire.sigma).buffer;
+  const sigma = bytes85(wire.sigma).buffer;
   return {
     small,
     painter: new Solver(wire, sigma.slice(), 1, engine, false),
