@@ -45,6 +45,7 @@ import qfp
 from qfp.book import explore
 from qfp.figures import attention as figures
 from qfp.figures import waves as wave_figures
+from qfp.figures.pixels import png
 from qfp.studies import frame, shown
 from qfp.studies.attention import findings, following, probe
 from qfp.studies.attention.subject import Subject
@@ -81,7 +82,7 @@ figures.attention_steps(one, first_block, *drawn)
 # rows and columns of the antidots and head 2 beside the upper one. The slider shows `up15`.
 
 # %% tags=["hide-input"]
-pages = [explore.png(page) for page in figures.attention_frames(one, last_block, *drawn)]
+pages = [png(page) for page in figures.attention_frames(one, last_block, *drawn)]
 title = f"Images and importance in block {last_block}"
 display(explore.flipbook(pages, title, "generation step"))
 

@@ -43,6 +43,7 @@ from IPython.display import display
 import qfp
 from qfp.book import explore
 from qfp.figures import score as score_figures
+from qfp.figures.pixels import png
 from qfp.studies import frame
 from qfp.studies.score import forcefield, live, probe, text
 
@@ -83,7 +84,7 @@ pages = []
 for step in wires.levels((0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 20.0)):
     few, title = live.cloud(wires, step, 25), f"σ/α = {wires.ratio[step]:.2g}"
     figure = score_figures.score_planes(few.planes, few.variance / 2, title)
-    pages.append(explore.png(figure))
+    pages.append(png(figure))
 display(explore.flipbook(pages, "Raise the noise", "noise", width="600px"))
 
 # %% [markdown]

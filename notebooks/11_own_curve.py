@@ -106,7 +106,7 @@ print(f"e^2/h = {SIEMENS:.6e} S; fields of the decoder: {fields}")
 mine = qfp.answer([curve], lattice_nm=lattice_nm, siemens=siemens, spin=spin, **options)
 print(told.as_text(mine, 0), *(f"note: {note}" for note in mine.notes[0]), sep="\n")
 
-# %% mystnb={"figure": {"caption": "The report that `qfp decode --out` writes. (a), (b) Mean and standard deviation of the LDOS over the random potentials that explain the curve. (c) The antidots and their probability. (d) The measured curve; the certificate, which is the answer's exact curve under the recovered potential, with the mean effect of what stays unknown of it; and the band of all potentials, which widens at resonances. Above: the verdict, and the rms distance of the certificate.", "name": "own-test"}, "image": {"alt": "Report of a page: interference pattern with two outlined antidots, its small spread, a single bar of candidates, and the measured points along the exact curve, within a band."}} tags=["hide-input"]
+# %% mystnb={"figure": {"caption": "The report that `qfp decode --out` writes. (a), (b) Mean and standard deviation of the LDOS over the random potentials that explain the curve. (c) The antidots and their probability. (d) The measured curve; the certificate, which is the answer's exact curve under the recovered potential; and the band of all potentials, which widens at resonances. Above: the verdict, and the rms distance of the certificate.", "name": "own-test"}, "image": {"alt": "Report of a page: interference pattern with two outlined antidots, its small spread, a single bar of candidates, and the measured points along the exact curve, within a band."}} tags=["hide-input"]
 answer.report(mine, 0)
 
 # %% [markdown]

@@ -112,7 +112,7 @@ print(robustness_report.sentences(table, robustness_report.PANELS) if table else
 #
 # Does only the size of the change count? {numref}`limits-change` puts all causes on one axis.
 
-# %% mystnb={"figure": {"caption": "The same shares against how much the curves differ from the unchanged ones (root mean square over curves and fields), for three causes; 95 % intervals (results/robustness.json). The numbers above the diamonds are strengths of the unseen potentials, in units of the trained one.", "name": "limits-change"}, "image": {"alt": "Two panels, exact and within one site, with the size of the change on a logarithmic axis. The lines of white noise and of the field offset fall together at first; at its last point that of the offset is lower. Points of unseen potentials lie above both."}} tags=["hide-input"]
+# %% mystnb={"figure": {"caption": "The same shares against how much the curves differ from the unchanged ones (root mean square over curves and fields), for three causes; 95 % intervals (results/robustness.json). The numbers above the squares are strengths of the unseen potentials, in units of the trained one.", "name": "limits-change"}, "image": {"alt": "Two panels, exact and within one site, with the size of the change on a logarithmic axis. The lines of white noise and of the field offset fall together at first; at its last point that of the offset is lower. Points of unseen potentials lie above both."}} tags=["hide-input"]
 limits_figures.against_change(robustness_report.against_change(table)) if table else None
 
 # %% [markdown]

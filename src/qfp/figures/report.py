@@ -54,7 +54,7 @@ def report(
     _images(panels, figure, images, candidates, answer, radius)
     _shares(panels["shares"], candidates, answer, band is not None)
     ax = panels["curve"]
-    _curves(ax, fields, conductance, error, predicted, band)
+    _curves(ax, fields, conductance, error, predicted, band, flagged)
     weight = {"color": RED, "fontweight": "bold"} if flagged else {"fontweight": "normal"}
     ax.set_title(f"(d) {texts['verdict']}", loc="left", **{"color": "black"} | weight)
     if tesla is not None:
@@ -64,13 +64,14 @@ def report(
     return figure
 
 
-def _curves(ax, fields, conductance, error, predicted, band):
+def _curves(ax, fields, conductance, error, predicted, band, flagged):
     """The measured curve beside the exact one of the answer."""
     rms = np.sqrt(np.mean((predicted - conductance) ** 2))
     if band is None:
         label = f"decoded antidots, exact, V = 0 (rms difference {rms:.2f} e²/h)"
     else:
-        label = f"certificate: exact, recovered potential (rms difference {rms:.4f} e²/h)"
+        kind = "best potential: exact" if flagged else "certificate: exact, recovered potential"
+        label = f"{kind} (rms difference {rms:.4f} e²/h)"
         low, high = band[0] - 2 * band[1], band[0] + 2 * band[1]
         every = "these antidots, any potential (mean ± 2 standard deviations)"
         ax.fill_between(fields, low, high, color=BLUE, alpha=0.18, linewidth=0, label=every)

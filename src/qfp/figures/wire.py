@@ -121,8 +121,8 @@ def learning_pair(removed, antidots, image, fields, conductance, modes):
         title="(a) wire",
     )
     shown = ldos_image(picture, image, antidots, vmin=0, vmax=np.quantile(image, 0.995))
-    picture.set_title("(b) interference pattern")
-    figure.colorbar(shown, ax=picture, shrink=0.8, label="LDOS [1/t]")
+    picture.set_title("(b) LDOS [1/t]")
+    figure.colorbar(shown, ax=picture, shrink=0.8)
     fingerprint.step(
         fields, modes, where="mid", color=GREY, linewidth=1, linestyle=":", label="open modes"
     )

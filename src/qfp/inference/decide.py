@@ -16,7 +16,7 @@ from qfp.inference.candidates import LISTED, from_proposals, of_number, without_
 from qfp.inference.likelihood import Expected, expected, judge, probabilities
 from qfp.inference.nuisance import linear
 from qfp.inference.posterior import Posterior, largest_chi2, proposed
-from qfp.inference.refine import Refined, certified, images, refine
+from qfp.inference.refine import Refined, certified, images, refine, rms
 from qfp.physics import geometry, thermal
 from qfp.tools import stream
 
@@ -52,7 +52,9 @@ def decide(
     if weighed.best is None:
         return found
     best, rng = weighed.best, stream("posterior", *seed)
-    potential, exact, residual = certified(device, found.answer, curve, best, noise)
+    potential, exact, residual = best.potential, best.curve, rms(curve - best.curve)
+    if found.explained:  # any curve has a potential, if that may be as large as it likes
+        potential, exact, residual = certified(device, found.answer, curve, best, noise)
     pictures = certificate is True
     ldos, spread = images(device, found.answer, best, rng) if pictures else (None, None)
     return dataclasses.replace(
@@ -114,8 +116,7 @@ def decide_unknown(
     )
     if found.curve is None:
         return found
-    left = measured - found.curve
-    return dataclasses.replace(found, residual=float(np.sqrt(np.mean(left**2))))
+    return dataclasses.replace(found, residual=rms(measured - found.curve))
 
 
 class Case(NamedTuple):

@@ -58,7 +58,8 @@ class Posterior:
     converged : bool
         Whether the evidence stayed in the last step to the most probable potential.
     potential : ndarray (L, W)
-        A probable one under which the best candidate has the measured curve [t].
+        A probable one under which the best candidate has the measured curve [t]; where that is not
+        `explained`, the most probable one, which misses it.
     ldos, ldos_spread : ndarray (L, W)
         Mean and standard deviation over potentials of the posterior [1/t], at b = 0.
 

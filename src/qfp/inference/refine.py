@@ -43,10 +43,6 @@ class Refined:
         The most probable one [t].
     curve : ndarray (F,)
         The exact curve under it [e^2/h], without m.
-    shift : ndarray (F,)
-        m, as it was given [e^2/h].
-    residual : float
-        Root mean square of what both leave of the measured curve [e^2/h].
     log_evidence, chi2 : float
         Of the configuration, linearised at the potential.
     converged : bool
@@ -54,8 +50,6 @@ class Refined:
 
     potential: np.ndarray
     curve: np.ndarray
-    shift: np.ndarray
-    residual: float
     log_evidence: float
     chi2: float
     converged: bool
@@ -105,12 +99,9 @@ def refine(device, antidots, curve, shift, rest, noise=None, steps=MOST):
         if converged:
             break
         V = best["next"]
-    residual = _rms(curve - shift - best["g"])
     return Refined(
         best["V"].reshape(rows.kept.shape),
         best["g"],
-        shift,
-        residual,
         *(best[name] for name in ("evidence", "chi2", "converged", "next", "J", "gain")),
         np.linalg.cholesky(Q),
     )
@@ -125,19 +116,20 @@ def certified(device, antidots, curve, refined, noise=None):
     error = covariance_of(noise, len(curve)) + (LEFT / 2) ** 2 * np.eye(len(curve))
     V, g, J, size = refined.potential, refined.curve, refined.J, 1.0
     for _ in range(STEPS):
-        if _rms(curve - g) < LEFT or not s2:
+        if rms(curve - g) < LEFT or not s2:
             break
         step = s2 * J.T @ np.linalg.solve(s2 * J @ J.T + error, curve - g)
         moved = V + size * step.reshape(V.shape)
         found = rows.linear(moved)
-        if _rms(curve - found[0]) < _rms(curve - g):
+        if rms(curve - found[0]) < rms(curve - g):
             V, (g, J), size = moved, found, 1.0
         else:
             size /= 2
-    return V, g, _rms(curve - g)
+    return V, g, rms(curve - g)
 
 
-def _rms(values):
+def rms(values):
+    """Root mean square."""
     return float(np.sqrt(np.mean(np.square(values))))
 
 

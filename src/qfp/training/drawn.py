@@ -38,8 +38,8 @@ class Drawn:
         self.curves = simulated(config.device, self.antidots)
         self.number = numbers.counted(self.antidots)
         self.typical = {
-            K: _typical(config.device, own[: library.TYPICAL].astype(int), K)
-            for K, own in ((own.shape[1], own) for _, own in numbers.groups(self.antidots))
+            own.shape[1]: _typical(config.device, own[: library.TYPICAL].astype(int))
+            for _, own in numbers.groups(self.antidots)
         }
 
     def __call__(self, rng, size):
@@ -72,7 +72,7 @@ def simulated(device, antidots):
     return curves
 
 
-def _typical(device, antidots, number):
+def _typical(device, antidots):
     """Shift (F,) and root (F, F) of the covariance of typical changes, float32: z @ root has it."""
 
     def make():
@@ -81,6 +81,6 @@ def _typical(device, antidots, number):
         root = np.sqrt(np.maximum(values, 0))[:, None] * directions.T
         return {"shift": shift.astype(np.float32), "root": root.astype(np.float32)}
 
-    name = digest(device, antidots.tolist(), number)[:16]
+    name = digest(device, antidots.tolist())[:16]
     kept = kept_arrays(project_root() / "runs" / "curves" / f"changes-{name}.npz", make)
     return kept["shift"], kept["root"]
