@@ -507,7 +507,8 @@ def test_a_file_of_ones_own_is_decoded_and_bad_ones_are_told(panel, shipped, tmp
     panel.evaluate(f"noise => {PANEL}.noise = noise", [noise[0].ravel().tolist()])
     panel.locator(".qfp-samples").select_option("1")
     panel.evaluate(drop, ["mine.csv", TEST_CSV.read_text()])
-    wait(panel, VERDICT + ".startsWith('Answer')")
+    # the verdict on the curve before stands until the file is read
+    wait(panel, f"{PANEL}.given?.name === 'mine.csv' && {VERDICT}.startsWith('Answer')")
     curve = read_curve(TEST_CSV, DEVICE).conductance
     answer = positions(by_pytorch(shipped[0], curve, noise, 10)[0][None], DEVICE)[0, 0]
     verdict = panel.locator(".qfp-verdict").inner_text()
