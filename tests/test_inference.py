@@ -289,7 +289,7 @@ def test_a_curve_of_kwant_is_decided(monkeypatch):
     # a curve that no such wire gives: the library is asked, too, and it is said
     calls = []
 
-    def of_number(device, curve, noise):
+    def of_number(device, curve, noise, number):
         calls.append(curve)
         return beside[1:]
 

@@ -105,6 +105,26 @@ def test_the_number_is_found_among_one_two_and_three():
     assert all(np.array_equal(one.answer, own) for one, own in zip(found, truth))
 
 
+def test_a_search_begins_with_what_is_proposed(monkeypatch):
+    """No chain runs where the truth is near it; of several numbers that one alone is judged."""
+    monkeypatch.setattr(search, "visited", None)
+    truth = geometry.sampled(WIRE, 3, 4, seed=6)
+    beside, curve = symmetry.neighbours(truth, WIRE)[7], fresh.curve(WIRE, truth, 502)
+    assert (beside != truth).any()
+    options = {"proposals": [[beside]], "numbers": (1, 2, 3), "certificate": False}
+    found = qfp.infer(curve[None], WIRE, **options)[0]
+    assert (found.answer == truth).all() and found.explained
+    assert found.source == "search" and found.numbers is None and found.proposed.mass < 0.5
+
+
+def test_numbers_that_nobody_proposed_are_judged_where_the_others_explain_nothing():
+    truth = geometry.sampled(WIRE, 3, 4, seed=6)
+    curve, pair = fresh.curve(WIRE, truth, 502), geometry.sampled(WIRE, 2, 0)
+    options = {"proposals": [[pair]], "numbers": (1, 2, 3), "certificate": False}
+    found = qfp.infer(curve[None], WIRE, **options)[0]
+    assert (found.answer == truth).all() and found.numbers[3] > 0.99
+
+
 def test_antidots_that_have_no_place_are_refused():
     with pytest.raises(qfp.SettingsError, match="no place"):
         qfp.infer(np.ones((1, 20)), WIRE, numbers=(2, 30))

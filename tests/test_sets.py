@@ -8,8 +8,9 @@ import torch
 
 import qfp
 from qfp.data import damage, dataset, generate, numbers
-from qfp.decoding import metrics, sets
+from qfp.decoding import answer, metrics, sets, told
 from qfp.decoding.decode import load_pairs_decoder
+from qfp.inference import library
 from qfp.model.unet import UNet
 from qfp.physics import geometry, green
 from qfp.tools import SettingsError
@@ -264,5 +265,44 @@ def test_it_trains_goes_on_is_exported_and_decodes(file, tmp_path):
         assert every.shape == (2, K, 2)
         assert geometry.apart(best, DEVICE)
         assert min(metrics.within(every, best, DEVICE)) == 0
+    for K, named, proposals in zip(found.number, found.named, found.proposals, strict=True):
+        assert K in named and len(proposals) == 2 + len(named)
+        assert all(geometry.apart(own, DEVICE) for own in proposals)
+    for every in found.candidates:
+        assert sum(share for _, share in every) == pytest.approx(1)
     with pytest.raises(SettingsError, match="any number of antidots"):
         load_pairs_decoder(tmp_path / "run" / "mine.safetensors")
+
+
+@pytest.fixture(scope="module")
+def weights(tmp_path_factory):
+    """A network of 12 fields that was hardly trained."""
+    out = tmp_path_factory.mktemp("sets")
+    config = small(points=12, max_steps=2)
+    quiet = {"report": lambda line: None}
+    made = generate.generate(config, out / "few.h5", workers=1, **quiet)
+    train(config, made, out / "run", **quiet)
+    qfp.export(out / "run", out / "mine")
+    return out / "mine.safetensors"
+
+
+def test_a_file_is_answered_by_it_alone_and_as_a_proposal(weights, tmp_path, monkeypatch):
+    device, truth = qfp.load(weights).config.device, [[14, 20], [35, 41]]
+    curve = qfp.solve(device, truth, qfp.random_potential(0, device))[0]
+    csv = tmp_path / "curve.csv"
+    np.savetxt(csv, np.c_[device.fields, curve], delimiter=",", header="field,conductance")
+    options = {"weights": weights, "samples": 2, "steps": 2}
+    alone = qfp.answer([csv], network_only=True, **options)
+    text, values = told.as_text(alone, 0), told.as_dict(alone, 0)
+    assert "by the network" in text and "agree within one site" in text
+    assert values["antidots"] == alone.decoded.consensus[0].tolist()
+    assert sum(values["numbers"].values()) == pytest.approx(1, abs=0.01)
+    assert answer.report(alone, 0).axes
+    monkeypatch.setattr(library, "project_root", lambda: tmp_path)
+    judged = qfp.answer([csv], numbers=(1, 2), certificate="curve", **options)
+    assert judged.posterior[0].answer.tolist() == geometry.canonical(truth, device).tolist()
+    values = told.as_dict(judged, 0)
+    assert values["network"]["numbers"] and not values["flagged"]
+    assert ": 0." in told.as_text(judged, 0) or ": 1." in told.as_text(judged, 0)
+    with pytest.raises(SettingsError, match="another number than the network's"):
+        qfp.answer([csv], numbers=(5,), **options)

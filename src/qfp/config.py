@@ -28,6 +28,11 @@ class Dataset:
     # are other than two, configurations are drawn as hard discs
     antidots: tuple = within(1, MOST_ANTIDOTS, of=int, default=(2,))
 
+    @property
+    def numbers(self):
+        """Numbers of antidots that a wire may have, each once."""
+        return tuple(sorted(set(self.antidots)))
+
 
 @dataclass(frozen=True)
 class Network:

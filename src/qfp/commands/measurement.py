@@ -38,8 +38,8 @@ OPTIONS = {
     },
     "--antidots": {
         "metavar": "K",
-        "help": "how many antidots the wire has, or may have: 3, or 1,2,3 (default 2); three and "
-        "more are searched, a minute a curve",
+        "help": "how many antidots the wire has, or may have: 3, or 1,2,3 (default: what the "
+        "weights know, 2 without); three and more are searched, a minute a curve",
     },
     "--temperature": {
         "metavar": "T",
@@ -75,7 +75,7 @@ def measured(arguments):
     if lattice is None and found is not None:
         lattice = found.lattice
     spin = arguments.spin if arguments.spin is not None else found.spin if found else 1
-    numbers = found.antidots if found else (2,)
+    numbers = found.antidots if found else None
     if arguments.antidots is not None:
         numbers = numbers_of(arguments.antidots)
     kelvin = None if found is None else found.kelvin

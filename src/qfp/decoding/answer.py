@@ -12,8 +12,8 @@ import numpy as np
 
 from qfp.data.measured import read_curve
 from qfp.decoding import novelty
-from qfp.decoding.decode import Decoded, decode
-from qfp.decoding.decode import load_pairs_decoder as load_decoder
+from qfp.decoding.decode import Decoded, decode, load_decoder
+from qfp.decoding.sets import DecodedSets
 from qfp.decoding.told import places, report_parts, verdict
 from qfp.inference.infer import cases_of, infer
 from qfp.model import exported
@@ -50,7 +50,7 @@ class Answers:
     device: Device
     files: tuple
     curves: tuple  # measured.Curve of each
-    decoded: Decoded | None  # the network's samples, None where none was asked
+    decoded: Decoded | DecodedSets | None  # the network's samples, None where none was asked
     posterior: tuple | None  # inference.Posterior of each, None where the network alone was asked
     judged: (
         object  # novelty.Judgement of all, where the network alone was asked and has a reference
@@ -82,7 +82,8 @@ def answer(files, weights=None, **options):
     nuisance : Nuisance, optional
         What the measurement adds that is not known exactly.
     numbers : sequence of int
-        Of antidots that the wire may have; other than 2, the exact solver answers alone.
+        Of antidots that the wire may have, None those that the network knows; where it does not
+        know them, the exact solver answers alone.
     temperature : float or sequence of floats
         k_B T [t], as for `infer`; the network's proposals are those for T = 0.
     kelvin : float, optional
@@ -122,7 +123,7 @@ def in_blocks(
     steps=None,
     seed=0,
     nuisance=None,
-    numbers=(2,),
+    numbers=None,
     temperature=0.0,
     kelvin=None,
     network_only=False,
@@ -134,9 +135,9 @@ def in_blocks(
     """CSV files as a list of Block, whose answers come one block after the other, in bounded
     memory; see `answer`. reading: options of `read_curve`."""
     sampling = {"samples": samples, "steps": steps, "network_only": network_only}
+    weights = weights or ("laptop" if device is None else None)
     judging = {"nuisance": nuisance, "numbers": numbers, "temperature": temperature}
     judging |= {"certificate": certificate, "seed": seed}
-    weights = weights or ("laptop" if device is None else None)
     device, draw, reference = proposer(weights, device, judging, sampling, progress)
     curves = tuple(read_curve(file, device, **reading) for file in files)
     tesla = reading.get("lattice_nm") and per_tesla(reading["lattice_nm"])
@@ -147,7 +148,7 @@ def in_blocks(
         decoded = draw(G, noise=error if error.any() else None)
         if not network_only:
             noise = np.stack([curve.covariance for curve in own])
-            proposals = None if decoded is None else decoded.antidots
+            proposals = None if decoded is None else decoded.proposals
             exact = tuple(infer(G, device, noise, proposals, **judging, progress=progress))
         else:
             judged, missing = unlike(reference, weights, G, decoded, error)
@@ -174,22 +175,26 @@ def unlike(reference, weights, curves, decoded, error):
 
 
 def proposer(weights, device, judging, sampling, progress):
-    """Device, what draws samples for curves (B, F), and the reference of novelty or None. Where the
-    exact solver answers alone there are no samples, and SettingsError where some are asked for, or
-    where weights are those of another wire."""
+    """Device, what draws samples for curves (B, F), and the reference of novelty or None; numbers
+    of antidots are filled in where `judging` has None. Where the exact solver answers alone there
+    are no samples, and SettingsError where some are asked for, or where weights are those of
+    another wire."""
+    config = exported.described(weights)[2] if weights else None
+    known = config.dataset.numbers if config else (2,)
+    judging["numbers"] = judging["numbers"] or known
     asked = judging["numbers"], judging["temperature"]
     if sampling["network_only"] and judging["nuisance"] is not None:
         raise SettingsError("--network-only: the network infers nothing of --unknown")
     if sampling["network_only"] and np.any(judging["temperature"]):
         raise SettingsError("--network-only: the network knows of no --temperature")
-    if weights is None or tuple(judging["numbers"]) != (2,):
+    if weights is None or not set(judging["numbers"]) <= set(known):
         if any(sampling.values()):
             raise SettingsError(
-                "--device without --weights, --antidots: the exact solver answers alone, so "
-                "--samples, --steps and --network-only have nothing to set"
+                "--device without --weights, or --antidots of another number than the network's: "
+                "the exact solver answers alone, so --samples, --steps and --network-only have "
+                "nothing to set"
             )
-        if device is None:
-            device = exported.described(weights)[2].device
+        device = config.device if device is None else device
         cases_of(device, *asked)  # refuses what this wire cannot have
         return device, lambda curves, noise: None, None
     decoder = load_decoder(weights)

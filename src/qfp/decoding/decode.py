@@ -6,7 +6,6 @@ A curve fixes the antidots only up to translation along y and the two inversions
 Training images are in the canonical placement, so samples are too, and positions are given there.
 """
 
-from collections import Counter
 from dataclasses import dataclass
 
 import numpy as np
@@ -16,7 +15,7 @@ from qfp.config import Config
 from qfp.data.normalise import Normalisation
 from qfp.decoding import metrics
 from qfp.decoding.positions import positions, read_head
-from qfp.decoding.sets import conclude_sets, read_map
+from qfp.decoding.sets import conclude_sets, counted, read_map
 from qfp.model import exported
 from qfp.model.diffusion import Schedule, guided, sample
 from qfp.model.precision import for_samples
@@ -34,6 +33,11 @@ class Decoded:
     probability: np.ndarray  # (B,) share of the samples within one site of the consensus
     image: np.ndarray  # (B, L, W) [1/t], mean of the samples within one site of the consensus
     candidates: tuple  # for each curve ((antidots, share of the samples), ...), most frequent first
+
+    @property
+    def proposals(self):
+        """What each curve's samples name: (B, S, 2, 2)."""
+        return self.antidots
 
 
 def agree(antidots, device):
@@ -259,15 +263,14 @@ def concluded(decoder, curves, ldos):
 
 def conclude(ldos, device):
     """Decoded from LDOS samples (B, S, L, W): positions of each sample, consensus, candidates."""
-    S, antidots = ldos.shape[1], positions(ldos, device)
+    antidots = positions(ldos, device)
     consensus, probability, image, candidates = [], [], [], []
     for pairs, pictures in zip(antidots, ldos):
         best, k = agree(pairs, device)
         consensus.append(pairs[best])
         probability.append((k <= 1).mean())
         image.append(pictures[k <= 1].mean(axis=0))
-        counts = Counter(tuple(pair.ravel().tolist()) for pair in pairs).most_common()
-        candidates.append(tuple((np.reshape(pair, (2, 2)), n / S) for pair, n in counts))
+        candidates.append(counted(pairs))
     return Decoded(
         ldos,
         antidots,

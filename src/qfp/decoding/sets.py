@@ -5,6 +5,7 @@ the best places, filled up with the best that are left, and then each disc is pl
 others, until none moves.
 """
 
+from collections import Counter
 from dataclasses import dataclass
 
 import numpy as np
@@ -16,6 +17,7 @@ from qfp.physics import geometry
 
 STARTS = 16  # places from which a set is begun
 ROUNDS = 20  # of placing each disc anew
+POSSIBLE = 1e-3  # probability of a number of antidots from which on it is proposed
 
 
 @dataclass(frozen=True)
@@ -28,9 +30,17 @@ class DecodedSets:
     numbers: np.ndarray  # (B, 6) probability of 1, 2, ... antidots
     density: np.ndarray  # (B, L, W) expected antidots with their centre at a site
     antidots: tuple  # B of (S, K, 2), of each sample
+    named: tuple  # B of {K: (K, 2)}, likeliest by the map, for each number that is possible
     consensus: tuple  # B of (K, 2), the sample with most votes, see `decode.agree`
     probability: np.ndarray  # (B,) share of the samples within one site of the consensus
     image: np.ndarray  # (B, L, W) [1/t], mean of the samples within one site of the consensus
+    candidates: tuple  # for each curve ((antidots, share of the samples), ...), most frequent first
+
+    @property
+    def proposals(self):
+        """What each curve's samples and map name: B lists of antidots (K, 2)."""
+        pairs = zip(self.antidots, self.named, strict=True)
+        return [[*samples, *named.values()] for samples, named in pairs]
 
 
 def lowest(costs, device, number):
@@ -106,24 +116,35 @@ def conclude_sets(ldos, sites, numbers, device, agree):
     """DecodedSets from LDOS samples (B, S, L, W), maps and numbers as of `read_map`; agree: what
     finds the sample that stands for all."""
     number = 1 + numbers.argmax(axis=1)
-    antidots, consensus, probability, image = [], [], [], []
-    for K, pictures in zip(number, ldos, strict=True):
+    antidots, named, consensus, probability, image, candidates = [], [], [], [], [], []
+    for K, pictures, own, share in zip(number, ldos, sites, numbers, strict=True):
         sets = geometry.canonical(recover(pictures, device, int(K)), device)
         best, k = agree(sets, device)
         antidots.append(sets)
+        possible = 1 + np.flatnonzero(share >= POSSIBLE)
+        named.append({int(n): named_by(own[None], device, int(n))[0] for n in possible})
         consensus.append(sets[best])
         probability.append((k <= 1).mean())
         image.append(pictures[k <= 1].mean(axis=0))
+        candidates.append(counted(sets))
     return DecodedSets(
         ldos,
         number,
         numbers,
         sites * (numbers @ np.arange(1, 1 + numbers.shape[1]))[:, None, None],
         tuple(antidots),
+        tuple(named),
         tuple(consensus),
         np.array(probability),
         np.stack(image),
+        tuple(candidates),
     )
+
+
+def counted(antidots):
+    """((antidots (K, 2), share of the samples), ...) of samples (S, K, 2), most frequent first."""
+    counts = Counter(tuple(map(tuple, own)) for own in np.asarray(antidots).tolist())
+    return tuple((np.array(own), n / len(antidots)) for own, n in counts.most_common())
 
 
 def scores(found, truth, device):

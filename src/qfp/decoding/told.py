@@ -3,6 +3,7 @@ or by physics."""
 
 import numpy as np
 
+from qfp.decoding.sets import POSSIBLE
 from qfp.inference.posterior import largest_chi2
 from qfp.physics import green
 from qfp.physics.units import SIEMENS
@@ -28,9 +29,17 @@ def _by_network(answers, i):
         "probability": float(decoded.probability[i]),
         "samples": decoded.ldos.shape[1],
         "candidates": candidates,
+        "numbers": numbers_of(decoded, i),
         "novelty": None if judged is None else float(judged.novelty[i]),
         "flagged": None if judged is None else bool(judged.flagged[i]),
     }
+
+
+def numbers_of(decoded, i):
+    """{K: probability} of each number of antidots by a network that reads any, else None."""
+    if not hasattr(decoded, "numbers"):
+        return None
+    return {K: float(p) for K, p in enumerate(decoded.numbers[i], 1) if p >= POSSIBLE}
 
 
 def _by_physics(answers, i):
@@ -69,6 +78,7 @@ def _network(answers, i):
     return {
         "antidots": decoded.consensus[i].tolist(),
         "share": float(decoded.probability[i]),
+        "numbers": numbers_of(decoded, i),
         "samples": own.samples,
         "effective_samples": own.effective,
         "posterior_mass": own.mass,
@@ -185,6 +195,11 @@ def temperature_lines(posterior, kelvin):
     return [f"k_B T, {shares}"]
 
 
+def numbers_line(numbers):
+    """'number of antidots, 2: 0.0012, 3: 0.9988'."""
+    return "number of antidots, " + ", ".join(f"{K}: {p:.4f}" for K, p in numbers.items())
+
+
 def as_text(answers, i):
     """Answer i in a few lines."""
     decoded, lines = answers.decoded, []
@@ -207,8 +222,9 @@ def as_text(answers, i):
         lines += [unknown_line(*one) for one in unknown(answers, i)]
         lines += temperature_lines(own, answers.kelvin)
         if own.numbers is not None:
-            shares = ", ".join(f"{K}: {p:.4f}" for K, p in own.numbers.items())
-            lines.append(f"number of antidots, {shares}")
+            lines.append(numbers_line(own.numbers))
+    if decoded is not None and numbers_of(decoded, i):
+        lines.append(f"{numbers_line(numbers_of(decoded, i))}, by the network")
     others = [(p, pair) for pair, p in pairs if (pair != answer).any() and p >= 0.001]
     return "\n  ".join(
         [

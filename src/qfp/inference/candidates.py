@@ -15,20 +15,22 @@ APART = 0.05  # [e^2/h], how far potentials take a curve, roughly
 LISTED = 2  # antidots of which all configurations are in a library; of more they are searched
 
 
-def of_number(device, curve, noise, number=2, seed=(), named=None):
+def of_number(device, curve, noise, number=2, seed=(), named=None, proposals=None):
     """Candidates (C, K, 2) of so many antidots: from the library of all configurations, or from a
-    search, whose chains have a seed and which is not repeated where it has `named` some."""
+    search, which begins with proposals (S, K, 2), whose chains have a seed, and which is not
+    repeated where it has `named` some."""
     if number > LISTED and named is not None:
         return named
     if number > LISTED:
-        return from_search(device, curve, noise, number, stream("search", number, *seed))
+        rng = stream("search", number, *seed)
+        return from_search(device, curve, noise, number, rng, proposals)
     with ONCE:
         library = libraries.library(device, number)
     return library.antidots[library.candidates(curve, noise)]
 
 
 def from_proposals(device, curve, noise, proposals):
-    """Candidates (C, 2, 2) among proposals (S, 2, 2) and their neighbours."""
+    """Candidates (C, K, 2) among proposals (S, K, 2) and their neighbours."""
     named = without_copies(geometry.canonical(np.asarray(proposals, int), device))
     near = without_copies(np.concatenate([symmetry.neighbours(pair, device) for pair in named]))
     left = curve - green.clean_curves(device, near)
@@ -39,5 +41,5 @@ def from_proposals(device, curve, noise, proposals):
 
 
 def without_copies(antidots):
-    """Antidots (C, 2, 2), none twice, in their order."""
-    return np.stack(list({pair.tobytes(): pair for pair in np.asarray(antidots, int)}.values()))
+    """Antidots (C, K, 2), none twice, in their order."""
+    return np.stack(list({own.tobytes(): own for own in np.asarray(antidots, int)}.values()))

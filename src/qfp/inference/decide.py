@@ -71,15 +71,14 @@ def decide(
 def likely(device, curve, noise, proposals, number, seed, named=None):
     """Candidates (C, K, 2), their SecondOrder, and where they came from: the library, too, where
     none that a network proposes explains the curve."""
-    source = "proposals"
-    if proposals is None:
-        source = "library" if number <= LISTED else "search"
-        antidots = of_number(device, curve, noise, number, seed, named)
-    else:
+    source = "search" if number > LISTED else "library" if proposals is None else "proposals"
+    if source == "proposals":
         antidots = from_proposals(device, curve, noise, proposals)
+    else:
+        antidots = of_number(device, curve, noise, number, seed, named, proposals)
     second = SecondOrder.of(device, curve, noise, antidots)
     if source == "proposals" and second.chi2[second.log.argmax()] > largest_chi2(len(curve)):
-        more = of_number(device, curve, noise)
+        more = of_number(device, curve, noise, number)
         antidots, source = without_copies(np.concatenate([antidots, more])), "library"
         second = SecondOrder.of(device, curve, noise, antidots)
     return antidots, second, source
@@ -92,7 +91,7 @@ def decide_unknown(
     theta, mean, b = np.zeros(len(nuisance.prior)), None, device.fields
     for _ in range(ROUNDS):
         own = linear(nuisance, curve, noise, b, theta, mean)
-        named = of_number(device, own.curve, own.error, number, seed, named)
+        named = of_number(device, own.curve, own.error, number, seed, named, proposals)
         expectation, log, _ = SecondOrder.of(device, own.curve, own.error, named)
         best = expectation.part(log.argmax())
         left, covariance = own.curve - best.mean, best.first + best.rest + own.error
@@ -129,12 +128,21 @@ class Case(NamedTuple):
 
 def decide_case(curve, noise, proposals, seed, *, cases, decide, certificate=True):
     """Posterior of one curve (F,) [e^2/h] of the most probable of some Cases, each as likely
-    before; `decide` judges a curve for one of them."""
+    before; `decide` judges a curve for one of them. Numbers that are not among the proposals, a
+    sequence of antidots (K, 2), come second where some are."""
+    proposed = set(map(len, proposals))
+    first = [case for case in cases if case.number in proposed]
+    if 0 < len(first) < len(cases):
+        options = {"cases": first, "decide": decide, "certificate": certificate}
+        found = decide_case(curve, noise, proposals, seed, **options)
+        if found.explained:
+            return found
 
     def own(case, **options):
         error = thermal.with_error(case.device, noise)
         wire = {"device": case.device, "number": case.number}
-        found = decide(curve, error, proposals, seed, **wire, **options)
+        same = [antidots for antidots in proposals if len(antidots) == case.number]
+        found = decide(curve, error, np.array(same) if same else None, seed, **wire, **options)
         return dataclasses.replace(found, temperature=case.temperature)
 
     if len(cases) == 1:

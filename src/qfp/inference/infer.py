@@ -43,15 +43,17 @@ def infer(
     noise : number, array (F,), (B, F) or (B, F, F), optional
         Standard deviation of the curves [e^2/h], of all, of each field or of each curve and field;
         or covariances of their errors [(e^2/h)^2].
-    proposals : sequence of B arrays, int (S, 2, 2), optional
-        Antidots that a network proposes; they and their neighbours are the candidates, and the
-        library of all configurations only where none of these explains the curve.
+    proposals : sequence of B sequences of antidots, int (K, 2), optional
+        What a network proposes for each curve. One or two antidots: these and their neighbours are
+        the candidates, and the library of all configurations only where none of them explains the
+        curve. More: the search begins with them. Of several `numbers`, those that are not proposed
+        are judged only where none of the others explains the curve.
     nuisance : Nuisance, optional
         What a measurement adds that is not known exactly: inferred with the answer. Candidates then
         come from the library.
     numbers : sequence of int
-        Of antidots that the wire may have, each as likely before; other than 2, candidates come
-        from the library, or from a search where there are three and more.
+        Of antidots that the wire may have, each as likely before; without proposals, candidates
+        come from the library, or from a search where there are three and more.
     temperature : float or sequence of floats
         k_B T of the wire [t], or several that it may have, each as likely before; of several,
         candidates come from the library, and the lower ones are favoured where their averages have
@@ -86,9 +88,9 @@ def infer(
     """
     curves, errors, proposals = checked(curves, device, noise, proposals)
     cases = cases_of(device, numbers, temperature)
-    if tuple(numbers) != (2,) or len(cases) > 1:
-        proposals = [None] * len(curves)
-    library = nuisance is not None or any(given is None for given in proposals)
+    if len(cases) > len(numbers):  # one set of candidates for all temperatures
+        proposals = [()] * len(curves)
+    library = nuisance is not None or not all(map(len, proposals))
     one = partial(
         decide_case,
         cases=cases,
@@ -97,7 +99,8 @@ def infer(
     )
     with threads() as pool:
         for case in cases:
-            prepare(case.device, pool, (case.number,) if library else ())
+            searched = library or case.number > LISTED
+            prepare(case.device, pool, (case.number,) if searched else ())
         seeds = [[seed, k] for k in range(len(curves))]
         found = pool.map(one, curves, errors, proposals, seeds)
         return list(
@@ -138,7 +141,7 @@ def cases_of(device, numbers, temperature):
 
 
 def checked(curves, device, noise, proposals):
-    """Curves (B, F), and noise and proposals of each, None where there is none. SettingsError where
+    """Curves (B, F), noise of each, None where there is none, and proposals. SettingsError where
     they do not fit together."""
     curves = np.asarray(curves, float)
     if curves.ndim != 2 or curves.shape[1] != device.field_points or not np.isfinite(curves).all():
@@ -148,7 +151,7 @@ def checked(curves, device, noise, proposals):
         )
     errors = [None] * len(curves) if noise is None else errors_of(noise, *curves.shape)
     if proposals is None:
-        proposals = [None] * len(curves)
+        proposals = [()] * len(curves)
     if len(proposals) != len(curves):
         raise SettingsError(f"proposals: {len(proposals)} for {len(curves)} curves: give one each")
     return curves, errors, proposals

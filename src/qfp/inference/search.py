@@ -23,17 +23,21 @@ NAMED, COARSE, FEW = 12000, 4, 1000  # go to exact curves at every 4th field; so
 POLISHED, MOVES = 16, 4  # the best are moved, so many times
 
 
-def from_search(device, curve, noise, number, rng):
-    """Candidates (C, K, 2) of so many antidots for a curve (F,) [e^2/h] with noise."""
+def from_search(device, curve, noise, number, rng, proposals=None):
+    """Candidates (C, K, 2) of so many antidots for a curve (F,) [e^2/h] with noise; proposals
+    (S, K, 2) are judged first."""
     exact = Exact(device, curve, noise, number)
     tables = surrogate(device, number).tables(curve, noise)
     best, scale = [], device.field_points / 64
+    if proposals is not None:
+        exact.judge(geometry.canonical(proposals, device))
+        best.append(exact.best()[1][0])
     for coldest in COLDEST:
+        agreed = best and best.count(best[-1]) > number - 2
+        if best and (best[-1] <= FOUND * scale or (best[-1] <= NEAR * scale and agreed)):
+            break
         exact.judge(visited(device, number, tables, rng, coldest, exact.met))
         best.append(exact.best()[1][0])
-        agreed = best.count(best[-1]) > number - 2
-        if best[-1] <= FOUND * scale or (best[-1] <= NEAR * scale and agreed):
-            break
     antidots, distances = exact.best(libraries.MOST)
     return antidots[libraries.chosen(distances)]
 

@@ -19,6 +19,7 @@ MODULES = {  # `qfp study NAME`: where its STUDY stands
     "certificates": "inference.certificates",
     "measurement": "inference.measurement",
     "antidots": "inference.antidots",
+    "sets": "inference.sets",
     "thermal": "inference.thermal",
     "samplers": "limits.samplers",
     "networks": "networks.diagnose",

@@ -44,16 +44,16 @@ def measure(run):
 
 
 def wires(run, K, number):
-    """Antidots (B, K, 2) of some wires, and their curves (B, F) [e^2/h]."""
+    """Antidots (B, K, 2) of some wires, their curves (B, F) [e^2/h] and LDOS (B, L, W) [1/t]."""
     device = run.config.device
     truth = np.stack([geometry.sampled(device, K, k, seed=1) for k in range(number)])
     seeds = fresh.seeds_of("measured", number)
-    return truth, fresh.simulated(device, truth, seeds, run.curves_folder, f"{K} antidots")[0]
+    return truth, *fresh.simulated(device, truth, seeds, run.curves_folder, f"{K} antidots")
 
 
 def found(run, K, number):
     """Row of wires whose number of antidots is told."""
-    device, (truth, curves) = run.config.device, wires(run, K, number)
+    device, (truth, curves, _) = run.config.device, wires(run, K, number)
 
     def compute(part):
         own = infer(curves[part], device, numbers=(K,), certificate=False)
@@ -83,7 +83,7 @@ def evidence_gain(device, curve, answer, truth):
 
 def number(run, K):
     """Row of wires of K antidots, whose number is not told."""
-    device, (truth, curves) = run.config.device, wires(run, K, run.options.unknown)
+    device, (truth, curves, _) = run.config.device, wires(run, K, run.options.unknown)
 
     def compute(part):
         own = infer(curves[part], device, numbers=MAYBE, certificate=False)
