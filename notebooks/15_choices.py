@@ -141,12 +141,13 @@ Markdown(ablations.show(table) if table else "No results: `make ablations` makes
 #
 # ## What it means, and what could be wrong
 #
-# - **Attention** is not needed where positions are labels in training and an input of the U-Net. On
+# - **Attention** is not needed. Where positions are labels in training and an input of the U-Net, on
 #   {result}`attention_labels:curves:,` test curves it brings exact answers
 #   {result}`attention_labels:attention.labels.within_0.interval:+.1%`, patterns with $r \ge 0.95$
 #   {result}`attention_labels:attention.labels.r_high.interval:+.1%`: inside the margin of three points that was set before. Without
-#   position labels this is not decided: with attention {result}`attention_labels:rows.attention, seed 1.within_1:.1%` are within one
-#   site, the network without it is not yet trained (`qfp study attention-labels`).
+#   labels {result}`attention_labels:rows.attention, seed 1.within_1:.1%` are within one site with attention,
+#   {result}`attention_labels:rows.neither, seed 1.within_1:.1%` without: {result}`attention_labels:attention.no_labels.within_1.interval:+.1%`,
+#   so a gain above the margin is excluded. These two, one seed, are far from done; a long training could differ.
 # - **Exact positions** owe most to interpolation: {result}`networks:networks.twin-no-interpolation.single.within_0:.1%` without,
 #   {result}`networks:networks.twin.single.within_0:.1%` with it. Interpolated curves also carry the labels of test wires; what that
 #   adds was not measured.
