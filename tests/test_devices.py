@@ -183,7 +183,7 @@ def test_the_two_stage_baseline_takes_the_file(made, capsys, tmp_path):
 
 
 REFUSED = {
-    "3 antidots: a network reads two": (GAAS | {"antidots": 3}, ()),
+    "3 antidots: this network reads two": (GAAS | {"antidots": 3}, ()),
     "--minutes 0: must be above 0": (GAAS, ("--minutes", "0")),
     "--wires 0: must be 1 or more": (GAAS, ("--wires", "0")),
     "--workers 0: must be 1 or more": (GAAS, ("--workers", "0")),

@@ -55,8 +55,9 @@ def check(arguments, config, found):
 
     if found is not None and 2 not in found.antidots:
         raise SettingsError(
-            f"{arguments.device}: {', '.join(map(str, found.antidots))} antidots: a network reads "
-            "two; `qfp decode --device` answers such curves by the exact solver, at once"
+            f"{arguments.device}: {', '.join(map(str, found.antidots))} antidots: this network "
+            "reads two; `qfp decode --device` answers such curves by the exact solver, at once; "
+            "`qfp train --preset antidots --device` makes a network of any number"
         )
     refusals.check_plan(config.training, None)
     refusals.check_room(config)
