@@ -164,7 +164,8 @@ one = qfp.infer(G1[None], wire, numbers=(1, 2), **options)[0]
 print(told.places(one.answer), {number: round(p, 3) for number, p in one.numbers.items()})
 
 # %% [markdown]
-# Three and more can be asked for; they are searched, and not always found ([](06_exact)).
+# Three and more can be asked for; they are searched, and not always found ([](06_exact)). For any number of them
+# `qfp train --preset antidots --device mine.yaml` makes a network, which saves the search of numbers that are not there.
 #
 # ## When a network is worth it
 #

@@ -1,6 +1,8 @@
 """Any number of antidots in a dataset, in a network's map of occupancy, and in what is decoded."""
 
 import dataclasses
+from functools import partial
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -10,9 +12,12 @@ import qfp
 from qfp.data import damage, dataset, generate, numbers
 from qfp.decoding import answer, metrics, sets, told
 from qfp.decoding.decode import load_pairs_decoder
+from qfp.figures import inference as inference_figures
 from qfp.inference import library
 from qfp.model.unet import UNet
 from qfp.physics import geometry, green
+from qfp.studies import frame
+from qfp.studies.inference import sets as sets_study
 from qfp.tools import SettingsError
 from qfp.training import drawn
 from qfp.training.batches import Batches
@@ -306,3 +311,44 @@ def test_a_file_is_answered_by_it_alone_and_as_a_proposal(weights, tmp_path, mon
     assert ": 0." in told.as_text(judged, 0) or ": 1." in told.as_text(judged, 0)
     with pytest.raises(SettingsError, match="another number than the network's"):
         qfp.answer([csv], numbers=(5,), **options)
+
+
+def test_the_study_judges_the_network_and_the_solver_that_it_serves(weights, tmp_path, monkeypatch):
+    monkeypatch.setattr(frame, "project_root", lambda: tmp_path)
+
+    def first_proposal(curves, device, noise, proposals, numbers, certificate):
+        """In place of a judgement, which takes forward models of three and four: minutes."""
+        assert numbers == (1, 2, 3, 4) and len(curves) == len(proposals)
+        return [SimpleNamespace(answer=own[0], explained=True) for own in proposals]
+
+    monkeypatch.setattr(sets_study, "infer", first_proposal)
+    config = small(points=12)
+    options = {"network": str(weights), "wires": 2, "judged": (2, 2), "samples": 2, "steps": 1}
+    out = tmp_path / "sets.json"
+    run = partial(frame.run_study, sets_study.STUDY, config, out, report=lambda line: None)
+    result = run(**options)
+    assert set(result["network"]) == {"1", "2", "3", "4"} and set(result["judged"]) == {"1", "2"}
+    for row in result["network"].values():
+        nearest = row["proposals"]["within_one"]
+        assert row["n"] == 2 and nearest >= row["consensus"]["within_one"] >= 0
+    for K, row in result["judged"].items():
+        assert row["number"] == result["network"][K]["number"], "a sample's is the network's"
+        assert row["exact"] == row["right_or_flagged"] <= row["within_one"] <= row["number"]
+    assert result["networks"]["mine"]["weights_sha256"] and "| 4 |" in sets_study.show(result)
+    with pytest.raises(SettingsError, match="--network laptop: expected one"):
+        run(network="laptop")
+
+
+def test_sites_off_are_those_of_the_same_number():
+    truth = np.array([[10, 20], [33, 41]])
+    three = np.array([[10, 20], [33, 41], [20, 50]])
+    assert sets_study.off([truth + [0, 1], truth + [2, 0]], truth, DEVICE) == 0
+    assert sets_study.off([three], truth, DEVICE) == sets_study.WRONG
+
+
+def test_the_first_wire_of_each_number_is_drawn(weights):
+    rows = sets_study.examples(qfp.load(weights), samples=1, steps=1)
+    figure = inference_figures.any_number(rows)
+    assert len(figure.axes) == 12
+    for ax, row in zip(figure.axes, rows, strict=False):
+        assert len(ax.patches) == len(row[1])

@@ -1,9 +1,22 @@
 """Figures of exact inference: arrays to a Matplotlib figure, one function a figure."""
 
 import numpy as np
+from matplotlib.colors import PowerNorm
 from matplotlib.ticker import MaxNLocator, PercentFormatter
 
-from qfp.figures.wire import BLUE, GREEN, GREY, ORANGE, RED, canvas, curve, ldos_image, style
+from qfp.figures.wire import (
+    BLUE,
+    GREEN,
+    GREY,
+    LIGHT,
+    ORANGE,
+    RED,
+    canvas,
+    curve,
+    ldos_image,
+    outline,
+    style,
+)
 
 TICKS = [factor * 10.0**power for power in range(-5, 0) for factor in (1, 3)]
 
@@ -46,6 +59,27 @@ def recovered(true, mean, spread, antidots, radius=5):
         figure.colorbar(shown, ax=ax, orientation="horizontal", fraction=0.05, pad=0.03)
         if ax.get_subplotspec().colspan.start:
             ax.set_ylabel("")
+    return figure
+
+
+@style()
+def any_number(wires, radius=5):
+    """Wires of some numbers of antidots in columns: the true LDOS (L, W) [1/t], the mean image of
+    the samples, and how many centres are expected at each site; true antidots outlined, those of
+    the answer dotted. wires: (title, true antidots, answer, true image, mean image, density)."""
+    figure = canvas(6.6)
+    rows = "true LDOS", "the network's mean image", "centres expected"
+    axes = figure.subplots(3, len(wires), sharex=True, sharey=True)
+    for column, (title, truth, answer, true, mean, density) in zip(axes.T, wires, strict=True):
+        options = {"vmin": 0, "vmax": np.quantile(true, 0.995)}
+        for ax, image in zip(column, (true, mean)):
+            ldos_image(ax, image, truth, radius, labels=False, **options)
+        norm = PowerNorm(0.5, vmin=0, vmax=max(density.max(), 0.05))
+        ldos_image(column[2], density, truth, radius, labels=False, cmap="viridis", norm=norm)
+        outline(column[1], answer, radius, edgecolor=LIGHT, linestyle=":")
+        column[0].set_title(title)
+    for ax, label in zip(axes[:, 0], rows, strict=True):
+        ax.set_ylabel(label)
     return figure
 
 

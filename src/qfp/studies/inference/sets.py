@@ -8,10 +8,13 @@ from pathlib import Path
 
 import numpy as np
 
+from qfp.data import fresh
 from qfp.decoding import metrics
 from qfp.decoding.decode import load_decoder
 from qfp.inference.infer import infer
 from qfp.model.exported import weights_hash
+from qfp.physics import geometry, green
+from qfp.physics.wire import random_potential
 from qfp.studies import intervals, tables
 from qfp.studies.frame import Option, Study
 from qfp.studies.inference.antidots import wires
@@ -115,6 +118,19 @@ def judged_row(lines):
     row = {"n": len(lines)} | intervals.share("number", sites < WRONG)
     row |= intervals.share("exact", sites == 0) | intervals.share("within_one", sites <= 1)
     return row | intervals.share("right_or_flagged", (sites == 0) | (explained == 0))
+
+
+def examples(decoder, samples=8, steps=5):
+    """What `figures.inference.any_number` draws: the first wire of each number, not chosen."""
+    device, rows = decoder.config.device, []
+    potential = random_potential(int(fresh.seeds_of("measured", 1)[0]), device)
+    for K in decoder.config.dataset.numbers:
+        truth = geometry.sampled(device, K, 0, seed=1)
+        curve, _, ldos = green.solve(device, truth, potential, image=True)
+        found = decoder.decode(curve[None], samples, steps)
+        title = f"{K} antidot{'s' if K > 1 else ''}: {found.number[0]} named"
+        rows.append((title, truth, found.consensus[0], ldos, found.image[0], found.density[0]))
+    return rows
 
 
 def show(result):
