@@ -203,6 +203,7 @@ KEYS = [
     "probability",
     "samples",
     "candidates",
+    "numbers",
     "novelty",
     "flagged",
     "notes",

@@ -1,3 +1,4 @@
+# long: the way of a call from files to answers is read at once; a fifth of it is a docstring
 """From CSV files to antidots, a verdict on each curve, and a report of one page."""
 
 import textwrap

@@ -144,7 +144,7 @@ def show(result):
     more = [["antidots, judged", "wires", *(name.replace("_", " ") for name in shown)]]
     for K, row in result["judged"].items():
         more.append([K, str(row["n"]), *(tables.cell(row, name, ".1%") for name in shown)])
-    return "\n\n".join(map(tables.markdown, (lines, more)))
+    return "\n\n".join(map(tables.markdown, (lines, more) if result["judged"] else (lines,)))
 
 
 STUDY = Study(
