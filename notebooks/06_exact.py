@@ -182,25 +182,20 @@ Markdown(shown.table(inference.STUDY, config.weights))
 #   three the probability is less reliable: {result}`antidots:told.3.sure_right` of {result}`antidots:told.3.sure` sure answers are
 #   right. An unknown number, one to three, was named rightly for {result}`antidots:unknown.3.n` wires each.
 # - **Four are not**: {result}`antidots:told.4.exact:.1%` of {result}`antidots:told.4.n` wires
-#   ({result}`antidots:told.4.exact_interval:.1%`). In each failure the truth is likelier than the answer, but the search missed it.
+#   ({result}`antidots:told.4.exact_interval:.1%`). In each failure the search missed the likelier truth.
 #   All failures were flagged.
 
 # %% tags=["hide-input", "hide-output"]
 Markdown(shown.table(antidots.STUDY))
 
 # %% [markdown]
-# A second network, `antidots`, has learned wires of one to four. It names their number and where centres are expected, and draws
-# the wires ({numref}`exact-any`). It reads one and two; of three and more it reads little beyond their number. On {result}`sets:network.3.n` wires of each number, each under a fresh potential:
-#
-# - **How many** is right for {result}`sets:network.1.number:.0%`, {result}`sets:network.2.number:.0%`,
-#   {result}`sets:network.3.number:.0%` and {result}`sets:network.4.number:.0%` of the wires of one, two, three and four.
-# - **Where**: of one and two antidots all are within one site for {result}`sets:network.1.consensus.within_one:.0%` and
-#   {result}`sets:network.2.consensus.within_one:.0%`, of three for {result}`sets:network.3.consensus.within_one:.0%`, of four for
-#   {result}`sets:network.4.consensus.within_one:.0%`.
-# - **As a proposal** (`qfp decode --weights antidots`) it saves the search of numbers that are not there. How often the solver is then
-#   right was not measured.
+# A network, `antidots`, names the number: right for {result}`sets:network.1.number:.0%`, {result}`sets:network.2.number:.0%`,
+# {result}`sets:network.3.number:.0%`, {result}`sets:network.4.number:.0%` of {result}`sets:network.3.n` wires each of one to four. Places are
+# within one site for {result}`sets:network.1.consensus.within_one:.0%`, {result}`sets:network.2.consensus.within_one:.0%`,
+# {result}`sets:network.3.consensus.within_one:.0%`, {result}`sets:network.4.consensus.within_one:.0%`: three and more it does not read
+# ({numref}`exact-any`). `qfp decode --weights antidots` lets the solver judge (unmeasured).
 
-# %% mystnb={"figure": {"caption": "The first test wire of each number, not chosen, decoded by the network for one to four antidots. True LDOS at b = 0; mean image of the samples within one site of the answer (dotted); expected centres per site, each on a scale of its own. Rings: the true antidots.", "name": "exact-any"}, "image": {"alt": "Four columns for one to four antidots. For one and two the network's image has the antidots in their rings and the map one sharp spot in each; for three and four the spots are smeared and antidots of the image lie beside their rings."}} tags=["hide-input"]
+# %% mystnb={"figure": {"caption": "The first test wire of each number, not chosen, decoded by the network for one to four antidots. Rings: true antidots; dotted: the answer. Below: expected centres per site, scales differ.", "name": "exact-any"}, "image": {"alt": "Four columns for one to four antidots. For one and two the network's image has the antidots in their rings and the map one sharp spot in each; for three and four the spots are smeared and antidots of the image lie beside their rings."}} tags=["hide-input"]
 some = qfp.load("antidots")
 inference_figures.any_number(sets.examples(some), some.config.device.radius)
 
