@@ -130,13 +130,6 @@ def decide_case(curve, noise, proposals, seed, *, cases, decide, certificate=Tru
     """Posterior of one curve (F,) [e^2/h] of the most probable of some Cases, each as likely
     before; `decide` judges a curve for one of them. Numbers that are not among the proposals, a
     sequence of antidots (K, 2), come second where some are."""
-    proposed = set(map(len, proposals))
-    first = [case for case in cases if case.number in proposed]
-    if 0 < len(first) < len(cases):
-        options = {"cases": first, "decide": decide, "certificate": certificate}
-        found = decide_case(curve, noise, proposals, seed, **options)
-        if found.explained:
-            return found
 
     def own(case, **options):
         error = thermal.with_error(case.device, noise)
@@ -147,7 +140,14 @@ def decide_case(curve, noise, proposals, seed, *, cases, decide, certificate=Tru
 
     if len(cases) == 1:
         return own(cases[0], certificate=certificate)
-    found = [own(case, certificate=False) for case in cases]
+    proposed = set(map(len, proposals))
+    first = [case for case in cases if case.number in proposed] or cases
+    found = [own(case, certificate=False) for case in first]
+    if any(one.explained for one in found):
+        cases = first
+    elif len(first) < len(cases):
+        cases = first + [case for case in cases if case not in first]
+        found += [own(case, certificate=False) for case in cases[len(first) :]]
     count = [geometry.count(case.device, case.number) for case in cases]
     log = [logsumexp(one.log_evidence) - np.log(n) for one, n in zip(found, count, strict=True)]
     share, best = probabilities(np.array(log)), int(np.argmax(log))
