@@ -17,7 +17,7 @@ from qfp.decoding import decode
 from qfp.decoding.decode import Decoder
 from qfp.model import diffusion, exported
 from qfp.studies import frame, intervals, timing
-from qfp.studies.short import ablations, closer, course, factors
+from qfp.studies.short import ablations, closer, course, factors, recipe
 from qfp.studies.short.plan import load_plan
 from qfp.tools import SettingsError, as_dict
 from qfp.training import checkpoint
@@ -522,3 +522,51 @@ def test_the_plan_of_attention_and_labels_is_a_two_by_two(two_by_two):
         factors.seeds_of([*rows][:-1])
     with pytest.raises(SettingsError, match="no such row; there are labels"):
         two_by_two(rows=["lion"])
+
+
+# --- the paper's recipe as a whole
+
+
+def test_the_recipe_takes_all_of_the_papers_choices():
+    config, paper = load_preset("laptop"), load_preset("paper")
+    plan, rows = load_plan(config, Path(__file__).parents[1] / "presets" / recipe.PLAN)
+    (row,) = rows.values()
+    own = row.config
+    assert own.network == config.network and own.diffusion == paper.diffusion
+    same = ("optimizer", "sam_radius", "time_sampling", "curve_target", "curve_batch", "cooldown")
+    for name in (*same, "curve_neighbours", "curve_mixing", "condition_dropout"):
+        assert getattr(own.training, name) == getattr(paper.training, name), name
+    assert own.training.max_steps % plan["looks"] == 0, "looks at equal numbers of images"
+
+
+def test_the_recipe_is_trained_and_scored(pairs, plan, tmp_path):
+    paper = {"optimizer": "sam", "curve_target": "none", "curve_batch": 0, "curve_neighbours": 0}
+    row = {"training": paper, "diffusion": {"prediction": "epsilon", "steps": 20}}
+    path, said = plan(passes=16, looks=4, rows={"all": row}), []
+    how = {"plan": str(path), "curves": 3, "test": 6, "ancestral": 4, "data": "toy.h5"}
+    out = tmp_path / "out.json"
+    result = frame.run_study(recipe.STUDY, tiny(), out, report=said.append, **how)
+    batch = tiny().training.batch
+    assert [look["images"] for look in result["looks"]] == [batch * 2 * k for k in range(1, 5)]
+    assert result["test"]["n"] == 6 and result["ancestral"]["n"] == result["fast"]["n"] == 4
+    assert result["fit"]["looks"] < 4 and result["changes"] == row
+    assert "extrapolated to 10,000,000 images" in "\n".join(said)
+
+
+def test_a_line_of_shares_is_found_and_extrapolated():
+    images, n, rng = np.array([1e4, 2e4, 4e4, 8e4, 1e5]), 4000, np.random.default_rng(1)
+    share = 1 / (1 + np.exp(12 - np.log(images)))  # a = -12, b = 1
+    looks = [
+        {"images": own, "hits": {"within_1": (rng.random(n) < p).tolist()}}
+        for own, p in zip(images, share, strict=True)
+    ]
+    looks[-1]["hits"]["within_1"] = [True] * n  # behind the fall of the learning rate: left out
+    fit = recipe.fitted(looks, 9e4, 0)
+    assert fit["looks"] == 4
+    low, high = fit["b"]["interval"]
+    assert low < 1 < high and high - low < 0.4
+    ahead = fit["ahead"]["1000000"]
+    low, high = ahead["interval"]
+    assert low < 1 / (1 + np.exp(12 - np.log(1e6))) < high and low < ahead["value"] < high
+    low, high = fit["reached"]["interval"]
+    assert low < np.exp(12 + np.log(19)) < high

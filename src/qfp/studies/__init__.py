@@ -35,6 +35,7 @@ MODULES = {  # `qfp study NAME`: where its STUDY stands
     "learning": "short.learning",
     "ablations": "short.ablations",
     "attention-labels": "short.factors",
+    "recipe": "short.recipe",
     "solver-speed": "speed.solver",
     "training-speed": "speed.race",
     "sampling-speed": "speed.race_sample",

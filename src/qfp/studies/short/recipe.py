@@ -1,0 +1,169 @@
+"""What does the paper's own recipe reach at the size of ours, and what would more images bring?
+
+One training with all of the paper's choices (presets/paper_recipe.yaml), stopped at fixed numbers
+of images to decode the same development curves, then scored on test curves, with the fast sampler
+and with the paper's. A line through the looks says what more images would bring, if it stayed one.
+"""
+
+import dataclasses
+import json
+
+import numpy as np
+from scipy.special import expit, logit
+
+from qfp.decoding.decode import load_decoder
+from qfp.model.precision import arithmetic
+from qfp.studies import intervals, scoring, tables
+from qfp.studies.frame import Option, Study
+from qfp.studies.short.course import course, decoded, looked_at
+from qfp.studies.short.plan import load_plan
+from qfp.tools import digest, project_root
+
+PLAN = "paper_recipe.yaml"
+SCORES = ("within_1", "within_0", "r_median")
+AHEAD = (1_000_000, 10_000_000)  # images
+WANTED = 0.95  # share within one site
+DRAWS = 2000  # of the bootstrap
+NOTES = {
+    "looks": "single samples of the averaged weights on development curves (unseen configurations, "
+    "one potential each), the same curves and noise at each",
+    "test": "single samples of the last weights on test curves",
+    "ancestral": "the same weights, the first of the same curves, the paper's 1000-step sampler; "
+    "fast: the sampler of the looks on these curves",
+    "fit": "logit of the share within one site = a + b ln(images), least squares weighted by n p "
+    "(1 - p), of the looks before the learning rate falls; intervals: bootstrap over the curves. "
+    "ahead: the share at so many images, reached: images at which it is `wanted`, None "
+    "where the line may not rise. An extrapolation: nothing says that the line stays one",
+    "columns": scoring.COLUMNS,
+}
+
+
+def line(images, hits):
+    """(a, b) (..., 2) of the fit in NOTES, from images (K,) and hits (..., K, n)."""
+    n = hits.shape[-1]
+    share = (hits.sum(-1) + 0.5) / (n + 1)  # finite where none or all are hit
+    x, y, w = np.log(images), logit(share), n * share * (1 - share)
+    w = w / w.sum(-1, keepdims=True)
+    mean_x, mean_y = ((w * values).sum(-1, keepdims=True) for values in (x, y))
+    slope = (w * (x - mean_x) * (y - mean_y)).sum(-1) / (w * (x - mean_x) ** 2).sum(-1)
+    return np.stack([mean_y[..., 0] - slope * mean_x[..., 0], slope], axis=-1)
+
+
+def fitted(looks, before, seed):
+    """What the looks up to `before` images say of more of them: see NOTES."""
+    chosen = [look for look in looks if look["images"] <= before]
+    images = np.array([look["images"] for look in chosen])
+    hits = np.array([look["hits"]["within_1"] for look in chosen])
+    n = hits.shape[1]
+    again = np.random.default_rng(seed).integers(n, size=(DRAWS, n))
+    own, lines = line(images, hits), np.stack([line(images, hits[:, chosen]) for chosen in again])
+
+    def with_interval(value):
+        low, high = np.quantile(value(*lines.T), [0.025, 0.975])
+        return {"value": float(value(*own)), "interval": [float(low), float(high)]}
+
+    slope = with_interval(lambda a, b: b)
+    rises = slope["interval"][0] > 0
+    return {
+        "looks": len(chosen),
+        "a": float(own[0]),
+        "b": slope,
+        "ahead": {
+            str(more): with_interval(lambda a, b, more=more: expit(a + b * np.log(more)))
+            for more in AHEAD
+        },
+        "wanted": WANTED,
+        "reached": with_interval(lambda a, b: np.exp((logit(WANTED) - a) / b)) if rises else None,
+    }
+
+
+def with_samplers(run, config, decoder, test):
+    """Scores on test rows with the config's sampler, and on the first of them with the paper's."""
+    few = test[: run.options.ancestral]
+    slow = dataclasses.replace(config.sampling, sampler="ancestral", steps=config.diffusion.steps)
+    ways = {
+        "test": (config, test),
+        "fast": (config, few),
+        "ancestral": (dataclasses.replace(config, sampling=slow), few),
+    }
+    found = {name: decoded(decoder, own, run.pairs, rows) for name, (own, rows) in ways.items()}
+    hits = {name: scores.pop("hits") for name, scores in found.items()}
+    ours, theirs = (
+        {k: np.array(v) for k, v in hits[name].items()} for name in ("ancestral", "fast")
+    )
+    found["ancestral"]["difference"] = intervals.differences(ours, theirs)
+    return found
+
+
+def measure(run):
+    """Train the row of the plan, look at it on its way, and score its end."""
+    plan, table = load_plan(run.config, run.options.plan or project_root() / "presets" / PLAN)
+    ((name, row),) = table.items()
+    config, training = row.config, row.config.training
+    rows, test = looked_at(run), run.rows("test", run.options.test)
+    how = arithmetic(training.precision, "cpu")
+    folder = run.place(config, plan, run.pairs.sha256, len(rows), how)
+    run.report(
+        f"{name}: {plan['passes']} gradient passes, {plan['looks']} looks at {len(rows)} "
+        f"development curves; run in {folder}"
+    )
+    looks = course(run, config, folder, plan["looks"], rows)
+    before = (1 - training.cooldown) * training.max_steps * training.batch
+    fit = fitted(looks, before, run.seed)
+    for look in looks:
+        del look["hits"]
+    return {
+        "config_sha256": digest(config),
+        "data_sha256": run.pairs.sha256,
+        "split": training.split,
+        "seed": run.config.seed,
+        "preset": run.config.preset,
+        "precision": how,
+        "curves": len(rows),
+        **plan,
+        "changes": row.changes,
+        "parameters": json.loads((folder / "look.json").read_text())["parameters"],
+        "looks": looks,
+        "fit": fit,
+        **with_samplers(run, config, load_decoder(folder / "look.safetensors"), test),
+    }
+
+
+def show(result):
+    """A line for each look, for the test curves, and what the fit says."""
+    table = [["images", *SCORES]]
+    for look in result["looks"]:
+        cells = (tables.cell(look, key, ".1%" if key != "r_median" else ".3f") for key in SCORES)
+        table.append([f"{look['images']:,}", *cells])
+    fit = result["fit"]
+    text = [tables.markdown(table), ""]
+    for name in ("test", "fast", "ancestral"):
+        text.append(f"{name}: within one site {tables.cell(result[name], 'within_1', '.1%')}")
+    for more, row in fit["ahead"].items():
+        low, high = row["interval"]
+        text.append(
+            f"extrapolated to {int(more):,} images: {row['value']:.1%} ({low:.1%} to {high:.1%})"
+        )
+    if fit["reached"]:
+        value, (low, high) = fit["reached"]["value"], fit["reached"]["interval"]
+        text.append(
+            f"{fit['wanted']:.0%} within one site: at {value:,.0f} images ({low:,.0f} to "
+            f"{high:,.0f}), if the line stayed one"
+        )
+    return "\n".join(text)
+
+
+STUDY = Study(
+    name="recipe",
+    measure=measure,
+    show=show,
+    notes=NOTES,
+    result="recipe",
+    needs=("images",),
+    options={
+        "curves": Option(300, "development configurations of a look"),
+        "test": Option(1000, "test configurations of the end"),
+        "ancestral": Option(100, "of them for the paper's sampler"),
+        "plan": Option(None, f"file with the row: presets/{PLAN}", kind=str),
+    },
+)
