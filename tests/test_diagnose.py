@@ -9,7 +9,7 @@ import pytest
 import torch
 from test_evaluate import CONFIG, DEVICE, Oracle, study, world  # noqa: F401
 
-from qfp.data import dataset, normalise
+from qfp.data import dataset, fresh, normalise
 from qfp.decoding import decode, metrics, one_step
 from qfp.decoding.decode import Decoder
 from qfp.model.condition import Condition
@@ -17,7 +17,7 @@ from qfp.model.diffusion import Schedule
 from qfp.model.unet import UNet
 from qfp.physics import geometry, sweep
 from qfp.studies import frame
-from qfp.studies.networks import diagnose, losses, readout
+from qfp.studies.networks import diagnose, losses, potentials, readout
 from qfp.tools import SettingsError, as_dict
 
 ANTIDOTS = geometry.configurations(DEVICE)[1]
@@ -198,6 +198,38 @@ def test_an_oracle_is_right_at_all_noise_levels(networks):
     assert ((low <= value) & (value <= high)).all() and shown["noise"] == pytest.approx(
         row["ratio"]
     )
+
+
+def test_networks_are_compared_under_known_and_fresh_potentials(networks, monkeypatch):
+    """The wires of the test part, under other seeds than those of the dataset's potentials."""
+    pairs, decoders, _ = networks
+    rows = frame.choose_rows(
+        dataset.split(N, 2, "config", decoders["known"].config.seed), "test", 10, CONFIG.seed
+    )
+    p, n = rows.T
+    asked = []
+
+    def simulated(device, antidots, seeds, folder):
+        asked.append((antidots, seeds))
+        return pairs.conductance[p, n], pairs.ldos[p, n].astype(float)
+
+    monkeypatch.setattr(fresh, "numbers", lambda config, part, number: n[:number])
+    monkeypatch.setattr(fresh, "simulated", simulated)
+    how = {"curves": 10, "fresh": 10}
+    result = study(potentials.STUDY, networks, weights=("known", "blind"), **how)
+    ((antidots, seeds),) = asked
+    assert (antidots == pairs.antidots[n]).all()
+    assert (seeds == fresh.FIRST["test"] + np.arange(10)).all()
+    known, blind = (result["networks"][name] for name in ("known", "blind"))
+    for kind in ("known", "fresh"):
+        assert known[kind]["single"]["within_0"] == known[kind]["read-out"]["within_0"] == 1
+        assert blind[kind]["single"]["n"] == 10 and "read-out" not in blind[kind]
+        assert blind[kind]["single"]["difference"]["within_0"] <= -0.9
+        assert "difference" not in known[kind]["single"]
+    shown = potentials.show(result).splitlines()
+    assert len(shown) == 1 + 4 + 2 and shown[-1].startswith("blind")
+    with pytest.raises(SettingsError, match="--part train: must be one of dev, test"):
+        study(potentials.STUDY, networks, weights=("known",), part="train", **how)
 
 
 def test_noise_levels_are_steps_of_the_schedule():

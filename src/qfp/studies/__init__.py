@@ -23,6 +23,7 @@ MODULES = {  # `qfp study NAME`: where its STUDY stands
     "thermal": "inference.thermal",
     "samplers": "limits.samplers",
     "networks": "networks.diagnose",
+    "potentials": "networks.potentials",
     "vae": "two_stage.baseline",
     "vae-kriged": "two_stage.kriged",
     "calibration": "calibration.calibration",

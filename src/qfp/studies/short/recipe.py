@@ -21,7 +21,7 @@ from qfp.tools import digest, project_root
 
 PLAN = "paper_recipe.yaml"
 SCORES = ("within_1", "within_0", "r_median")
-AHEAD = (1_000_000, 10_000_000)  # images
+AHEAD = [digit * 10**k for k in (4, 5, 6) for digit in (1, 2, 5)] + [10**7]  # images
 WANTED = 0.95  # share within one site
 DRAWS = 2000  # of the bootstrap
 NOTES = {
@@ -32,7 +32,7 @@ NOTES = {
     "fast: the sampler of the looks on these curves",
     "fit": "logit of the share within one site = a + b ln(images), least squares weighted by n p "
     "(1 - p), of the looks before the learning rate falls; intervals: bootstrap over the curves. "
-    "ahead: the share at so many images, reached: images at which it is `wanted`, None "
+    "line: its share at so many images, reached: images at which it is `wanted`, None "
     "where the line may not rise. An extrapolation: nothing says that the line stays one",
     "columns": scoring.COLUMNS,
 }
@@ -68,7 +68,7 @@ def fitted(looks, before, seed):
         "looks": len(chosen),
         "a": float(own[0]),
         "b": slope,
-        "ahead": {
+        "line": {
             str(more): with_interval(lambda a, b, more=more: expit(a + b * np.log(more)))
             for more in AHEAD
         },
@@ -139,10 +139,10 @@ def show(result):
     text = [tables.markdown(table), ""]
     for name in ("test", "fast", "ancestral"):
         text.append(f"{name}: within one site {tables.cell(result[name], 'within_1', '.1%')}")
-    for more, row in fit["ahead"].items():
+    for more, row in fit["line"].items():
         low, high = row["interval"]
         text.append(
-            f"extrapolated to {int(more):,} images: {row['value']:.1%} ({low:.1%} to {high:.1%})"
+            f"the line at {int(more):,} images: {row['value']:.1%} ({low:.1%} to {high:.1%})"
         )
     if fit["reached"]:
         value, (low, high) = fit["reached"]["value"], fit["reached"]["interval"]
@@ -151,6 +151,21 @@ def show(result):
             f"{high:,.0f}), if the line stayed one"
         )
     return "\n".join(text)
+
+
+def course_of(result):
+    """What `figures.network.learning_curve` draws: looks (4, K) images, share, low, high; the same
+    of the fit's line, and of the test curves at the end."""
+
+    def columns(images, rows):
+        return np.array(
+            [[n, row["within_1"], *row["within_1_interval"]] for n, row in zip(images, rows)]
+        ).T
+
+    looks, line = result["looks"], result["fit"]["line"]
+    fit = [[int(n), row["value"], *row["interval"]] for n, row in line.items()]
+    own = [look["images"] for look in looks]
+    return columns(own, looks), np.array(fit).T, columns(own[-1:], [result["test"]])
 
 
 STUDY = Study(

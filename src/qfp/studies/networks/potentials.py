@@ -1,0 +1,112 @@
+"""What does training under many potentials bring under one that no training has seen?
+
+Networks side by side, single samples of the same configurations: under the dataset's potentials,
+which all networks have seen with other configurations, and each under a fresh potential.
+"""
+
+import dataclasses
+
+import numpy as np
+
+from qfp.data import fresh
+from qfp.decoding import decode
+from qfp.physics import geometry
+from qfp.studies import intervals, scoring, tables
+from qfp.studies.frame import Option, Study
+from qfp.studies.networks.diagnose import describe
+from qfp.tools import SettingsError, as_dict
+
+PARTS = ("dev", "test")
+READERS = {"single": "one sample a curve", "read-out": scoring.ROWS["curve_head"]}
+NOTES = READERS | {
+    "known": "configurations outside the training set, under one of the dataset's potentials each",
+    "fresh": "other such configurations, each under a potential of its own",
+    "difference": "share minus that of the first network on the same curves and noise; 95 % "
+    "interval, paired (Tango)",
+    "columns": scoring.COLUMNS,
+}
+
+
+def curves_of(run):
+    """{'known', 'fresh'}: rows (B, 2), curves (B, F) [e^2/h], antidots (B, 2, 2), LDOS [1/t]."""
+    part, own = run.options.part, run.decoder.config
+    if part not in PARTS:
+        raise SettingsError(f"--part {part}: must be one of {', '.join(PARTS)}")
+    rows = run.rows(part, run.options.curves)
+    chosen = fresh.numbers(own, part, run.options.fresh)
+    seeds = fresh.seeds_of(part, len(chosen))
+    antidots = run.pairs.antidots[chosen].astype(int)
+    found = fresh.simulated(own.device, antidots, seeds, run.curves_folder)
+    # the noise is a function of the row: a fresh potential's seed stands for its number
+    fresh_rows = np.stack([seeds, chosen], axis=1)
+    return {"known": (rows, *run.values(rows)), "fresh": (fresh_rows, found[0], antidots, found[1])}
+
+
+def read(run, name, decoder, rows, curves, antidots, truth):
+    """Scores and hits of READERS on some curves."""
+    device = run.pairs.device
+    ldos = run.samples(name, curves, rows, decoder=decoder)
+    found = decode.conclude(ldos, device).antidots[:, 0]
+    answers = scoring.Answers(found, ldos[:, 0], antidots, truth)
+    scores, hits = {"single": answers.scores(device, run.seed)}, {"single": answers.hits(device)}
+    head = decode.head_positions(decoder, curves)
+    if head is not None:
+        head = geometry.canonical(head, device)
+        scores["read-out"] = scoring.scores(device, head, antidots)
+        hits["read-out"] = scoring.hits(device, head, antidots)
+    return scores, hits
+
+
+def measure(run):
+    """Scores of all networks on both kinds of curves, and differences to the first."""
+    given, (reference, *_) = curves_of(run), run.decoders
+    run.sampling = dataclasses.replace(run.sampling, samples=1)
+    run.start(
+        f"{run.options.part} configurations under known and fresh potentials",
+        data_sha256=run.pairs.sha256,
+        part=run.options.part,
+        seed=run.seed,
+        **as_dict(run.sampling),
+    )
+    networks, hits = {}, {}
+    for (name, decoder), path in zip(run.decoders.items(), run.weights):
+        networks[name] = describe(decoder, path, run.decoders[reference])
+        run.folder = run.place(run.about, networks[name])
+        for kind, (rows, *values) in given.items():
+            scores, hits[name, kind] = read(run, kind, decoder, rows, *values)
+            for reader, row in scores.items():
+                theirs = hits[reference, kind].get(reader)
+                if name != reference and theirs:
+                    row["difference"] = intervals.differences(hits[name, kind][reader], theirs)
+            networks[name][kind] = scores
+    return {"reference": reference, "networks": networks}
+
+
+def show(result):
+    """A line for each network, kind of potential and reader; in brackets the difference."""
+    keys = ("within_0", "within_1", "r_high")
+    table = [["network", "potentials", "read by", "of", *keys]]
+    for name, row in result["networks"].items():
+        for kind in ("known", "fresh"):
+            for reader, own in row[kind].items():
+                shares = (
+                    tables.against(own, key, own.get("difference")) if key in own else "-"
+                    for key in keys
+                )
+                table.append([name, kind, reader, str(own["n"]), *shares])
+    return tables.columns(table)
+
+
+STUDY = Study(
+    name="potentials",
+    measure=measure,
+    show=show,
+    notes=NOTES,
+    result="potentials",
+    needs=("networks", "images"),
+    options={
+        "curves": Option(1000, "configurations under the dataset's potentials"),
+        "fresh": Option(1000, "configurations under a potential of their own"),
+        "part": Option("test", "of the split: dev to choose by, test to report", kind=str),
+    },
+)
