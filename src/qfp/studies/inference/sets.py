@@ -158,7 +158,7 @@ STUDY = Study(
         "network": Option("antidots", "weights that read any number of antidots", kind=str),
         "wires": Option(100, "wires of each number"),
         "judged": Option(
-            (100, 100, 40, 16), "wires of one, two, ... antidots for the solver", many=True
+            (100, 100, 40, 8), "wires of one, two, ... antidots for the solver", many=True
         ),
         "samples": Option(8, "samples of a curve"),
         "steps": Option(5, "sampling steps"),
