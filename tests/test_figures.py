@@ -303,7 +303,7 @@ FIGURES = {
     "learning": lambda: network_figures.learning(
         np.arange(1, 4), {"exact": RNG.random((3, 3)), "off": RNG.random((3, 3))}, 0.95
     ),
-    "learning curve": lambda: network_figures.learning_curve(
+    "learning curve": lambda: shares.learning_curve(
         *(np.array([[2e4, 1e5, 1e6], *np.sort(RNG.random((3, 3)), 0)[[1, 0, 2]]]) for _ in "ab"),
         np.array([[1e5], [0.3], [0.2], [0.4]]),
         0.95,

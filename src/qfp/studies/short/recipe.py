@@ -154,7 +154,7 @@ def show(result):
 
 
 def course_of(result):
-    """What `figures.network.learning_curve` draws: looks (4, K) images, share, low, high; the same
+    """What `figures.shares.learning_curve` draws: looks (4, K) images, share, low, high; the same
     of the fit's line, and of the test curves at the end."""
 
     def columns(images, rows):
@@ -178,7 +178,7 @@ STUDY = Study(
     options={
         "curves": Option(300, "development configurations of a look"),
         "test": Option(1000, "test configurations of the end"),
-        "ancestral": Option(100, "of them for the paper's sampler"),
+        "ancestral": Option(40, "of them for the paper's sampler"),
         "plan": Option(None, f"file with the row: presets/{PLAN}", kind=str),
     },
 )
