@@ -550,8 +550,10 @@ def test_the_recipe_is_trained_and_scored(pairs, plan, tmp_path):
     assert [look["images"] for look in result["looks"]] == [batch * 2 * k for k in range(1, 5)]
     assert result["test"]["n"] == 6 and result["ancestral"]["n"] == result["fast"]["n"] == 4
     assert result["fit"]["looks"] < 4 and result["changes"] == row
-    looks, line, end = recipe.course_of(result)
-    assert looks.shape == (4, 4) and line.shape[0] == 4 and end[0] == looks[0, -1]
+    scores, line = recipe.course_of(result)
+    looks, end, r = scores.values()
+    assert looks.shape == r.shape == (4, 4) and end[0] == looks[0, -1]
+    assert line.shape == (4, len(result["fit"]["line"]))
     assert "the line at 10,000,000 images" in "\n".join(said)
 
 
@@ -570,5 +572,3 @@ def test_a_line_of_shares_is_found_and_extrapolated():
     ahead = fit["line"]["1000000"]
     low, high = ahead["interval"]
     assert low < 1 / (1 + np.exp(12 - np.log(1e6))) < high and low < ahead["value"] < high
-    low, high = fit["reached"]["interval"]
-    assert low < np.exp(12 + np.log(19)) < high

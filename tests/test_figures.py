@@ -304,8 +304,11 @@ FIGURES = {
         np.arange(1, 4), {"exact": RNG.random((3, 3)), "off": RNG.random((3, 3))}, 0.95
     ),
     "learning curve": lambda: shares.learning_curve(
-        *(np.array([[2e4, 1e5, 1e6], *np.sort(RNG.random((3, 3)), 0)[[1, 0, 2]]]) for _ in "ab"),
-        np.array([[1e5], [0.3], [0.2], [0.4]]),
+        {
+            name: np.array([[2e4, 1e5, 1e6], *np.sort(RNG.random((3, 3)), 0)[[1, 0, 2]]])
+            for name in "abc"
+        },
+        np.array([[1e4, 1e5, 1e7], *np.sort(RNG.random((3, 3)), 0)[[1, 0, 2]]]),
         0.95,
     ),
     "ablations": lambda: network_figures.ablations(

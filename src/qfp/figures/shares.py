@@ -110,23 +110,22 @@ def whiskers(panels, columns=("within_1", "within_0"), names=None, wanted=0.95):
 
 
 @style()
-def learning_curve(looks, line, end, wanted):
-    """Share within one site over images seen: looks, a line through them that goes on beyond, and
-    the end on other curves, each (4, K) images, share, low, high; a line at `wanted`."""
+def learning_curve(scores, line, wanted):
+    """Scores over images seen, {label: (4, K)} images, score, low, high; a line (4, M) through the
+    first of them that goes on beyond, dashed; a line at `wanted`."""
     figure = canvas(2.9)
     ax = figure.subplots()
     images, share, low, high = line
-    seen = images <= looks[0, -1]
+    seen = images <= max(own[0].max() for own in scores.values())
     ax.plot(images, share, color=BLUE, linewidth=1.2, linestyle="--")
     ax.plot(images[seen], share[seen], color=BLUE, linewidth=1.2)
     ax.fill_between(images, low, high, color=BLUE, alpha=0.15, linewidth=0)
-    for (x, y, least, most), color, marker, label in (
-        (looks, BLUE, "o", "development curves"),
-        (end, RED, "D", "test curves, at the end"),
+    for (label, (x, y, least, most)), (color, marker) in zip(
+        scores.items(), ((BLUE, "o"), (RED, "D"), (GREEN, "s")), strict=True
     ):
         off = y - least, most - y
         ax.errorbar(x, y, yerr=off, fmt=marker, color=color, markersize=4, label=label)
     ax.axhline(wanted, color="black", linestyle=":", linewidth=1)
-    ax.set(xlabel="images seen", ylabel="both within one site", xscale="log", ylim=(-0.02, 1.02))
-    figure.legend(*ax.get_legend_handles_labels(), loc="outside lower center", ncols=2)
+    ax.set(xlabel="images seen", ylabel="score", xscale="log", ylim=(-0.02, 1.02))
+    figure.legend(*ax.get_legend_handles_labels(), loc="outside lower center", ncols=3)
     return figure

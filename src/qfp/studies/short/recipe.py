@@ -32,8 +32,8 @@ NOTES = {
     "fast: the sampler of the looks on these curves",
     "fit": "logit of the share within one site = a + b ln(images), least squares weighted by n p "
     "(1 - p), of the looks before the learning rate falls; intervals: bootstrap over the curves. "
-    "line: its share at so many images, reached: images at which it is `wanted`, None "
-    "where the line may not rise. An extrapolation: nothing says that the line stays one",
+    "line: its share at so many images; beyond the looks an "
+    "extrapolation: nothing says that the line stays one",
     "columns": scoring.COLUMNS,
 }
 
@@ -56,24 +56,21 @@ def fitted(looks, before, seed):
     hits = np.array([look["hits"]["within_1"] for look in chosen])
     n = hits.shape[1]
     again = np.random.default_rng(seed).integers(n, size=(DRAWS, n))
-    own, lines = line(images, hits), np.stack([line(images, hits[:, chosen]) for chosen in again])
+    own, lines = line(images, hits), np.stack([line(images, hits[:, drawn]) for drawn in again])
 
     def with_interval(value):
         low, high = np.quantile(value(*lines.T), [0.025, 0.975])
         return {"value": float(value(*own)), "interval": [float(low), float(high)]}
 
-    slope = with_interval(lambda a, b: b)
-    rises = slope["interval"][0] > 0
     return {
         "looks": len(chosen),
         "a": float(own[0]),
-        "b": slope,
+        "b": with_interval(lambda a, b: b),
         "line": {
             str(more): with_interval(lambda a, b, more=more: expit(a + b * np.log(more)))
             for more in AHEAD
         },
         "wanted": WANTED,
-        "reached": with_interval(lambda a, b: np.exp((logit(WANTED) - a) / b)) if rises else None,
     }
 
 
@@ -144,28 +141,24 @@ def show(result):
         text.append(
             f"the line at {int(more):,} images: {row['value']:.1%} ({low:.1%} to {high:.1%})"
         )
-    if fit["reached"]:
-        value, (low, high) = fit["reached"]["value"], fit["reached"]["interval"]
-        text.append(
-            f"{fit['wanted']:.0%} within one site: at {value:,.0f} images ({low:,.0f} to "
-            f"{high:,.0f}), if the line stayed one"
-        )
     return "\n".join(text)
 
 
 def course_of(result):
-    """What `figures.shares.learning_curve` draws: looks (4, K) images, share, low, high; the same
-    of the fit's line, and of the test curves at the end."""
-
-    def columns(images, rows):
-        return np.array(
-            [[n, row["within_1"], *row["within_1_interval"]] for n, row in zip(images, rows)]
-        ).T
-
+    """What `figures.shares.learning_curve` draws: scores {label: (4, K) images, score, low, high},
+    and the line (4, M) of the fit."""
     looks, line = result["looks"], result["fit"]["line"]
-    fit = [[int(n), row["value"], *row["interval"]] for n, row in line.items()]
-    own = [look["images"] for look in looks]
-    return columns(own, looks), np.array(fit).T, columns(own[-1:], [result["test"]])
+    end = result["test"] | {"images": looks[-1]["images"]}
+
+    def columns(rows, key):
+        return np.array([[row["images"], row[key], *row[f"{key}_interval"]] for row in rows]).T
+
+    scores = {
+        "both within one site": columns(looks, "within_1"),
+        "the same, test curves": columns([end], "within_1"),
+        "median pattern correlation": columns(looks, "r_median"),
+    }
+    return scores, np.array([[int(n), r["value"], *r["interval"]] for n, r in line.items()]).T
 
 
 STUDY = Study(
