@@ -194,9 +194,9 @@ Markdown(shown.table(antidots.STUDY))
 # {result}`sets:network.3.consensus.within_one:.0%`, {result}`sets:network.4.consensus.within_one:.0%`: three and more it does not read
 # ({numref}`exact-any`). With `qfp decode --weights antidots` the solver judges: the number is right for
 # {result}`sets:judged.1.number:.0%`, {result}`sets:judged.2.number:.0%`, {result}`sets:judged.3.number:.0%`,
-# {result}`sets:judged.4.number:.0%` of {result}`sets:judged.1.n`, {result}`sets:judged.2.n`, {result}`sets:judged.3.n` and
+# {result}`sets:judged.4.number:.1%` of {result}`sets:judged.1.n`, {result}`sets:judged.2.n`, {result}`sets:judged.3.n` and
 # {result}`sets:judged.4.n` wires, all places for {result}`sets:judged.1.exact:.0%`, {result}`sets:judged.2.exact:.0%`,
-# {result}`sets:judged.3.exact:.1%`, {result}`sets:judged.4.exact:.0%`.
+# {result}`sets:judged.3.exact:.1%`, {result}`sets:judged.4.exact:.1%`.
 
 # %% mystnb={"figure": {"caption": "The first test wire of each number, not chosen, decoded by the network for one to four antidots. Rings: true antidots; dotted: the answer. Below: expected centres per site, scales differ.", "name": "exact-any"}, "image": {"alt": "Four columns for one to four antidots. For one and two the network's image has the antidots in their rings and the map one sharp spot in each; for three and four the spots are smeared and antidots of the image lie beside their rings."}} tags=["hide-input"]
 some = qfp.load("antidots")

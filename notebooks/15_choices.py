@@ -141,10 +141,9 @@ Markdown(ablations.show(table) if table else "No results: `make ablations` makes
 #
 # ## All of the paper's choices at once
 #
-# SAM, predicted $\epsilon$, the linear schedule, uniform t, no position loss: how far does the paper's own recipe get at the size of
-# our network?
+# SAM, predicted $\epsilon$, linear schedule, uniform t, no position loss, at the size of our network:
 
-# %% mystnb={"figure": {"caption": "Single samples of the paper's recipe at the size of our network, against training images, with 95 % intervals (results/recipe.json). The line is a fit to the shares within one site before the learning rate falls; dashed, beyond the training, it is an extrapolation, with the band of its 95 % interval. Dotted: 95 %.", "name": "choices-recipe"}, "image": {"alt": "Scores against the number of images on a logarithmic axis: shares within one site near zero, correlations that rise slowly, and a line through the shares whose band, far to the right, covers nearly all from 0 to 1."}} tags=["hide-input"]
+# %% mystnb={"figure": {"caption": "Single samples of the paper's recipe at the size of our network, against training images, with 95 % intervals (results/recipe.json). The line is fitted to the shares within one site before the learning rate falls; dashed: extrapolated. Dotted: 95 %.", "name": "choices-recipe"}, "image": {"alt": "Scores against the number of images on a logarithmic axis: shares within one site near zero, correlations that rise slowly, and a line through the shares whose band, far to the right, covers nearly all from 0 to 1."}} tags=["hide-input"]
 whole = studies.recorded("recipe")
 shares.learning_curve(*recipe.course_of(whole), whole["fit"]["wanted"]) if whole else None
 
@@ -166,11 +165,10 @@ print(recipe.show(whole) if whole else "no results: `qfp study recipe` makes the
 #   adds was not measured.
 # - **The paper's recipe** learns slowly: after {result}`recipe:looks.7.images:,` images {result}`recipe:test.within_1:.1%` are within one
 #   site ({result}`recipe:test.within_1_interval:.1%`), with the paper's sampler {result}`recipe:ancestral.within_1:.1%` of
-#   {result}`recipe:ancestral.n` ({result}`recipe:ancestral.within_1_interval:.1%`); our other choices without position loss reach
+#   {result}`recipe:ancestral.n` ({result}`recipe:ancestral.within_1_interval:.1%`); our other choices reach
 #   {result}`attention_labels:rows.attention, seed 1.within_1:.1%` after {result}`attention_labels:rows.attention, seed 1.images:,`.
-#   At a million images the line gives {result}`recipe:fit.line.1000000.interval:.0%`, so what the full size and days of a GPU would
-#   bring is open.
-# - **What could be wrong.** Nearly all rows are single runs.
+#   At a million the line gives {result}`recipe:fit.line.1000000.interval:.0%`: what a GPU would bring is open.
+# - **What could be wrong.** Most rows are single runs.
 #
 # ## Exercise
 #

@@ -555,6 +555,9 @@ def test_the_recipe_is_trained_and_scored(pairs, plan, tmp_path):
     assert looks.shape == r.shape == (4, 4) and end[0] == looks[0, -1]
     assert line.shape == (4, len(result["fit"]["line"]))
     assert "the line at 10,000,000 images" in "\n".join(said)
+    how["plan"] = str(plan(passes=16, looks=4, rows={"all": row, "more": {}}))
+    with pytest.raises(SettingsError, match="all, more: the plan must have one row"):
+        frame.run_study(recipe.STUDY, tiny(), out, report=str, **how)
 
 
 def test_a_line_of_shares_is_found_and_extrapolated():
@@ -572,3 +575,14 @@ def test_a_line_of_shares_is_found_and_extrapolated():
     ahead = fit["line"]["1000000"]
     low, high = ahead["interval"]
     assert low < 1 / (1 + np.exp(12 - np.log(1e6))) < high and low < ahead["value"] < high
+    with pytest.raises(SettingsError, match="two or more must come before"):
+        recipe.fitted(looks, 1.5e4, 0)
+
+
+def test_a_block_of_another_size_does_not_stand_for_a_whole_one(tmp_path, monkeypatch):
+    monkeypatch.setattr(frame, "project_root", lambda: tmp_path)
+    run = frame.Run(recipe.STUDY, tiny())
+    run.folder, values = tmp_path, np.arange(30.0)
+    for number in (7, 30, 25):
+        found = run.in_blocks("some", number, lambda part: values[part])
+        np.testing.assert_array_equal(found, values[:number])

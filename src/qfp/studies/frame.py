@@ -200,7 +200,9 @@ class Run:
         parts = (slice(start, min(start + BLOCK, number)) for start in starts)
         return np.concatenate(
             [
-                self.keep(f"{name}_{part.start:05d}", lambda part=part: compute(part))
+                self.keep(
+                    f"{name}_{part.start:05d}_{part.stop:05d}", lambda part=part: compute(part)
+                )
                 for part in parts
             ]
         )

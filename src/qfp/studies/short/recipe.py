@@ -17,7 +17,7 @@ from qfp.studies import intervals, scoring, tables
 from qfp.studies.frame import Option, Study
 from qfp.studies.short.course import course, decoded, looked_at
 from qfp.studies.short.plan import load_plan
-from qfp.tools import digest, project_root
+from qfp.tools import SettingsError, digest, project_root
 
 PLAN = "paper_recipe.yaml"
 SCORES = ("within_1", "within_0", "r_median")
@@ -52,6 +52,8 @@ def line(images, hits):
 def fitted(looks, before, seed):
     """What the looks up to `before` images say of more of them: see NOTES."""
     chosen = [look for look in looks if look["images"] <= before]
+    if len(chosen) < 2:
+        raise SettingsError("looks: two or more must come before the learning rate falls")
     images = np.array([look["images"] for look in chosen])
     hits = np.array([look["hits"]["within_1"] for look in chosen])
     n = hits.shape[1]
@@ -95,6 +97,8 @@ def with_samplers(run, config, decoder, test):
 def measure(run):
     """Train the row of the plan, look at it on its way, and score its end."""
     plan, table = load_plan(run.config, run.options.plan or project_root() / "presets" / PLAN)
+    if len(table) > 1:
+        raise SettingsError(f"{', '.join(table)}: the plan must have one row")
     ((name, row),) = table.items()
     config, training = row.config, row.config.training
     rows, test = looked_at(run), run.rows("test", run.options.test)
