@@ -9,7 +9,7 @@ import pytest
 import torch
 from test_evaluate import CONFIG, DEVICE, Oracle, study, world  # noqa: F401
 
-from qfp.data import dataset, fresh, normalise
+from qfp.data import dataset, fresh, interpolate, normalise
 from qfp.decoding import decode, metrics, one_step
 from qfp.decoding.decode import Decoder
 from qfp.model.condition import Condition
@@ -17,7 +17,7 @@ from qfp.model.diffusion import Schedule
 from qfp.model.unet import UNet
 from qfp.physics import geometry, sweep
 from qfp.studies import frame
-from qfp.studies.networks import diagnose, losses, potentials, readout
+from qfp.studies.networks import diagnose, lent, losses, potentials, readout
 from qfp.tools import SettingsError, as_dict
 
 ANTIDOTS = geometry.configurations(DEVICE)[1]
@@ -230,6 +230,46 @@ def test_networks_are_compared_under_known_and_fresh_potentials(networks, monkey
     assert len(shown) == 1 + 4 + 2 and shown[-1].startswith("blind")
     with pytest.raises(SettingsError, match="--part train: must be one of dev, test"):
         study(potentials.STUDY, networks, weights=("known",), part="train", **how)
+
+
+def test_pairs_that_lent_no_label_are_compared_with_the_others(networks):
+    pairs, decoders, _ = networks
+    known = decoders["known"]
+    training = dataclasses.replace(known.config.training, curve_left_out=0.5)
+    own = dataclasses.replace(known.config, training=training)
+    decoders["halved"] = dataclasses.replace(known, config=own)
+    (networks[2] / "models" / "halved.safetensors").write_bytes(b"halved")
+    result = study(lent.STUDY, networks, weights=("known", "halved"), curves=10)
+    halves = [result["networks"]["halved"][half]["single"] for half in lent.HALVES]
+    assert sum(row["n"] for row in halves) == 10 and min(row["n"] for row in halves) > 0
+    assert all(row["within_0"] == 1 for row in halves)
+    assert result["label"]["single"]["within_0"] == 0 and "read-out" in result["label"]
+    low, high = result["label"]["single"]["within_0_interval"]
+    assert low < 0 < high
+    rows = frame.choose_rows(dataset.split(N, 2, "config", own.seed), "test", 10, CONFIG.seed)
+    train = np.unique(dataset.split(N, 2, "config", own.seed)["train"][:, 1])
+    out = interpolate.left_out(N, train, 0.5, own.seed)
+    assert result["networks"]["known"]["not lent"]["single"]["n"] == np.isin(rows[:, 1], out).sum()
+    assert len(lent.show(result).splitlines()) == 1 + 2 * 2 * 2
+    for names, found in ((("known",), "nothing"), (("known", "blind"), "training.curve_target")):
+        with pytest.raises(SettingsError, match=f"they differ in {found}"):
+            study(lent.STUDY, networks, weights=names, curves=10)
+    with pytest.raises(SettingsError, match="--curves 1: too few, all are of one kind"):
+        study(lent.STUDY, networks, weights=("known", "halved"), curves=1)
+
+
+def test_what_a_label_brings_is_the_change_of_its_own_pairs_beyond_that_of_others():
+    """Of 100 pairs each the lent ones lose 5, the others 25."""
+    halves = {"lent": np.arange(200) < 100, "not lent": np.arange(200) >= 100}
+    second = np.ones(200, bool)
+    second[[*range(5), *range(100, 125)]] = False
+    hits = [{"single": {"within_0": own}} for own in (np.ones(200, bool), second)]
+    found = lent.changes(hits, halves)
+    assert found["change"]["lent"]["single"]["within_0"] == pytest.approx(-0.05)
+    assert found["change"]["not lent"]["single"]["within_0"] == pytest.approx(-0.25)
+    row = found["label"]["single"]
+    low, high = row["within_0_interval"]
+    assert row["within_0"] == pytest.approx(-0.2) and -0.31 < low < -0.2 < high < -0.1
 
 
 def test_noise_levels_are_steps_of_the_schedule():

@@ -1,7 +1,6 @@
 """The evaluation table with a network that knows the answer, and what happens to an interrupted
 run."""
 
-import dataclasses
 import json
 
 import numpy as np
@@ -126,19 +125,6 @@ def test_parts_are_measured_again_and_others_stand(world, monkeypatch):
     path.write_text(json.dumps({name: whole[name] for name in whole if name != "consensus"}))
     with pytest.raises(SettingsError, match="has no part 'consensus' that could stand"):
         run(world, parts=["single"])
-
-
-def test_a_configuration_that_lent_no_curve_is_counted_apart(world, monkeypatch):
-    training = dataclasses.replace(CONFIG.training, curve_left_out=0.5)
-    decoder = dataclasses.replace(
-        frame.load_decoder("known"), config=dataclasses.replace(CONFIG, training=training)
-    )
-    assert not set(accuracy.LENT) & set(run(world)["groups"])
-    monkeypatch.setattr(frame, "load_decoder", lambda name: decoder)
-    result = run(world)
-    lent, other = (result["groups"][name]["n"] for name in accuracy.LENT)
-    assert lent + other == result["curves"] and min(lent, other) > 0
-    assert set(accuracy.LENT) < set(result["notes"]["groups"])
 
 
 def test_weights_in_shards_have_one_hash(world):

@@ -24,6 +24,7 @@ MODULES = {  # `qfp study NAME`: where its STUDY stands
     "samplers": "limits.samplers",
     "networks": "networks.diagnose",
     "potentials": "networks.potentials",
+    "lent": "networks.lent",
     "vae": "two_stage.baseline",
     "vae-kriged": "two_stage.kriged",
     "calibration": "calibration.calibration",

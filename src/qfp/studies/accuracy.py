@@ -8,7 +8,6 @@ import dataclasses
 
 import numpy as np
 
-from qfp.data import interpolate
 from qfp.decoding import decode, metrics
 from qfp.physics import geometry
 from qfp.studies import frame, scoring, tables
@@ -27,11 +26,6 @@ GROUPS = {
     "isolated": "at most 2 of the 6 nearest configurations (x1, x2 or dy one site off) are in the "
     "training set",
     "other": "none of these",
-}
-LENT = {
-    "lent": "where training left configurations out of the interpolated curves: the others, "
-    "whose interpolated curves lent their position labels",
-    "not lent": "those that were left out: neither curve, image nor label was in training",
 }
 
 
@@ -53,17 +47,6 @@ def groups(orbits, known, device):
         "isolated": neighbours <= 2,
     }
     return found | {"other": ~np.any(list(found.values()), axis=0)}
-
-
-def lent(run, configurations):
-    """Whether interpolated curves of configurations (B,) lent their labels: {name of LENT: bool
-    (B,)}; {} where those of all did."""
-    own, N = run.decoder.config, len(run.pairs.antidots)
-    share, known = own.training.curve_left_out, run.parts["train"][:, 1]
-    if not share:
-        return {}
-    out = np.isin(configurations, interpolate.left_out(N, known, share, own.seed))
-    return {"lent": ~out, "not lent": out}
 
 
 def consensus(run, rows):
@@ -141,7 +124,7 @@ def measure(run):
     single = run.singles("single", test)
     table = scored(run, test, train, many, single)
     known = np.unique(run.parts["train"][:, 1])
-    kinds = groups(pairs.orbit[test[:, 1]], pairs.orbit[known], device) | lent(run, test[:, 1])
+    kinds = groups(pairs.orbit[test[:, 1]], pairs.orbit[known], device)
     return {
         **table,
         "groups": {
@@ -208,7 +191,7 @@ def notes(result):
     return {
         "rows": {name: scoring.ROWS[name] for name in rows_of(result)},
         "columns": scoring.COLUMNS,
-        "groups": {name: (GROUPS | LENT)[name] for name in result["groups"]},
+        "groups": {name: GROUPS[name] for name in result["groups"]},
         "worst": "the single samples with the largest position error, then the smallest r",
     }
 

@@ -70,3 +70,12 @@ def differences(ours, others):
         value, interval = paired_difference(ours[name], others[name])
         row |= {name: value, f"{name}_interval": list(interval)}
     return row
+
+
+def contrast(a, b):
+    """Difference a - b of two independent estimates (value, (low, high)) and its 95 % interval.
+
+    Zou and Donner 2008, Stat. Med. 27, 1693: their own intervals need not be symmetric."""
+    (one, (low, high)), (other, (least, most)) = a, b
+    down, up = np.hypot(one - low, most - other), np.hypot(high - one, other - least)
+    return one - other, (float(one - other - down), float(one - other + up))

@@ -42,18 +42,22 @@ def curves_of(run):
     return {"known": (rows, *run.values(rows)), "fresh": (fresh_rows, found[0], antidots, found[1])}
 
 
-def read(run, name, decoder, rows, curves, antidots, truth):
-    """Scores and hits of READERS on some curves."""
-    device = run.pairs.device
-    ldos = run.samples(name, curves, rows, decoder=decoder)
-    found = decode.conclude(ldos, device).antidots[:, 0]
-    answers = scoring.Answers(found, ldos[:, 0], antidots, truth)
-    scores, hits = {"single": answers.scores(device, run.seed)}, {"single": answers.hits(device)}
+def answers(run, name, decoder, rows, curves):
+    """{reader of READERS: (antidots (B, 2, 2), images (B, L, W) [1/t], or None)} of some curves."""
+    ldos = run.samples(name, curves, rows, decoder=decoder)[:, 0]
+    found = {"single": (decode.conclude(ldos[:, None], run.pairs.device).antidots[:, 0], ldos)}
     head = decode.head_positions(decoder, curves)
     if head is not None:
-        head = geometry.canonical(head, device)
-        scores["read-out"] = scoring.scores(device, head, antidots)
-        hits["read-out"] = scoring.hits(device, head, antidots)
+        found["read-out"] = geometry.canonical(head, run.pairs.device), None
+    return found
+
+
+def read(run, name, decoder, rows, curves, antidots, truth):
+    """Scores and hits of READERS on some curves."""
+    scores, hits = {}, {}
+    for reader, (found, images) in answers(run, name, decoder, rows, curves).items():
+        answer = run.pairs.device, found, antidots, images, truth
+        scores[reader], hits[reader] = scoring.scores(*answer, run.seed), scoring.hits(*answer)
     return scores, hits
 
 
