@@ -288,6 +288,41 @@ def test_every_curve_target_trains(pairs, target):
     torch.testing.assert_close(total.detach(), mse.mean() + curve)
 
 
+@pytest.mark.parametrize("optimizer", ["adamw", "sam"])
+def test_a_step_without_images_trains_the_read_out_alone(pairs, tmp_path, optimizer):
+    """A run of them resumes bit for bit, and leaves the U-Net as it was."""
+    config = tiny(
+        batch=0, curve_batch=32, max_steps=20, warmup=0, optimizer=optimizer, curve_mixing=0.0
+    )
+    whole, parts = tmp_path / "whole", tmp_path / "parts"
+    torch.manual_seed(config.training.seed)
+    first = exported.network_of(config).state_dict()
+    meta = train(config, "toy.h5", whole, report=lambda line: None)
+    assert (meta["step"], meta["images"]) == (20, 0)
+    for stop in (7, None):
+        train(config, "toy.h5", parts, stop is None, stop=stop, report=lambda line: None)
+    assert tensors(whole).keys() == tensors(parts).keys()
+    assert all(torch.equal(value, tensors(parts)[name]) for name, value in tensors(whole).items())
+    trained = {k.removeprefix("model."): v for k, v in tensors(whole).items()}
+    read = ("enter", "stem", "embed", "position", "across", "along")
+    for name, value in first.items():
+        part, _, rest = name.partition(".")
+        moves = part == "condition" and rest.split(".")[0] in read
+        assert torch.equal(trained[name], value) != moves, name
+    make, schedule = batches(config, pairs), Schedule.of(config.diffusion)
+    network = exported.network_of(config)
+    found = []
+    for state in (first, {name: trained[name] for name in first}):
+        exported.strict_load(network, state, "here")
+        total, mse, curve = losses(network, schedule, make(3), config.training)
+        assert total == config.training.curve_weight * curve and len(mse) == 0
+        found.append(float(curve))
+    assert found[1] < found[0]
+    for lacks in ({"curve_batch": 0}, {"curve_target": "pooled"}):
+        with pytest.raises(SettingsError, match="batch 0 needs a curve_batch and curve_target"):
+            tiny(**{"batch": 0, "curve_mixing": 0.0, **lacks})
+
+
 def test_learning_rate_warms_up_and_cools_down():
     training = tiny(learning_rate=1.0, warmup=10, cooldown=0.4).training
     assert learning_rate(training, 4, 0.0) == 0.5

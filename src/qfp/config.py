@@ -84,7 +84,7 @@ class Training:
         0, 1
     )  # last fraction of the run over which the learning rate goes to 0
     sam_radius: float = within(0, 1e3)
-    batch: int = within(1, 10**5)
+    batch: int = within(0, 10**5)  # images a step; 0: the read-out of curves alone is trained
     minutes: float = within(0, 1e7)  # budget; 0: no limit
     max_steps: int = within(0, 10**12)  # 0: no limit
     ema: float = within(0, 0.9999999)
@@ -320,6 +320,12 @@ def check(config, where):
             and training.curve_target in ("positions", "occupancy"),
             "training: curve_neighbours, curve_mixing and curve_potentials need split 'config' and "
             "curve_target 'positions' or 'occupancy'",
+        ),
+        (
+            training.batch > 0
+            or training.curve_batch > 0
+            and training.curve_target in ("positions", "occupancy"),
+            "training: batch 0 needs a curve_batch and curve_target 'positions' or 'occupancy'",
         ),
         *antidot_rules(config),
         (

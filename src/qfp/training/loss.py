@@ -32,18 +32,18 @@ def occupancy_loss(sites, number, centres, sigma):
 
 def losses(model, schedule, batch, training):
     """Total loss, per-sample MSE (B,) of the prediction, and the loss of the read-out from the
-    curve alone."""
-    B = len(batch["x0"])
-    x = schedule.q_sample(batch["x0"], batch["t"], batch["noise"])
-    path = model.condition
+    curve alone; without images, B = 0, the total is of the latter."""
+    B, path = len(batch["x0"]), model.condition
     tokens = path.tokens(batch["curves"])  # (B + E, 30, width)
-    features = path.features(tokens if training.curve_target == "pooled" else tokens[:B])
-    condition = path(model.drop(features[:B], batch["keep"]))
-    output = model(x, batch["t"], condition).float()
-    mse = (
-        (output - schedule.target(batch["x0"], batch["t"], batch["noise"])).square().mean((1, 2, 3))
-    )
-    curve = torch.zeros((), device=x.device)
+    mse = batch["x0"].new_zeros(0)
+    if B:
+        features = path.features(tokens if training.curve_target == "pooled" else tokens[:B])
+        x = schedule.q_sample(batch["x0"], batch["t"], batch["noise"])
+        condition = path(model.drop(features[:B], batch["keep"]))
+        output = model(x, batch["t"], condition).float()
+        wrong = output - schedule.target(batch["x0"], batch["t"], batch["noise"])
+        mse = wrong.square().mean((1, 2, 3))
+    curve = batch["x0"].new_zeros(())
     if training.curve_target == "positions":
         curve = position_loss(path.profiles(tokens), batch["centres"], training.curve_sigma)
     elif training.curve_target == "occupancy":
@@ -51,7 +51,8 @@ def losses(model, schedule, batch, training):
         curve = occupancy_loss(*read, batch["centres"], training.curve_sigma)
     elif training.curve_target == "pooled":
         curve = F.mse_loss(model.pooled(features).float(), batch["pooled"])
-    return mse.mean() + training.curve_weight * curve, mse.detach(), curve.detach()
+    total = training.curve_weight * curve + (mse.mean() if B else 0)
+    return total, mse.detach(), curve.detach()
 
 
 def closure_of(model, schedule, batch, training, passes):
