@@ -18,7 +18,7 @@ NBVAL := --nbval-lax --nbval-current-env --nbval-sanitize-with tests/nbval_sanit
 # What a shell may have set for another Python does not reach this one.
 unexport PYTHONHOME PYTHONPATH PYTHONOPTIMIZE PIP_USER PIP_TARGET PIP_PREFIX PIP_ROOT PIP_REQUIRE_VIRTUALENV JUPYTER_PATH
 
-.PHONY: help install book the-book pdf the-pdf test the-tests hostile refresh twins ablations vae results wasm clean distclean
+.PHONY: help install book the-book pdf the-pdf test the-tests hostile refresh twins many ablations vae results wasm clean distclean
 
 help:  ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-10s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
@@ -121,8 +121,23 @@ twins: $(STAMP) data/laptop.h5  ## train networks for comparison, where models/ 
 	$(call twin,models/twin-no-attention,network.attention=[none$(,)none] network.condition_layers=0)
 	$(call twin,$(call unshipped,twin-no-gradient),training.curve_target=none training.curve_batch=0 $(OWN_CURVES))
 	$(call twin,$(call unshipped,twin-no-interpolation),$(OWN_CURVES))
+	$(call twin,$(call unshipped,twin-half-lent),training.curve_left_out=0.5)
 	$(BIN)/qfp study networks --weights twin twin-no-attention $(call unshipped,twin-no-gradient).safetensors \
 	  $(call unshipped,twin-no-interpolation).safetensors laptop
+	$(BIN)/qfp study lent --weights twin $(call unshipped,twin-half-lent).safetensors
+
+# First the read-out of curves alone, then the whole network. A run that was stopped goes on.
+MANY = training.curve_potentials=40 training.curve_mixing=0.5 training.minutes=0
+define further
+test -e $(1).safetensors || { $(BIN)/qfp train --preset laptop --data data/laptop.h5 --out runs/$(notdir $(1)) \
+  $$(test -e runs/$(notdir $(1))/checkpoint.safetensors && echo --resume || echo --init $(2)) $(addprefix --set ,$(MANY) $(3)) \
+  && $(BIN)/qfp export runs/$(notdir $(1)) $(1) --bf16; }
+endef
+
+many: $(STAMP) data/laptop.h5  ## train the network under 40 further potentials, where models/ lacks it, and measure it
+	$(call further,$(call unshipped,read),laptop,training.batch=0 training.max_steps=20000 training.cooldown=0.8)
+	$(call further,models/many,$(call unshipped,read).safetensors,training.learning_rate=3e-4 training.max_steps=2500 training.cooldown=1)
+	$(BIN)/qfp study potentials --weights laptop many
 
 ablations: $(STAMP) data/laptop.h5  ## train short runs that differ in one choice each, and compare them
 	$(BIN)/qfp study ablations

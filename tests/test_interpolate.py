@@ -111,6 +111,24 @@ def test_nothing_is_interpolated_where_all_is_known():
     np.testing.assert_array_equal(complete(known=repeated), complete())
 
 
+def test_known_curves_tell_how_large_the_error_of_missing_ones_is():
+    """White noise of a curve is no function of its neighbours: its error is its own."""
+    rng = np.random.default_rng(0)
+    rough = CURVES + rng.standard_normal(CURVES.shape, np.float32)
+    poisoned = rough.copy()
+    poisoned[:, MISSING] = np.nan
+    for curves, size in ((poisoned, 0.2), (np.full_like(CURVES, 3.0), 1e-3)):
+        found = interpolate.errors(curves, ORBITS, KNOWN, DEVICE.width, NEIGHBOURS)
+        assert found.shape == (2, len(KNOWN), 5) and (abs(found).mean() > size) == (size == 0.2)
+    found = interpolate.errors(rough, ORBITS, KNOWN, DEVICE.width, NEIGHBOURS)
+    wanted = rough[:, MISSING] - complete(rough)[:, MISSING]
+    assert found.std() == pytest.approx(wanted.std(), rel=0.1)
+    own = KNOWN[7 :: interpolate.FOLDS]
+    others = np.setdiff1d(KNOWN, own)
+    alone = rough[:, own] - complete(rough, others)[:, own]
+    np.testing.assert_allclose(found[:, 7 :: interpolate.FOLDS], alone, atol=1e-5)
+
+
 def test_half_of_the_missing_configurations_lend_no_curve():
     out = interpolate.left_out(len(ORBITS), KNOWN, 0.5, 3)
     assert len(out) == 200 and not set(out) & set(KNOWN) and (np.diff(out) > 0).all()

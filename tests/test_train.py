@@ -257,6 +257,30 @@ def test_configurations_that_are_left_out_lend_no_curve(pairs):
     assert exported.config_of(plain, "here") == all_.config
 
 
+def test_interpolated_curves_err_as_interpolation_does_and_simulated_ones_do_not(pairs):
+    pairs = dataclasses.replace(pairs, orbit=geometry.configurations(DEVICE)[0][::600][:24])
+    rows = dataset.split(24, 2, "config", 0)["train"]
+    normal, known = normalise.normalisation(pairs, rows), np.unique(rows[:, 1])
+    config = tiny(curve_neighbours=5, curve_batch=2000, curve_errors=2.0, curve_mixing=0.0)
+    plain = dataclasses.replace(config.training, curve_errors=0.0)
+    right = Batches(dataclasses.replace(config, training=plain), pairs, rows, normal, "cpu")
+    made = Batches(config, pairs, rows, normal, "cpu")
+    (ours, theirs), B = (make(3) for make in (made, right)), config.training.batch
+    assert torch.equal(ours["centres"], theirs["centres"])
+    off = (ours["curves"] - theirs["curves"]).abs().amax(1) > 0
+    places = pairs.antidots.astype(np.float32) + np.float32([5, 0])
+    simulated = [any((pair == places[n]).all() for n in known) for pair in ours["centres"].numpy()]
+    assert not off[:B].any()
+    assert (off[B:].numpy() == ~np.array(simulated[B:])).all() and 0 < off.sum() < 2000
+    errors = made.erring(np.repeat(np.setdiff1d(np.arange(24), known), 500), stream("test", 0))
+    size = np.sqrt(np.mean(np.square(errors)))
+    near = np.unique(made.near[made.interpolated])
+    wanted = np.sqrt(np.mean(np.square(made.errors[:, near])))
+    assert 1.0 < size / wanted < 4.0  # twice those of the neighbours
+    with pytest.raises(SettingsError, match="curve_errors needs curve_neighbours"):
+        tiny(curve_neighbours=0, curve_mixing=0.0, curve_errors=1.0)
+
+
 @pytest.mark.parametrize(("sampling", "mean"), [("uniform", 500), ("max2", 667)])
 def test_times_are_sampled_as_named(pairs, sampling, mean):
     make = batches(tiny(time_sampling=sampling, batch=500), pairs)

@@ -114,6 +114,8 @@ class Training:
     # potentials beside those of the file, under which extra curves of training configurations are
     # simulated
     curve_potentials: int = within(0, 1000, default=0)
+    # size of the errors that are added to interpolated curves, as interpolation makes them
+    curve_errors: float = within(0, 1e3, default=0.0)
     # configurations beside those of the file, whose extra curves are changed as typical potentials
     # change them
     curve_configurations: int = within(0, 10**7, default=0)
@@ -320,6 +322,10 @@ def check(config, where):
             and training.curve_target in ("positions", "occupancy"),
             "training: curve_neighbours, curve_mixing and curve_potentials need split 'config' and "
             "curve_target 'positions' or 'occupancy'",
+        ),
+        (
+            training.curve_errors == 0 or training.curve_neighbours > 0,
+            "training: curve_errors needs curve_neighbours, from which curves are interpolated",
         ),
         (
             training.batch > 0

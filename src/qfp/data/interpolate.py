@@ -23,6 +23,7 @@ class Kernel(NamedTuple):
 
 
 KERNEL = Kernel()
+FOLDS = 20  # of known configurations, see `errors`
 
 
 def _copies(orbits, width):
@@ -80,6 +81,19 @@ def complete(conductance, orbits, known, width, neighbours):
         weight, near = weights(orbits[missing], orbits[known], width, neighbours)
         for curves in out:  # one potential at a time
             curves[missing] = np.einsum("mk,mkf->mf", weight, curves[known][near])
+    return out
+
+
+def errors(conductance, orbits, known, width, neighbours):
+    """Errors (P, M, F) of curves (P, N, F) of configurations `known` (M,), rising, each part of
+    FOLDS interpolated from the others: what `complete` gets wrong, without any other curve."""
+    fold = np.arange(len(known)) % FOLDS
+    out = np.array(conductance[:, known], np.float32)
+    for k in range(min(FOLDS, len(known))):
+        own, rest = known[fold == k], known[fold != k]
+        weight, near = weights(orbits[own], orbits[rest], width, neighbours)
+        for wrong, curves in zip(out, conductance):
+            wrong[fold == k] -= np.einsum("mk,mkf->mf", weight, curves[rest][near])
     return out
 
 

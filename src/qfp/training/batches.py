@@ -11,6 +11,8 @@ from qfp.data import further, interpolate
 from qfp.tools import stream
 from qfp.training.drawn import Drawn
 
+NEAR = 8  # simulated neighbours that tell the error of an interpolated curve
+
 
 class Batches:
     """Training data in memory; batch `step` is a pure function of (seed, step)."""
@@ -30,6 +32,8 @@ class Batches:
             known = np.unique(rows[:, 1])
             more = further.curves(pairs, known, training.curve_potentials)
             self.curves = np.concatenate([self.curves, more])
+        if training.curve_errors:
+            self.find_errors(np.unique(rows[:, 1]))
         # positions need no image, so the configurations in between are learned too
         if training.curve_neighbours:
             self.curves = interpolate.complete(
@@ -66,6 +70,8 @@ class Batches:
             p[B:] = rng.integers(len(self.curves), size=E)
         curves = self.curves[p, n]  # no simulated curve of a configuration outside `rows`
         curves[B:] = self.mixed(p[B:], n[B:], rng)
+        if training.curve_errors:
+            curves[B:] += self.erring(n[B:], rng)
         antidots = self.pairs.antidots[n]
         if self.drawn:
             own = B + np.flatnonzero(rng.random(E) < self.drawn_share)
@@ -82,6 +88,28 @@ class Batches:
         elif training.curve_target == "pooled":
             out["pooled"] = F.avg_pool2d(self.normal.image(self.pairs.ldos[p, n]), 4)
         return {k: v.to(self.device) if isinstance(v, torch.Tensor) else v for k, v in out.items()}
+
+    def find_errors(self, known):
+        """What `erring` takes; known (M,): configurations whose curves are simulated."""
+        orbit, width = self.pairs.orbit, self.pairs.device.width
+        neighbours = self.config.training.curve_neighbours
+        self.errors = interpolate.errors(self.curves, orbit, known, width, neighbours)
+        missing = np.setdiff1d(np.arange(len(orbit)), known)
+        self.interpolated = np.isin(np.arange(len(orbit)), missing)
+        self.near = np.zeros((len(orbit), min(NEAR, len(known))), int)
+        if len(missing):
+            near = interpolate.weights(orbit[missing], orbit[known], width, NEAR)[1]
+            self.near[missing] = near
+
+    def erring(self, n, rng):
+        """Errors (E, F) as interpolation makes them at configurations n, 0 where curves are
+        simulated: random combinations of those of the nearest simulated ones, were they
+        interpolated."""
+        J = self.near.shape[1]
+        c = rng.standard_normal((len(n), J), np.float32) / np.sqrt(J)
+        c *= self.config.training.curve_errors * self.interpolated[n, None]
+        p = rng.integers(len(self.errors), size=(len(n), 1))
+        return np.einsum("ej,ejf->ef", c, self.errors[p, self.near[n]])
 
     def mixed(self, p, n, rng):
         """Curves (E, F) of configurations n under potentials p, changed as by yet another

@@ -13,11 +13,10 @@ import shutil
 import numpy as np
 
 from qfp import tools
-from qfp.decoding.decode import load_decoder
 from qfp.model.precision import arithmetic
 from qfp.studies import intervals, scoring, tables
 from qfp.studies.frame import Option, Study
-from qfp.studies.short.course import course, decoded
+from qfp.studies.short.course import course
 from qfp.studies.short.plan import load_plan
 from qfp.tools import SettingsError, digest, project_root
 
@@ -103,24 +102,12 @@ def brought(hits, cells, margin, seed):
     return found
 
 
-def look_at(run, row, folder, test):
-    """(look at the test rows, parameters) of a row: of its exported weights, or of its training in
-    `folder`. SettingsError where the weights are of another training."""
-    if row.weights is None:
-        (look,) = course(run, row.config, folder, 1, test)
-        return look, json.loads((folder / "look.json").read_text())["parameters"]
-    decoder = load_decoder(row.weights)
-    if decoder.config != row.config:
-        raise SettingsError(f"{PLAN}: weights {row.weights} were trained with other settings")
-    facts = {key: decoder.meta[key] for key in ("step", "minutes", "images")}
-    return facts | decoded(decoder, row.config, run.pairs, test), decoder.meta["parameters"]
-
-
 def train_row(run, row, folder, test):
     """Train a row in `folder` and decode test rows with it: its part of the result."""
     kept = folder / "row.json"
     if not kept.is_file():
-        look, parameters = look_at(run, row, folder, test)
+        (look,) = course(run, row.config, folder, 1, test)
+        parameters = json.loads((folder / "look.json").read_text())["parameters"]
         tools.write_json(kept, {"changes": row.changes, "parameters": parameters, **look})
         shutil.rmtree(folder / "run", ignore_errors=True)
 

@@ -27,7 +27,6 @@ class Row:
 
     changes: dict  # {section: {setting: value}}
     config: object
-    weights: str | None = None  # exported ones of this training: it is not made again
 
 
 def passes(config):
@@ -45,7 +44,6 @@ def load_plan(config, path=None):
     rows = {}
     for name, changes in plan.pop("rows").items():
         where, values = f"{path.name}, {name}", as_dict(config)
-        weights = changes.pop("weights", None)
         for section, change in changes.items():
             if section not in SECTIONS:
                 raise SettingsError(
@@ -57,5 +55,5 @@ def load_plan(config, path=None):
         training = dataclasses.replace(
             own.training, minutes=0.0, max_steps=plan["passes"] // passes(own)
         )
-        rows[name] = Row(changes, dataclasses.replace(own, training=training), weights)
+        rows[name] = Row(changes, dataclasses.replace(own, training=training))
     return plan, rows
