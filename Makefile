@@ -152,7 +152,7 @@ vae: $(STAMP) data/laptop.h5  ## train the two-stage baseline, where models/ lac
 
 MEASURED = accuracy rivals interpolation samplers calibration novelty robustness memorisation attention waves score \
   solver-speed training-speed sampling-speed
-results: $(STAMP) data/laptop.h5  ## measure again what the book quotes: results/ from the weights and the full dataset
+results: $(STAMP) data/laptop.h5  ## measure again what the book quotes, after `make twins`: results/ from the weights and the full dataset
 	for name in $(MEASURED); do $(BIN)/qfp study $$name || exit 1; done
 	$(BIN)/qfp study learning --preset kettle
 

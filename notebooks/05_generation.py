@@ -205,7 +205,9 @@ figures.similarity(r, scale)
 # - **Validation data.** The paper's counts would also fit a random split of pairs, with nearly every validation wire in the
 #   training set under another potential. Ours is harder. *Training wires* show about what such a split could give at best;
 #   no network was trained on one.
-# - **Held out.** What a test pair loses without its label was not measured (`training.curve_left_out`).
+# - **Held out.** What the label of an interpolated curve brings its own test pair: exactly
+#   {result}`lent:label.single.within_0_interval:+.1%`, within one site {result}`lent:label.single.within_1_interval:+.1%` when it is taken
+#   away ([](04_network)).
 # - **A thousand steps.** No gain in positions over ten was found, on fewer curves ([](16_samplers)).
 #
 # ## Exercise

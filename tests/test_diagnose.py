@@ -240,7 +240,7 @@ def test_pairs_that_lent_no_label_are_compared_with_the_others(networks):
     decoders["halved"] = dataclasses.replace(known, config=own)
     (networks[2] / "models" / "halved.safetensors").write_bytes(b"halved")
     result = study(lent.STUDY, networks, weights=("known", "halved"), curves=10)
-    halves = [result["networks"]["halved"][half]["single"] for half in lent.HALVES]
+    halves = [result["twins"]["halved"][half]["single"] for half in lent.HALVES]
     assert sum(row["n"] for row in halves) == 10 and min(row["n"] for row in halves) > 0
     assert all(row["within_0"] == 1 for row in halves)
     assert result["label"]["single"]["within_0"] == 0 and "read-out" in result["label"]
@@ -249,7 +249,7 @@ def test_pairs_that_lent_no_label_are_compared_with_the_others(networks):
     rows = frame.choose_rows(dataset.split(N, 2, "config", own.seed), "test", 10, CONFIG.seed)
     train = np.unique(dataset.split(N, 2, "config", own.seed)["train"][:, 1])
     out = interpolate.left_out(N, train, 0.5, own.seed)
-    assert result["networks"]["known"]["not lent"]["single"]["n"] == np.isin(rows[:, 1], out).sum()
+    assert result["twins"]["known"]["not lent"]["single"]["n"] == np.isin(rows[:, 1], out).sum()
     assert len(lent.show(result).splitlines()) == 1 + 2 * 2 * 2
     for names, found in ((("known",), "nothing"), (("known", "blind"), "training.curve_target")):
         with pytest.raises(SettingsError, match=f"they differ in {found}"):

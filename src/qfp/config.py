@@ -293,6 +293,28 @@ def antidot_rules(config):
     ]
 
 
+def curve_rules(training):
+    """Relations between settings of the extra curves: (whether one holds, what it asks)."""
+    positions = training.curve_target in ("positions", "occupancy")
+    return [
+        (
+            training.curve_neighbours == training.curve_mixing == training.curve_potentials == 0
+            or training.split == "config"
+            and positions,
+            "training: curve_neighbours, curve_mixing and curve_potentials need split 'config' and "
+            "curve_target 'positions' or 'occupancy'",
+        ),
+        (
+            training.curve_errors == 0 or training.curve_neighbours > 0,
+            "training: curve_errors needs curve_neighbours, from which curves are interpolated",
+        ),
+        (
+            training.batch > 0 or training.curve_batch > 0 and positions,
+            "training: batch 0 needs a curve_batch and curve_target 'positions' or 'occupancy'",
+        ),
+    ]
+
+
 def check(config, where):
     """Relations between settings, which a field's type and range cannot express."""
     network, training, device = config.network, config.training, config.device
@@ -316,23 +338,7 @@ def check(config, where):
             network.grid_width > 32 or training.curve_target not in ("positions", "occupancy"),
             "network: grid_width must be above 32, the channels of the believed positions",
         ),
-        (
-            training.curve_neighbours == training.curve_mixing == training.curve_potentials == 0
-            or training.split == "config"
-            and training.curve_target in ("positions", "occupancy"),
-            "training: curve_neighbours, curve_mixing and curve_potentials need split 'config' and "
-            "curve_target 'positions' or 'occupancy'",
-        ),
-        (
-            training.curve_errors == 0 or training.curve_neighbours > 0,
-            "training: curve_errors needs curve_neighbours, from which curves are interpolated",
-        ),
-        (
-            training.batch > 0
-            or training.curve_batch > 0
-            and training.curve_target in ("positions", "occupancy"),
-            "training: batch 0 needs a curve_batch and curve_target 'positions' or 'occupancy'",
-        ),
+        *curve_rules(training),
         *antidot_rules(config),
         (
             config.sampling.steps <= config.diffusion.steps,

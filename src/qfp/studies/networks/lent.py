@@ -97,13 +97,13 @@ def measure(run):
                 own = None if images is None else images[kind]
                 row = scoring.scores(device, found[kind], antidots[kind], own, truth[kind])
                 networks[name].setdefault(half, {})[reader] = row
-    return {"networks": networks, **changes(hits, halves)}
+    return {"twins": networks, **changes(hits, halves)}
 
 
 def show(result):
     """A line for each reader and half: both networks, and the change in brackets."""
-    first, second = result["networks"].values()
-    table = [["read by", "pairs", "of", "score", *result["networks"]]]
+    first, second = result["twins"].values()
+    table = [["read by", "pairs", "of", "score", *result["twins"]]]
     for half, readers in result["change"].items():
         for reader, change in readers.items():
             for key in ("within_0", "within_1"):
