@@ -116,18 +116,18 @@ endef
 OWN_CURVES = training.curve_neighbours=0 training.curve_mixing=0
 unshipped = runs/$(1)/$(1)
 
-twins: $(STAMP) data/laptop.h5  ## train networks for comparison, where models/ lacks them, and measure them
-	$(call twin,models/twin)
-	$(call twin,models/twin-no-attention,network.attention=[none$(,)none] network.condition_layers=0)
+twins: $(STAMP) data/laptop.h5  ## train networks for comparison, where runs/ lacks them, and measure them
+	$(call twin,$(call unshipped,twin))
+	$(call twin,$(call unshipped,twin-no-attention),network.attention=[none$(,)none] network.condition_layers=0)
 	$(call twin,$(call unshipped,twin-no-gradient),training.curve_target=none training.curve_batch=0 $(OWN_CURVES))
 	$(call twin,$(call unshipped,twin-no-interpolation),$(OWN_CURVES))
 	$(call twin,$(call unshipped,twin-half-lent),training.curve_left_out=0.5)
-	$(BIN)/qfp study networks --weights twin twin-no-attention $(call unshipped,twin-no-gradient).safetensors \
-	  $(call unshipped,twin-no-interpolation).safetensors laptop
-	$(BIN)/qfp study lent --weights twin $(call unshipped,twin-half-lent).safetensors
+	$(BIN)/qfp study networks --weights $(foreach name,twin twin-no-attention twin-no-gradient twin-no-interpolation,\
+	  $(call unshipped,$(name)).safetensors) laptop
+	$(BIN)/qfp study lent --weights $(foreach name,twin twin-half-lent,$(call unshipped,$(name)).safetensors)
 
 # First the read-out of curves alone, then the whole network. A run that was stopped goes on.
-MANY = training.curve_potentials=40 training.curve_mixing=0.5 training.minutes=0
+MANY = training.curve_potentials=40 training.curve_mixing=0.5 training.curve_errors=1 training.minutes=0
 define further
 test -e $(1).safetensors || { $(BIN)/qfp train --preset laptop --data data/laptop.h5 --out runs/$(notdir $(1)) \
   $$(test -e runs/$(notdir $(1))/checkpoint.safetensors && echo --resume || echo --init $(2)) $(addprefix --set ,$(MANY) $(3)) \
@@ -135,7 +135,7 @@ test -e $(1).safetensors || { $(BIN)/qfp train --preset laptop --data data/lapto
 endef
 
 many: $(STAMP) data/laptop.h5  ## train the network under 40 further potentials, where models/ lacks it, and measure it
-	$(call further,$(call unshipped,read),laptop,training.batch=0 training.max_steps=20000 training.cooldown=0.8)
+	test -e models/many.safetensors || $(call further,$(call unshipped,read),laptop,training.batch=0 training.max_steps=20000 training.cooldown=0.8)
 	$(call further,models/many,$(call unshipped,read).safetensors,training.learning_rate=3e-4 training.max_steps=2500 training.cooldown=1)
 	$(BIN)/qfp study potentials --weights laptop many
 
@@ -153,6 +153,7 @@ vae: $(STAMP) data/laptop.h5  ## train the two-stage baseline, where models/ lac
 MEASURED = accuracy rivals interpolation samplers calibration novelty robustness memorisation attention waves score \
   solver-speed training-speed sampling-speed
 results: $(STAMP) data/laptop.h5  ## measure again what the book quotes, after `make twins`: results/ from the weights and the full dataset
+	test -e $(call unshipped,twin).safetensors || { echo "first: make twins" >&2; exit 2; }
 	for name in $(MEASURED); do $(BIN)/qfp study $$name || exit 1; done
 	$(BIN)/qfp study learning --preset kettle
 

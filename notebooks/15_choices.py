@@ -161,8 +161,8 @@ print(recipe.show(whole) if whole else "no results: `qfp study recipe` makes the
 #   {result}`attention_labels:rows.neither, seed 1.within_1:.1%` without: {result}`attention_labels:attention.no_labels.within_1.interval:+.1%`,
 #   so a gain above the margin is excluded. These two, one seed, are far from done; a long training could differ.
 # - **Exact positions** owe most to interpolation: {result}`networks:networks.twin-no-interpolation.single.within_0:.1%` without,
-#   {result}`networks:networks.twin.single.within_0:.1%` with it. Interpolated curves also carry the labels of test wires: without
-#   these {result}`lent:twins.twin-half-lent.not lent.single.within_0:.1%` ([](04_network)).
+#   {result}`networks:networks.twin.single.within_0:.1%` with it. Interpolated curves also lend labels to test wires: what these
+#   bring, [](04_network) tells.
 # - **The paper's recipe** learns slowly: after {result}`recipe:looks.7.images:,` images {result}`recipe:test.within_1:.1%` are within one
 #   site ({result}`recipe:test.within_1_interval:.1%`), with the paper's sampler {result}`recipe:ancestral.within_1:.1%` of
 #   {result}`recipe:ancestral.n` ({result}`recipe:ancestral.within_1_interval:.1%`); our other choices reach

@@ -16,7 +16,7 @@ from qfp.model.condition import Condition
 from qfp.model.diffusion import Schedule
 from qfp.model.unet import UNet
 from qfp.physics import geometry, sweep
-from qfp.studies import frame
+from qfp.studies import frame, intervals
 from qfp.studies.networks import diagnose, lent, losses, potentials, readout
 from qfp.tools import SettingsError, as_dict
 
@@ -228,6 +228,9 @@ def test_networks_are_compared_under_known_and_fresh_potentials(networks, monkey
         assert "difference" not in known[kind]["single"]
     shown = potentials.show(result).splitlines()
     assert len(shown) == 1 + 4 + 2 and shown[-1].startswith("blind")
+    drawn = potentials.panels(result)["a fresh potential each"]
+    assert list(drawn) == ["known, one sample", "known, read-out", "blind, one sample"]
+    assert drawn["known, read-out"] is known["fresh"]["read-out"]
     with pytest.raises(SettingsError, match="--part train: must be one of dev, test"):
         study(potentials.STUDY, networks, weights=("known",), part="train", **how)
 
@@ -251,8 +254,12 @@ def test_pairs_that_lent_no_label_are_compared_with_the_others(networks):
     out = interpolate.left_out(N, train, 0.5, own.seed)
     assert result["twins"]["known"]["not lent"]["single"]["n"] == np.isin(rows[:, 1], out).sum()
     assert len(lent.show(result).splitlines()) == 1 + 2 * 2 * 2
-    for names, found in ((("known",), "nothing"), (("known", "blind"), "training.curve_target")):
-        with pytest.raises(SettingsError, match=f"they differ in {found}"):
+    for names, found in {
+        ("known",): "must be two networks",
+        ("known", "blind"): "they differ in training.curve_target",
+        ("halved", "known"): "the one without it first",
+    }.items():
+        with pytest.raises(SettingsError, match=found):
             study(lent.STUDY, networks, weights=names, curves=10)
     with pytest.raises(SettingsError, match="--curves 1: too few, all are of one kind"):
         study(lent.STUDY, networks, weights=("known", "halved"), curves=1)
@@ -270,6 +277,11 @@ def test_what_a_label_brings_is_the_change_of_its_own_pairs_beyond_that_of_other
     row = found["label"]["single"]
     low, high = row["within_0_interval"]
     assert row["within_0"] == pytest.approx(-0.2) and -0.31 < low < -0.2 < high < -0.1
+
+
+def test_the_interval_of_a_contrast_takes_the_ends_that_face_each_other():
+    value, (low, high) = intervals.contrast((1.0, (0.0, 3.0)), (0.5, (-2.5, 5.5)))
+    assert (value, low, high) == pytest.approx((0.5, 0.5 - 26**0.5, 0.5 + 13**0.5))
 
 
 def test_noise_levels_are_steps_of_the_schedule():

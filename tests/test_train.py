@@ -274,9 +274,12 @@ def test_interpolated_curves_err_as_interpolation_does_and_simulated_ones_do_not
     assert (off[B:].numpy() == ~np.array(simulated[B:])).all() and 0 < off.sum() < 2000
     errors = made.erring(np.repeat(np.setdiff1d(np.arange(24), known), 500), stream("test", 0))
     size = np.sqrt(np.mean(np.square(errors)))
-    near = np.unique(made.near[made.interpolated])
-    wanted = np.sqrt(np.mean(np.square(made.errors[:, near])))
-    assert 1.0 < size / wanted < 4.0  # twice those of the neighbours
+    wanted = np.sqrt(np.mean(np.square(made.errors[:, made.near[made.interpolated]])))
+    assert size == pytest.approx(2 * wanted, rel=0.1)
+    few = Batches(config, pairs, rows[np.isin(rows[:, 1], known[:6])], normal, "cpu")
+    assert torch.isfinite(few(0)["curves"]).all()
+    with pytest.raises(SettingsError, match="curve_errors needs two training configurations"):
+        Batches(config, pairs, rows[rows[:, 1] == known[0]], normal, "cpu")
     with pytest.raises(SettingsError, match="curve_errors needs curve_neighbours"):
         tiny(curve_neighbours=0, curve_mixing=0.0, curve_errors=1.0)
 
@@ -524,6 +527,14 @@ def test_a_run_can_start_from_exported_weights(pairs, tmp_path):
     next_model = exported.part(tensors(tmp_path / "next"), "model")
     old = exported.read(tmp_path / "tiny.safetensors")[0]
     assert all(torch.equal(next_model[k], old[k]) for k in old)
+    meta = train(tiny(max_steps=2), "d", tmp_path / "next", resume=True, report=str)
+    first = meta["init"]
+    assert (first["weights"], first["step"], first["images"]) == ("tiny", 2, 8)
+    assert first["sha256"] == exported.weights_hash(tmp_path / "tiny.safetensors")
+    checkpoint.export(tmp_path / "next", tmp_path / "second", bf16=False)
+    how = {"init": tmp_path / "second.safetensors", "report": str, "stop": 0}
+    last = train(tiny(max_steps=2), "d", tmp_path / "last", **how)["init"]
+    assert last["weights"] == "second" and last["before"] == first
 
 
 # --- minutes to 95 percent

@@ -8,7 +8,7 @@ import torch
 from torch.nn import functional as F
 
 from qfp.data import further, interpolate
-from qfp.tools import stream
+from qfp.tools import SettingsError, stream
 from qfp.training.drawn import Drawn
 
 NEAR = 8  # simulated neighbours that tell the error of an interpolated curve
@@ -90,16 +90,18 @@ class Batches:
         return {k: v.to(self.device) if isinstance(v, torch.Tensor) else v for k, v in out.items()}
 
     def find_errors(self, known):
-        """What `erring` takes; known (M,): configurations whose curves are simulated."""
+        """What `erring` takes; known (M,): configurations whose curves are simulated. SettingsError
+        where there is one alone."""
+        if len(known) < 2:
+            raise SettingsError("training: curve_errors needs two training configurations or more")
         orbit, width = self.pairs.orbit, self.pairs.device.width
         neighbours = self.config.training.curve_neighbours
         self.errors = interpolate.errors(self.curves, orbit, known, width, neighbours)
         missing = np.setdiff1d(np.arange(len(orbit)), known)
         self.interpolated = np.isin(np.arange(len(orbit)), missing)
-        self.near = np.zeros((len(orbit), min(NEAR, len(known))), int)
-        if len(missing):
-            near = interpolate.weights(orbit[missing], orbit[known], width, NEAR)[1]
-            self.near[missing] = near
+        near = interpolate.weights(orbit[missing], orbit[known], width, NEAR)[1]
+        self.near = np.zeros((len(orbit), near.shape[1]), int)
+        self.near[missing] = near
 
     def erring(self, n, rng):
         """Errors (E, F) as interpolation makes them at configurations n, 0 where curves are

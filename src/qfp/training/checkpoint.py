@@ -167,8 +167,9 @@ def export(folder, out, bf16=None):
     return meta
 
 
-def describe(config, pairs, normal):
-    """The part of the meta that does not change during a run."""
+def describe(config, pairs, normal, init=None):
+    """The part of the meta that does not change during a run; init: of the weights that it started
+    from."""
     versions = {"qfp": _version(), "torch": torch.__version__}
     return {
         "config": as_dict(config),
@@ -177,6 +178,7 @@ def describe(config, pairs, normal):
         "normalisation": as_dict(normal),
         "data": pairs.sha256,
         "versions": versions,
+        **({"init": init} if init else {}),
     }
 
 

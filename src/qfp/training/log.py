@@ -67,6 +67,7 @@ class Log:
             if (place == i).any()
         }
         speed = batch * len(loss) / (time.monotonic() - self.start)
+        images = {"images_per_second": round(speed, 2)} if batch else {}
         self.note(
             step,
             minutes,
@@ -74,11 +75,12 @@ class Log:
             curve_loss=round(float(np.mean(curve)), 5),
             levels=levels,
             lr=rate,
-            images_per_second=round(speed, 2),
+            **images,
         )
         text = (
-            f"loss {np.mean(loss):.3f} curve {np.mean(curve):.3f} {speed:.0f} images/s "
-            f"{minutes:.1f} min"
+            f"loss {np.mean(loss):.3f} curve {np.mean(curve):.3f} "
+            + (f"{speed:.0f} images/s " if batch else "")
+            + f"{minutes:.1f} min"
         )
         self.clear()
         return text
@@ -122,7 +124,7 @@ def course(lines):
 
 def told(lines, meta):
     """Sizes of a run by its log and the meta of its weights, and its last scores, as text."""
-    speed = np.median([line["images_per_second"] for line in lines if "levels" in line])
+    speed = np.median([line.get("images_per_second", 0) for line in lines if "levels" in line])
     last = (f"{name} {values[-1]:.3f}" for name, values in course(lines)["scores"].items())
     return (
         f"{meta['parameters'] / 1e6:.2f} M parameters, {meta['step']:,} steps, {meta['images']:,} "

@@ -39,7 +39,7 @@ class Training:
         self.normal = normalise.normalisation(pairs, self.parts["train"])
         torch.manual_seed(training.seed)
         self.model = exported.network_of(config).to(device)
-        self.step, self.saved, self.minutes = 0, 0, 0.0
+        self.step, self.saved, self.minutes, self.init = 0, 0, 0.0, None
 
     def start_from(self, init):
         """Take exported weights, with their normalisation."""
@@ -48,6 +48,10 @@ class Training:
             raise SettingsError(f"{init} was trained for another device: {source.config.device}")
         exported.strict_load(self.model, source.model.state_dict(), init)
         self.normal = source.normal
+        facts = {key: source.meta[key] for key in ("step", "images", "minutes")}
+        before = {"before": source.meta["init"]} if "init" in source.meta else {}
+        self.init = {"weights": Path(init).stem, "sha256": exported.weights_hash(init)}
+        self.init |= facts | before
 
     def prepare(self, resume):
         """All that a step takes; resume: as the folder's checkpoint has it."""
@@ -59,7 +63,8 @@ class Training:
             self.normal = exported.checked_meta(meta, self.out)[1]
             refusals.check_resumed(meta, config, self.pairs, self.out)
             self.step, self.saved, self.minutes = meta["step"], meta["step"], meta["minutes"]
-        self.fixed = checkpoint.describe(config, self.pairs, self.normal)
+            self.init = meta.get("init")
+        self.fixed = checkpoint.describe(config, self.pairs, self.normal, self.init)
         rows = self.parts["train"]
         self.batches = Batches(config, self.pairs, rows, self.normal, self.device)
         self.schedule = Schedule.of(config.diffusion)

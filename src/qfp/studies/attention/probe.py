@@ -15,10 +15,10 @@ from qfp.studies.attention.generations import Examined, Path, Wires, arrays_of, 
 from qfp.studies.attention.rows import MARGIN, compared, preferences, rounded, scored, told
 from qfp.studies.attention.summary import show, summary
 from qfp.studies.frame import Option, Study
-from qfp.tools import SettingsError, digest, kept_arrays
+from qfp.tools import SettingsError, digest, kept_arrays, project_root
 
 ANCESTRAL = 16  # curves that are also generated with all T ancestral steps
-OTHERS = ("twin", "twin-no-attention")  # networks that are looked at beside the preset's weights
+OTHERS = ("twin", "twin-no-attention")  # networks of `make twins`, beside the preset's weights
 NOTES = {
     "intervals": "95 %, bootstrap over the curves; of differences paired; '_adjusted' ones hold "
     "for all heads together "
@@ -223,5 +223,8 @@ STUDY = Study(
     result="probe_attention",
     needs=("weights", "networks", "pairs"),
     options={"curves": Option(300, "test configurations")},
-    weights=lambda config: (config.weights, *OTHERS),
+    weights=lambda config: (
+        config.weights,
+        *(project_root() / "runs" / name / f"{name}.safetensors" for name in OTHERS),
+    ),
 )

@@ -118,6 +118,7 @@ def describe(decoder, path, reference):
         "config_sha256": digest(decoder.meta["config"]),
         "differs": differing(decoder.config, reference.config),
         **{key: decoder.meta[key] for key in ("parameters", "step", "images", "minutes")},
+        **({"init": decoder.meta["init"]} if "init" in decoder.meta else {}),
     }
 
 

@@ -27,8 +27,9 @@ NOTES = (
     | {
         "change": "share of the second network minus share of the first, on the same curves and "
         "noise; 95 % interval, paired (Tango)",
-        "label": "change of the pairs that are not lent minus that of the others: what a label "
-        "brings its own pair; 95 % interval (Zou and Donner)",
+        "label": "change of the pairs that are not lent minus that of the others: what a label and "
+        "its interpolated curve bring their own pair; 95 % interval (Zou and Donner) over pairs, "
+        "of one training each",
         "columns": scoring.COLUMNS,
     }
 )
@@ -37,10 +38,13 @@ NOTES = (
 def left_out(run, rows):
     """{name of HALVES: bool (B,)} of rows (B, 2). SettingsError where the networks do not differ as
     the study needs it."""
-    first, second = (list(run.decoders.values()) + [None, None])[:2]
-    differs = len(run.decoders) == 2 and differing(second.config, first.config)
-    if not differs or set(differs) != {"training.curve_left_out"}:
-        found = ", ".join(differs or ["nothing"])
+    decoders = list(run.decoders.values())
+    if len(decoders) != 2:
+        raise SettingsError(f"--weights {' '.join(run.decoders)}: must be two networks")
+    first, second = decoders
+    differs = differing(second.config, first.config)
+    if set(differs) != {"training.curve_left_out"} or first.config.training.curve_left_out:
+        found = ", ".join(differs) or "nothing"
         raise SettingsError(
             f"--weights {' '.join(run.decoders)}: must be two networks that differ in "
             f"training.curve_left_out alone, the one without it first; they differ in {found}"
@@ -95,7 +99,9 @@ def measure(run):
             hits[-1][reader] = scoring.hits(device, found, antidots, images, truth)
             for half, kind in halves.items():
                 own = None if images is None else images[kind]
-                row = scoring.scores(device, found[kind], antidots[kind], own, truth[kind])
+                row = scoring.scores(
+                    device, found[kind], antidots[kind], own, truth[kind], run.seed
+                )
                 networks[name].setdefault(half, {})[reader] = row
     return {"twins": networks, **changes(hits, halves)}
 

@@ -101,6 +101,20 @@ def show(result):
     return tables.columns(table)
 
 
+def panels(result):
+    """Panels of `figures.shares.whiskers`: {potentials: {network and reader: scores}}."""
+    titles = {"known": "the five potentials", "fresh": "a fresh potential each"}
+    names = {"single": "one sample", "read-out": "read-out"}
+    return {
+        title: {
+            f"{name}, {names[reader]}": scores
+            for name, row in result["networks"].items()
+            for reader, scores in row[kind].items()
+        }
+        for kind, title in titles.items()
+    }
+
+
 STUDY = Study(
     name="potentials",
     measure=measure,
