@@ -260,6 +260,9 @@ if table:
     accuracy.check(table)
 if table and table["steps"] == config.sampling.steps:
     assert fresh.agrees(answers, wire, table), "the slice and the table agree"
+if further:
+    many = further["networks"]["many"]["fresh"]["single"]
+    assert many["difference"]["within_0_interval"][0] > 0, "better under potentials never seen"
 print(
     f"checks passed: antidots found in {len(found)} of {len(found)} true images; white noise first, "
     "no noise last; scale of r in order; table consistent"

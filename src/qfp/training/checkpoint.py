@@ -12,7 +12,15 @@ from safetensors.torch import save as packed
 
 from qfp.data.normalise import contract
 from qfp.files import output_file
-from qfp.model.exported import check_fit, checked_meta, hollow_network, part, read, strict_load
+from qfp.model.exported import (
+    check_fit,
+    checked_meta,
+    hollow_network,
+    part,
+    read,
+    strict_load,
+    weights_hash,
+)
 from qfp.tools import SettingsError, as_dict, sha256, write_atomic, write_json
 
 CHECKPOINT, LOG = "checkpoint.safetensors", "log.jsonl"
@@ -180,6 +188,13 @@ def describe(config, pairs, normal, init=None):
         "versions": versions,
         **({"init": init} if init else {}),
     }
+
+
+def origin(weights, meta):
+    """What a run says of the exported weights, with their meta, that it starts from."""
+    facts = {key: meta[key] for key in ("step", "images", "minutes")}
+    before = {"before": meta["init"]} if "init" in meta else {}
+    return {"weights": Path(weights).stem, "sha256": weights_hash(weights)} | facts | before
 
 
 def _version():

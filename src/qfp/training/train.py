@@ -48,10 +48,7 @@ class Training:
             raise SettingsError(f"{init} was trained for another device: {source.config.device}")
         exported.strict_load(self.model, source.model.state_dict(), init)
         self.normal = source.normal
-        facts = {key: source.meta[key] for key in ("step", "images", "minutes")}
-        before = {"before": source.meta["init"]} if "init" in source.meta else {}
-        self.init = {"weights": Path(init).stem, "sha256": exported.weights_hash(init)}
-        self.init |= facts | before
+        self.init = checkpoint.origin(init, source.meta)
 
     def prepare(self, resume):
         """All that a step takes; resume: as the folder's checkpoint has it."""
@@ -74,9 +71,8 @@ class Training:
 
     def save(self):
         """Write a checkpoint; returns its meta."""
-        so_far = {"step": self.step, "minutes": self.minutes}
-        images = {"images": self.step * self.config.training.batch}
-        meta = {**self.fixed, **so_far, **images}
+        images = self.step * self.config.training.batch
+        meta = self.fixed | {"step": self.step, "minutes": self.minutes, "images": images}
         self.check()
         self.saved = self.step
         return checkpoint.save(self.out, self.model, self.ema, self.base, meta)
