@@ -117,7 +117,7 @@ Markdown(shown.table(accuracy.STUDY, config.weights, accuracy.in_markdown))
 #
 # ## Strong simple rivals, on the same curves
 #
-# A **library** holds one simulated curve of *every* configuration, the test wires included, under a potential that is not among the
+# A **library** holds one simulated curve of *every* configuration, the test wires included, under a potential not among the
 # five. It answers with the nearest curve; **whitened**, in a distance that weighs down what potentials change. The **kriged
 # library** has the training curves and, like the training of the network, interpolated ones of all other configurations;
 # **mean**: averaged over the potentials. The **MLP** is a plain network that reads positions off training curves, kriged ones, or those
