@@ -276,6 +276,8 @@ def test_interpolated_curves_err_as_interpolation_does_and_simulated_ones_do_not
     size = np.sqrt(np.mean(np.square(errors)))
     wanted = np.sqrt(np.mean(np.square(made.errors[:, made.near[made.interpolated]])))
     assert size == pytest.approx(2 * wanted, rel=0.1)
+    whole = Batches(config, pairs, np.argwhere(np.ones((2, 24), bool)), normal, "cpu")
+    assert not whole.erring(np.arange(24), stream("test", 0)).any(), "nothing is interpolated"
     few = Batches(config, pairs, rows[np.isin(rows[:, 1], known[:6])], normal, "cpu")
     assert torch.isfinite(few(0)["curves"]).all()
     with pytest.raises(SettingsError, match="curve_errors needs two training configurations"):

@@ -97,11 +97,10 @@ class Batches:
         orbit, width = self.pairs.orbit, self.pairs.device.width
         neighbours = self.config.training.curve_neighbours
         self.errors = interpolate.errors(self.curves, orbit, known, width, neighbours)
-        missing = np.setdiff1d(np.arange(len(orbit)), known)
-        self.interpolated = np.isin(np.arange(len(orbit)), missing)
-        near = interpolate.weights(orbit[missing], orbit[known], width, NEAR)[1]
+        self.interpolated = ~np.isin(np.arange(len(orbit)), known)
+        near = interpolate.weights(orbit[self.interpolated], orbit[known], width, NEAR)[1]
         self.near = np.zeros((len(orbit), near.shape[1]), int)
-        self.near[missing] = near
+        self.near[self.interpolated] = near
 
     def erring(self, n, rng):
         """Errors (E, F) as interpolation makes them at configurations n, 0 where curves are
