@@ -322,13 +322,18 @@ def test_what_cannot_be_compared_is_refused(faked, pairs, monkeypatch):
 
 
 def test_rows_are_trained_and_a_stopped_one_goes_on(pairs, plan, tmp_path, monkeypatch):
-    trained, looked, train, error = [], [], course.train, closer.x0_error
+    trained, decoded, looked = [], [], []
+    train, decode_of, error = course.train, course.decoded, closer.x0_error
 
-    def watched(config, data, run, resume, stop, **options):
-        trained.append((config.dataset.potentials, Path(data).name, resume, stop))
-        if len(trained) == 2:
-            raise KeyboardInterrupt  # between two looks
-        return train(config, data, run, resume=resume, stop=stop, **options)
+    def watched(config, data, run, resume, **options):
+        trained.append((config.dataset.potentials, Path(data).name, resume))
+        return train(config, data, run, resume=resume, **options)
+
+    def seen(*arguments):
+        decoded.append(len(trained))
+        if len(decoded) == 2:
+            raise KeyboardInterrupt  # in the second look
+        return decode_of(*arguments)
 
     def error_of(*arguments):
         looked.append(len(trained))
@@ -338,6 +343,7 @@ def test_rows_are_trained_and_a_stopped_one_goes_on(pairs, plan, tmp_path, monke
 
     monkeypatch.setattr(frame, "project_root", lambda: tmp_path)
     monkeypatch.setattr(course, "train", watched)
+    monkeypatch.setattr(course, "decoded", seen)
     monkeypatch.setattr(closer, "x0_error", error_of)
     monkeypatch.setattr(ablations, "ROUNDS", 1)
     monkeypatch.setattr(generate, "generate", lambda config, out, **_: out)
@@ -361,14 +367,13 @@ def test_rows_are_trained_and_a_stopped_one_goes_on(pairs, plan, tmp_path, monke
     result = frame.run_study(ablations.STUDY, tiny(), **arguments)
     assert result == json.loads(out.read_text()) and not [*tmp_path.glob("runs/*")]
     assert trained == [
-        (2, "toy.h5", False, 1),
-        *[(2, "toy.h5", True, 2)] * 2,
-        (2, "toy.h5", False, 2),
-        (2, "toy.h5", True, 4),
-        (1, "data.h5", False, 2),
-        (1, "data.h5", True, 4),
+        (2, "toy.h5", False),
+        (2, "toy.h5", True),
+        (2, "toy.h5", False),
+        (1, "data.h5", False),
     ]
-    assert looked == [3, 3, 5, 7], "once a row, and once more for the one that was stopped there"
+    assert decoded == [1, 1, 2, 3, 3, 4, 4], "the look that was stopped is taken again"
+    assert looked == [2, 2, 3, 4], "once a row, and once more for the one that was stopped there"
     rows = result["rows"]
     assert {name: row["step"] for name, row in rows.items()} == {"plain": 4, "sam": 2, "one": 4}
     looks = [{**look, "minutes": 0} for row in (rows["sam"], kept) for look in row["looks"]]
@@ -542,17 +547,19 @@ def test_the_recipe_is_trained_and_scored(pairs, plan, tmp_path):
     row = {"training": paper, "diffusion": {"prediction": "epsilon", "steps": 20}}
     path, said = plan(passes=16, looks=4, rows={"all": row}), []
     how = {"plan": str(path), "curves": 3, "test": 6, "ancestral": 4, "data": "toy.h5"}
-    out = tmp_path / "out.json"
+    out, how["export"] = tmp_path / "out.json", str(tmp_path / "mine")
     result = frame.run_study(recipe.STUDY, tiny(), out, report=said.append, **how)
     batch = tiny().training.batch
     assert [look["images"] for look in result["looks"]] == [batch * 2 * k for k in range(1, 5)]
     assert result["test"]["n"] == 6 and result["ancestral"]["n"] == result["fast"]["n"] == 4
     assert result["fit"]["looks"] < 4 and result["changes"] == row
-    scores, line = recipe.course_of(result)
-    looks, end, r = scores.values()
-    assert looks.shape == r.shape == (4, 4) and end[0] == looks[0, -1]
+    assert result["network_sha256"] == exported.weights_hash(tmp_path / "mine.safetensors")
+    assert decode.load_decoder(tmp_path / "mine.safetensors").meta["step"] == 8
+    ((label, (looks, end, line)),) = recipe.courses({"ours": result, "none": {}}).items()
+    assert label == "ours" and looks.shape == (4, 4) and end[0] == looks[0, -1]
     assert line.shape == (4, len(result["fit"]["line"]))
     assert "the line at 10,000,000 images" in "\n".join(said)
+    assert load_plan(tiny(), path, 32)[1]["all"].config.training.max_steps == 16
     how["plan"] = str(plan(passes=16, looks=4, rows={"all": row, "more": {}}))
     with pytest.raises(SettingsError, match="all, more: the plan must have one row"):
         frame.run_study(recipe.STUDY, tiny(), out, report=str, **how)

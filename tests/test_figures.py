@@ -305,10 +305,12 @@ FIGURES = {
     ),
     "learning curve": lambda: shares.learning_curve(
         {
-            name: np.array([[2e4, 1e5, 1e6], *np.sort(RNG.random((3, 3)), 0)[[1, 0, 2]]])
+            name: [
+                np.array([images, *np.sort(RNG.random((3, len(images))), 0)[[1, 0, 2]]])
+                for images in ([2e4, 1e5, 1e6], [1e6], [1e4, 1e5, 1e7])
+            ]
             for name in "abc"
         },
-        np.array([[1e4, 1e5, 1e7], *np.sort(RNG.random((3, 3)), 0)[[1, 0, 2]]]),
         0.95,
     ),
     "ablations": lambda: network_figures.ablations(

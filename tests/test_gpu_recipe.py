@@ -18,9 +18,10 @@ from qfp.config import Diffusion, load_preset
 from qfp.data import dataset, normalise
 from qfp.decoding import decode
 from qfp.model import exported
+from qfp.model.diffusion import Schedule
 from qfp.model.precision import autocast
 from qfp.tools import SettingsError
-from qfp.training import checkpoint
+from qfp.training import checkpoint, loss
 from qfp.training.batches import Batches, ahead
 from qfp.training.loss import losses
 from qfp.training.optimise import learning_rate, radius, share_done
@@ -338,6 +339,42 @@ def test_sams_radius_follows_the_learning_rate():
         assert radius(training, step, progress) == pytest.approx(
             50 * learning_rate(training, step, progress)
         )
+
+
+@pytest.mark.parametrize("preset", ["paper", "laptop"])
+def test_what_a_gpu_compiles_is_one_graph_of_the_same_numbers(preset):
+    """Also for the next network of the same shape. (The kernels are the compiler's; here they are
+    those of the CPU.)"""
+    small = TINY if preset == "paper" else [*TINY[4:6], "network.channels=[8,8]"]
+    config = load_preset(preset, **parse_changes(small))
+    B, E, side = 2, 3 if config.training.curve_target == "positions" else 0, config.device.side
+    rng, schedule = torch.Generator().manual_seed(0), Schedule.of(config.diffusion)
+    batch = {
+        "x0": torch.randn(B, 1, side, side, generator=rng),
+        "noise": torch.randn(B, 1, side, side, generator=rng),
+        "t": torch.tensor([3, 800]),
+        "keep": torch.tensor([True, False]),
+        "curves": torch.randn(B + E, config.device.field_points, generator=rng),
+        "centres": 30 + 5 * torch.randn(B + E, 2, 2, generator=rng),
+    }
+    eager = loss.compared
+    graph = torch.compile(eager, backend="aot_eager", fullgraph=True, dynamic=False)
+    with pytest.MonkeyPatch.context() as patch, autocast(config.training.precision, "cpu"):
+        for seed in (0, 1):
+            torch.manual_seed(seed)
+            model, found = exported.network_of(config), []
+            for p in model.parameters():  # branches that start at 0 would hide the path
+                torch.nn.init.normal_(p, std=0.1)
+            for function in (eager, graph):
+                patch.setattr(loss, "compared", function)
+                with torch._dynamo.config.patch(error_on_recompile=seed == 1):
+                    total, mse, curve = losses(model, schedule, batch, config.training)
+                    own = torch.autograd.grad(total, [*model.parameters()], allow_unused=True)
+                found.append([total.detach(), mse, curve, *(g for g in own if g is not None)])
+            assert len(found[0]) == len(found[1]) and mse.shape == (B,)
+            for one, two in zip(*found, strict=True):
+                torch.testing.assert_close(two, one)
+    torch._dynamo.reset()
 
 
 def test_pairs_can_be_split_at_random(bare, pairs, tmp_path):

@@ -251,7 +251,7 @@ def test_configurations_outside_the_training_set_are_not_drawn(file):
 
 def test_it_trains_goes_on_is_exported_and_decodes(file, tmp_path):
     quiet = {"report": lambda line: None}
-    train(CONFIG, file, tmp_path / "run", stop=2, **quiet)
+    train(CONFIG, file, tmp_path / "run", watch=lambda training: training.step == 2, **quiet)
     assert train(CONFIG, file, tmp_path / "run", resume=True, **quiet)["step"] == 4
     train(CONFIG, file, tmp_path / "whole", **quiet)
     for run in ("run", "whole"):

@@ -84,6 +84,11 @@ def tensors(folder):
     return exported.read(folder / checkpoint.CHECKPOINT)[0]
 
 
+def after(step):
+    """A watcher that ends a run after so many steps; None: never."""
+    return lambda training: training.step == step
+
+
 def batches(config, pairs):
     rows = dataset.split(len(pairs.antidots), len(pairs.potentials), "config", 0)["train"]
     return Batches(config, pairs, rows, normalise.normalisation(pairs, rows), "cpu")
@@ -93,7 +98,7 @@ def batches(config, pairs):
 def test_resume_equals_an_uninterrupted_run(pairs, tmp_path, optimizer):
     config = tiny({**TINY, "dropout": 0.1}, max_steps=6, optimizer=optimizer)
     train(config, "data.h5", tmp_path / "straight", report=str)
-    train(config, "data.h5", tmp_path / "parts", report=str, stop=3)
+    train(config, "data.h5", tmp_path / "parts", report=str, watch=after(3))
     assert exported.read(tmp_path / "parts" / checkpoint.CHECKPOINT)[1]["step"] == 3
     train(config, "data.h5", tmp_path / "parts", resume=True, report=str)
     one, two = tensors(tmp_path / "straight"), tensors(tmp_path / "parts")
@@ -329,7 +334,7 @@ def test_a_step_without_images_trains_the_read_out_alone(pairs, tmp_path, optimi
     meta = train(config, "toy.h5", whole, report=lambda line: None)
     assert (meta["step"], meta["images"]) == (20, 0)
     for stop in (7, None):
-        train(config, "toy.h5", parts, stop is None, stop=stop, report=lambda line: None)
+        train(config, "toy.h5", parts, stop is None, watch=after(stop), report=lambda line: None)
     assert tensors(whole).keys() == tensors(parts).keys()
     assert all(torch.equal(value, tensors(parts)[name]) for name, value in tensors(whole).items())
     trained = {k.removeprefix("model."): v for k, v in tensors(whole).items()}
@@ -524,7 +529,7 @@ def test_a_run_can_start_from_exported_weights(pairs, tmp_path):
         tmp_path / "next",
         init=tmp_path / "tiny.safetensors",
         report=str,
-        stop=0,
+        watch=after(0),
     )
     next_model = exported.part(tensors(tmp_path / "next"), "model")
     old = exported.read(tmp_path / "tiny.safetensors")[0]
@@ -534,7 +539,7 @@ def test_a_run_can_start_from_exported_weights(pairs, tmp_path):
     assert (first["weights"], first["step"], first["images"]) == ("tiny", 2, 8)
     assert first["sha256"] == exported.weights_hash(tmp_path / "tiny.safetensors")
     checkpoint.export(tmp_path / "next", tmp_path / "second", bf16=False)
-    how = {"init": tmp_path / "second.safetensors", "report": str, "stop": 0}
+    how = {"init": tmp_path / "second.safetensors", "report": str, "watch": after(0)}
     last = train(tiny(max_steps=2), "d", tmp_path / "last", **how)["init"]
     assert last["weights"] == "second" and last["before"] == first
 

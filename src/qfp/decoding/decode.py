@@ -142,11 +142,12 @@ def load_pairs_decoder(name_or_path):
 
 
 @torch.no_grad()
-def draw(decoder, curves, seeds, steps=None, sampler=None, gamma=None, batch=32, progress=False):
+def draw(decoder, curves, seeds, steps=None, sampler=None, gamma=None, batch=None, progress=False):
     """LDOS samples (B, S, L, W) [1/t] for curves (B, F) [e^2/h], from noise seeds (B, S). None: the
     weights' setting.
 
-    Each curve is encoded once; `batch` images at a time bound the memory."""
+    Each curve is encoded once; `batch` images at a time bound the memory, by default 32, on a GPU
+    512."""
     model, config, constants, schedule = (
         decoder.model,
         decoder.config,
@@ -157,6 +158,8 @@ def draw(decoder, curves, seeds, steps=None, sampler=None, gamma=None, batch=32,
         getattr(config.sampling, name) if value is None else value
         for name, value in (("steps", steps), ("sampler", sampler), ("gamma", gamma))
     )
+    device = next(model.parameters()).device
+    batch = batch or (512 if device.type == "cuda" else 32)
     seeds = np.asarray(seeds, np.uint64)
     rows = np.repeat(np.arange(len(curves)), seeds.shape[1])  # curve of each image
     images = []
@@ -166,12 +169,12 @@ def draw(decoder, curves, seeds, steps=None, sampler=None, gamma=None, batch=32,
         part = slice(start, start + batch)
         own, local = np.unique(rows[part], return_inverse=True)
         shape = (1, config.device.side, config.device.side)
-        with for_samples(schedule):
-            condition = model.encode(constants.curve(np.asarray(curves)[own])).index(
-                torch.as_tensor(local)
-            )
+        with for_samples(schedule, device):
+            given = constants.curve(np.asarray(curves)[own]).to(device)
+            condition = model.encode(given).index(torch.as_tensor(local, device=device))
             eps = guided(model, schedule, condition, gamma)
-            x = sample(eps, schedule, seeds.ravel()[part].tolist(), shape, sampler, steps)
+            noise = seeds.ravel()[part].tolist()
+            x = sample(eps, schedule, noise, shape, sampler, steps, device=device)
         images.append(constants.ldos(x))
     return np.concatenate(images).reshape(*seeds.shape, config.device.length, config.device.width)
 

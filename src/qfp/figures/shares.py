@@ -110,22 +110,24 @@ def whiskers(panels, columns=("within_1", "within_0"), names=None, wanted=0.95):
 
 
 @style()
-def learning_curve(scores, line, wanted):
-    """Scores over images seen, {label: (4, K)} images, score, low, high; a line (4, M) through the
-    first of them that goes on beyond, dashed; a line at `wanted`."""
+def learning_curve(courses, wanted):
+    """Shares over images seen, {label: (looks (4, K), end (4, 1), line (4, M))}, each with images,
+    share, low, high: filled markers, an open one, and a line that is dashed beyond them; a line at
+    `wanted`."""
     figure = canvas(2.9)
     ax = figure.subplots()
-    images, share, low, high = line
-    seen = images <= max(own[0].max() for own in scores.values())
-    ax.plot(images, share, color=BLUE, linewidth=1.2, linestyle="--")
-    ax.plot(images[seen], share[seen], color=BLUE, linewidth=1.2)
-    ax.fill_between(images, low, high, color=BLUE, alpha=0.15, linewidth=0)
-    for (label, (x, y, least, most)), (color, marker) in zip(
-        scores.items(), ((BLUE, "o"), (RED, "D"), (GREEN, "s")), strict=True
+    for (label, (looks, end, line)), color, marker in zip(
+        courses.items(), (BLUE, RED, GREEN), "oDs"
     ):
-        off = y - least, most - y
-        ax.errorbar(x, y, yerr=off, fmt=marker, color=color, markersize=4, label=label)
+        images, share, low, high = line
+        seen = images <= looks[0].max()
+        ax.plot(images, share, color=color, linewidth=1.0, linestyle="--")
+        ax.plot(images[seen], share[seen], color=color, linewidth=1.0)
+        ax.fill_between(images, low, high, color=color, alpha=0.12, linewidth=0)
+        for (x, y, least, most), face, name in ((looks, color, label), (end, "none", None)):
+            how = {"color": color, "markersize": 4, "markerfacecolor": face, "label": name}
+            ax.errorbar(x, y, yerr=(y - least, most - y), fmt=marker, **how)
     ax.axhline(wanted, color="black", linestyle=":", linewidth=1)
-    ax.set(xlabel="images seen", ylabel="score", xscale="log", ylim=(-0.02, 1.02))
+    ax.set(xlabel="images seen", ylabel="share within one site", xscale="log", ylim=(-0.02, 1.02))
     figure.legend(*ax.get_legend_handles_labels(), loc="outside lower center", ncols=3)
     return figure

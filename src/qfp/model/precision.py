@@ -7,6 +7,11 @@ import sys
 import torch
 
 
+def processor():
+    """What trains and samples fastest here: 'cuda' where there is a GPU, else 'cpu'."""
+    return "cuda" if torch.cuda.is_available() else "cpu"
+
+
 def fast_bf16(device):
     """Whether bf16 arithmetic is faster than fp32 on this device."""
     if torch.device(device).type == "cuda":

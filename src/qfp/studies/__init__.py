@@ -52,10 +52,10 @@ def find(name):
     return importlib.import_module(f"qfp.studies.{MODULES[name]}").STUDY
 
 
-def recorded(name):
+def recorded(name, file=None):
     """What the file of a study's result holds, whatever it was measured on; an empty dict where
-    there is none."""
-    path = project_root() / "results" / f"{find(name).result}.json"
+    there is none. file: its name where the result was written to another."""
+    path = project_root() / "results" / f"{file or find(name).result}.json"
     return json.loads(path.read_text()) if path.is_file() else {}
 
 

@@ -39,15 +39,13 @@ class Sam:
         with torch.no_grad():
             used = [p for p in self.parameters if p.grad is not None]
             # Kept, not subtracted again: the restored weights are the same to the last bit.
-            before = [p.detach().clone() for p in used]
-            length = torch.stack([p.grad.norm() for p in used]).norm()
-            for p in used:
-                p.add_(p.grad * (self.radius / (length + 1e-12)))
+            before, gradients = [p.detach().clone() for p in used], [p.grad for p in used]
+            length = torch.stack(torch._foreach_norm(gradients)).norm()
+            torch._foreach_add_(used, torch._foreach_mul(gradients, self.radius / (length + 1e-12)))
         self.base.zero_grad()
         closure()
         with torch.no_grad():
-            for p, old in zip(used, before, strict=True):
-                p.copy_(old)
+            torch._foreach_copy_(used, before)
         self.base.step()
         self.base.zero_grad()
         return loss

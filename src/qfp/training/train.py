@@ -11,7 +11,7 @@ from qfp.decoding import decode
 from qfp.files import sole
 from qfp.model import exported
 from qfp.model.diffusion import Schedule
-from qfp.model.precision import for_samples, keep_memory
+from qfp.model.precision import for_samples, keep_memory, processor
 from qfp.tools import SettingsError, progress_bar
 from qfp.training import checkpoint, refusals
 from qfp.training.batches import Batches, supplied
@@ -52,18 +52,17 @@ class Training:
 
     def prepare(self, resume):
         """All that a step takes; resume: as the folder's checkpoint has it."""
-        config, training = self.config, self.config.training
+        config, training, pairs = self.config, self.config.training, self.pairs
         self.ema = average(self.model, training.ema)
         self.base, self.optimizer = optimiser(self.model, training)
         if resume:
             meta = checkpoint.restore(self.out, self.model, self.ema, self.base)
             self.normal = exported.checked_meta(meta, self.out)[1]
-            refusals.check_resumed(meta, config, self.pairs, self.out)
+            refusals.check_resumed(meta, config, pairs, self.out)
             self.step, self.saved, self.minutes = meta["step"], meta["step"], meta["minutes"]
             self.init = meta.get("init")
-        self.fixed = checkpoint.describe(config, self.pairs, self.normal, self.init)
-        rows = self.parts["train"]
-        self.batches = Batches(config, self.pairs, rows, self.normal, self.device)
+        self.fixed = checkpoint.describe(config, pairs, self.normal, self.init)
+        self.batches = Batches(config, pairs, self.parts["train"], self.normal, self.device)
         self.schedule = Schedule.of(config.diffusion)
         if not resume:
             self.save()  # from here on there is something to resume
@@ -113,18 +112,18 @@ class Training:
         self.log.add(self.schedule, batch["t"], mse, loss, curve)
         return rate
 
-    def run(self, bar, report, stop, ends):
-        """Steps until the plan, step `stop` or `ends()` ends them; raises KeyboardInterrupt after a
-        whole step, with a checkpoint."""
+    def run(self, bar, report, watch, ends):
+        """Steps until the plan, `watch(self)` or `ends()` ends them; raises KeyboardInterrupt after
+        a whole step, with a checkpoint."""
         training, last = self.config.training, self.minutes
-        start = time.monotonic() - 60 * self.minutes
         supply = supplied(self.batches, self.step, self.device)
         self.model.train()
         # within a step, weights and optimiser do not belong together
         with checkpoint.held_interrupt() as interrupted:
-            while self.progress < 1 and (stop is None or self.step < stop):
+            while not watch(self) and self.progress < 1:
+                begun = time.monotonic()
                 rate = self.advance(next(supply))
-                self.minutes = (time.monotonic() - start) / 60
+                self.minutes += (time.monotonic() - begun) / 60
                 bar.update()
                 if interrupted():
                     bar.close()
@@ -150,14 +149,14 @@ def train(
     init=None,
     report=print,
     device="auto",
-    stop=None,
+    watch=lambda training: False,
     slice_minutes=None,
 ):
     """Train the network of a preset.
 
     Source: Sec. IV. An interrupt (Ctrl-C) ends after a whole step, with a checkpoint; the second
     one ends at once. `share_done` of the returned step and minutes tells whether the run is
-    finished: the minutes of its plan are those trained, in all slices together.
+    finished: the minutes of its plan are those of steps, in all slices together.
 
     Parameters
     ----------
@@ -173,10 +172,12 @@ def train(
     report : callable
         Is given lines of text.
     device : str
-        'cpu', 'cuda', or 'auto'.
-    stop, slice_minutes : optional
-        End with a checkpoint after this step, or after so much wall time in this call (loading
-        included; at least one step is done), without changing the plan of the run.
+        'cpu', 'cuda', or 'auto', the GPU where there is one.
+    watch : callable
+        Is given the Training before the first step and after each; where it returns true the run
+        ends with a checkpoint, its plan unchanged.
+    slice_minutes : float, optional
+        The same after so much wall time in this call, loading included and a step at least.
 
     Returns
     -------
@@ -207,9 +208,8 @@ def train(
     refusals.check_plan(config.training, slice_minutes)
     refusals.check_room(config)
     refusals.check_folder(out, resume)
-    if device == "auto":
-        device = "cuda" if torch.cuda.is_available() else "cpu"
-    training = Training(config, refusals.pairs_of(config, data_path), out, device)
+    pairs = refusals.pairs_of(config, data_path)
+    training = Training(config, pairs, out, processor() if device == "auto" else device)
     if init is not None and not resume:
         training.start_from(init)
     keep_memory()
@@ -220,10 +220,10 @@ def train(
     out.mkdir(parents=True, exist_ok=True)
     with sole(out, "training"):
         refusals.check_folder(out, resume)  # another process may have been first
-        return alone(training, resume, report, stop, ends)
+        return alone(training, resume, report, watch, ends)
 
 
-def alone(training, resume, report, stop, ends):
+def alone(training, resume, report, watch, ends):
     """A run of a Training whose folder is ours; returns the meta of its last checkpoint.
     SettingsError where it diverges: the last good checkpoint stays."""
     config, out, device = training.config, training.out, training.device
@@ -237,7 +237,7 @@ def alone(training, resume, report, stop, ends):
     total, look = config.training.max_steps or None, {"mininterval": 2, "smoothing": 0.05}
     bar = progress_bar(total=total, initial=training.step, unit="step", **look)
     try:
-        training.run(bar, report, stop, ends)
+        training.run(bar, report, watch, ends)
         meta, line = training.keep()
     except DivergedError as error:
         bar.close()

@@ -15,7 +15,7 @@ import torch
 from qfp import tools
 from qfp.data import dataset, generate
 from qfp.model.exported import network_of
-from qfp.model.precision import arithmetic
+from qfp.model.precision import arithmetic, processor
 from qfp.studies import scoring, tables, timing
 from qfp.studies.frame import Option, Study
 from qfp.studies.short import learning
@@ -87,12 +87,12 @@ def train_row(run, row, plan, folder, rows, first):
 def pass_seconds(table):
     """Seconds of a gradient pass of each row of {name: Row}, {name: float}; see NOTES."""
     steps = {
-        name: timing.training_step(network_of(row.config), row.config, True, "cpu")
+        name: timing.training_step(network_of(row.config), row.config, True, processor())
         for name, row in table.items()
     }
     return {
         name: float(np.median(seconds)) / passes(table[name].config)
-        for name, seconds in timing.take_turns(steps, ROUNDS, "cpu").items()
+        for name, seconds in timing.take_turns(steps, ROUNDS, processor()).items()
     }
 
 
@@ -129,7 +129,7 @@ def measure(run):
     """Train the rows that are not finished, or those named; None while rows are missing."""
     plan, table, wanted = opened(run)
     chosen, first, config = looked_at(run), next(iter(table)), run.config
-    precision, folders = arithmetic(config.training.precision, "cpu"), {}
+    precision, folders = arithmetic(config.training.precision, processor()), {}
     for name, row in table.items():
         folders[name] = run.place(row.config, plan, run.pairs.sha256, len(chosen), precision)
         if name in wanted:
@@ -151,7 +151,7 @@ def measure(run):
         "curves": len(chosen),
         **plan,
         "threads": torch.get_num_threads(),
-        "clock": timing.clock("cpu"),
+        "clock": timing.clock(processor()),
         "levels": LEVELS.tolist(),
         "precision": precision,
         "torch": torch.__version__,

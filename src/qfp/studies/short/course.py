@@ -43,12 +43,14 @@ def course(run, config, folder, number, rows, data=None):
     scores, and the hits of each curve. Goes on where it was stopped."""
     diary, plan, own = folder / "looks.jsonl", config.training.max_steps, folder / "run"
     looks = [json.loads(line) for line in diary.read_text().splitlines()] if diary.is_file() else []
-    for k in range(len(looks) + 1, number + 1):
-        resume = (own / CHECKPOINT).is_file()
-        quiet = {"report": lambda line: None, "device": "cpu"}
-        meta = train(config, data or run.data, own, resume, stop=plan * k // number, **quiet)
+    stops = [plan * k // number for k in range(1, number + 1)]
+
+    def watch(training):
+        if training.step < stops[len(looks)]:
+            return False
+        meta = training.save()
         export(own, folder / "look", bf16=False)
-        decoder = load_decoder(folder / "look.safetensors")
+        decoder = load_decoder(folder / "look.safetensors", training.device)
         facts = {key: meta[key] for key in ("step", "minutes", "images")}
         looks.append(facts | decoded(decoder, config, run.pairs, rows))
         write_text(diary, "".join(json.dumps(look) + "\n" for look in looks))
@@ -57,4 +59,9 @@ def course(run, config, folder, number, rows, data=None):
             + f"within one site {tables.cell(looks[-1], 'within_1', '.1%')}, "
             f"exact {tables.cell(looks[-1], 'within_0', '.1%')}"
         )
+        return len(looks) == number
+
+    if len(looks) < number:
+        resume, quiet = (own / CHECKPOINT).is_file(), {"report": lambda line: None}
+        train(config, data or run.data, own, resume, watch=watch, **quiet)
     return looks

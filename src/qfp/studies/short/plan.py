@@ -34,13 +34,14 @@ def passes(config):
     return 2 if config.training.optimizer == "sam" else 1
 
 
-def load_plan(config, path=None):
-    """The plan of a YAML file, by default presets/ablations.yaml: {passes, looks, noise}, and
-    {name: Row}.
+def load_plan(config, path=None, number=None):
+    """The plan of a YAML file, by default presets/ablations.yaml: {passes, looks, noise}, with
+    `number` passes in place of its own, and {name: Row}.
 
     Raises SettingsError for a change that no preset could have."""
     path = project_root() / "presets" / "ablations.yaml" if path is None else Path(path)
     plan = yaml_of(path, "plan")
+    plan |= {"passes": number} if number else {}
     rows = {}
     for name, changes in plan.pop("rows").items():
         where, values = f"{path.name}, {name}", as_dict(config)

@@ -6,18 +6,21 @@ and with the paper's. A line through the looks says what more images would bring
 """
 
 import dataclasses
-import json
+from pathlib import Path
 
 import numpy as np
+import torch
 from scipy.special import expit, logit
 
 from qfp.decoding.decode import load_decoder
-from qfp.model.precision import arithmetic
+from qfp.model.exported import weights_hash
+from qfp.model.precision import arithmetic, processor
 from qfp.studies import intervals, scoring, tables
 from qfp.studies.frame import Option, Study
 from qfp.studies.short.course import course, decoded, looked_at
 from qfp.studies.short.plan import load_plan
 from qfp.tools import SettingsError, digest, project_root
+from qfp.training.checkpoint import export
 
 PLAN = "paper_recipe.yaml"
 SCORES = ("within_1", "within_0", "r_median")
@@ -96,19 +99,22 @@ def with_samplers(run, config, decoder, test):
 
 def measure(run):
     """Train the row of the plan, look at it on its way, and score its end."""
-    plan, table = load_plan(run.config, run.options.plan or project_root() / "presets" / PLAN)
+    path = run.options.plan or project_root() / "presets" / PLAN
+    plan, table = load_plan(run.config, path, run.options.passes)
     if len(table) > 1:
         raise SettingsError(f"{', '.join(table)}: the plan must have one row")
     ((name, row),) = table.items()
     config, training = row.config, row.config.training
     rows, test = looked_at(run), run.rows("test", run.options.test)
-    how = arithmetic(training.precision, "cpu")
+    how = arithmetic(training.precision, processor())
     folder = run.place(config, plan, run.pairs.sha256, len(rows), how)
     run.report(
         f"{name}: {plan['passes']} gradient passes, {plan['looks']} looks at {len(rows)} "
         f"development curves; run in {folder}"
     )
     looks = course(run, config, folder, plan["looks"], rows)
+    out = Path(run.options.export or folder / "end")
+    parameters = export(folder / "run", out)["parameters"]
     before = (1 - training.cooldown) * training.max_steps * training.batch
     fit = fitted(looks, before, run.seed)
     for look in looks:
@@ -123,10 +129,12 @@ def measure(run):
         "curves": len(rows),
         **plan,
         "changes": row.changes,
-        "parameters": json.loads((folder / "look.json").read_text())["parameters"],
+        "parameters": parameters,
+        "processor": torch.cuda.get_device_name() if processor() == "cuda" else "cpu",
+        "network_sha256": weights_hash(f"{out}.safetensors"),
         "looks": looks,
         "fit": fit,
-        **with_samplers(run, config, load_decoder(folder / "look.safetensors"), test),
+        **with_samplers(run, config, load_decoder(f"{out}.safetensors", processor()), test),
     }
 
 
@@ -148,21 +156,21 @@ def show(result):
     return "\n".join(text)
 
 
-def course_of(result):
-    """What `figures.shares.learning_curve` draws: scores {label: (4, K) images, score, low, high},
-    and the line (4, M) of the fit."""
-    looks, line = result["looks"], result["fit"]["line"]
-    end = result["test"] | {"images": looks[-1]["images"]}
+def courses(results):
+    """What `figures.shares.learning_curve` draws of {label: result}: {label: (looks (4, K), end (4,
+    1), line (4, M))}, images and share within one site with its interval, of those that are."""
 
-    def columns(rows, key):
-        return np.array([[row["images"], row[key], *row[f"{key}_interval"]] for row in rows]).T
+    def columns(rows):
+        return np.array([[n, row["within_1"], *row["within_1_interval"]] for n, row in rows]).T
 
-    scores = {
-        "both within one site": columns(looks, "within_1"),
-        "the same, test curves": columns([end], "within_1"),
-        "median pattern correlation": columns(looks, "r_median"),
-    }
-    return scores, np.array([[int(n), r["value"], *r["interval"]] for n, r in line.items()]).T
+    found = {}
+    for label, result in results.items():
+        if result:
+            looks = [(look["images"], look) for look in result["looks"]]
+            line = [[int(n), r["value"], *r["interval"]] for n, r in result["fit"]["line"].items()]
+            end = columns([(looks[-1][0], result["test"])])
+            found[label] = columns(looks), end, np.array(line).T
+    return found
 
 
 STUDY = Study(
@@ -177,5 +185,7 @@ STUDY = Study(
         "test": Option(1000, "test configurations of the end"),
         "ancestral": Option(40, "of them for the paper's sampler"),
         "plan": Option(None, f"file with the row: presets/{PLAN}", kind=str),
+        "passes": Option(None, "gradient passes in place of the plan's"),
+        "export": Option(None, "write the weights of the end there, too", kind=str),
     },
 )
