@@ -557,7 +557,9 @@ def test_the_recipe_is_trained_and_scored(pairs, plan, tmp_path):
     assert decode.load_decoder(tmp_path / "mine.safetensors").meta["step"] == 8
     ((label, (looks, end, line)),) = recipe.courses({"ours": result, "none": {}}).items()
     assert label == "ours" and looks.shape == (4, 4) and end[0] == looks[0, -1]
-    assert line.shape == (4, len(result["fit"]["line"]))
+    images, share, low, high = line
+    assert images[-1] >= looks[0, -1] and (low <= high).all()
+    assert share[0] == pytest.approx(result["fit"]["line"]["10000"]["value"])
     assert "the line at 10,000,000 images" in "\n".join(said)
     assert load_plan(tiny(), path, 32)[1]["all"].config.training.max_steps == 16
     how["plan"] = str(plan(passes=16, looks=4, rows={"all": row, "more": {}}))

@@ -71,8 +71,12 @@ def test_pending_results_do_not_exist_yet():
 @pytest.mark.parametrize("path", RESULTS, ids=lambda path: path.name)
 def test_results_belong_to_the_shipped_weights(path):
     """Weights, results and the numbers quoted from them agree: same hash. Results of
-    benchmarks and of studies that need none have no weights."""
+    benchmarks and of studies that need none have no weights. Of a network that is too large to be
+    shipped, what trained it has the hash."""
     values = json.loads(path.read_text())
+    recipes = [json.loads(file.read_text()) for file in RESULTS if file.stem.startswith("recipe_")]
+    if values.get("weights_sha256") in {recipe["network_sha256"] for recipe in recipes}:
+        return
     networks = values.get("networks", {}) | (
         {values["weights"]: values} if "weights" in values else {}
     )

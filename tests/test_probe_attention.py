@@ -277,12 +277,11 @@ def networks(world, monkeypatch):
     monkeypatch.setattr(dataset, "load", lambda path, images=True: pairs)
     monkeypatch.setattr(generations, "STEPS", 6)
     monkeypatch.setattr(frame, "BLOCK", 4)
-    monkeypatch.setattr(probe_attention, "ANCESTRAL", 3)
     return pairs, decoders, root
 
 
 def run(networks, *weights, **options):
-    given = {"weights": weights or ("first",), "curves": 6}
+    given = {"weights": weights or ("first",), "curves": 6, "ancestral": 3}
     return study(probe_attention.STUDY, networks, **given | options)
 
 

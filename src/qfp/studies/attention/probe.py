@@ -17,7 +17,6 @@ from qfp.studies.attention.summary import show, summary
 from qfp.studies.frame import Option, Study
 from qfp.tools import SettingsError, digest, kept_arrays, project_root
 
-ANCESTRAL = 16  # curves that are also generated with all T ancestral steps
 OTHERS = ("twin", "twin-no-attention")  # networks of `make twins`, beside the preset's weights
 NOTES = {
     "intervals": "95 %, bootstrap over the curves; of differences paired; '_adjusted' ones hold "
@@ -182,7 +181,7 @@ def start(run, test, path):
 def measure(run):
     """What NOTES lists, on test configurations; further weights are looked at in short.
 
-    About 115 network evaluations a curve, and all T on ANCESTRAL of them. Raises SettingsError
+    About 115 network evaluations a curve, and all T on some of them. Raises SettingsError
     where weights were trained on other data or another split."""
     if run.options.curves < 2:
         raise SettingsError("--curves 1: must be 2 or more, as curves are compared with each other")
@@ -195,7 +194,7 @@ def measure(run):
     rows, differences = scored(arrays, *given)
     images = {name: told(arrays[name], *given) for name in ("x_t", "x0")}
     control, free = controls(arrays, wires.antidots, places["controls"], *given[1:])
-    few = Wires(*(values[:ANCESTRAL] for values in wires))
+    few = Wires(*(values[: run.options.ancestral] for values in wires))
     result = {
         "t": path.times,
         "ratio": rounded(path.ratio),
@@ -222,7 +221,10 @@ STUDY = Study(
     notes=NOTES,
     result="probe_attention",
     needs=("weights", "networks", "pairs"),
-    options={"curves": Option(300, "test configurations")},
+    options={
+        "curves": Option(300, "test configurations"),
+        "ancestral": Option(16, "of them generated with all T ancestral steps, too"),
+    },
     weights=lambda config: (
         config.weights,
         *(project_root() / "runs" / name / f"{name}.safetensors" for name in OTHERS),

@@ -158,7 +158,8 @@ def show(result):
 
 def courses(results):
     """What `figures.shares.learning_curve` draws of {label: result}: {label: (looks (4, K), end (4,
-    1), line (4, M))}, images and share within one site with its interval, of those that are."""
+    1), line (4, M))}, images and share within one site with its interval, of those that are; the
+    line to ten times the images seen."""
 
     def columns(rows):
         return np.array([[n, row["within_1"], *row["within_1_interval"]] for n, row in rows]).T
@@ -167,9 +168,13 @@ def courses(results):
     for label, result in results.items():
         if result:
             looks = [(look["images"], look) for look in result["looks"]]
-            line = [[int(n), r["value"], *r["interval"]] for n, r in result["fit"]["line"].items()]
-            end = columns([(looks[-1][0], result["test"])])
-            found[label] = columns(looks), end, np.array(line).T
+            last = looks[-1][0]
+            line = [(int(n), r["value"], *r["interval"]) for n, r in result["fit"]["line"].items()]
+            known, *shares = np.array(line).T  # straight lines of logits over log images
+            images = np.geomspace(known[0], min(10 * last, known[-1]), 50)
+            at = (expit(np.interp(np.log(images), np.log(known), logit(own))) for own in shares)
+            line = np.stack([images, *at])
+            found[label] = columns(looks), columns([(last, result["test"])]), line
     return found
 
 
