@@ -181,7 +181,7 @@ network_figures.training_log(**log.course(diary))
 #   same steps and our other choices, {result}`networks:networks.twin-no-gradient.single.within_1:.1%` are within one site
 #   ({result}`networks:networks.twin-no-gradient.single.within_1_interval:.1%`); with the position loss
 #   {result}`networks:networks.twin.single.within_1:.1%` ({result}`networks:networks.twin.single.within_1_interval:.1%`).
-# - **The paper's own choices** were trained together on a GPU ({numref}`choices-recipe`). It leaves widths, schedule and
+# - **The paper's own choices** were trained together on a GPU ({numref}`choices-recipe`). The paper leaves widths, schedule and
 #   training time open; the preset `paper` is a reading of its Fig. 2. The shipped network differs in pixel-unshuffle, cosine schedule, prediction of
 #   $v = \sqrt{\bar\alpha}\,\epsilon - \sqrt{1-\bar\alpha}\,x_0$, more strong noise, AdamW in place of SAM, and the position loss
 #   with its input to the U-Net. Reasons: [](../differences.md).

@@ -110,7 +110,7 @@ def one_peer(monkeypatch):
 def machine(request, monkeypatch, one_peer):
     """A processor without fast bf16, and one with it: the precisions that are raced there."""
     monkeypatch.setattr(race, "fast_bf16", lambda device: len(request.param) > 1)
-    monkeypatch.setattr(race, "best_device", lambda: "cpu")
+    monkeypatch.setattr(race, "processor", lambda: "cpu")
     return request.param
 
 

@@ -5,6 +5,7 @@ import dataclasses
 import json
 import signal
 import warnings
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -142,6 +143,26 @@ def test_an_interrupt_loses_no_step_and_a_kill_before_the_first_checkpoint_leave
     train(config, "data.h5", tmp_path / "straight", report=str)
     one, two = tensors(tmp_path / "straight"), tensors(tmp_path / "run")
     assert one.keys() == two.keys() and [k for k in one if not torch.equal(one[k], two[k])] == []
+
+
+def test_an_interrupt_in_the_last_look_is_not_lost(pairs, tmp_path, monkeypatch, interruptible):
+    """The watcher is asked before each step and after the last; its time is none of training."""
+
+    def watch(training):
+        steps.append(training.step)
+        now[0] += 60
+        if training.step == 2:
+            signal.raise_signal(signal.SIGINT)
+            return True
+
+    steps, now, run = [], [0.0], tmp_path / "run"
+    clock = SimpleNamespace(monotonic=lambda: now[0])
+    monkeypatch.setattr("qfp.training.train.time", clock)
+    with pytest.raises(KeyboardInterrupt):
+        train(tiny(max_steps=2), "data.h5", run, report=str, watch=watch)
+    meta = exported.read(run / checkpoint.CHECKPOINT)[1]
+    assert steps == [0, 1, 2] and (meta["step"], meta["minutes"]) == (2, 0)
+    train(tiny(max_steps=2), "data.h5", run, resume=True, report=str)
 
 
 def test_a_second_interrupt_ends_at_once(interruptible):

@@ -90,6 +90,15 @@ class Decoder:
     schedule: Schedule
     meta: dict
 
+    def given(self, curves):
+        """Curves (B, F) [e^2/h] as the network takes them, where it lies."""
+        return self.normal.curve(np.asarray(curves)).to(self.place)
+
+    @property
+    def place(self):
+        """Where the network lies, a torch.device."""
+        return next((p.device for p in self.model.parameters()), torch.device("cpu"))
+
     def decode(self, curves, samples=None, steps=None, **options):
         """Antidots and LDOS that fit curves (B, F) [e^2/h], as a `Decoded`; see `decode`."""
         return decode(self, curves, samples, steps, **options)
@@ -158,7 +167,7 @@ def draw(decoder, curves, seeds, steps=None, sampler=None, gamma=None, batch=Non
         getattr(config.sampling, name) if value is None else value
         for name, value in (("steps", steps), ("sampler", sampler), ("gamma", gamma))
     )
-    device = next(model.parameters()).device
+    device = decoder.place
     batch = batch or (512 if device.type == "cuda" else 32)
     seeds = np.asarray(seeds, np.uint64)
     rows = np.repeat(np.arange(len(curves)), seeds.shape[1])  # curve of each image
@@ -170,8 +179,9 @@ def draw(decoder, curves, seeds, steps=None, sampler=None, gamma=None, batch=Non
         own, local = np.unique(rows[part], return_inverse=True)
         shape = (1, config.device.side, config.device.side)
         with for_samples(schedule, device):
-            given = constants.curve(np.asarray(curves)[own]).to(device)
-            condition = model.encode(given).index(torch.as_tensor(local, device=device))
+            condition = model.encode(decoder.given(np.asarray(curves)[own])).index(
+                torch.as_tensor(local, device=device)
+            )
             eps = guided(model, schedule, condition, gamma)
             noise = seeds.ravel()[part].tolist()
             x = sample(eps, schedule, noise, shape, sampler, steps, device=device)
@@ -260,7 +270,7 @@ def concluded(decoder, curves, ldos):
     device = decoder.config.device
     if decoder.config.training.curve_target != "occupancy":
         return conclude(ldos, device)
-    sites, numbers = read_map(decoder.model, decoder.normal.curve(curves), device)
+    sites, numbers = read_map(decoder.model, decoder.given(curves), device)
     return conclude_sets(ldos, sites, numbers, device, agree)
 
 
@@ -287,7 +297,6 @@ def conclude(ldos, device):
 def head_positions(decoder, curves):
     """Antidots (B, 2, 2) from the curve head's maps, canonical placement; None where the weights
     have no such head."""
-    model, config, constants = decoder.model, decoder.config, decoder.normal
-    if config.training.curve_target != "positions":
+    if decoder.config.training.curve_target != "positions":
         return None
-    return read_head(model, constants.curve(curves), config.device)
+    return read_head(decoder.model, decoder.given(curves), decoder.config.device)

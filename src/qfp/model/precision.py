@@ -27,6 +27,12 @@ def arithmetic(precision, device):
     return precision if precision != "auto" else "bf16" if fast_bf16(device) else "fp32"
 
 
+def here(precision):
+    """Arithmetic of a training on this machine, and that a GPU does it: 'bf16', 'bf16 on cuda'."""
+    own = processor()
+    return arithmetic(precision, own) + (f" on {own}" if own != "cpu" else "")
+
+
 def autocast(precision, device):
     """Context in which the network runs: bf16 autocast or nothing, see `arithmetic`."""
     if arithmetic(precision, device) == "bf16":
@@ -49,5 +55,6 @@ def for_samples(schedule, device="cpu"):
 
     In bf16 single images of the shipped network differ by 0.01 of the LDOS' spread from those in
     fp32, and no position does. A rounded ε is another matter: at strong noise x0 = (x - sqrt(1 -
-    alpha_bar) ε)/sqrt(alpha_bar) magnifies it."""
+    alpha_bar) ε)/sqrt(alpha_bar) magnifies it. (On a GPU, convolutions in fp32 are TF32, as
+    PyTorch has it.)"""
     return autocast("auto" if schedule.prediction == "v" else "fp32", device)

@@ -3,6 +3,7 @@ the curve."""
 
 import functools
 import importlib.util
+import shutil
 
 import torch
 from torch.nn import functional as F
@@ -48,10 +49,11 @@ def losses(model, schedule, batch, training):
 
 @functools.cache
 def compiled():
-    """`compared` with fused kernels, launched as one, where there is a compiler of them: a step of
-    preset `paper` with 256 images took an H200 131 ms in place of 313."""
-    if importlib.util.find_spec("triton") is None:
+    """`compared` with fused kernels, launched as one, where they can be made: a step of preset
+    `paper` with 256 images took an H200 131 ms in place of 313."""
+    if not (importlib.util.find_spec("triton") and (shutil.which("gcc") or shutil.which("cc"))):
         return compared
+    torch._dynamo.config.recompile_limit = 64  # kinds of networks in one process, 8 by default
     return torch.compile(compared, mode="reduce-overhead", dynamic=False)
 
 

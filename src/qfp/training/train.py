@@ -125,20 +125,19 @@ class Training:
                 rate = self.advance(next(supply))
                 self.minutes += (time.monotonic() - begun) / 60
                 bar.update()
-                if interrupted():
-                    bar.close()
-                    self.save()
-                    report(f"checkpoint of step {self.step} in {self.out}; --resume goes on")
-                    raise KeyboardInterrupt
                 if self.step % LOG_STEPS == 0:
                     line = self.log.write(self.step, self.minutes, rate, training.batch)
                     bar.set_postfix_str(line)
                 if self.minutes - last >= training.checkpoint_minutes:
                     last = self.minutes
                     bar.write(self.keep()[1])
-                if ends():
+                if interrupted() or ends():
                     break
-        bar.close()
+            bar.close()
+            if interrupted():
+                self.save()
+                report(f"checkpoint of step {self.step} in {self.out}; --resume goes on")
+                raise KeyboardInterrupt
 
 
 def train(

@@ -115,7 +115,7 @@ def ancestral_rows(run, path, arrays, wires):
         given = decoder, wires.curves, wires.seeds, keep, T, "ancestral"
         return arrays_of(generate(*given))
 
-    slow = kept_arrays(run.folder / "ancestral.npz", make)
+    slow = kept_arrays(run.folder / f"ancestral_{number}.npz", make)
     quick = {name: values[places, :number] for name, values in arrays.items() if name in slow}
     found = []
     for some in (slow, quick):

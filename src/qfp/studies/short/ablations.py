@@ -1,8 +1,8 @@
 """What does each choice bring in a short training?
 
 One change a row, equal numbers of gradient passes. Every row is trained from random weights,
-stopped a few times to decode the same development curves from the same noise, and looked at more
-closely at its end. Finished rows are kept, and several processes may train rows at the same time
+decodes the same development curves from the same noise a few times, and is looked at more closely
+at its end. Finished rows are kept, and several processes may train rows at the same time
 (`--rows`); the call that finds all of them finished writes the result.
 """
 
@@ -15,7 +15,7 @@ import torch
 from qfp import tools
 from qfp.data import dataset, generate
 from qfp.model.exported import network_of
-from qfp.model.precision import arithmetic, processor
+from qfp.model.precision import here, processor
 from qfp.studies import scoring, tables, timing
 from qfp.studies.frame import Option, Study
 from qfp.studies.short import learning
@@ -129,7 +129,7 @@ def measure(run):
     """Train the rows that are not finished, or those named; None while rows are missing."""
     plan, table, wanted = opened(run)
     chosen, first, config = looked_at(run), next(iter(table)), run.config
-    precision, folders = arithmetic(config.training.precision, processor()), {}
+    precision, folders = here(config.training.precision), {}
     for name, row in table.items():
         folders[name] = run.place(row.config, plan, run.pairs.sha256, len(chosen), precision)
         if name in wanted:

@@ -1,4 +1,4 @@
-"""A training that is stopped again and again to decode the same development curves."""
+"""A training that decodes the same development curves again and again on its way."""
 
 import json
 
@@ -36,8 +36,8 @@ def decoded(decoder, config, pairs, rows, curves=None):
 
 
 def course(run, config, folder, number, rows, data=None):
-    """Train a preset for max_steps in `folder`/run, stopped `number` times to decode rows with the
-    averaged weights.
+    """Train a preset for max_steps in `folder`/run, and decode rows `number` times on the way, with
+    the averaged weights.
 
     data: file to train on, by default the run's. Returns a dict a look: step, minutes, images,
     scores, and the hits of each curve. Goes on where it was stopped."""

@@ -13,7 +13,7 @@ import shutil
 import numpy as np
 
 from qfp import tools
-from qfp.model.precision import arithmetic, processor
+from qfp.model.precision import here
 from qfp.studies import intervals, scoring, tables
 from qfp.studies.frame import Option, Study
 from qfp.studies.short.course import course
@@ -150,7 +150,7 @@ def measure(run):
     (plan, table), folders = begun(run), {}
     cells, test = seeds_of(table), run.rows("test", run.options.curves)
     for name, row in table.items():
-        how = arithmetic(row.config.training.precision, processor())
+        how = here(row.config.training.precision)
         folders[name] = run.place(row.config, plan, run.pairs.sha256, len(test), how)
     rows = finished(run, table, folders)
     for name in run.options.rows or table:

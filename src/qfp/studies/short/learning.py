@@ -13,7 +13,7 @@ import numpy as np
 import torch
 
 from qfp.data import dataset, normalise
-from qfp.model.precision import arithmetic, processor
+from qfp.model.precision import here
 from qfp.studies import scoring, tables
 from qfp.studies.frame import Option, Study
 from qfp.studies.short.course import course, looked_at
@@ -87,7 +87,7 @@ def measure(run):
     """Train a preset for training.max_steps steps, by default STEPS, and look LOOKS times."""
     config, pairs = planned(run.config), run.pairs
     rows, plan = looked_at(run), config.training.max_steps
-    precision = arithmetic(config.training.precision, processor())
+    precision = here(config.training.precision)
     how = {"threads": torch.get_num_threads(), "precision": precision}  # minutes do not mix
     run.folder = run.place(as_dict(config), pairs.sha256, len(rows), how)
     run.report(

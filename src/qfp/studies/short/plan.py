@@ -38,7 +38,7 @@ def load_plan(config, path=None, number=None):
     """The plan of a YAML file, by default presets/ablations.yaml: {passes, looks, noise}, with
     `number` passes in place of its own, and {name: Row}.
 
-    Raises SettingsError for a change that no preset could have."""
+    Raises SettingsError for a change that no preset could have, and for fewer steps than looks."""
     path = project_root() / "presets" / "ablations.yaml" if path is None else Path(path)
     plan = yaml_of(path, "plan")
     plan |= {"passes": number} if number else {}
@@ -53,8 +53,9 @@ def load_plan(config, path=None, number=None):
             values[section] |= change
         own = exported.config_of(values, where)
         check(own, where)
-        training = dataclasses.replace(
-            own.training, minutes=0.0, max_steps=plan["passes"] // passes(own)
-        )
+        steps = plan["passes"] // passes(own)
+        if steps < plan.get("looks", 1):
+            raise SettingsError(f"{where}: {steps} steps are too few for {plan['looks']} looks")
+        training = dataclasses.replace(own.training, minutes=0.0, max_steps=steps)
         rows[name] = Row(changes, dataclasses.replace(own, training=training))
     return plan, rows

@@ -1,8 +1,9 @@
-"""What does the paper's own recipe reach at the size of ours, and what would more images bring?
+"""What does the paper's own recipe reach, and what would more images bring?
 
-One training with all of the paper's choices (presets/paper_recipe.yaml), stopped at fixed numbers
-of images to decode the same development curves, then scored on test curves, with the fast sampler
-and with the paper's. A line through the looks says what more images would bring, if it stayed one.
+One training with all of the paper's choices (presets/paper_recipe.yaml), at the size of the preset,
+that decodes the same development curves at fixed numbers of images, then is scored on test curves,
+with the fast sampler and with the paper's. A line through the looks says what more images would
+bring, if it stayed one.
 """
 
 import dataclasses
@@ -13,8 +14,9 @@ import torch
 from scipy.special import expit, logit
 
 from qfp.decoding.decode import load_decoder
+from qfp.files import output_file
 from qfp.model.exported import weights_hash
-from qfp.model.precision import arithmetic, processor
+from qfp.model.precision import here, processor
 from qfp.studies import intervals, scoring, tables
 from qfp.studies.frame import Option, Study
 from qfp.studies.short.course import course, decoded, looked_at
@@ -28,9 +30,11 @@ AHEAD = [digit * 10**k for k in (4, 5, 6) for digit in (1, 2, 5)] + [10**7]  # i
 WANTED = 0.95  # share within one site
 DRAWS = 2000  # of the bootstrap
 NOTES = {
-    "looks": "single samples of the averaged weights on development curves (unseen configurations, "
-    "one potential each), the same curves and noise at each",
-    "test": "single samples of the last weights on test curves",
+    "looks": "single samples of the averaged weights on development curves (one of each "
+    "configuration; with split 'config' configurations not trained on, with 'pair' pairs), the "
+    "same curves and noise at each",
+    "test": "single samples of the last weights on test curves, as exported: in bf16 where fp32 "
+    "takes more than 16 MiB",
     "ancestral": "the same weights, the first of the same curves, the paper's 1000-step sampler; "
     "fast: the sampler of the looks on these curves",
     "fit": "logit of the share within one site = a + b ln(images), least squares weighted by n p "
@@ -104,9 +108,11 @@ def measure(run):
     if len(table) > 1:
         raise SettingsError(f"{', '.join(table)}: the plan must have one row")
     ((name, row),) = table.items()
+    if run.options.export:
+        output_file(f"{run.options.export}.safetensors", "--export", replace=True)
     config, training = row.config, row.config.training
     rows, test = looked_at(run), run.rows("test", run.options.test)
-    how = arithmetic(training.precision, processor())
+    how = here(training.precision)
     folder = run.place(config, plan, run.pairs.sha256, len(rows), how)
     run.report(
         f"{name}: {plan['passes']} gradient passes, {plan['looks']} looks at {len(rows)} "

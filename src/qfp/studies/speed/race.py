@@ -8,7 +8,7 @@ import platform
 import numpy as np
 import torch
 
-from qfp.model.precision import fast_bf16
+from qfp.model.precision import fast_bf16, processor
 from qfp.studies import tables, timing
 from qfp.studies.frame import Option, Study
 from qfp.studies.speed import contestants, peer
@@ -43,11 +43,6 @@ NOTES = {
     "is timed, as they all cost the same; reading positions off an image is left out, it is the "
     "same for all",
 }
-
-
-def best_device():
-    """Where the race is run: a GPU if there is one."""
-    return "cuda" if torch.cuda.is_available() else "cpu"
 
 
 def raced(device):
@@ -124,7 +119,7 @@ def ratios(seconds, device, seed):
 def measure(run):
     """Race training steps of our network and of its peers."""
     peer.library()
-    config, rounds, device = run.config, run.options.rounds, best_device()
+    config, rounds, device = run.config, run.options.rounds, processor()
     ours, widths = contestants.sizes(config)
     run.report(f"on {device}, {' and '.join(raced(device))}")
     imported = {True: None, False: ()}  # widths

@@ -7,7 +7,7 @@ import torch
 
 from qfp import studies
 from qfp.model.diffusion import Schedule
-from qfp.model.precision import keep_memory
+from qfp.model.precision import keep_memory, processor
 from qfp.studies import frame, tables, timing
 from qfp.studies.frame import Option, Study
 from qfp.studies.speed import contestants, peer, race
@@ -134,7 +134,7 @@ def measure(run):
     peer.library()
     config, rounds = run.config, run.options.rounds
     quoted = frame.read_result(config.weights, studies.find("samplers"))
-    device, widths = race.best_device(), contestants.sizes(config)[1]
+    device, widths = processor(), contestants.sizes(config)[1]
     samplers = raceway(config, device)
     run.report(f"on {device}, {' and '.join(samplers.precisions)}")
     judged = agreement(config, run.options.curves, samplers.precisions)
