@@ -219,9 +219,8 @@ figures.similarity(r, scale)
 #
 # ## What it means, and what could be wrong
 #
-# - **Validation data.** The paper's counts would also fit a random split of pairs, with nearly every validation wire in the
-#   training set under another potential. Ours is harder. *Training wires* show about what such a split could give at best;
-#   no network was trained on one.
+# - **Validation data.** The paper's counts would also fit a random split of pairs, with nearly every validation wire in
+#   training under another potential. The paper's recipe found that no easier ([](15_choices)).
 # - **Held out.** Without its own interpolated curve and label a test pair loses ([](04_network)): to the site
 #   {result}`lent:label.single.within_0:+.1%` ({result}`lent:label.single.within_0_interval:+.1%`), within one site
 #   {result}`lent:label.single.within_1:+.1%` ({result}`lent:label.single.within_1_interval:+.1%`).

@@ -13,8 +13,8 @@
 # :class: tip in-short
 # At the most downsampled level {printed}`08_attention:(\d+) of \d+ heads mark their own curve` of
 # {printed}`08_attention:\d+ of (\d+) heads mark their own curve` heads mark the antidots before the image shows any. But the U-Net is
-# given the positions before any attention acts, and a network without attention predicts the antidots just as early. No head's
-# weights follow the wave functions of its wire.
+# given the positions before any attention acts, and a network without attention predicts the antidots just as early. One head of the
+# paper's own network follows the wave functions of its wire, none of ours.
 # :::
 #
 # **Claim** (Sec. V, the paper's Fig. 4). In the self-attention of the most downsampled level, the importance of a cell,
@@ -42,6 +42,7 @@ import numpy as np
 from IPython.display import display
 
 import qfp
+from qfp import studies
 from qfp.book import explore
 from qfp.figures import attention as figures
 from qfp.figures import waves as wave_figures
@@ -79,7 +80,7 @@ figures.attention_steps(one, first_block, *drawn)
 
 # %% [markdown]
 # The noisy image shows nothing until half-way, the predicted one both antidots from the start. As early, head 4 is bright on the
-# rows and columns of the antidots and head 2 beside the upper one. The slider shows `up15`.
+# rows and columns of the antidots and head 2 beside the upper one.
 
 # %% tags=["hide-input"]
 pages = [png(page) for page in figures.attention_frames(one, last_block, *drawn)]
@@ -132,8 +133,8 @@ if measured:
 
 # %% [markdown]
 # With the finer level, {result}`probe_attention:summary.first.telling` of {result}`probe_attention:summary.heads` heads mark the
-# antidots in pure noise, {result}`probe_attention:summary.first.avoiding` avoid them. None reaches the predicted image (dotted),
-# but these heads help to make it. Two controls decide:
+# antidots in pure noise, {result}`probe_attention:summary.first.avoiding` avoid them. None reaches the predicted image (dotted).
+# Two controls decide:
 #
 # - **The positions are given.** The part of the network that reads the curve is also trained to name them, unlike the paper's, and
 #   passes them to the U-Net. There they mark the antidot cells before any attention acts: AUC
@@ -146,6 +147,21 @@ if measured:
 # %% tags=["hide-input", "hide-output"]
 if measured:
     print(findings.origins(measured))
+
+# %% [markdown]
+# ## The paper's own network
+#
+# Trained by the paper's recipe ([](15_choices)), it is given no positions. In pure noise
+# {result}`attention_paper:summary.first.telling` of {result}`attention_paper:summary.heads` heads mark the wire's antidots, most of them at
+# 15 × 15. Again none is ahead of the predicted image.
+
+# %% mystnb={"figure": {"caption": "As {numref}`attention-course`, for the paper's own network and 100 test wires (results/attention_paper.json). Not drawn: 60 x 60, where heads tell nothing before the noisy image does.", "name": "attention-paper"}, "image": {"alt": "Four panels, one for each attention layer. At 15 x 15 nearly all heads lie well above zero from the first step on, at 30 x 30 some lie above and some below; the predicted image lies above them all."}} tags=["hide-input"]
+theirs = studies.recorded("attention", "attention_paper")
+coarse = {name: part for name, part in theirs.get("attention", {}).items() if "60" not in name}
+figures.through_generation(theirs | {"attention": coarse}) if theirs else print(about)
+
+# %% tags=["hide-input", "hide-output"]
+print(probe.show(theirs) if theirs else about)
 
 # %% [markdown]
 # ## Heads: upper or lower?
@@ -190,9 +206,17 @@ wave_figures.wave_correlation(waves["heads"]) if waves else None
 # %% [markdown]
 # It is not. For {result}`probe_waves:summary.all.below_adjusted` of {result}`probe_waves:summary.heads` heads the difference lies
 # below zero (median {result}`probe_waves:summary.all.median:+.3f`), for none above. The weights do depend on the waves, with the
-# opposite sign. Half of the effect remains away from the antidots ({result}`probe_waves:summary.away.median:+.3f`), unexplained.
+# opposite sign, also away from the antidots ({result}`probe_waves:summary.away.median:+.3f`).
 #
-# Would the test see a positive effect? We plant one: to $\ln A_{ij}$ of a *third* wire we add the $C_{ij}$ of one of the two.
+# In the paper's own network one head does follow the waves, by {result}`waves_paper:summary.all.largest:+.3f` and away from antidots
+# by {result}`waves_paper:summary.away.largest:+.3f`; {result}`waves_paper:summary.all.below_adjusted` do the opposite.
+
+# %% mystnb={"figure": {"caption": "As {numref}`attention-waves`, for the paper's own network (results/waves_paper.json).", "name": "attention-waves-paper"}, "image": {"alt": "Dots for each of eight heads. Right: own minus other lies below zero for six heads, on it for one, and above it for head 2 of the decoder, on all cells and away from antidots."}} tags=["hide-input"]
+own_waves = studies.recorded("waves", "waves_paper")
+wave_figures.wave_correlation(own_waves["heads"]) if own_waves else None
+
+# %% [markdown]
+# What would the test see? We plant an effect: $C_{ij}$ of one of the two, added to $\ln A_{ij}$ of a *third* wire.
 
 # %% mystnb={"figure": {"caption": "Power of the test: how often a planted signal is noticed (share of heads and of resampled sets of wires whose interval, for all heads together, lies above 0), over its strength. Unit: standard deviation of what is left of the logarithm of the weights at fixed distance and importance (results/probe_waves.json).", "name": "attention-power"}, "image": {"alt": "Two rising curves with points, all cells and away from antidots, nearly alike: a few percent without a signal, about half at a hundredth of the noise, nearly all from a twentieth on."}} tags=["hide-input"]
 wave_figures.wave_power(waves["power"]) if waves else None
@@ -200,12 +224,9 @@ wave_figures.wave_power(waves["power"]) if waves else None
 # %% [markdown]
 # ## What it means, and what could be wrong
 #
-# - **Importance before the antidots appear: yes**, from given positions.
-# - **Following the waves: not found.** The test sees a planted signal of {result}`probe_waves:power.strengths.3:.2f` of the noise; a
-#   weaker one could hide under the negative effect. Ranks see monotonic relations only, and the values of a block may carry what its
-#   weights do not.
-# - **Not decided: the paper's network.** Its weights are not public. It has one level more and no labels of positions. Whether
-#   attention then finds the positions was not tried (`qfp study attention-labels` would).
+# - **Importance before the antidots appear: yes**, whether positions are given or not.
+# - **Following the waves: one head of the paper's network.** The test sees a planted signal of {result}`probe_waves:power.strengths.3:.2f` of the noise; a
+#   weaker one could hide under the negative effect. Ranks see monotonic relations only.
 
 # %% tags=["hide-input", "hide-output"]
 if measured:

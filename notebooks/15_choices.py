@@ -11,7 +11,7 @@
 #
 # :::{admonition} In short
 # :class: tip in-short
-# Which parts of the network and its training matter? The position loss of the curve encoder decides. With it
+# The position loss of the curve encoder decides. With it
 # {result}`networks:networks.twin.single.within_1:.1%` are within one site, without it, after equal steps,
 # {result}`networks:networks.twin-no-gradient.single.within_1:.1%`
 # ({result}`networks:networks.twin-no-gradient.single.within_1_interval:.1%`). No effect of self-attention was found, as long as positions
@@ -132,7 +132,6 @@ Markdown(ablations.show(table) if table else "No results: `make ablations` makes
 #   {result}`bench_ablations:mean_image.error:.2f`. With $v$, as in the reference, the schedule makes no difference to positions.
 # - **SAM** brings no more per step than AdamW, and a step costs twice.
 # - **Uniform t** costs exact positions.
-# - **No self-attention** saves time; no loss is seen.
 # - **Noisy curves** do not yet help with noise.
 # - **One potential** helps under that potential only.
 # - **A second seed** changes little: predicting ε {result}`bench_ablations:rows.epsilon-seed-1.looks.3.within_1:.1%` against
@@ -162,9 +161,10 @@ for label, result in whole.items():
 #   {result}`attention_labels:curves:,` test curves it brings exact answers
 #   {result}`attention_labels:attention.labels.within_0.interval:+.1%`, patterns with $r \ge 0.95$
 #   {result}`attention_labels:attention.labels.r_high.interval:+.1%`: inside the margin of three points that was set before. Without
-#   labels {result}`attention_labels:rows.attention, seed 1.within_1:.1%` are within one site with attention,
-#   {result}`attention_labels:rows.neither, seed 1.within_1:.1%` without: {result}`attention_labels:attention.no_labels.within_1.interval:+.1%`,
-#   so a gain above the margin is excluded. These two, one seed, are far from done; a long training could differ.
+#   labels {result}`attention_labels:rows.attention, seed 1.within_1:.1%` and {result}`attention_labels:rows.attention, seed 2.within_1:.1%`
+#   (two seeds) are within one site with attention, {result}`attention_labels:rows.neither, seed 1.within_1:.1%` and
+#   {result}`attention_labels:rows.neither, seed 2.within_1:.1%` without: {result}`attention_labels:attention.no_labels.within_1.interval:+.1%`,
+#   inside the margin, too. A long training could differ.
 # - **Exact positions** owe most to interpolation: {result}`networks:networks.twin-no-interpolation.single.within_0:.1%` without,
 #   {result}`networks:networks.twin.single.within_0:.1%` with it. Interpolated curves also lend labels to test wires: what these
 #   bring, [](04_network) tells.

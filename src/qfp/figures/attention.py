@@ -160,6 +160,7 @@ def through_generation(result):
 
     result: of the attention study; of its rows, 'difference' (S,) and its interval are drawn."""
     layers, noise = result["attention"], np.minimum(result["ratio"], PURE_NOISE)
+    shown = np.unique([*range(0, len(noise), 3), len(noise) - 1])  # more is not seen
     images = {
         "noisy $x_t$": ("-", result["images"]["x_t"]),
         r"predicted $\hat x_0$": (":", result["images"]["x0"]),
@@ -171,9 +172,10 @@ def through_generation(result):
         lines = [(label, "black", *row) for label, row in images.items()]
         lines += [(f"head {k + 1}", COLORS[k % 5], "-", row) for k, row in enumerate(part["heads"])]
         for label, color, line, row in lines:
-            bounds = np.transpose(row["difference_interval"])
-            ax.plot(noise, row["difference"], color=color, linestyle=line, label=label, lw=1.3)
-            ax.fill_between(noise, *bounds, color=color, alpha=0.18, linewidth=0)
+            bounds = np.transpose(row["difference_interval"])[:, shown]
+            own = np.array(row["difference"])[shown]
+            ax.plot(noise[shown], own, color=color, linestyle=line, label=label, lw=1.3)
+            ax.fill_between(noise[shown], *bounds, color=color, alpha=0.18, linewidth=0)
         ax.axhline(0, color=GREY, linewidth=0.8)
         ax.set_title(layer_title(layer))
         _noise_axis(ax)
