@@ -14,7 +14,7 @@
 # At the most downsampled level {printed}`08_attention:(\d+) of \d+ heads mark their own curve` of
 # {printed}`08_attention:\d+ of (\d+) heads mark their own curve` heads mark the antidots before the image shows any. But the U-Net is
 # given the positions before any attention acts, and a network without attention predicts the antidots just as early. One head of the
-# paper's own network follows the wave functions of its wire, none of ours.
+# paper's own network weakly follows the wave functions of its wire, none of ours.
 # :::
 #
 # **Claim** (Sec. V, the paper's Fig. 4). In the self-attention of the most downsampled level, the importance of a cell,
@@ -208,8 +208,8 @@ wave_figures.wave_correlation(waves["heads"]) if waves else None
 # below zero (median {result}`probe_waves:summary.all.median:+.3f`), for none above. The weights do depend on the waves, with the
 # opposite sign, also away from the antidots ({result}`probe_waves:summary.away.median:+.3f`).
 #
-# In the paper's own network one head does follow the waves, by {result}`waves_paper:summary.all.largest:+.3f` and away from antidots
-# by {result}`waves_paper:summary.away.largest:+.3f`; {result}`waves_paper:summary.all.below_adjusted` do the opposite.
+# In the paper's own network one head is nearer to its own waves, by {result}`waves_paper:summary.all.largest:+.3f`, away from antidots
+# {result}`waves_paper:summary.away.largest:+.3f`; {result}`waves_paper:summary.all.below_adjusted` do the opposite.
 
 # %% mystnb={"figure": {"caption": "As {numref}`attention-waves`, for the paper's own network (results/waves_paper.json).", "name": "attention-waves-paper"}, "image": {"alt": "Dots for each of eight heads. Right: own minus other lies below zero for six heads, on it for one, and above it for head 2 of the decoder, on all cells and away from antidots."}} tags=["hide-input"]
 own_waves = studies.recorded("waves", "waves_paper")
@@ -225,7 +225,7 @@ wave_figures.wave_power(waves["power"]) if waves else None
 # ## What it means, and what could be wrong
 #
 # - **Importance before the antidots appear: yes**, whether positions are given or not.
-# - **Following the waves: one head of the paper's network.** The test sees a planted signal of {result}`probe_waves:power.strengths.3:.2f` of the noise; a
+# - **Following the waves: one head, weakly**, of one training of the paper's network. The test sees a planted signal of {result}`probe_waves:power.strengths.3:.2f` of the noise; a
 #   weaker one could hide under the negative effect. Ranks see monotonic relations only.
 
 # %% tags=["hide-input", "hide-output"]
