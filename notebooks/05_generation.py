@@ -220,7 +220,7 @@ figures.similarity(r, scale)
 # ## What it means, and what could be wrong
 #
 # - **Validation data.** The paper's counts would also fit a random split of pairs, with nearly every validation wire in
-#   training under another potential. The paper's recipe found that no easier ([](15_choices)).
+#   training under another potential. In a short training of the paper's recipe it was no easier ([](15_choices)).
 # - **Held out.** Without its own interpolated curve and label a test pair loses ([](04_network)): to the site
 #   {result}`lent:label.single.within_0:+.1%` ({result}`lent:label.single.within_0_interval:+.1%`), within one site
 #   {result}`lent:label.single.within_1:+.1%` ({result}`lent:label.single.within_1_interval:+.1%`).

@@ -53,9 +53,9 @@ def load_plan(config, path=None, number=None):
             values[section] |= change
         own = exported.config_of(values, where)
         check(own, where)
-        steps = plan["passes"] // passes(own)
-        if steps < plan.get("looks", 1):
-            raise SettingsError(f"{where}: {steps} steps are too few for {plan['looks']} looks")
+        steps, looks = plan["passes"] // passes(own), plan.get("looks", 1)
+        if steps < looks:
+            raise SettingsError(f"{where}: {steps} steps are too few for {looks} looks")
         training = dataclasses.replace(own.training, minutes=0.0, max_steps=steps)
         rows[name] = Row(changes, dataclasses.replace(own, training=training))
     return plan, rows
