@@ -182,7 +182,7 @@ def test_a_planted_signal_is_as_strong_as_it_is_said_to_be():
 def test_cells_away_from_the_antidots_are_compared_alone():
     rng = np.random.default_rng(2)
     antidots = ANTIDOTS[[5000, 9000]]
-    touched = following.touched(antidots, DEVICE)
+    touched = following.touched(antidots, DEVICE, 15)
     cells = marks.grid_cells(antidots, DEVICE).any(axis=0).ravel()
     assert (touched >= cells).all() and 2 * cells.sum() < touched.sum() < 150
     A, C = rng.random((1, 225, 225)), rng.random((2, 225, 225))
@@ -227,8 +227,38 @@ def test_the_waves_of_a_network_are_followed(networks, monkeypatch):
     assert list(result["heads"]["away"]) == list(result["heads"]["all"])
     assert np.isfinite(list(numbers(result))).all()
     assert len(findings.verdict(run(networks), result).splitlines()) == 3
-    with pytest.raises(SettingsError, match="plain has no full attention at 15 x 15"):
-        study(following.STUDY, networks, **given | {"weights": ("plain",)})
+    for weights, across in (("plain", 15), ("first", 30)):
+        wanted = {"weights": (weights,), "across": across}
+        with pytest.raises(SettingsError, match=f"{weights} has no full attention at {across} x"):
+            study(following.STUDY, networks, **given | wanted)
+
+
+def test_the_waves_are_followed_one_level_finer(networks, tmp_path, monkeypatch):
+    """Where attention is full at 30 x 30, its weights stand beside the waves in cells of 2 x 2
+    sites; a signal that is planted there is found."""
+    pairs, decoders, _ = networks
+    coarse = decoders["first"]
+    fine = dataclasses.replace(coarse.config.network, attention=("full", "full"))
+    config = dataclasses.replace(coarse.config, network=fine)
+    decoder = dataclasses.replace(coarse, model=network(config, 0), config=config)
+    found = generations.generate(
+        decoder, pairs.conductance[0, :1], [1], [0], weights_at=[0], across=30
+    ).weights
+    assert list(found) == ["down30", "up30"]
+    A = found["up30"][0, 0, :1]
+    assert A.shape == (1, 900, 900)
+    np.testing.assert_allclose(A.sum(axis=-1), 1, atol=1e-5)
+    rows = np.array([[0, 3], [0, 30]])
+    C, means = (waves.correlations(pairs, rows, tmp_path / str(n), n) for n in (30, 15))
+    assert C.shape == (2, 900, 900) and np.isfinite(C[0]).sum() > np.isfinite(means[0]).sum() * 10
+    by_four = C[0].reshape(15, 2, 15, 2, 15, 2, 15, 2).mean(axis=(1, 3, 5, 7)).reshape(225, 225)
+    mask = geometry.removed_mask(pairs.antidots[3], DEVICE)
+    whole = marks.cell_means(np.pad(~mask, ((0, 0), (5, 5)))).ravel() == 1
+    assert 100 < whole.sum() < 225, "cells of which no edge and no antidot takes a site"
+    np.testing.assert_allclose(*(C[np.ix_(whole, whole)] for C in (by_four, means[0])), rtol=1e-3)
+    signal = waves.planted(A, C[0], np.array([0.3]))[:, 0]
+    followed, _ = following.followed(signal, C, pairs.antidots[rows[:, 1]], DEVICE)
+    assert (followed[0, :, 0] - followed[0, :, 1] > 0.1).all()
 
 
 def test_the_other_curve_has_the_same_potential():

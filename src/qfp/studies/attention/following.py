@@ -8,6 +8,7 @@ how strong a signal, planted into weights that know neither wire, it finds.
 
 import numpy as np
 
+from qfp.model.condition import GRID
 from qfp.studies.attention import generations, marks, watch, waves
 from qfp.studies.attention.generations import Path, Wires, generate, in_blocks, near
 from qfp.studies.attention.rows import adjusted, compared, rounded
@@ -23,8 +24,9 @@ CELLS = {
     "away": "of these the ones that touch no antidot of the two wires",
 }
 NOTES = {
-    "heads": "layers of full attention at 15 x 15: rank correlation over pairs of cells i != j of "
-    "A_ij with C_ij = |Im G_ij|^2/(Im G_ii Im G_jj) at b = 0, given distance and B_j; own: C of "
+    "heads": "layers of full attention at 15 x 15, or `across` x `across`: rank correlation over "
+    "pairs of cells i != j of A_ij with C_ij = |Im G_ij|^2/(Im G_ii Im G_jj) at b = 0, given "
+    "distance and B_j; own: C of "
     "the own curve, other: of the next curve of the same potential, on the same cells; mean over "
     "noise levels `ratio` and curves, difference own - other with its 95 % bootstrap interval; "
     "difference_adjusted holds for all heads together (Bonferroni, Student's t). plain: "
@@ -39,16 +41,16 @@ NOTES = {
 }
 
 
-def touched(antidots, device):
-    """Cells on or beside an antidot of any of antidots (K, 2, 2), bool (N,)."""
-    cells = marks.grid_cells(antidots, device)
+def touched(antidots, device, across):
+    """Cells of across x across on or beside an antidot of any of antidots (K, 2, 2), bool (N,)."""
+    cells = marks.grid_cells(antidots, device, across)
     return (cells | marks.rim_cells(cells)).any(axis=0).ravel()
 
 
 def followed(A, C, antidots, device):
     """How A (M, N, N) follows C (2, N, N) of two wires with antidots (2, 2, 2): (M, cells, [own,
     other]) for each of CELLS, and (M, [plain, distance])."""
-    free = ~touched(antidots, device)
+    free = ~touched(antidots, device, round(C.shape[-1] ** 0.5))
     partial, plain, distance = waves.partial_rank_correlation(A, C)
     far = waves.partial_rank_correlation(A, C, free)[0]
     return np.stack([partial, far], axis=1), np.stack([plain[:, 0], distance], axis=1)
@@ -59,8 +61,8 @@ def examined(run, wires, C, path, part):
     head, 2) and 'planted' (1, B, head, strengths, cells, 2); NaN for a curve whose potential has
     not two others."""
     device, places = run.pairs.device, near(path.ratio, LEVELS)
-    curves, seeds = wires.curves[part], wires.seeds[part]
-    found = generate(run.decoder, curves, seeds, places, weights_at=places).weights
+    given, across = (wires.curves[part], wires.seeds[part]), run.options.across
+    found = generate(run.decoder, *given, places, weights_at=places, across=across).weights
     A = np.concatenate(list(found.values()), axis=2)  # (levels, B, heads of all layers, N, N)
     (S, B, H), level = A.shape[:3], places.index(near(path.ratio, (PLANTED,))[-1])
     follow, plain = np.full((S, B, H, 2, 2), np.nan), np.full((S, B, H, 2), np.nan)
@@ -142,14 +144,20 @@ def summary(rows):
 
 
 def measure(run):
-    """Own and another wire's correlation on test configurations; {} rows where there is no full
-    attention at 15 x 15, or too few curves of one potential."""
+    """Own and another wire's correlation on test configurations.
+
+    Raises SettingsError where there is no full attention at that level, or too few curves of one
+    potential."""
     test, path = run.rows("test", run.options.curves), Path.of(run.decoder.schedule)
-    wires, layers = Wires.of(run, test), watch.bottom_layers(run.decoder.model)
+    across = run.options.across
+    wires, layers = Wires.of(run, test), watch.full_layers(run.decoder.model, across)
     if not layers:
-        raise SettingsError(f"{run.weights[0]} has no full attention at 15 x 15: nothing to follow")
-    run.start(f"{len(test)} test configurations", LEVELS, STRENGTHS, PLANTED, curves=len(test))
-    C = waves.correlations(run.pairs, test, run.folder)
+        raise SettingsError(
+            f"{run.weights[0]} has no full attention at {across} x {across}: nothing to follow"
+        )
+    facts = {"curves": len(test), "across": across}
+    run.start(f"{len(test)} test configurations", LEVELS, STRENGTHS, PLANTED, **facts)
+    C = waves.correlations(run.pairs, test, run.folder, across)
     blocks = in_blocks(
         run.folder, "weights", len(test), lambda part: examined(run, wires, C, path, part)
     )
@@ -199,5 +207,8 @@ STUDY = Study(
     notes=NOTES,
     result="probe_waves",
     needs=("weights", "pairs"),
-    options={"curves": Option(200, "test configurations")},
+    options={
+        "curves": Option(200, "test configurations"),
+        "across": Option(GRID, "pixels across of the layers: 15 or, with full attention there, 30"),
+    },
 )

@@ -9,6 +9,7 @@ import torch
 
 from qfp.decoding import positions
 from qfp.decoding.decode import Decoder
+from qfp.model.condition import GRID
 from qfp.model.exported import network_of
 from qfp.model.precision import for_samples
 from qfp.studies import frame
@@ -88,11 +89,16 @@ def partners(potentials):
     return found
 
 
-def generate(decoder, curves, seeds, keep=None, steps=None, sampler="ddim", weights_at=()):
+def generate(
+    decoder, curves, seeds, keep=None, steps=None, sampler="ddim", weights_at=(), across=GRID
+):
     """watch.Trajectory of the generations of curves (B, F) from seeds (B,); curves None: without
     any (γ = 0)."""
     model, schedule = decoder.model, decoder.schedule
-    steps, more = steps or min(STEPS, schedule.steps), {"keep": keep, "weights_at": weights_at}
+    steps, more = (
+        steps or min(STEPS, schedule.steps),
+        {"keep": keep, "weights_at": weights_at, "across": across},
+    )
     with torch.no_grad(), for_samples(schedule):
         if curves is None:
             condition = model.null(len(seeds))

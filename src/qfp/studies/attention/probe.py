@@ -153,7 +153,7 @@ def in_short(run, name, weights, wires):
         len(wires.rows),
         lambda part: arrays_of(generate(other, wires.curves[part], wires.seeds[part], keep)),
     )
-    layers, heads = watch.bottom_layers(other.model), generations.near(ratio, generations.HEADS)
+    layers, heads = watch.full_layers(other.model), generations.near(ratio, generations.HEADS)
     given = wires.antidots, device, seed, ratio
     return {
         "weights_sha256": sha256,
@@ -187,7 +187,7 @@ def measure(run):
         raise SettingsError("--curves 1: must be 2 or more, as curves are compared with each other")
     device, seed, path = run.pairs.device, run.seed, Path.of(run.decoder.schedule)
     test = run.rows("test", run.options.curves)
-    wires, layers = Wires.of(run, test), watch.bottom_layers(run.decoder.model)
+    wires, layers = Wires.of(run, test), watch.full_layers(run.decoder.model)
     start(run, test, path)
     arrays, places = recorded(run, path, wires), path.places
     given = wires.antidots, device, seed, path.ratio

@@ -59,7 +59,7 @@ class Subject:
     @cached_property
     def blocks(self):
         """Names of the layers of full attention at 15 x 15."""
-        return watch.bottom_layers(self.decoder.model)
+        return watch.full_layers(self.decoder.model)
 
     @property
     def antidots(self):

@@ -76,8 +76,8 @@ class Trajectory:
     x: np.ndarray  # (S, B, 60, 60) noisy images x_t, normalised
     x0: np.ndarray  # (S, B, 60, 60) clean images predicted from them
     importance: dict  # layer name: B_j, (S, B, head, n, n); its mean over the pixels j is 1
-    # name of a layer of full attention at 15 x 15: A_ij, (K, B, head, 225, 225), at the steps asked
-    # for
+    # name of a layer of full attention at the level asked for: A_ij, (K, B, head, N, N) of its N
+    # pixels, at the steps asked for
     weights: dict
 
 
@@ -116,15 +116,24 @@ class Recorder:
 
 
 def importance_trajectory(
-    model, schedule, condition, seeds, steps, sampler="ddim", layers=None, keep=None, weights_at=()
+    model,
+    schedule,
+    condition,
+    seeds,
+    steps,
+    sampler="ddim",
+    layers=None,
+    keep=None,
+    weights_at=(),
+    across=GRID,
 ):
     """B_j = sum_i A_ij of Sec. V along a generation with `steps` steps: Trajectory.
 
     One image per seed, of condition's row; layers: names out of model.attention_layers(), all by
     default; keep: indices of the steps to record, all by default; weights_at: indices of those of
-    them at which A_ij is recorded, too."""
+    them at which A_ij is recorded, too, of the layers `across` pixels across."""
     watched = _watched(model, layers)
-    dense = [name for name in bottom_layers(model) if name in watched]
+    dense = [name for name in full_layers(model, across) if name in watched]
     record = Recorder(watched, dense, keep, weights_at)
     with watching(watched, record.caught):
         eps, shape = guided(model, schedule, condition), (1, SIZE, SIZE)
@@ -132,11 +141,11 @@ def importance_trajectory(
     return record.trajectory()
 
 
-def bottom_layers(model):
-    """Names of the layers of full attention at 15 x 15, 'the most downsampled layer' of Sec. V, in
-    the order of action."""
+def full_layers(model, across=GRID):
+    """Names of the layers of full attention at across x across pixels, in the order of action; by
+    default those of 'the most downsampled layer' of Sec. V."""
     return [
         stage["name"]
         for stage in architecture(model)
-        if stage["size"] == GRID and stage["attention"] == "full"
+        if stage["size"] == across and stage["attention"] == "full"
     ]

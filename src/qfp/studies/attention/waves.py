@@ -40,11 +40,11 @@ def cell_correlation(psi, exists, margin, side):
     return (matrices @ matrices.conj().T).real / number[:, None] / number
 
 
-def correlations(pairs, rows, folder):
-    """C_ij (B, 225, 225) of rows (B, 2) of (potential, configuration) at b = 0, see
-    `cell_correlation`; kept in `folder` by potential."""
-    device, found = pairs.device, np.empty((len(rows), GRID**2, GRID**2), np.float32)
-    margin, side = (device.length - device.width) // 2, device.length // GRID
+def correlations(pairs, rows, folder, across=GRID):
+    """C_ij (B, N, N) of rows (B, 2) of (potential, configuration) at b = 0 between the N cells of
+    across x across, see `cell_correlation`; kept in `folder` by potential."""
+    device, found = pairs.device, np.empty((len(rows), across**2, across**2), np.float32)
+    margin, side = (device.length - device.width) // 2, device.length // across
 
     def of_potential(p, configurations):
         wire = green.wire(device, 0.0, pairs.potentials[p])
