@@ -9,7 +9,7 @@ import pytest
 from test_evaluate import study
 
 from qfp.config import load_preset
-from qfp.data import dataset
+from qfp.data import dataset, fresh
 from qfp.decoding import decode, metrics, positions
 from qfp.physics import geometry
 from qfp.studies import frame, scoring
@@ -301,6 +301,26 @@ def test_the_result(world):
     assert lines[-2] == "\n".join(text.verdicts(result)) and "of 7 samples agree" in lines[-2]
 
 
+def test_under_fresh_potentials_curves_are_simulated_and_noise_is_the_rows(world, monkeypatch):
+    """Each curve under the potential of its own seed; the samples' noise is of (seed, number)."""
+    asked = []
+
+    def simulated(device, antidots, seeds, folder):
+        asked.append((antidots, seeds))
+        own = [np.flatnonzero((world[0].antidots == pair).all(axis=(1, 2)))[0] for pair in antidots]
+        return np.repeat(np.array(own, float)[:, None], 64, axis=1), None
+
+    monkeypatch.setattr(fresh, "simulated", simulated)
+    monkeypatch.setattr(fresh, "configurations_of", lambda config, part: range(200))
+    result = run(world, potentials="fresh")
+    assert result["potentials"] == "fresh" and result["curves"] == 30
+    assert result["reliability"]["exact"]["right"] > 0.8
+    for (antidots, seeds), part in zip(asked, ("dev", "test"), strict=True):
+        rows = fresh.rows_of(CONFIG, part, len(seeds))
+        np.testing.assert_array_equal(seeds, fresh.FIRST[part] + np.arange(len(seeds)))
+        np.testing.assert_array_equal(antidots, world[0].antidots[rows[:, 1]])
+
+
 def test_an_interrupted_run_resumes_and_keeps_no_images(world, monkeypatch):
     whole, drawn = run(world), list(world[1])
     assert drawn == [(12, 7), (20, 7), (10, 7)]
@@ -326,6 +346,8 @@ def test_what_has_no_meaning_is_refused(world):
         run(world, stretched)
     with pytest.raises(SettingsError, match="--curves 0: must be 1 or more"):
         run(world, curves=0)
+    with pytest.raises(SettingsError, match="--potentials new: must be one of known, fresh"):
+        run(world, potentials="new")
     assert world[1] == [] and not (world[2] / "results").exists()
 
 

@@ -32,6 +32,13 @@ def numbers(config, part, number):
     return own[stream("fresh " + part).permutation(len(own))[:number]]
 
 
+def rows_of(config, part, number):
+    """Rows (B, 2) of (seed of its own potential, configuration) of a part's first wires. Noise is a
+    function of such a row, as of the dataset's (potential, configuration)."""
+    chosen = numbers(config, part, number)
+    return np.stack([seeds_of(part, len(chosen)), chosen], axis=1)
+
+
 def curve(device, antidots, seed):
     """Exact curve (F,) [e^2/h] of antidots (2, 2) under the potential of a seed; to 1e-5 e^2/h."""
     rows = Rows(device, geometry.removed_mask(antidots, device))

@@ -24,9 +24,8 @@ ROWS = {
 def wires(config, number, folder):
     """Antidots (B, 2, 2), exact curves (B, F) [e^2/h] and LDOS (B, L, W) [1/t] of the first wires
     of a Config's test list, each under a potential of its own; kept in `folder`."""
-    chosen = fresh.numbers(config, "test", number)
+    seeds, chosen = fresh.rows_of(config, "test", number).T
     antidots = dataset.choose(config)[1][chosen].astype(int)
-    seeds = fresh.seeds_of("test", len(chosen))
     return antidots, *fresh.simulated(config.device, antidots, seeds, folder, "held-out wires")
 
 

@@ -10,6 +10,7 @@ import functools
 
 import numpy as np
 
+from qfp.data import fresh
 from qfp.decoding import positions
 from qfp.physics import geometry
 from qfp.studies import intervals
@@ -21,7 +22,12 @@ from qfp.tools import SettingsError, as_dict
 
 SAMPLES = 31  # a curve, whatever the preset says: ranks then have 32 values
 DEV_CURVES = 200  # development curves on which the recalibration is fixed
+POTENTIALS = {
+    "known": "those of the dataset, which training has seen with other configurations",
+    "fresh": "for each curve one of its own, which no training has seen",
+}
 NOTES = {
+    "potentials": POTENTIALS,
     "reliability": {
         "exact": "forecast: share of the samples that say exactly what the consensus says; "
         "outcome: whether that is the truth",
@@ -50,7 +56,7 @@ NOTES = {
     "values by simulation of uniform "
     "ranks. differing: curves where truth and samples are not all equal. outside: truth beyond the "
     "samples' range. The "
-    "truths are uniform over the test configurations and the dataset's potentials. Uniform ranks "
+    "truths are uniform over the test configurations and the potentials. Uniform ranks "
     "are necessary, not "
     "sufficient: curves averaged over may err in opposite ways, and a sampler that ignores the "
     "curve and draws from "
@@ -87,6 +93,17 @@ def rank_statistics(samples, truth, uniform, seed=0):
 # --- the study
 
 
+def rows_of(run):
+    """{'dev', 'test'}: rows (B, 2) of (potential, or with fresh ones its seed, configuration)."""
+    numbers, own = {"dev": DEV_CURVES, "test": run.options.curves}, run.options.potentials
+    if own not in POTENTIALS:
+        raise SettingsError(f"--potentials {own}: must be one of {', '.join(POTENTIALS)}")
+    if own == "known":
+        return {part: run.rows(part, number) for part, number in numbers.items()}
+    config = run.decoder.config
+    return {part: fresh.rows_of(config, part, number) for part, number in numbers.items()}
+
+
 def start(run, rows):
     """Say what the result is of, before the work."""
     sampling = run.sampling
@@ -95,17 +112,21 @@ def start(run, rows):
         f"{SAMPLES} samples each; {sampling.steps} {sampling.sampler} steps",
         curves=len(rows["test"]),
         dev_curves=len(rows["dev"]),
+        potentials=run.options.potentials,
         **as_dict(sampling) | {"samples": SAMPLES},
     )
 
 
 def found_antidots(run, rows, name):
     """Antidots (B, SAMPLES, 2, 2) in samples of a part's curves, and the true ones (B, 2, 2)."""
-    p, n = rows.T
-    keep = functools.partial(positions.positions, device=run.pairs.device)
-    curves = run.pairs.conductance[p, n]
+    (p, n), device = rows.T, run.pairs.device
+    keep = functools.partial(positions.positions, device=device)
+    if run.options.potentials == "fresh":
+        curves = fresh.simulated(device, run.pairs.antidots[n], p, run.curves_folder)[0]
+    else:
+        curves = run.pairs.conductance[p, n]
     antidots = run.samples(name, curves, rows, SAMPLES, keep=keep)
-    return antidots, geometry.canonical(run.pairs.antidots[n], run.pairs.device)
+    return antidots, geometry.canonical(run.pairs.antidots[n], device)
 
 
 def further_samples(device, samples, truth):
@@ -120,14 +141,15 @@ def further_samples(device, samples, truth):
 
 def measure(run):
     """Reliability, recalibration and ranks of SAMPLES samples of each of the test curves and of
-    DEV_CURVES development curves. Raises SettingsError where gamma is not 1."""
+    DEV_CURVES development curves.
+
+    Raises SettingsError where gamma is not 1, or of potentials that are not in POTENTIALS."""
     if run.sampling.gamma != 1:
         raise SettingsError(
             f"sampling.gamma {run.sampling.gamma:g}: must be 1, only then are samples meant to "
             "follow the posterior"
         )
-    device, seed = run.pairs.device, run.seed
-    rows = {"dev": run.rows("dev", DEV_CURVES), "test": run.rows("test", run.options.curves)}
+    device, seed, rows = run.pairs.device, run.seed, rows_of(run)
     start(run, rows)
     dev = agreement(device, *found_antidots(run, rows["dev"], "dev"))
     samples, true = found_antidots(run, rows["test"], "test")
@@ -156,5 +178,8 @@ STUDY = Study(
     notes=NOTES,
     result="calibration",
     needs=("weights", "pairs"),
-    options={"curves": Option(1000, "test configurations")},
+    options={
+        "curves": Option(1000, "test configurations"),
+        "potentials": Option("known", f"of the curves: {' or '.join(POTENTIALS)}", kind=str),
+    },
 )

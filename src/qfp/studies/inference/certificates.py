@@ -29,8 +29,8 @@ def measure(run):
     config, number = run.config, run.options.wires
     device = config.device
     run.start(f"{number} wires, each under a potential of its own", wires=number)
-    truth = dataset.choose(config)[1][fresh.numbers(config, "test", number)].astype(int)
-    seeds = fresh.seeds_of("test", number)
+    seeds, chosen = fresh.rows_of(config, "test", number).T
+    truth = dataset.choose(config)[1][chosen].astype(int)
 
     def judged(part):
         curves = np.stack([fresh.curve(device, *wire) for wire in zip(truth[part], seeds[part])])

@@ -67,8 +67,8 @@ def measure(run):
         proposals=PROPOSALS,
         potentials_from=fresh.FIRST["test"],
     )
-    antidots = run.pairs.antidots[fresh.numbers(config, "test", number)].astype(int)
-    seeds = fresh.seeds_of("test", number)
+    seeds, chosen = fresh.rows_of(config, "test", number).T
+    antidots = run.pairs.antidots[chosen].astype(int)
     curves, ldos = fresh.simulated(device, antidots, seeds, run.curves_folder)
     exact = judged(run, "posterior", curves, ldos=ldos)
     samples, r = network(run, curves, ldos)

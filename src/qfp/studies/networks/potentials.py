@@ -6,8 +6,6 @@ which all networks have seen with other configurations, and each under a fresh p
 
 import dataclasses
 
-import numpy as np
-
 from qfp.data import fresh
 from qfp.decoding import decode
 from qfp.physics import geometry
@@ -33,13 +31,10 @@ def curves_of(run):
     if part not in PARTS:
         raise SettingsError(f"--part {part}: must be one of {', '.join(PARTS)}")
     rows = run.rows(part, run.options.curves)
-    chosen = fresh.numbers(own, part, run.options.fresh)
-    seeds = fresh.seeds_of(part, len(chosen))
-    antidots = run.pairs.antidots[chosen].astype(int)
-    found = fresh.simulated(own.device, antidots, seeds, run.curves_folder)
-    # the noise is a function of the row: a fresh potential's seed stands for its number
-    fresh_rows = np.stack([seeds, chosen], axis=1)
-    return {"known": (rows, *run.values(rows)), "fresh": (fresh_rows, found[0], antidots, found[1])}
+    fresh_rows = fresh.rows_of(own, part, run.options.fresh)
+    antidots = run.pairs.antidots[fresh_rows[:, 1]].astype(int)
+    curves, ldos = fresh.simulated(own.device, antidots, fresh_rows[:, 0], run.curves_folder)
+    return {"known": (rows, *run.values(rows)), "fresh": (fresh_rows, curves, antidots, ldos)}
 
 
 def answers(run, name, decoder, rows, curves):
