@@ -125,6 +125,8 @@ twins: $(STAMP) data/laptop.h5  ## train networks for comparison, where runs/ la
 	$(BIN)/qfp study networks --weights $(foreach name,twin twin-no-attention twin-no-gradient twin-no-interpolation,\
 	  $(call unshipped,$(name)).safetensors) laptop
 	$(BIN)/qfp study lent --weights $(foreach name,twin twin-half-lent,$(call unshipped,$(name)).safetensors)
+	$(call twin,$(call unshipped,fine),network.attention=[full$(,)full] training.seed=0)
+	$(BIN)/qfp study waves --weights $(call unshipped,fine).safetensors --across 30 --curves 60 --out results/waves_fine.json
 
 # First the read-out of curves alone, then the whole network. A run that was stopped goes on.
 MANY = training.curve_potentials=40 training.curve_mixing=0.5 training.curve_errors=1 training.minutes=0
@@ -138,6 +140,7 @@ many: $(STAMP) data/laptop.h5  ## train the network under 40 further potentials,
 	test -e models/many.safetensors || $(call further,$(call unshipped,read),laptop,training.batch=0 training.max_steps=20000 training.cooldown=0.8)
 	$(call further,models/many,$(call unshipped,read).safetensors,training.learning_rate=3e-4 training.max_steps=2500 training.cooldown=1)
 	$(BIN)/qfp study potentials --weights laptop many
+	$(BIN)/qfp study calibration --weights many --potentials fresh --curves 500 --out results/calibration_many.json
 
 ablations: $(STAMP) data/laptop.h5  ## train short runs that differ in one choice each, and compare them
 	$(BIN)/qfp study ablations
