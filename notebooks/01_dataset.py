@@ -12,7 +12,7 @@
 # :::{admonition} In short
 # :class: tip in-short
 # The paper counts 16,170 antidot configurations with distinct curves. A simple rule gives this number, though not the only
-# one. **Reproduced**: symmetric copies share a curve, and no two of the 16,170 do. The closest two are
+# one. **Reproduced** without potential: symmetric copies share a curve, and no two of the 16,170 do. The closest two are
 # {printed}`01_dataset:closest two of the curves: (\S+)` $e^2/h$ apart.
 # :::
 #

@@ -13,8 +13,8 @@
 # :class: tip in-short
 # How much about a wire does its curve contain, whatever the decoder? Nearly everything: the posterior names the true
 # configuration of {result}`inference:fresh.posterior.within_0:.1%` of {result}`inference:fresh.posterior.n:,` wires
-# ({result}`inference:fresh.posterior.within_0_interval:.1%`), though their potential is unknown. As noise rises, the distance
-# along the wire becomes uncertain first. Warm curves can be read if the temperature is known.
+# ({result}`inference:fresh.posterior.within_0_interval:.1%`), though their potential is unknown. Warm curves can be read
+# if the temperature is known.
 # :::
 #
 # There are {result}`presets/laptop:dataset.configurations:,` configurations. The posterior ([chapter 6](06_exact)) gives the
@@ -132,11 +132,11 @@ Markdown(shown.table(thermal.STUDY, config.weights))
 # - **The posterior that assumes $T = 0$ fails too, and says so**: there it flags
 #   {result}`thermal:temperature.2.plain.flagged:.0%`. At {result}`thermal:temperature.1.value` $t$ it is still right, and flags
 #   {result}`thermal:temperature.1.plain.flagged:.0%`.
-# - **Knowing the temperature restores the reading**: {result}`thermal:temperature.2.known.exact:.0%` to the site and
+# - **Knowing the temperature restores most of the reading**: {result}`thermal:temperature.2.known.exact:.0%` to the site and
 #   {result}`thermal:temperature.2.known.within_1:.0%` within one site at {result}`thermal:temperature.2.value` $t$,
 #   {result}`thermal:temperature.3.known.exact:.0%` and {result}`thermal:temperature.3.known.within_1:.0%` at
-#   {result}`thermal:temperature.3.value` $t$. It is enough to know that $T$ is one of three values:
-#   {result}`thermal:temperature.2.unknown.exact:.0%` of {result}`thermal:temperature.2.unknown.n` wires are then right.
+#   {result}`thermal:temperature.3.value` $t$. With $T$ one of three values,
+#   {result}`thermal:temperature.2.unknown.exact:.0%` of {result}`thermal:temperature.2.unknown.n` wires are right.
 # - **Lost phase was only flagged.** With $\eta =$ {result}`thermal:dephasing.0.value` $t$ the network is right in
 #   {result}`thermal:dephasing.0.network.exact:.0%`, the posterior in {result}`thermal:dephasing.0.plain.exact:.0%`, with
 #   {result}`thermal:dephasing.0.plain.flagged:.0%` flagged. With ten times as much nothing is right and all is flagged.

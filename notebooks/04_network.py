@@ -177,14 +177,9 @@ network_figures.training_log(**log.course(diary))
 #
 # ## What it means, and what could be wrong
 #
-# - **An architecture close to Sec. IV learns, with an additional loss, in one stage.** With the diffusion loss alone, for the
-#   same steps and our other choices, {result}`networks:networks.twin-no-gradient.single.within_1:.1%` are within one site
-#   ({result}`networks:networks.twin-no-gradient.single.within_1_interval:.1%`); with the position loss
-#   {result}`networks:networks.twin.single.within_1:.1%` ({result}`networks:networks.twin.single.within_1_interval:.1%`).
+# - **An architecture close to Sec. IV learns, with an additional loss, in one stage.** What the loss brings: [](15_choices).
 # - **The paper's own choices** were trained together on a GPU ({numref}`choices-recipe`). The paper leaves widths, schedule and
-#   training time open; the preset `paper` is a reading of its Fig. 2. The shipped network differs in pixel-unshuffle, cosine schedule, prediction of
-#   $v = \sqrt{\bar\alpha}\,\epsilon - \sqrt{1-\bar\alpha}\,x_0$, more strong noise, AdamW in place of SAM, and the position loss
-#   with its input to the U-Net. Reasons: [](../differences.md).
+#   training time open; the preset `paper` is a reading of its Fig. 2. How the shipped network differs, and why: [](../differences.md).
 # - **One training.** All intervals of this book are over test wires, and nearly every network is one seed.
 #
 # ## Exercise

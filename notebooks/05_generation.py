@@ -113,7 +113,7 @@ Markdown(shown.table(accuracy.STUDY, config.weights, accuracy.in_markdown))
 
 # %% [markdown]
 # A common shift along the wire is free, so "within one site" allows an error of two in $\Delta y$. **Δy strictly**, in the
-# table, counts it in full; this changes little.
+# table, counts it in full; here this changes little.
 #
 # ## Strong simple rivals, on the same curves
 #
@@ -139,7 +139,7 @@ Markdown(shown.table(rivals.STUDY, config.weights))
 # (difference {result}`rivals:known.kriged.difference.within_0:+.1%`,
 # {result}`rivals:known.kriged.difference.within_0_interval:+.1%`). Under fresh ones the whitened library is ahead:
 # {result}`rivals:fresh.library_whitened.within_0:.1%` ({result}`rivals:fresh.library_whitened.within_0_interval:.1%`) against
-# {result}`rivals:fresh.single.within_0:.1%` ({result}`rivals:fresh.single.within_0_interval:.1%`). A library without potential does
+# {result}`rivals:fresh.single.within_0:.1%` ({result}`rivals:fresh.single.within_0_interval:.1%`) of {result}`rivals:curves`. A library without potential does
 # better still ({numref}`exact-ladder`). The exact posterior leads under both, under the potentials of training by
 # {result}`rivals:known.posterior.difference.within_0:+.1%` ({result}`rivals:known.posterior.difference.within_0_interval:+.1%`).
 #
@@ -224,7 +224,7 @@ figures.similarity(r, scale)
 # - **Held out.** Without its own interpolated curve and label a test pair loses ([](04_network)): to the site
 #   {result}`lent:label.single.within_0:+.1%` ({result}`lent:label.single.within_0_interval:+.1%`), within one site
 #   {result}`lent:label.single.within_1:+.1%` ({result}`lent:label.single.within_1_interval:+.1%`).
-# - **A thousand steps.** No gain in positions over ten was found, on fewer curves ([](16_samplers)).
+# - **A thousand steps** bring this network no gain in positions over ten ([](16_samplers)), the paper's some ([](15_choices)).
 #
 # ## Exercise
 #

@@ -14,7 +14,7 @@
 # Can the antidots be inferred from the Schrödinger equation itself? Of {result}`inference:curves:,`
 # curves under fresh potentials {result}`inference:fresh.posterior.within_0:.1%`
 # ({result}`inference:fresh.posterior.within_0_interval:.1%`) are read exactly and all within one site, better than by any network
-# here. The probabilities are calibrated.
+# here. For two antidots the probabilities are calibrated.
 # :::
 #
 # The paper does not ask whether reading a curve takes a network (Sec. IV). Three steps do without:
@@ -142,7 +142,7 @@ Markdown(text.bins_table(result) if result else "")
 
 # %% [markdown]
 # The nearest curve of the library alone, in a distance that weighs down what potentials change, is exact on
-# {result}`inference:fresh.library.within_0:.1%` and never off by more than one site; the network is exact on
+# {result}`inference:fresh.library.within_0:.1%` and never off by more than one site; the network on
 # {result}`inference:fresh.single.within_0:.1%`. {numref}`generation-rivals` has further methods.
 
 # %% [markdown]

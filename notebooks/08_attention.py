@@ -139,7 +139,7 @@ if measured:
 # - **The positions are given.** The part of the network that reads the curve is also trained to name them, unlike the paper's, and
 #   passes them to the U-Net. There they mark the antidot cells before any attention acts: AUC
 #   {result}`probe_attention:condition.believed.own.0:.3f`.
-# - **Attention is not needed for it.** Without ([](15_choices)) the image predicted from pure noise has an AUC of
+# - **Attention is not needed for it.** Without it ([](15_choices)) the image predicted from pure noise has an AUC of
 #   {result}`probe_attention:networks.twin-no-attention.images.x0.own.0:.3f`.
 #
 # Given another wire's curve, the heads mark *that* wire's antidots; untrained, they mark none.

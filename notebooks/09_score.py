@@ -209,7 +209,7 @@ if result:
 #
 # - **An energy exists: in part.** More training might mend that; not tried.
 # - **The true pattern is its minimum: in part.** Noise directions can hardly fail; along soft ones the energy sometimes falls.
-# - **The soft directions are physical: yes**, far above the control.
+# - **The soft directions are physical: about half**, far above the control.
 # - **Linear response** is an interpretation. A parabola is necessary for it, not sufficient.
 # - **Langevin Monte Carlo** with this score is within one site on {result}`probe_score:summary.langevin_within_1:.0%` of
 #   {result}`probe_score:langevin.langevin.n` curves.

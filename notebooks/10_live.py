@@ -92,7 +92,7 @@ print(scene.note)
 # %% [markdown]
 # ## Test wires without random potential
 #
-# The network was not trained on wires with $V = 0$. It gets the curves of six of them alone and draws four samples of each; the slider shows three of them.
+# The network was not trained on wires with $V = 0$. It gets the curves of six of them alone and draws four samples of each; the slider shows three wires.
 
 # %% tags=["hide-input"]
 antidots = choose(decoder.config)[1][configurations_of(decoder.config, "test")[:6]]

@@ -190,8 +190,7 @@ Markdown(tables.markdown([["stage", "what it does"], *new.ABOUT.items()]))
 #
 # ## What could be wrong
 #
-# - **Simulation only.** The solver that reads the curves of this page also made them. No measured curve has been tried
-#   ([](11_own_curve)).
+# - **Simulation only.** The solver that reads the curves of this page also made them.
 # - **The model.** Hard walls, round holes of one radius, disorder without correlation in space; no interaction, no decoherence, no
 #   Zeeman splitting. A real etched wire has smooth edges and smooth disorder; neither was simulated.
 #

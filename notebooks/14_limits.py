@@ -15,7 +15,7 @@
 # off by half a grid step leaves {result}`robustness:rows.shift 0.5.within_0:.0%`
 # ({result}`robustness:rows.shift 0.5.within_0_interval:.0%`) of the answers exact, from
 # {result}`robustness:rows.reference.within_0:.0%`. The samples still agree when they are wrong. A check by the
-# solver flags such curves, but also noisy ones that are decoded well.
+# solver flags curves that are a whole step off, but also noisy ones that are decoded well.
 # :::
 #
 # **Claim** (Secs. III and IV). The network generates the interference patterns of validation data: clean simulated curves,
@@ -161,12 +161,10 @@ print(robustness_report.sentences(table, ["steps"]) if table else "")
 # %% [markdown]
 # One evaluation finds as many antidots as fifty, and its image is *more* like the truth: median r
 # {result}`robustness:rows.ddim 1.r_median:.3f` ({result}`robustness:rows.ddim 1.r_median_interval:.3f`) against
-# {result}`robustness:rows.ddim 50.r_median:.3f` ({result}`robustness:rows.ddim 50.r_median_interval:.3f`) for DDIM. Probably few
-# steps give about the mean of the images that fit, and a mean correlates better than a typical draw.
+# {result}`robustness:rows.ddim 50.r_median:.3f` ({result}`robustness:rows.ddim 50.r_median_interval:.3f`) for DDIM.
 #
 # ## What it means, and what could be wrong
 #
-# - **Simulation only.** No measured curve of a known device is among the tests ([](11_own_curve)).
 # - **A real measurement** is noisy and its zero drifts. Sweep both signs of the field: $G(-b) = G(b)$ fixes $b = 0$. Declare
 #   the noise, and compute the posterior ([](06_exact)).
 # - **Not tried:** noise with a long memory, as real noise has, a wrong scale of the field, hysteresis.

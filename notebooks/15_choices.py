@@ -165,13 +165,14 @@ for label, result in whole.items():
 #   (two seeds) are within one site with attention, {result}`attention_labels:rows.neither, seed 1.within_1:.1%` and
 #   {result}`attention_labels:rows.neither, seed 2.within_1:.1%` without: {result}`attention_labels:attention.no_labels.within_1.interval:+.1%`,
 #   barely inside the margin.
-# - **Exact positions** owe most to interpolation: {result}`networks:networks.twin-no-interpolation.single.within_0:.1%` without,
+# - **Exact positions** need interpolation, too: {result}`networks:networks.twin-no-interpolation.single.within_0:.1%` without,
 #   {result}`networks:networks.twin.single.within_0:.1%` with it. Interpolated curves also lend labels to test wires: what these
 #   bring, [](04_network) tells.
 # - **The paper's recipe** learns, slowly. Nine minutes of an H200, {result}`recipe_paper:looks.7.images:,` images, bring
 #   {result}`recipe_paper:test.within_1:.1%` within one site ({result}`recipe_paper:test.within_1_interval:.1%`),
-#   {result}`recipe_paper:test.within_0:.1%` exactly (the paper's sampler, {result}`recipe_paper:ancestral.n` curves:
-#   {result}`recipe_paper:ancestral.within_1:.1%`, {result}`recipe_paper:ancestral.within_0:.1%`). At five million, if the line stays one:
+#   {result}`recipe_paper:test.within_0:.1%` exactly. The paper's thousand steps, on {result}`recipe_paper:ancestral.n` curves, bring
+#   {result}`recipe_paper:ancestral.difference.within_1:+.1%` ({result}`recipe_paper:ancestral.difference.within_1_interval:+.1%`)
+#   and {result}`recipe_paper:ancestral.difference.within_0:+.1%` ({result}`recipe_paper:ancestral.difference.within_0_interval:+.1%`). At five million, if the line stays one:
 #   {result}`recipe_paper:fit.line.5000000.interval:.0%`. Before the learning rate falls, the split of pairs is no easier.
 # - **What could be wrong.** Most rows are single runs.
 #

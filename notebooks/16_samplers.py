@@ -11,7 +11,7 @@
 #
 # :::{admonition} In short
 # :class: tip in-short
-# Are the paper's thousand steps needed? With ten DDIM steps no difference in positions was found: exact changes by
+# Are the paper's thousand steps needed? For the shipped network ten DDIM steps made no difference in positions: exact changes by
 # {result}`samplers:rows.ddim 10.difference.within_0:+.1%`
 # ({result}`samplers:rows.ddim 10.difference.within_0_interval:+.1%`). One curve then takes
 # {result}`bench_sample:contestants.ours.fp32.1.ddim 10.curve_s:.2f` s of one core in place of
@@ -101,8 +101,7 @@ print(told.told(steps, curves))
 # ({result}`bench_train:ratios.peer.ours.fp32.ratio_interval:.1f`) as long as ours for a training step in single precision, and longer in
 # bf16. Most of that is full attention on the fine grid: dropping it helps the peer more than our stem does. The sparing peer
 # takes {result}`bench_train:ratios.peer unshuffled, sparing.ours.fp32.ratio:.2f` times as long
-# ({result}`bench_train:ratios.peer unshuffled, sparing.ours.fp32.ratio_interval:.2f`), and less memory than ours. Most of our step
-# is spent in convolutions and matrix products of torch, which it calls as well.
+# ({result}`bench_train:ratios.peer unshuffled, sparing.ours.fp32.ratio_interval:.2f`), and less memory than ours.
 #
 # ## What it means, and what could be wrong
 #

@@ -11,8 +11,8 @@
 #
 # :::{admonition} In short
 # :class: tip in-short
-# A generative model can look accurate by giving back images of its training set. No sign of that was found: none of the generated
-# images is a copy, and those of test curves are nearer to the truth than to any training image in
+# A generative model can look accurate by giving back images of its training set. In the images no sign of that was found: none
+# is a copy, and those of test curves are nearer to the truth than to any training image in
 # {result}`memorisation:rows.test.closer:.1%`
 # ({result}`memorisation:rows.test.closer_interval:.1%`). The antidots are decoded; the random potential is not.
 # :::
@@ -100,8 +100,8 @@ shares.whiskers(memory_report.compared(memory), shares.MEMORY, wanted=0.2) if me
 #   {result}`memorisation:training_images:,` some six times. A longer one could remember more.
 # - **Copies of another kind.** A remembered wire under a new potential would not count as a copy. But images without a curve are near to
 #   training wires no more often than chance.
-# - **Positions.** Labels of test wires were used in training, on interpolated curves ([](04_network)). Memory of training *curves*
-#   would show in positions, between training and test wires ([](05_generation)).
+# - **Positions.** Training wires are exact in {result}`evaluate:train.within_0:.1%`, test wires, whose labels were used too
+#   ([](04_network)), in {result}`evaluate:single.within_0:.1%`: training curves are known a little better.
 # - **One network**, one seed. Distances are dominated by the bright fringes, and some images without a curve have a single antidot.
 #
 # ## Exercise
