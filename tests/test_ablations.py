@@ -87,14 +87,23 @@ def test_every_row_of_the_table_changes_what_it_says_and_no_more():
 @pytest.mark.parametrize(
     "change, message",
     [
-        ({"trainig": {"ema": 0}}, "off: trainig is no section; a row changes device, dataset"),
+        ({"trainig": {"ema": 0}}, "off: trainig: .*: a row changes settings of device, dataset"),
         ({"training": {"emma": 0}}, "off, training: unknown key 'emma'"),
+        ({"training": 5}, "off: training: 5: a row changes settings of device, dataset"),
         ({"training": {"optimizer": "lion"}}, "off, training: optimizer must be 'adamw' or 'sam'"),
     ],
 )
 def test_a_row_that_is_no_change_is_refused_by_name(plan, change, message):
     with pytest.raises(SettingsError, match=f"plan.yaml, {message}"):
         load_plan(tiny(), plan(rows={"plain": {}, "off": change}))
+
+
+@pytest.mark.parametrize("text", ["passes: 4\n", "rows: {plain: {}}\n", "passes: 4\nrows: [1]\n"])
+def test_a_plan_without_rows_or_passes_is_refused(text, tmp_path):
+    path = tmp_path / "plan.yaml"
+    path.write_text(text)
+    with pytest.raises(SettingsError, match="plan.yaml: a plan has passes, a number, and rows"):
+        load_plan(tiny(), path)
 
 
 # --- rows that are not trained

@@ -1,11 +1,13 @@
 """Generation, HDF5 contract, validation, splits and normalisation."""
 
+import dataclasses
 import hashlib
 
 import h5py
 import numpy as np
 import pytest
 
+from qfp import files
 from qfp.config import load_preset
 from qfp.data import damage, dataset, distances, generate, normalise, simulate, workers
 from qfp.tools import SettingsError
@@ -100,6 +102,48 @@ def test_nothing_is_overwritten(file):
     with pytest.raises(SettingsError, match="other settings"):
         generate.generate(other, file, report=lambda _: None)
     assert sha256(file) == before
+
+
+OTHER = dataclasses.replace(CONFIG, seed=7)  # another choice of wires
+QUIET = {"workers": 1, "report": lambda line: None}
+
+
+def test_one_process_at_a_time_makes_or_mends_a_file(file, tmp_path, monkeypatch):
+    """Whatever the settings; the first one ends as if alone."""
+    out, refused = tmp_path / "one.h5", []
+    assemble = generate._assemble
+
+    def joined(config, path, folder):
+        problems = [damage.Problem("/ldos[0, 0:12]: wrong", "ldos_p0_n00000")]
+        calls = [(generate.generate, config, path)]
+        if path.exists():  # it is mended
+            calls.append((generate.repair, path, problems))
+        else:
+            calls.append((generate.generate, OTHER, path))
+        for call, *given in calls:
+            with pytest.raises(SettingsError, match="another process is at work on this dataset"):
+                call(*given, **QUIET)
+            refused.append(path.exists())
+        assemble(config, path, folder)
+
+    monkeypatch.setattr(generate, "_assemble", joined)
+    generate.generate(CONFIG, out, **QUIET)
+    generate.repair(out, [], **QUIET)
+    assert refused == [False, False, True, True] and sha256(out) == sha256(file)
+    assert [path.name for path in tmp_path.iterdir()] == ["one.h5"]
+
+
+def test_a_file_that_another_process_ended_meanwhile_is_not_replaced(file, tmp_path, monkeypatch):
+    out, check = tmp_path / "one.h5", files.check_room
+
+    def slow(*arguments):  # between the first look at the file and the lock
+        monkeypatch.setattr(files, "check_room", check)
+        generate.generate(CONFIG, out, **QUIET)
+
+    monkeypatch.setattr(files, "check_room", slow)
+    with pytest.raises(SettingsError, match="holds a dataset of other settings"):
+        generate.generate(OTHER, out, **QUIET)
+    assert sha256(out) == sha256(file) and [p.name for p in tmp_path.iterdir()] == ["one.h5"]
 
 
 def test_validate_names_damage(file, tmp_path):

@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+import shutil
 from types import SimpleNamespace
 
 import numpy as np
@@ -391,17 +392,19 @@ def contents(folder):
     return {str(path.relative_to(folder)): path.read_bytes() for path in files}
 
 
-def killed_at(monkeypatch, number, name):
-    """Ends the process, so to speak, when a function of `kept` is called for the number-th time."""
-    calls, usual = [], getattr(kept, name)
+def killed_at(monkeypatch, number, name, module=kept, last=lambda *arguments: None):
+    """Ends the process, so to speak, when a function of a module is called for the number-th time,
+    and has done no more than `last` instead."""
+    calls, usual = [], getattr(module, name)
 
     def deadly(*arguments):
         calls.append(arguments)
         if len(calls) == number:
+            last(*arguments)
             raise KeyboardInterrupt
         return usual(*arguments)
 
-    monkeypatch.setattr(kept, name, deadly)
+    monkeypatch.setattr(module, name, deadly)
     return calls
 
 
@@ -433,6 +436,27 @@ def test_a_killed_call_goes_on_to_the_same_answers(
     assert (f"{12 - lost} of 12 curves were decoded by an earlier call: kept" in err) == (lost < 12)
     whole = contents(tmp_path / "whole")
     assert len(whole) == 24 and contents(tmp_path / "out") == whole
+
+
+@pytest.mark.parametrize("number", [1, 2, 3])
+@pytest.mark.parametrize(
+    "last",
+    [lambda folder: None, lambda folder: (folder / kept.SAID).unlink(), shutil.rmtree],
+    ids=["before", "half way", "behind"],
+)
+def test_a_call_killed_while_it_tidies_up_goes_on_and_decodes_nothing_again(
+    twelve, tmp_path, monkeypatch, capsys, number, last
+):
+    _, decode_into = twelve
+    with monkeypatch.context() as patch:
+        killed_at(patch, number, "rmtree", shutil, last)
+        assert decode_into("out") == 130
+    said = capsys.readouterr().out
+    drawn = killed_at(monkeypatch, 10**6, "write_report")
+    assert decode_into("out") == 0 and not drawn
+    assert capsys.readouterr().out == said and len(contents(tmp_path / "out")) == 24
+    assert not (tmp_path / "out" / kept.FOLDER).exists()
+    assert decode_into("out") == 2 and "exists" in capsys.readouterr().err
 
 
 def test_other_settings_or_another_file_are_decoded_again_and_nothing_is_lost(

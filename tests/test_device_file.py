@@ -172,6 +172,8 @@ BAD = {
         k: v for k, v in GAAS.items() if k != "density_per_m2"
     },
     "lattice_nm 15 leaves 3.7 sites a Fermi wavelength": GAAS | {"lattice_nm": 15},
+    "lattice_nm 10 leaves 2506.6 sites a Fermi wavelength (25066.3 nm): at most 1000 fit": GAAS
+    | {"density_per_m2": 1e10, "lattice_nm": 10},
     "is 0.46 rad a plaquette of 10 nm": GAAS | {"field_max_tesla": 3},
     "the radius must lie between 1 and 23 sites": GAAS | {"radius_nm": 240},
     "no two antidots of radius 15": GAAS | {"radius_nm": 150, "length_nm": 400},

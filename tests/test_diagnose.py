@@ -322,9 +322,9 @@ def test_probe_finds_planted_positions_and_nothing_in_noise():
     noise = torch.from_numpy(rng.normal(size=planted.shape)).half()
 
     def share(features):
-        probe = readout.Probe(features[:2000], antidots[:2000], 5, 0, SETTINGS)
+        probe = readout.Probe(features[:2000], antidots[:2000], (5, 0), 0, SETTINGS)
         found = probe.read(features[2000:])
-        again = readout.Probe(features[:2000], antidots[:2000], 5, 0, SETTINGS).read(
+        again = readout.Probe(features[:2000], antidots[:2000], (5, 0), 0, SETTINGS).read(
             features[2000:]
         )
         np.testing.assert_array_equal(found, again)

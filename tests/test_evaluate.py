@@ -1,6 +1,7 @@
 """The evaluation table with a network that knows the answer, and what happens to an interrupted
 run."""
 
+import dataclasses
 import json
 
 import numpy as np
@@ -125,6 +126,36 @@ def test_parts_are_measured_again_and_others_stand(world, monkeypatch):
     path.write_text(json.dumps({name: whole[name] for name in whole if name != "consensus"}))
     with pytest.raises(SettingsError, match="has no part 'consensus' that could stand"):
         run(world, parts=["single"])
+    path.write_text(json.dumps(whole))
+    with pytest.raises(SettingsError, match="--parts sngle: the parts are consensus, "):
+        run(world, parts=["sngle"])
+    assert json.loads(path.read_text()) == whole
+
+
+def test_parts_of_a_study_without_weights_are_kept_by_wire_and_seed(world):
+    """A killed run is not gone on with by one of another wire."""
+
+    def measure(own):
+        own.start("some wires", wires=3)
+        return {"folder": own.folder.name, "size": own.keep("size", lambda: np.zeros(1)).tolist()}
+
+    def killed(own):
+        measure(own)
+        raise KeyboardInterrupt
+
+    alone = frame.Study("alone", killed, str, "alone", needs=())
+    found, other = [], dataclasses.replace(CONFIG.device, energy=0.6)
+    for config in (
+        CONFIG,
+        dataclasses.replace(CONFIG, device=other),
+        dataclasses.replace(CONFIG, seed=7),
+    ):
+        with pytest.raises(KeyboardInterrupt):
+            study(alone, world, config)
+        found.append(study(dataclasses.replace(alone, measure=measure), world, config))
+    assert (
+        len({row["folder"] for row in found}) == len({row["config_sha256"] for row in found}) == 3
+    )
 
 
 def test_weights_in_shards_have_one_hash(world):

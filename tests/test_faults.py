@@ -169,7 +169,7 @@ def test_a_killed_job_resumes_and_leaves_no_process(reference, tmp_path):
         wait(lambda family=family: all(map(ended, family)), seconds=20)
         assert moment <= len(finished(out)) < CHUNKS
     job = generate(out, "--workers", "2")
-    wait(out.with_name("small.h5.tmp").exists, job)  # while it assembles the file
+    wait(out.with_name(f"small.h5.{job.pid}.tmp").exists, job)  # while it assembles the file
     os.killpg(job.pid, signal.SIGKILL)
     job.wait()
     assert not out.exists() and len(finished(out)) == CHUNKS

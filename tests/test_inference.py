@@ -327,6 +327,14 @@ def test_proposals_are_weighed():
     assert 0 < half.effective < 2
 
 
+def test_a_proposal_is_weighed_in_whatever_placement_it_comes():
+    pair = geometry.configurations(SMALL)[1][5]
+    for moved in (pair, pair + [0, 1], pair * [-1, 1] + [SMALL.width - 1, 0]):
+        worth = deciding.worth(SMALL, moved[None], pair[None], np.ones(1))
+        assert worth.mass == 1 and worth.effective == 1
+    assert deciding.worth(SMALL, None, pair[None], np.ones(1)) is None
+
+
 def test_copies_share_the_curve():
     pair = np.array([[3, 4], [9, 11]])
     places = symmetry.placements(pair, SMALL)

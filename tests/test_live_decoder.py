@@ -581,5 +581,6 @@ def test_a_page_whose_weights_are_missing_says_so(index, chromium, tmp_path):
 def test_weights_are_written_where_they_fit():
     assert live.fitting(load_preset("smoke")).config.preset == "laptop"
     assert live.fitting(dataclasses.replace(CONFIG, weights="nothing")) is None
+    assert live.fitting(load_preset("antidots")) is None, "its network reads any number"
     longer = dataclasses.replace(DEVICE, energy=0.6)
     assert live.fitting(dataclasses.replace(CONFIG, device=longer)) is None

@@ -11,6 +11,7 @@ from test_evaluate import CONFIG, DEVICE, study, world  # noqa: F401
 from test_physics import SMALL, dense
 
 from qfp.data import dataset
+from qfp.data.normalise import Normalisation
 from qfp.decoding.decode import Decoder
 from qfp.model.diffusion import Schedule
 from qfp.model.unet import UNet
@@ -69,6 +70,17 @@ def test_cells_of_finer_levels_hold_those_of_the_coarse_one():
     )
 
 
+def test_cells_lie_where_the_network_sees_a_wire_that_is_wider_than_long():
+    wire = dataclasses.replace(DEVICE, width=57, length=51)
+    sees = Normalisation((0.0,), (1.0,), 0.0, 1.0, wire.width, wire.length).image
+    removed = geometry.removed_masks([[[10, 20], [40, 30]]], wire)
+    for cells, images in (
+        (marks.grid_cells([[[10, 20], [40, 30]]], wire, 60), removed),
+        (marks.wire_cells(wire, 60)[None], np.ones_like(removed)),
+    ):
+        np.testing.assert_array_equal(cells, sees(images.astype(np.float32))[:, 0] == 1)
+
+
 def test_heads_that_share_out_the_antidots():
     rng, antidots = np.random.default_rng(0), ANTIDOTS[5000::400]
     lower, upper = (marks.grid_cells(antidots[:, k : k + 1], DEVICE) for k in (0, 1))
@@ -116,7 +128,7 @@ def test_correlation_of_cells_against_all_pairs_of_sites_of_a_dense_inverse():
     psi = green.scattering_states(
         green.wire(SMALL, 0.0, potential), torch.as_tensor(geometry.ring(mask))
     ).numpy()
-    C = waves.cell_correlation(psi, ~mask, margin=1, side=2)
+    C = waves.cell_correlation(psi, ~mask, ((0, 0), (1, 1)), side=2)
     y, x = np.divmod(keep, SMALL.width)
     cell = (y // 2) * 7 + (x + 1) // 2
     for i, j in np.ndindex(49, 49):
@@ -126,7 +138,7 @@ def test_correlation_of_cells_against_all_pairs_of_sites_of_a_dense_inverse():
         else:
             assert np.isnan(C[i, j])
     assert np.isnan(C).any() and np.nanmin(C) >= 0 and np.nanmax(C) <= 1
-    alone = waves.cell_correlation(psi, ~mask, margin=0, side=1)
+    alone = waves.cell_correlation(psi, ~mask, ((0, 0), (0, 0)), side=1)
     np.testing.assert_allclose(np.diagonal(alone)[keep], 1)
 
 

@@ -128,6 +128,8 @@ def test_numbers_that_nobody_proposed_are_judged_where_the_others_explain_nothin
 def test_antidots_that_have_no_place_are_refused():
     with pytest.raises(qfp.SettingsError, match="no place"):
         qfp.infer(np.ones((1, 20)), WIRE, numbers=(2, 30))
+    with pytest.raises(qfp.SettingsError, match="numbers: expected numbers of antidots"):
+        qfp.infer(np.ones((1, 20)), WIRE, numbers=())
 
 
 def test_a_search_is_made_once(monkeypatch):

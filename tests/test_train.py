@@ -308,8 +308,14 @@ def test_interpolated_curves_err_as_interpolation_does_and_simulated_ones_do_not
     assert torch.isfinite(few(0)["curves"]).all()
     with pytest.raises(SettingsError, match="curve_errors needs two training configurations"):
         Batches(config, pairs, rows[rows[:, 1] == known[0]], normal, "cpu")
-    with pytest.raises(SettingsError, match="curve_errors needs curve_neighbours"):
+    with pytest.raises(
+        SettingsError, match="curve_errors and curve_left_out need curve_neighbours"
+    ):
         tiny(curve_neighbours=0, curve_mixing=0.0, curve_errors=1.0)
+    with pytest.raises(SettingsError, match="curve_left_out need curve_neighbours"):
+        tiny(curve_neighbours=0, curve_mixing=0.0, curve_left_out=0.5)
+    with pytest.raises(SettingsError, match="curve_potentials and curve_configurations need a"):
+        tiny(curve_potentials=2, curve_batch=0)
 
 
 @pytest.mark.parametrize(("sampling", "mean"), [("uniform", 500), ("max2", 667)])
@@ -511,6 +517,58 @@ def test_errors_are_one_line_and_lose_nothing(pairs, tmp_path):
             call()
         assert "\n" not in str(error.value)
     assert [f.name for f in kept.iterdir()] == ["notes.txt"] and not (tmp_path / "none").exists()
+
+
+PLAIN = {"curve_neighbours": 0, "curve_mixing": 0.0, "curve_target": "none", "max_steps": 1}
+
+
+@pytest.mark.parametrize(
+    "network, begun, changed, named",
+    [
+        ({}, {**PLAIN, "split": "pair"}, {"split": "config"}, "training.split"),
+        ({}, {"max_steps": 1}, {"batch": 2, "seed": 5}, "training.batch, training.seed"),
+        (
+            {},
+            {"max_steps": 1, "curve_neighbours": 5},
+            {"curve_left_out": 0.5},
+            "training.curve_left_out",
+        ),
+        ({"dropout": 0.1}, {"max_steps": 1}, {}, "network.dropout"),
+    ],
+)
+def test_a_run_goes_on_with_what_it_learns_from(pairs, tmp_path, network, begun, changed, named):
+    """How it learns may change, and for how long."""
+    pairs.orbit[:] = geometry.configurations(DEVICE)[0][::600][:24]  # to interpolate between
+    out = tmp_path / "run"
+    train(tiny(**begun), "d", out, report=str)
+    before = (out / checkpoint.CHECKPOINT).read_bytes()
+    with pytest.raises(SettingsError, match=f"run was started with another {named}; resume it"):
+        train(tiny({**TINY, **network}, **begun | changed), "d", out, resume=True, report=str)
+    assert (out / checkpoint.CHECKPOINT).read_bytes() == before
+    more = {"max_steps": 2, "learning_rate": 1e-4, "optimizer": "sam", "checkpoint_minutes": 1}
+    assert train(tiny(**begun | more), "d", out, resume=True, report=str)["step"] == 2
+
+
+def test_weights_that_may_have_seen_test_wires_are_no_start(pairs, tmp_path, monkeypatch):
+    train(tiny(**PLAIN), "d", tmp_path / "run", report=str)
+    checkpoint.export(tmp_path / "run", tmp_path / "tiny", bf16=False)
+    rest, plain = {"init": tmp_path / "tiny.safetensors", "report": str}, tiny(**PLAIN)
+    fewer = dataclasses.replace(plain.dataset, configurations=12)
+    cases = [
+        (tiny(**PLAIN, split="pair"), "training.split config, not pair"),
+        (dataclasses.replace(plain, seed=3), "seed 0, not 3"),
+        (dataclasses.replace(plain, dataset=fewer), r"dataset.configurations \d+, not 12"),
+    ]
+    for config, message in cases:
+        with pytest.raises(SettingsError, match=f"{message}: it may have seen test wires"):
+            train(config, "d", tmp_path / "next", **rest)
+    assert not (tmp_path / "next").exists()
+    more = dataclasses.replace(pairs, sha256="1" * 64)  # the same wires under other potentials
+    monkeypatch.setattr(dataset, "load", lambda path, images=True: more)
+    again = tiny(**PLAIN, seed=3)  # of batches: the split has the preset's
+    assert train(again, "d", tmp_path / "next", **rest)["init"]["weights"] == "tiny"
+    with pytest.raises(SettingsError, match="--resume goes on with .* give one of them"):
+        train(again, "d", tmp_path / "next", resume=True, **rest)
 
 
 def test_weights_that_do_not_fit_are_refused(pairs, tmp_path):

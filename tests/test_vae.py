@@ -187,6 +187,37 @@ def test_a_killed_stage_goes_on_to_the_same_weights(part, tmp_path, monkeypatch,
         torch.testing.assert_close(ours, theirs, rtol=0, atol=0)
 
 
+def weights_of(model):
+    return torch.cat([p.detach().flatten() for p in model.parameters()])
+
+
+@pytest.mark.parametrize("change", ["settings", "seed", "rows", "data"])
+def test_a_stage_made_with_other_settings_or_pairs_is_not_taken_for_its_own(part, tmp_path, change):
+    """A second training in one folder gives what it gives in a folder of its own."""
+    rows = {
+        "settings": (dataclasses.replace(TINY.vae, beta=3.0, curve_learning_rate=1e-2), part, 0),
+        "seed": (TINY.vae, part, 1),
+        "rows": (TINY.vae, dataclasses.replace(part, rows=part.rows[:20]), 0),
+        "data": (TINY.vae, doubled(part), 0),
+    }
+
+    def run(settings, part, seed, folder):
+        model, own, _ = train_vae.train_vae(settings, CONFIG, part, seed, folder)
+        stages.joint_stage(model, own, part, seed, folder)
+        return weights_of(model)
+
+    first = run(TINY.vae, part, 0, tmp_path / "one")
+    again = run(*rows[change], tmp_path / "one")
+    assert torch.equal(again, run(*rows[change], tmp_path / "other"))
+    assert not torch.equal(again, first)
+
+
+def doubled(part):
+    """The part, of a dataset of other settings: all its images are twice as bright."""
+    pairs = dataclasses.replace(part.pairs, ldos=2 * part.pairs.ldos, sha256="1" * 64)
+    return dataclasses.replace(part, pairs=pairs)
+
+
 def test_the_second_stage_leaves_encoder_and_decoder_alone(part, tmp_path):
     model, before = fresh(), fresh()
     stages.second_stage(model, TINY.vae, part, stages.latents(model, part), 0, tmp_path)
@@ -201,6 +232,14 @@ def test_the_second_stage_leaves_encoder_and_decoder_alone(part, tmp_path):
 # --- from training to the table
 
 
+def stamps_of(folder):
+    """When the checkpoints of all stages were written."""
+    stages_of = ("images", "curves", "joint")
+    files = [p for name in stages_of for p in folder.rglob(f"{name}-*/{checkpoint.CHECKPOINT}")]
+    assert len(files) == 2 * 2 + 1 + 2 + 2 * 2 + 1, "sweep, general, restricted and few, joint"
+    return {path: path.stat().st_mtime_ns for path in files}
+
+
 @pytest.fixture(scope="module")
 def trained(pairs, tmp_path_factory):
     """Folder of `qfp train-vae` with tiny settings, everything exported; and what it reported."""
@@ -209,11 +248,9 @@ def trained(pairs, tmp_path_factory):
         patch.setattr(dataset, "load", lambda path: pairs)
         patch.setattr(train_vae, "DEV", 5)
         train_vae.run_train_vae(CONFIG, TINY, "data.h5", folder, lines.append)
-        stamp = (folder / "general" / "images" / checkpoint.CHECKPOINT).stat().st_mtime_ns
+        stamps = stamps_of(folder)
         train_vae.run_train_vae(CONFIG, TINY, "data.h5", folder, lines.append)
-        assert (
-            folder / "general" / "images" / checkpoint.CHECKPOINT
-        ).stat().st_mtime_ns == stamp, "nothing is done twice"
+        assert stamps_of(folder) == stamps, "nothing is done twice"
     for name in ("few", "joint", "general", "restricted"):
         checkpoint.export(folder / name, folder / name, bf16=True)
     return folder, lines

@@ -1,5 +1,5 @@
 # long: the one place for every setting, and what each must obey
-"""Settings: frozen dataclasses, preset files, hashes and random streams.
+"""Settings: frozen dataclasses and preset files.
 
 A preset (``presets/NAME.yaml``) is the one place for every number. Notebooks receive its sections
 as papermill parameters, the command line reads the same file, and unknown keys are refused by name.
@@ -158,9 +158,6 @@ class Config:
     sampling: Sampling
 
 
-SCALARS = ("preset", "seed", "weights", "notebook_configurations", "notebook_training_steps")
-
-
 def build(cls, values, where):
     """Instance of a settings dataclass from a mapping; every key must be known and have the field's
     type and range."""
@@ -305,8 +302,14 @@ def curve_rules(training):
             "curve_target 'positions' or 'occupancy'",
         ),
         (
-            training.curve_errors == 0 or training.curve_neighbours > 0,
-            "training: curve_errors needs curve_neighbours, from which curves are interpolated",
+            training.curve_errors == training.curve_left_out == 0 or training.curve_neighbours > 0,
+            "training: curve_errors and curve_left_out need curve_neighbours, from which curves "
+            "are interpolated",
+        ),
+        (
+            training.curve_potentials == training.curve_configurations == 0
+            or training.curve_batch > 0,
+            "training: curve_potentials and curve_configurations need a curve_batch",
         ),
         (
             training.batch > 0 or training.curve_batch > 0 and positions,

@@ -91,11 +91,11 @@ def array_of(path, shape, option, what):
     return np.array(values)
 
 
-def output_folder(path, option="--out"):
+def output_folder(path):
     """Path of a folder that a command will write into. SettingsError where it could not; makes
     nothing."""
     path = Path(path)
-    refuse_folder(path, f"{option} {path}")
+    refuse_folder(path, f"--out {path}")
     return path
 
 
@@ -139,14 +139,14 @@ def output_file(path, option="--out", replace=False):
     return path
 
 
-def check_room(path, needed, option="--out"):
+def check_room(path, needed):
     """SettingsError where a disk has not so many bytes left."""
     path = Path(path).absolute()
     there = next(p for p in (path, *path.parents) if p.exists())
     free = shutil.disk_usage(there).free
     if needed > free:
         raise SettingsError(
-            f"{option} {path}: {size(needed)} are needed on the way, the disk has {size(free)} left"
+            f"--out {path}: {size(needed)} are needed on the way, the disk has {size(free)} left"
         )
 
 
@@ -170,19 +170,42 @@ def whole_folder(path):
 
 @contextlib.contextmanager
 def sole(folder, doing):
-    """Context in which no other process is in `sole` of the same folder, which exists. The lock
-    goes with the process, however it ends."""
-    handle = os.open(folder, os.O_RDONLY)
+    """Context in which no other process is in `sole` of the same folder, which exists, or did a
+    moment ago: who is there may remove it at the end. The lock goes with the process, however it
+    ends."""
+    refused = SettingsError(
+        f"{folder}: another process is {doing} there: wait for it, or give another --out"
+    )
+    try:
+        handle = os.open(folder, os.O_RDONLY)
+    except FileNotFoundError:
+        raise refused from None
     try:
         try:
             fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            # the lock of a folder that is gone keeps nobody out of a new one
+            if not os.path.samestat(os.fstat(handle), os.stat(folder)):
+                raise refused
         except OSError as error:
-            if error.errno in (errno.EAGAIN, errno.EACCES):
-                raise SettingsError(
-                    f"{folder}: another process is {doing} there: wait for it, or give another "
-                    "--out"
-                ) from None
+            if error.errno in (errno.EAGAIN, errno.EACCES, errno.ENOENT):
+                raise refused from None
             # a file system without locks: nothing to ask
         yield
     finally:
         os.close(handle)
+
+
+@contextlib.contextmanager
+def alone_in(folder, doing):
+    """Context that gives a folder, made where it is missing, as `sole` does; it leaves no empty
+    one."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise SettingsError(f"cannot write {folder}: {reason(error)}") from None
+    with sole(folder, doing):
+        try:
+            yield folder
+        finally:  # not where another process is there: its folder may be empty yet
+            with contextlib.suppress(OSError):
+                folder.rmdir()

@@ -232,6 +232,7 @@ ROWS = [
     limited("decode", 9000),
     no_rights("decode", "", "no permission"),
     joined("decode", REPLACE, 5),
+    ended("decode", "shutil:rmtree", 2, after=True),
     after(ended("decode", REPLACE, 7), "an answer is cut short", cut(ANSWERS)),
     after(ended("decode", REPLACE, 7), "an answer is all NULs", zeroed(ANSWERS)),
     # --- a study
@@ -264,11 +265,13 @@ ELSEWHERE = [
     "test_faults.py::test_a_full_disk_is_one_line_and_keeps_what_is_finished",
     "test_faults.py::test_damage_is_named_and_repaired_to_the_same_bytes",
     "test_faults.py::test_what_cannot_be_repaired_is_said_to_be_so",
+    "test_dataset.py::test_one_process_at_a_time_makes_or_mends_a_file",
     "test_train.py::test_a_second_interrupt_ends_at_once",
     "test_train.py::test_a_training_that_diverges_keeps_its_last_good_checkpoint",
     "test_train.py::test_a_killed_learning_curve_goes_on_as_if_nothing_had_happened",
     "test_vae.py::test_a_killed_stage_goes_on_to_the_same_weights",
     "test_decode.py::test_a_killed_call_goes_on_to_the_same_answers",
+    "test_decode.py::test_a_call_killed_while_it_tidies_up_goes_on_and_decodes_nothing_again",
     "test_decode.py::test_other_settings_or_another_file_are_decoded_again_and_nothing_is_lost",
     "test_makefile.py::test_of_two_at_once_the_second_waits_and_says_so",
 ]

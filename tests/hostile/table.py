@@ -422,6 +422,7 @@ OTHERS = [
     ),
     (f"{TRAIN} --set device.width=51", "another device than"),
     (f"{TRAIN} --resume", "nothing to resume"),
+    (f"train --init laptop --resume {TRAIN[6:]}", "give one of them"),
     ("train --init nonsense " + TRAIN[6:], "no weights at"),
     ("study", "0:accuracy"),
     ("study nonsense", "no study 'nonsense'"),

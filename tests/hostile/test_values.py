@@ -1,6 +1,7 @@
 """The parser of settings: any text is a value or one line, a number is the one that it says."""
 
 import errno
+import fcntl
 import math
 
 import pytest
@@ -10,7 +11,7 @@ from hypothesis import strategies as st
 from qfp.book.parameters import parse_parameters
 from qfp.commands.settings import parse_changes
 from qfp.config import load_preset
-from qfp.files import sole
+from qfp.files import alone_in, sole
 from qfp.tools import SettingsError, one_line, reason, write_atomic
 from qfp.values import parsed
 
@@ -95,3 +96,32 @@ def test_a_folder_is_given_to_one_at_a_time(tmp_path):
                 pass
     with sole(tmp_path, "training"):
         pass
+
+
+@pytest.mark.parametrize("when", ["before", "meanwhile", "meanwhile, and it is there again"])
+def test_the_lock_of_a_folder_that_is_gone_is_none(tmp_path, monkeypatch, when):
+    """Who was there removes it while a second process asks; a third one may make it again."""
+    real, folder = fcntl.flock, tmp_path / "parts"
+
+    def late(handle, how):
+        folder.rmdir()
+        if "again" in when:
+            folder.mkdir()
+        real(handle, how)
+
+    if when != "before":
+        folder.mkdir()
+    monkeypatch.setattr(fcntl, "flock", late)
+    with pytest.raises(SettingsError, match="another process is training there"):
+        with sole(folder, "training"):
+            pass
+
+
+def test_a_folder_made_for_one_goes_with_it_but_not_by_another(tmp_path):
+    folder = tmp_path / "parts"
+    with alone_in(folder, "training"):
+        with pytest.raises(SettingsError, match="another process is training there"):
+            with alone_in(folder, "training"):
+                pass
+        assert folder.is_dir()
+    assert not folder.exists()

@@ -82,11 +82,11 @@ def ask(decoder, scene, samples=4, seed=0):
 # --- pictures
 
 
-def picture(device, scene, top=None, title=None):
+def picture(device, scene):
     """PNG of a scene."""
     return png(
         network_figures.wire_and_curve(
-            scene.image, scene.antidots, device.fields, scene.conductance, device.radius, top, title
+            scene.image, scene.antidots, device.fields, scene.conductance, device.radius
         )
     )
 

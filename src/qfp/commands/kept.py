@@ -6,12 +6,13 @@ import hashlib
 import json
 import os
 import shutil
+from pathlib import Path
 
 import numpy as np
 
 from qfp.data.text_file import stem as stem_of
 from qfp.data.workers import AGAIN
-from qfp.files import output_file, sole
+from qfp.files import alone_in, output_file
 from qfp.tools import SettingsError, digest, write_atomic, write_text
 
 FOLDER = "decode.parts"  # in that of --out
@@ -29,7 +30,8 @@ class Kept:
     def __init__(self, out, stems, settings):
         self.out, self.stems = out, stems
         self.folder = out / FOLDER / digest(settings)[:12]
-        self.moved = self.folder / digest(stems)[:12]  # there once results are moved to their place
+        # what was said to all blocks, there once results are moved to their place
+        self.moved = self.folder / digest(stems)[:12]
         if not self.moved.exists():
             for stem in stems:
                 for suffix in SUFFIXES:
@@ -45,9 +47,8 @@ class Kept:
 
     def said(self, block):
         """What an earlier call said to a block, None where none got so far."""
-        with contextlib.suppress(FileNotFoundError, ValueError):  # or a crash cut it short
-            return json.loads((self.place(block) / SAID).read_text())
-        return None
+        place = self.place(block)
+        return (_read(self.moved) or {}).get(place.name) or _read(place / SAID)
 
     def add(self, block, answers, said, report):
         """Keep a block: its Answers, what is said to it (JSON values), report (answers, i) ->
@@ -66,26 +67,32 @@ class Kept:
     @contextlib.contextmanager
     def alone(self):
         """Context in which no other call decodes the same; it leaves no empty folder."""
-        self.folder.mkdir(parents=True, exist_ok=True)
         try:
-            with sole(self.folder, "decoding"):
+            with alone_in(self.folder, "decoding"):
                 yield
         finally:
             with contextlib.suppress(OSError):
-                self.folder.rmdir()
                 self.folder.parent.rmdir()
 
     def finish(self, blocks):
-        """Move samples and reports of all blocks to their place, where nothing is overwritten."""
-        write_text(self.moved, "")
-        folders = list(map(self.place, blocks))
-        for folder in folders:
+        """Move samples and reports of all blocks to their place, where nothing is overwritten.
+
+        From `moved` on a call that goes on asks no folder what was said, so each may be gone."""
+        said = {self.place(block): self.said(block) for block in blocks}
+        write_text(self.moved, json.dumps({folder.name: told for folder, told in said.items()}))
+        for folder in filter(Path.exists, said):
             for path in sorted(folder.iterdir()):
                 if path.name != SAID:
                     os.replace(path, output_file(self.out / path.name))
-        for folder in folders:
             shutil.rmtree(folder)
         self.moved.unlink()
+
+
+def _read(path):
+    """JSON values of a file, None where there is none, or a crash cut it short."""
+    with contextlib.suppress(FileNotFoundError, ValueError):
+        return json.loads(path.read_text())
+    return None
 
 
 def write_samples(path, ldos):

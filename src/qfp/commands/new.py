@@ -59,6 +59,11 @@ def check(arguments, config, found):
             "reads two; `qfp decode --device` answers such curves by the exact solver, at once; "
             "`qfp train --preset antidots --device` makes a network of any number"
         )
+    if config.dataset.antidots != (2,) or config.training.curve_target == "occupancy":
+        raise SettingsError(
+            f"--preset {arguments.preset}: its network reads any number of antidots, and this one "
+            "is judged on two: take kettle or another that reads pairs, or make it with `qfp train`"
+        )
     refusals.check_plan(config.training, None)
     refusals.check_room(config)
     dataset.choose(config)

@@ -4,7 +4,7 @@ import sys
 
 import yaml
 
-from qfp.config import PRESETS, load_preset, type_of
+from qfp.config import PRESETS, SECTIONS, load_preset, type_of
 from qfp.tools import SettingsError, as_dict
 from qfp.values import as_typed
 
@@ -25,16 +25,18 @@ def add_changes(parser):
     parser.add_argument("--dry-run", action="store_true", help="print the settings and exit")
 
 
-def parse_changes(pairs, option="--set", types=type_of):
+def parse_changes(pairs, option="--set"):
     """Mapping for load_preset from texts such as 'training.minutes=5', the values read as in a
-    preset. types: (section, name or None) -> type of a setting, None where it is unknown."""
+    preset."""
     changes = {}
     for pair in pairs or ():
         key, equals, text = pair.partition("=")
         section, dot, name = key.partition(".")
         if not equals or not section or (dot and not name):
             raise SettingsError(f"{option} {pair}: expected KEY=VALUE, such as training.minutes=5")
-        value = as_typed(text, f"{option} {pair}", types(section, name or None))
+        if not dot and section in SECTIONS:
+            raise SettingsError(f"{option} {pair}: {section} is a section: {section}.NAME=VALUE")
+        value = as_typed(text, f"{option} {pair}", type_of(section, name or None))
         if dot and not isinstance(changes.setdefault(section, {}), dict):
             raise SettingsError(f"{option} {pair}: {section} was given a single value before")
         if dot:

@@ -65,7 +65,7 @@ def averaged(points, known, grid, auto, told, notes):
     aligned = _aligned(cells, rate, step, auto, told, notes)
     widened = _compared(aligned if auto else cells, aligned, rate, grid, notes)
     if own is not None and not (auto and aligned is not cells):
-        return _at_own(points, own, grid, widened)
+        return _at_own(points, own, widened)
     found = smoothing.path((aligned if auto else cells).folded(), rate, grid)
     covariance = widened * found.covariance
     notes.append(
@@ -85,7 +85,7 @@ def on_grid(points, grid):
     return own
 
 
-def _at_own(points, own, grid, widened):
+def _at_own(points, own, widened):
     """Averaged of Points that all stand on the grid: nothing is asked of its other fields."""
     w = 1 / points.variance
     total = np.bincount(own, w)

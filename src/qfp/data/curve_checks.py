@@ -8,6 +8,7 @@ from qfp.physics.units import unit_of
 from qfp.tools import SettingsError
 
 SAME = 1e-7  # fields closer than this are one point [rad/plaquette]
+FEWEST = 4  # fields of a wire whose curves are read
 GAP = 4  # widest gap between points, in steps between the decoder's fields
 NOISES = 5  # a conductance may lie this many standard deviations outside its bounds
 SMALL = 0.01  # [e^2/h] below which a whole curve is in another unit
@@ -19,6 +20,11 @@ def check_range(path, field, measured, device):
     """The whole sweep must be covered by fields (n,) [rad/plaquette], but for half a step of the
     decoder's fields at the top, without wide gaps (around 0 the curve's mirror image counts).
     measured: Measured of the file, in whose units this is told."""
+    if device.field_points < FEWEST:
+        raise SettingsError(
+            f"{path}: curves need a wire of at least {FEWEST} fields, this one has "
+            f"{device.field_points}"
+        )
     scale, top, step = measured.scale, device.field_max, device.fields[1]
     unit = shown_unit(measured)
     folded = np.unique(np.abs(field))

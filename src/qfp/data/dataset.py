@@ -1,5 +1,5 @@
-"""The learning dataset of Sec. III: HDF5 contract, reading and validation, splits and
-normalisation."""
+"""The learning dataset of Sec. III: HDF5 contract, reading and splits. What is wrong with a
+file is in `damage`, normalisation in `normalise`."""
 
 import json
 from collections import namedtuple

@@ -25,7 +25,7 @@ from qfp.data.disk import Disk
 from qfp.data.stored import UNREADABLE, opened
 from qfp.data.workers import AGAIN, pool
 from qfp.physics.kwant_model import spot_check
-from qfp.tools import SettingsError, as_dict, progress_bar, reason, write_atomic
+from qfp.tools import SettingsError, as_dict, progress_bar, reason, temporary_name, write_atomic
 
 
 def chunks(config):
@@ -93,14 +93,20 @@ def _store(path, values):
         raise SettingsError(f"{error}; {AGAIN}") from None
 
 
-def _parts(config, out):
-    """Folder of the chunks of a dataset file."""
-    folder = out.with_name(out.name + ".parts") / dataset.settings_hash(config)[:12]
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise SettingsError(f"cannot write {out}: {reason(error)}") from None
-    return folder
+def _alone(out):
+    """Context that gives the folder of all chunks of a dataset file, in which no other process
+    makes or mends that file, of whatever settings."""
+    return files.alone_in(out.with_name(out.name + ".parts"), "at work on this dataset")
+
+
+def _made(config, out):
+    """Whether a dataset file is there. SettingsError where it holds other settings."""
+    own, there = dataset.settings_hash(config), out.exists()
+    if there and dataset.settings_hash(dataset.read_settings(out)) != own:
+        raise SettingsError(
+            f"{out} holds a dataset of other settings: choose another --out or remove it"
+        )
+    return there
 
 
 def generate(config, out, workers=None, report=print, scheduler=None):
@@ -142,24 +148,20 @@ def generate(config, out, workers=None, report=print, scheduler=None):
     (2, 8, 3)
     """
     out = files.output_file(out, replace=True)
-    if out.exists():
-        if dataset.settings_hash(dataset.read_settings(out)) == dataset.settings_hash(config):
-            shutil.rmtree(f"{out}.parts", ignore_errors=True)  # of a run that was killed at its end
+    if not _made(config, out):
+        dataset.choose(config)  # SettingsError where the wire has not so many
+        sizes, layout = dataset.shapes(config), dataset.layout(config)
+        needed = sum(np.dtype(layout[n][0]).itemsize * math.prod(sizes[n]) for n in layout)
+        files.check_room(out, 2 * needed)  # the chunks, and the file that is made of them
+    with _alone(out) as parts:
+        if _made(config, out):  # another process may have been first
             report(f"{out} is complete already: nothing to do")
-            return out
-        raise SettingsError(
-            f"{out} holds a dataset of other settings: choose another --out or remove it"
-        )
-    dataset.choose(config)  # SettingsError where the wire has not so many
-    sizes, layout = dataset.shapes(config), dataset.layout(config)
-    needed = sum(np.dtype(layout[n][0]).itemsize * math.prod(sizes[n]) for n in layout)
-    files.check_room(out, 2 * needed)  # the chunks, and the file that is made of them
-    with pool(workers, scheduler) as submit:
-        folder = _parts(config, out)
-        with files.sole(folder, "generating this dataset"):
-            _complete(config, folder, submit, report)
-            _assemble(config, out, folder)
-            shutil.rmtree(folder.parent)
+        else:
+            folder = parts / dataset.settings_hash(config)[:12]
+            with pool(workers, scheduler) as submit:
+                _complete(config, folder, submit, report)
+                _assemble(config, out, folder)
+        shutil.rmtree(parts, ignore_errors=True)
     return out
 
 
@@ -174,10 +176,10 @@ def repair(path, problems, workers=None, report=print, scheduler=None):
     for problem in problems:
         if problem.fatal:
             raise SettingsError(f"{path} cannot be repaired: {problem.text}")
-    config = dataset.read_settings(path)
     lost = tuple(problem.lost for problem in problems if problem.lost)
-    with pool(workers, scheduler) as submit:
-        folder = _parts(config, path)
+    with _alone(path) as parts, pool(workers, scheduler) as submit:
+        config = dataset.read_settings(path)
+        folder = parts / dataset.settings_hash(config)[:12]
         with opened(path) as file:
             for name, (p, f, n) in chunks(config):
                 if not name.startswith(lost) and not (folder / name).exists():
@@ -191,13 +193,13 @@ def repair(path, problems, workers=None, report=print, scheduler=None):
                         continue  # damaged metadata: it was readable a moment ago, by another way
                     _store(folder / name, values)
         _complete(config, folder, submit, report)
-    _assemble(config, path, folder)
-    shutil.rmtree(folder.parent)
+        _assemble(config, path, folder)
+        shutil.rmtree(parts, ignore_errors=True)
 
 
 def _assemble(config, out, folder):
     """The HDF5 file from its chunks, under a temporary name until it is whole."""
-    temporary = out.with_name(out.name + ".tmp")
+    temporary = temporary_name(out)
     try:
         with Disk(temporary, "w+") as disk:
             try:

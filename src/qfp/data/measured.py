@@ -14,6 +14,7 @@ from qfp.data.averaging import averaged
 from qfp.data.columns import Reading, read_columns
 from qfp.data.curve_checks import check_conductance, check_range, shown_unit
 from qfp.data.smoothing import Points
+from qfp.physics.units import per_tesla
 from qfp.tools import SettingsError
 
 
@@ -87,7 +88,8 @@ def read_curve(
     if not auto and not (isinstance(offset, (int, float)) and np.isfinite(offset)):
         raise SettingsError(f"--offset {offset}: expected a field such as 0.02, or auto")
     found = read_columns(path, reading, notes)
-    field = found.field - (0.0 if auto else offset * found.scale)
+    taken_off = 0.0 if auto else offset * (1.0 if lattice_nm is None else per_tesla(lattice_nm))
+    field = found.field - taken_off
     check_range(path, field, found, device)
     unit = shown_unit(found)
     variance = np.ones(len(field)) if found.noise is None else found.noise**2

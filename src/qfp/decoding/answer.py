@@ -113,6 +113,8 @@ def answer(files, weights=None, **options):
     >>> found.decoded.consensus.shape
     (1, 2, 2)
     """
+    if not len(files):
+        raise SettingsError("files: expected at least one CSV file")
     return in_blocks(files, weights, block=len(files), **options)[0].answers()
 
 

@@ -151,12 +151,11 @@ def score_against_noise(panels, called=None):
 
 
 @style()
-def wire_and_curve(image, antidots, fields, conductance, radius=5, top=None, title=None):
-    """LDOS (L, W) of a wire and its curve (F,). top: where the colour scale ends [1/t], to compare
-    pictures."""
+def wire_and_curve(image, antidots, fields, conductance, radius=5, title=None):
+    """LDOS (L, W) of a wire and its curve (F,)."""
     figure = canvas(3.1)
     left, right = figure.subplots(1, 2, width_ratios=[1, 1.5])
-    shown = ldos_image(left, image, antidots, radius, vmin=0, vmax=top or np.quantile(image, 0.995))
+    shown = ldos_image(left, image, antidots, radius, vmin=0, vmax=np.quantile(image, 0.995))
     figure.colorbar(shown, ax=left, label="LDOS [1/t]")
     curve(right, fields, conductance, marker="o", markersize=2.5, linewidth=1)
     right.set(ylim=(2.5, 9))

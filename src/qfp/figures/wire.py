@@ -1,5 +1,5 @@
 """Arrays to Matplotlib figures, one function a figure; nothing is computed here. Common helpers,
-the physics and the generated images; other figures are in `figures_*`.
+the physics and the generated images; other figures are in the modules beside it.
 
 Every figure function is decorated with `@style()`, makes its figure with `canvas` and returns it.
 Images of the wire are drawn with row 0 (y = 0, the lead along -y) at the bottom and x to the right,
@@ -177,15 +177,10 @@ def curve_distances(groups):
 
 
 @style()
-def fingerprints(fields, curves, modes=None):
-    """Curves {label: (F,)} over the field, and the number of open modes (F,), which bounds them, as
-    steps."""
+def fingerprints(fields, curves):
+    """Curves {label: (F,)} over the field."""
     figure = canvas(3.0)
     ax = figure.subplots()
-    if modes is not None:
-        ax.step(
-            fields, modes, where="mid", color=GREY, linewidth=1, linestyle=":", label="open modes"
-        )
     for (label, conductance), line in zip(curves.items(), ("-", "--", "-."), strict=False):
         curve(ax, fields, conductance, label=label, linestyle=line)
     ax.legend()

@@ -27,6 +27,13 @@ QUICK, PATIENT = 1, 5  # Gauss-Newton steps for the certificate, and where evide
 ROUNDS, CLOSE = 6, 0.1  # of unknown parameters, and standard deviations at which they stay
 
 
+def worth(device, proposals, candidates, probability):
+    """`Proposed` of a network's samples (S, K, 2) in any placement, None where there are none."""
+    if proposals is None:
+        return None
+    return proposed(geometry.canonical(np.asarray(proposals, int), device), candidates, probability)
+
+
 def decide(
     curve, noise=None, proposals=None, seed=(0,), *, device, number=2, named=None, certificate=True
 ):
@@ -35,7 +42,7 @@ def decide(
     antidots, second, source = likely(device, curve, noise, proposals, number, seed, named)
     weighed = weigh(device, curve, noise, antidots, second, certificate)
     probability = probabilities(weighed.log)
-    samples = None if proposals is None else proposed(proposals, weighed.antidots, probability)
+    samples = worth(device, proposals, weighed.antidots, probability)
     found = Posterior(
         device,
         weighed.antidots,
@@ -106,7 +113,7 @@ def decide_unknown(
     theta, spread = own.parameters(own.curve - found.expected, found.covariance + own.error)
     values, errors = nuisance.values(theta), nuisance.values(spread)
     measured, _ = nuisance.taken_off(curve, b, theta)
-    samples = None if proposals is None else proposed(proposals, found.antidots, found.probability)
+    samples = worth(device, proposals, found.antidots, found.probability)
     found = dataclasses.replace(
         found,
         measured=measured,

@@ -50,7 +50,8 @@ def infer(
         are judged only where none of the others explains the curve.
     nuisance : Nuisance, optional
         What a measurement adds that is not known exactly: inferred with the answer. Candidates then
-        come from the library.
+        come from the library, or with three and more antidots from a search, which begins with the
+        proposals.
     numbers : sequence of int
         Of antidots that the wire may have, each as likely before; without proposals, candidates
         come from the library, or from a search where there are three and more.
@@ -126,6 +127,8 @@ def threads():
 def cases_of(device, numbers, temperature):
     """Cases of some numbers of antidots and temperatures; SettingsError before the first library
     is made."""
+    if not len(numbers):
+        raise SettingsError("numbers: expected numbers of antidots such as (2,), none is there")
     if tuple(numbers) != (2,):
         geometry.sampled(device, max(numbers), 0)
     temperatures = np.atleast_1d(temperature).tolist()

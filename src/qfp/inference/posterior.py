@@ -39,7 +39,7 @@ class Posterior:
     proposed : Proposed or None
         What the network's samples were worth, where there were some.
     source : str
-        'proposals' or 'library': where the candidates came from.
+        'proposals', 'library' or 'search': where the candidates came from.
     measured : ndarray (F,)
         The curve that was judged [e^2/h]: as given, or with `unknown` taken off.
     unknown : dict or None

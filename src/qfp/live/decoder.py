@@ -90,8 +90,9 @@ def write(folder, decoder, name="data"):
 
 
 def fitting(config):
-    """Decoder of a preset's weights, None where there are none of its wire."""
-    if not exported.weights_path(config.weights).with_suffix(".json").is_file():
+    """Decoder of a preset's weights, None where there are none that read pairs of its wire."""
+    path = exported.weights_path(config.weights).with_suffix(".json")
+    if not path.is_file() or config.training.curve_target == "occupancy":
         return None
     decoder = load_decoder(config.weights)
     return decoder if decoder.config.device == config.device else None

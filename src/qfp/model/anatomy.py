@@ -5,6 +5,11 @@ import torch
 from qfp.model.attention import FullAttention, LinearAttention
 
 
+def parameters(network):
+    """Number of all parameters of a network."""
+    return sum(p.numel() for p in network.parameters())
+
+
 def architecture(model):
     """Stages of a UNet in the order in which they act, read off its modules: a list of dicts.
 
@@ -33,7 +38,7 @@ def architecture(model):
                 "heads": getattr(attention, "heads", 0),
                 "head_dim": getattr(attention, "head_dim", 0),
                 "condition": transformer.enter.in_features - channels,
-                "parameters": sum(p.numel() for p in stage.parameters()),
+                "parameters": parameters(stage),
             }
         )
     return found

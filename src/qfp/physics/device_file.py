@@ -18,7 +18,7 @@ from qfp.physics.units import MEV, NM, fermi_wavenumber, hopping, lattice_energy
 from qfp.tools import SettingsError
 from qfp.values import fitted, halves, told
 
-FINE, COARSE = 7.0, 5.0  # sites of a Fermi wavelength: aimed at, and refused below
+FINE, COARSE, LONG = 7.0, 5.0, 1000.0  # sites of a Fermi wavelength: aimed at, least, most
 FLUX = 0.3  # [rad], largest phase around a plaquette
 KEYS = {  # of a device file in laboratory units: what must stand in it, and defaults
     "width_nm": None,
@@ -139,15 +139,15 @@ def density_of(given):
 
 
 def lattice_of(given, density, where):
-    """The lattice constant [nm]. SettingsError where it is too coarse for the wavelength or the
-    field."""
+    """The lattice constant [nm]. SettingsError where wavelength or field do not fit it."""
     wavelength = 2 * math.pi / fermi_wavenumber(density) / NM
     a = given["lattice_nm"] or chosen_lattice(given, wavelength)
-    if wavelength < COARSE * a:
+    if not COARSE * a <= wavelength <= LONG * a:
+        largest = math.floor(100 * wavelength / COARSE) / 100
+        least = f"at least {COARSE:g} are needed, lattice_nm {largest:g} or less"
         raise SettingsError(
             f"{where}: lattice_nm {a:g} leaves {wavelength / a:.1f} sites a Fermi wavelength "
-            f"({wavelength:.1f} nm): at least {COARSE:g} are needed, lattice_nm "
-            f"{math.floor(100 * wavelength / COARSE) / 100:g} or less"
+            f"({wavelength:.1f} nm): {f'at most {LONG:g} fit' if wavelength > a * LONG else least}"
         )
     flux = given["field_max_tesla"] * per_tesla(a)
     if flux > FLUX:

@@ -115,15 +115,15 @@ def steps(device, b, potential, leads=None, to="cpu"):
     )
 
 
-def clean_wire(device, b, to="cpu", leads=None):
+def clean_wire(device, b, leads=None):
     """Wire without potential: translation invariant, so G0 depends on y - y' alone and comes from
     the lead modes."""
     W, L = device.width, device.length
-    leads = leads or lead_modes(device, b, to)
-    d = hoppings(device, b, to)
-    h = row_hamiltonian(device, torch.zeros(W, dtype=torch.float64, device=to)).to(COMPLEX)
-    eye = torch.eye(W, dtype=COMPLEX, device=to)
-    blocks = torch.empty(2 * L - 1, W, W, dtype=COMPLEX, device=to)  # y - y' = -(L-1)..L-1
+    leads = leads or lead_modes(device, b)
+    d = hoppings(device, b, "cpu")
+    h = row_hamiltonian(device, torch.zeros(W, dtype=torch.float64)).to(COMPLEX)
+    eye = torch.eye(W, dtype=COMPLEX)
+    blocks = torch.empty(2 * L - 1, W, W, dtype=COMPLEX)  # y - y' = -(L-1)..L-1
     blocks[L - 1] = torch.linalg.inv(device.energy * eye - h - leads.sigma[0] - leads.sigma[1])
     step_down, step_up = leads.sigma[0] / d[:, None], leads.sigma[1] / d.conj()[:, None]
     for n in range(L - 1):
@@ -134,7 +134,7 @@ def clean_wire(device, b, to="cpu", leads=None):
         for part, U in zip((blocks[L - 1 :], blocks[:L]), leads.U, strict=True)
     )
     out = (leads.U[1].mH @ blocks[L - 1 :].flip(0)).transpose(0, 1).flatten(1)
-    y, x = torch.arange(W * L, device=to) // W, torch.arange(W * L, device=to) % W
+    y, x = torch.arange(W * L) // W, torch.arange(W * L) % W
     row, column = (y + L - 1) * W * W + x * W, x - y * W * W
     return Wire(device, leads, blocks.reshape(-1), row, column, psi, out, out[:, :W] @ leads.U[0])
 

@@ -80,6 +80,7 @@ class Run:
         chosen = weights or (study.weights(config) if study.weights else config.weights)
         self.weights = [chosen] if isinstance(chosen, (str, Path)) else list(chosen)
         self.seed, self.sampling, self.folders = config.seed, config.sampling, []
+        self.met = set()  # names of parts
         self.out = project_root() / "results" / f"{study.result}.json"  # what is written
 
     @cached_property
@@ -120,7 +121,7 @@ class Run:
     def about(self):
         """What the result says of its making; a study adds to it (see `start`)."""
         if "weights" not in self.study.needs:
-            return {}
+            return {"config_sha256": digest(self.config), "seed": self.seed}
         own, meta = self.decoder.config, self.decoder.meta
         return {
             "weights": Path(self.weights[0]).stem,
@@ -184,6 +185,7 @@ class Run:
     def part(self, name, compute):
         """`compute()`, a part of the result; where option `parts` names others alone, what the
         result's file holds of it."""
+        self.met.add(name)
         if self.options.parts is None or name in self.options.parts:
             return compute()
         if name not in self.standing:
@@ -260,6 +262,7 @@ def run_study(study, config, out=None, weights=None, data=None, report=print, **
     measured = study.measure(run)
     if measured is None:  # parts are missing; the study has said which
         return None
+    check_parts(run)
     result = {**run.about, **measured}
     notes = study.notes(result) if callable(study.notes) else study.notes
     if notes:
@@ -283,6 +286,13 @@ def check_use(out, run):
         names = " ".join(map(str, run.weights))
         raise SettingsError(f"--weights {names}: study {run.study.name} takes one")
     output_file(out, replace=True)
+
+
+def check_parts(run):
+    """SettingsError where --parts names what no study has met: nothing is written then."""
+    unknown = sorted(set(getattr(run.options, "parts", None) or ()) - run.met)
+    if unknown:
+        raise SettingsError(f"--parts {unknown[0]}: the parts are {', '.join(sorted(run.met))}")
 
 
 def check_data(meta, pairs, data, weights):

@@ -12,7 +12,7 @@ from qfp.data import interpolate
 from qfp.data.interpolate import KERNEL, Kernel
 from qfp.studies import tables
 from qfp.studies.frame import Option, Study
-from qfp.tools import progress_bar
+from qfp.tools import SettingsError, progress_bar
 
 LENGTHS, STRETCHES, NUGGETS = (1.0, 1.5, 2.0, 3.0, 4.0), (0.5, 0.7, 1.0), (1e-4, 1e-3, 1e-2)
 NOTES = {
@@ -44,6 +44,10 @@ def changes(curves):
 def measure(run):
     """The error of every kernel of the grid on development curves."""
     pairs, neighbours = run.pairs, run.config.training.curve_neighbours
+    if not neighbours:
+        raise SettingsError(
+            f"training.curve_neighbours 0, in preset {run.config.preset}: nothing is interpolated"
+        )
     known = np.unique(run.parts["train"][:, 1])
     wanted = np.unique(run.parts["dev"][:, 1])[: run.options.curves]
     change, rows = changes(pairs.conductance[:, wanted]), []

@@ -24,12 +24,12 @@ def cell(row, key, form):
     return f"{row[key]:{form}}{interval}"
 
 
-def against(row, key, difference, form=".1%"):
+def against(row, key, difference):
     """'97.4% (+1.2%, -0.1% to +2.5%)': a share, and its difference to a reference's, if any."""
     if not difference:
-        return f"{row[key]:{form}}"
+        return f"{row[key]:.1%}"
     low, high = difference[f"{key}_interval"]
-    return f"{row[key]:{form}} ({difference[key]:+{form}}, {low:+{form}} to {high:+{form}})"
+    return f"{row[key]:.1%} ({difference[key]:+.1%}, {low:+.1%} to {high:+.1%})"
 
 
 def scores_table(rows):

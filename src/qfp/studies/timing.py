@@ -79,7 +79,7 @@ def training_step(model, config, averaged, device):
     where `averaged` the mean of the weights."""
     keep_memory()
     # a preparation, no step
-    training = dataclasses.replace(config.training, curve_neighbours=0)
+    training = dataclasses.replace(config.training, curve_neighbours=0, curve_errors=0.0)
     config = dataclasses.replace(config, training=training)
     model = model.to(device).train()
     ema = average(model, training.ema) if averaged else None

@@ -7,6 +7,12 @@ from qfp.tools import SettingsError, as_dict
 from qfp.training import checkpoint
 from qfp.values import check_memory
 
+# settings of a training that say how it learns and for how long; with others a run may go on
+HOW = (
+    "optimizer learning_rate weight_decay warmup cooldown sam_radius minutes max_steps ema "
+    "checkpoint_minutes precision"
+).split()
+
 
 def check_plan(training, slice_minutes):
     """SettingsError where a run would never end, or a slice has no length."""
@@ -41,10 +47,15 @@ def check_room(config):
     check_memory(training.curve_batch * curve, f"training: curve_batch={training.curve_batch}")
 
 
-def check_folder(out, resume):
+def check_folder(out, resume, init):
     """SettingsError where a run in this folder would overwrite another, or resume what is not
-    there. Makes nothing."""
+    there, or what began without the weights that it should start from. Makes nothing."""
     output_folder(out)
+    if resume and init is not None:
+        raise SettingsError(
+            f"--init {init} is how a run begins, --resume goes on with {out} as it is: give one of "
+            "them"
+        )
     found = (out / checkpoint.CHECKPOINT).is_file()
     if resume and not found:
         raise SettingsError(f"nothing to resume in {out}: it holds no {checkpoint.CHECKPOINT}")
@@ -57,16 +68,52 @@ def check_folder(out, resume):
         )
 
 
-def check_resumed(meta, config, pairs, out):
-    """SettingsError where a checkpoint was made from other data, seeds or diffusion settings."""
+def learned(config):
+    """What a network of a Config is, and learns from, {name: value}: all but HOW it learns."""
+    plain = as_dict(config)
+    found = {"seed": plain["seed"]}
+    for section in ("network", "diffusion", "training"):
+        found |= {f"{section}.{k}": v for k, v in plain[section].items() if k not in HOW}
+    return found
+
+
+def check_resumed(meta, started, config, pairs, out):
+    """SettingsError where a checkpoint was made from other data, or `started` with a Config that
+    differs in more than how it learns: its meta would say of all steps what holds of the last."""
     if meta["data"] != pairs.sha256:
         raise SettingsError(
             f"{out} was trained on another dataset ({meta['data'][:12]}, not {pairs.sha256[:12]})"
         )
-    started, training = meta["config"], config.training
-    before = started["diffusion"], started["seed"], started["training"]["seed"]
-    if before != (as_dict(config.diffusion), config.seed, training.seed):
+    before, now = learned(started), learned(config)
+    differs = [k for k in sorted({*before, *now}) if before.get(k) != now.get(k)]
+    if differs:
         raise SettingsError(
-            f"{out} was started with another seed or diffusion section; resume it with the same "
-            "preset"
+            f"{out} was started with another {', '.join(differs)}; resume it with the same preset "
+            "and settings"
         )
+
+
+def parted(config):
+    """What decides which wires a Config keeps for tests, {name: value}."""
+    own, split = config.dataset, config.training.split
+    return {
+        "training.split": split,
+        "seed": config.seed,
+        "dataset.configurations": own.configurations,
+        "dataset.antidots": own.antidots,
+        "dataset.potentials": own.potentials if split == "pair" else None,
+    }
+
+
+def check_source(source, config, init):
+    """SettingsError where weights, a Decoder `source`, are of another device, or may have learned
+    from what the split of this run keeps for tests."""
+    own = source.config
+    if own.device != config.device:
+        raise SettingsError(f"{init} was trained for another device: {own.device}")
+    before = parted(own)
+    for name, now in parted(config).items():
+        if before[name] != now:
+            raise SettingsError(
+                f"{init} has {name} {before[name]}, not {now}: it may have seen test wires"
+            )

@@ -44,8 +44,7 @@ class Training:
     def start_from(self, init):
         """Take exported weights, with their normalisation."""
         source = decode.load_decoder(init)
-        if source.config.device != self.config.device:
-            raise SettingsError(f"{init} was trained for another device: {source.config.device}")
+        refusals.check_source(source, self.config, init)
         exported.strict_load(self.model, source.model.state_dict(), init)
         self.normal = source.normal
         self.init = checkpoint.origin(init, source.meta)
@@ -57,8 +56,8 @@ class Training:
         self.base, self.optimizer = optimiser(self.model, training)
         if resume:
             meta = checkpoint.restore(self.out, self.model, self.ema, self.base)
-            self.normal = exported.checked_meta(meta, self.out)[1]
-            refusals.check_resumed(meta, config, pairs, self.out)
+            started, self.normal = exported.checked_meta(meta, self.out)
+            refusals.check_resumed(meta, started, config, pairs, self.out)
             self.step, self.saved, self.minutes = meta["step"], meta["step"], meta["minutes"]
             self.init = meta.get("init")
         self.fixed = checkpoint.describe(config, pairs, self.normal, self.init)
@@ -167,7 +166,7 @@ def train(
     resume : bool
         Go on bit for bit from the folder's checkpoint.
     init : str or path, optional
-        Start from exported weights, with their normalisation.
+        Start from exported weights of the same wires and split, with their normalisation.
     report : callable
         Is given lines of text.
     device : str
@@ -206,10 +205,10 @@ def train(
     called, out = time.monotonic(), Path(out)
     refusals.check_plan(config.training, slice_minutes)
     refusals.check_room(config)
-    refusals.check_folder(out, resume)
+    refusals.check_folder(out, resume, init)
     pairs = refusals.pairs_of(config, data_path)
     training = Training(config, pairs, out, processor() if device == "auto" else device)
-    if init is not None and not resume:
+    if init is not None:
         training.start_from(init)
     keep_memory()
 
@@ -218,7 +217,7 @@ def train(
 
     out.mkdir(parents=True, exist_ok=True)
     with sole(out, "training"):
-        refusals.check_folder(out, resume)  # another process may have been first
+        refusals.check_folder(out, resume, init)  # another process may have been first
         return alone(training, resume, report, watch, ends)
 
 

@@ -16,23 +16,27 @@ def cell_means(images, size=GRID):
     return images.reshape(*images.shape[:-2], size, side, size, side).mean(axis=(-3, -1))
 
 
+def pad_of(device):
+    """Pixels ((below, above), (left, right)) around a wire in the square image that the network
+    sees, as `numpy.pad` takes them."""
+    left, below = device.margins
+    return (below, device.side - device.length - below), (left, device.side - device.width - left)
+
+
 def grid_cells(antidots, device, size=GRID):
     """Which cells of the level with size x size of them lie on an antidot, bool (B, size, size),
     for antidots (B, 2, 2).
 
     A cell of the 15 x 15 level is 4 x 4 pixels of the padded image; it counts where half of it or
     more is removed."""
-    margin = (device.length - device.width) // 2
-    cover = np.pad(geometry.removed_masks(antidots, device), ((0, 0), (0, 0), (margin, margin)))
+    cover = np.pad(geometry.removed_masks(antidots, device), ((0, 0), *pad_of(device)))
     return cell_means(cover, size) >= 0.5
 
 
 def wire_cells(device, size=GRID):
     """Cells of the level that lie on the wire by half or more, bool (size, size): the padding is
     left out."""
-    margin = (device.length - device.width) // 2
-    inside = np.pad(np.ones(device.width), margin).reshape(size, -1).mean(axis=1) >= 0.5
-    return np.broadcast_to(inside, (size, size))
+    return cell_means(np.pad(np.ones((device.length, device.width)), pad_of(device)), size) >= 0.5
 
 
 def rim_cells(cells):
@@ -72,9 +76,9 @@ def first_above(low, margin):
     return int(above[0]) if len(above) else None
 
 
-def believed_cover(features, device, size=GRID):
+def believed_cover(features, device):
     """Share of each cell that an antidot covers if its centre lies where the condition path
-    believes it: (B, size, size).
+    believes it: (B, 15, 15).
 
     features (B, c, 15, 15) of a network with believed positions (ConditionTransformer): its
     last channels."""
@@ -88,7 +92,7 @@ def believed_cover(features, device, size=GRID):
     r, (dx, dy) = int(device.radius), geometry.disc(device.radius).T
     disc = torch.zeros(1, 1, 2 * r + 1, 2 * r + 1)
     disc[0, 0, dy + r, dx + r] = 1.0
-    return cell_means(torch.nn.functional.conv2d(centres, disc, padding=r)[:, 0].numpy(), size)
+    return cell_means(torch.nn.functional.conv2d(centres, disc, padding=r)[:, 0].numpy())
 
 
 def preference(B, lower, upper):

@@ -111,7 +111,7 @@ class Subject:
 
     def without_curve(self):
         """B_j {block: (B, head, 15, 15)} of the first step's pass with the empty condition."""
-        model, (B, side) = self.decoder.model, (len(self.cells), self.pairs.device.length)
+        model, (B, side) = self.decoder.model, (len(self.cells), self.pairs.device.side)
         x = initial_noise((1, side, side), list(range(B))).float()
         last = self.decoder.schedule.steps - 1
         return watch.importance_at(model, x, last, model.null(B), self.blocks)

@@ -8,18 +8,18 @@ from scipy.stats import rankdata
 
 from qfp.model.condition import GRID
 from qfp.physics import geometry, green
+from qfp.studies.attention.marks import pad_of
 from qfp.tools import kept_arrays, progress_bar
 
 
-def cell_correlation(psi, exists, margin, side):
+def cell_correlation(psi, exists, pad, side):
     """Non-local correlation C_ij = |Im G_ij|^2/(Im G_ii Im G_jj) of the wave functions, averaged
     over pairs of sites of cells I and J: (N, N), 0..1, N cells of side x side pixels.
 
     psi (sites, n): unit-flux scattering states of both leads at b = 0, where time reversal makes G
     symmetric, so that -2 Im G = psi psi^dagger (green.scattering_states). exists (L, W): sites that
-    are not removed; margin: padding columns left and right. NaN for cells less than half of whose
-    area are such sites."""
-    pad = ((0, 0), (margin, margin))
+    are not removed; pad: pixels around them, see `marks.pad_of`. NaN for cells less than half of
+    whose area are such sites."""
     there = np.pad(exists, pad)
     states = np.where(exists.reshape(-1, 1), psi, 0)
     states = states / np.sqrt(
@@ -44,7 +44,7 @@ def correlations(pairs, rows, folder, across=GRID):
     """C_ij (B, N, N) of rows (B, 2) of (potential, configuration) at b = 0 between the N cells of
     across x across, see `cell_correlation`; kept in `folder` by potential."""
     device, found = pairs.device, np.empty((len(rows), across**2, across**2), np.float32)
-    margin, side = (device.length - device.width) // 2, device.length // across
+    pad, side = pad_of(device), device.side // across
 
     def of_potential(p, configurations):
         wire = green.wire(device, 0.0, pairs.potentials[p])
@@ -52,7 +52,7 @@ def correlations(pairs, rows, folder, across=GRID):
         C = []
         for mask in removed:
             psi = green.scattering_states(wire, torch.as_tensor(geometry.ring(mask))).numpy()
-            C.append(cell_correlation(psi, ~mask, margin, side))
+            C.append(cell_correlation(psi, ~mask, pad, side))
         return {"C": np.stack(C)}
 
     for p in progress_bar(np.unique(rows[:, 0]), desc="wave functions", unit="potential"):

@@ -31,7 +31,7 @@ class Judged(NamedTuple):
 @torch.no_grad()
 def follow(decoder, curve, gamma, seed):
     """Course of the generation for a curve (F,) [e^2/h] from the noise of a seed."""
-    normal, schedule, side = decoder.normal, decoder.schedule, decoder.config.device.length
+    normal, schedule, side = decoder.normal, decoder.schedule, decoder.config.device.side
     steps, noisy, predicted = [], [], []
 
     def watch(index, t, x, x0):

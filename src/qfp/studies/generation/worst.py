@@ -5,6 +5,7 @@ from typing import NamedTuple
 import numpy as np
 
 from qfp.data import simulate
+from qfp.data.distances import apart
 from qfp.decoding import decode, positions
 from qfp.physics import green
 from qfp.studies import frame
@@ -36,11 +37,6 @@ def redrawn(decoder, result, count=12):
     return Redrawn(antidots, ldos, positions.recover(samples, device), samples, titles)
 
 
-def rms(a, b):
-    """Root mean square difference of two curves (F,)."""
-    return float(np.sqrt(np.mean(np.square(np.subtract(a, b)))))
-
-
 def in_the_curve(device, worst):
     """Whether the curves tell the wrong answers from the right ones, in a line.
 
@@ -49,8 +45,8 @@ def in_the_curve(device, worst):
     moved, shaken = [], []
     for wrong in (w for w in worst if w["error"] > 0):
         true, found = (green.solve(device, wrong[key])[0] for key in ("antidots", "found"))
-        moved.append(rms(found, true))
-        shaken.append(rms(wrong["curve"], true))
+        moved.append(apart(found, true))
+        shaken.append(apart(wrong["curve"], true))
     nearer = np.less(moved, shaken).sum()
     return (
         f"{len(moved)} of {len(worst)} are not exact; for {nearer} of them the curve of the wrong "

@@ -28,9 +28,9 @@ def measure(run):
     """Certificates of test wires, solved again."""
     config, number = run.config, run.options.wires
     device = config.device
-    run.start(f"{number} wires, each under a potential of its own", wires=number)
     seeds, chosen = fresh.rows_of(config, "test", number).T
-    truth = dataset.choose(config)[1][chosen].astype(int)
+    truth, number = dataset.choose(config)[1][chosen].astype(int), len(chosen)
+    run.start(f"{number} wires, each under a potential of its own", wires=number)
 
     def judged(part):
         curves = np.stack([fresh.curve(device, *wire) for wire in zip(truth[part], seeds[part])])

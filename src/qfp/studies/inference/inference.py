@@ -55,8 +55,9 @@ NOTES = {
 def measure(run):
     """Exact inference on fresh potentials, with noise, and where the device is not as described."""
     run.require_unseen()
-    config, number, few = run.decoder.config, run.options.curves, run.options.others
-    device = config.device
+    config, few = run.decoder.config, run.options.others
+    seeds, chosen = fresh.rows_of(config, "test", run.options.curves).T
+    device, number = config.device, len(chosen)
     run.start(
         f"{number} wires, each under a fresh potential",
         curves=number,
@@ -67,7 +68,6 @@ def measure(run):
         proposals=PROPOSALS,
         potentials_from=fresh.FIRST["test"],
     )
-    seeds, chosen = fresh.rows_of(config, "test", number).T
     antidots = run.pairs.antidots[chosen].astype(int)
     curves, ldos = fresh.simulated(device, antidots, seeds, run.curves_folder)
     exact = judged(run, "posterior", curves, ldos=ldos)
@@ -156,7 +156,8 @@ def alarms(run, device, genuine):
         else:
             curves = foreign.curves(name, device, number, run.seed, given, run.curves_folder)
         found = judged(run, f"alarm_{name}", curves)
-        ldos = decode.draw(run.decoder, curves, [decode.sample_seeds(k, 1) for k in range(number)])
+        seeds = [decode.sample_seeds(k, 1) for k in range(len(curves))]
+        ldos = decode.draw(run.decoder, curves, seeds)
         answers = decode.conclude(ldos, device).consensus
         unlike = novelty.novelties(reference, curves, novelty.explained(device, answers)) > 1
         rows[name] = {"n": len(curves)}

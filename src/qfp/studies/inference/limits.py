@@ -104,6 +104,7 @@ def start(run):
         wires=run.options.wires,
         warm_wires=min(run.options.warm, run.options.wires),
         candidates=CANDIDATES,
+        placements=run.options.placements,
         settings=SETTINGS,
         temperature=list(TEMPERATURE.items()),
     )

@@ -45,7 +45,8 @@ NOTES = {
 def measure(run):
     """Rows of the network and of exact inference at temperatures, and with lost phase."""
     run.require_unseen()
-    device, number = run.decoder.config.device, run.options.wires
+    chosen = fresh.numbers(run.decoder.config, "test", SEEN + run.options.wires)[SEEN:]
+    device, number = run.decoder.config.device, len(chosen)
     run.start(
         f"{number} wires, each under a fresh potential",
         wires=number,
@@ -55,7 +56,6 @@ def measure(run):
         errors=[getattr(thermal.warm(device, T), "error", 0.0) for T in TEMPERATURE],
         reach=[2 * k + 1 for k in range(1, len(thermal.AWAY) + 1)],
     )
-    chosen = fresh.numbers(run.decoder.config, "test", SEEN + number)[SEEN:]
     truth = run.pairs.antidots[chosen].astype(int)
     wires = Wires(device, truth, fresh.seeds_of("thermal", number))
     curves = run.in_blocks("energies", number, wires.at_energies)

@@ -45,16 +45,16 @@ class Probe(nn.Module):
 
     A multinomial regression with soft labels onto the 60 columns and the 60 rows of each antidot.
     Like a convolution of the U-Net it has the same weights everywhere and sees `reach` grid cells
-    to either side; only its bias knows where it is. settings: as PROBE. The result is a pure
-    function of the arguments."""
+    to either side; only its bias knows where it is. margins: as a Device has them; settings: as
+    PROBE. The result is a pure function of the arguments."""
 
-    def __init__(self, features, antidots, margin, seed, settings):
+    def __init__(self, features, antidots, margins, seed, settings):
         super().__init__()
-        self.margin, block, reach = margin, SIZE // GRID, settings["reach"]
+        self.margins, block, reach = margins, SIZE // GRID, settings["reach"]
         axes = features[:4096].float().unflatten(1, (2, GRID))  # (m, xy, 15, c)
         self.mean = axes.mean((0, 2))  # (xy, c)
         self.std = axes.std((0, 2)) + 1e-3 * axes.std()
-        centres = torch.as_tensor(np.asarray(antidots, np.float32)) + torch.tensor([margin, 0.0])
+        centres = torch.as_tensor(np.asarray(antidots, np.float32)) + torch.tensor(margins)
         with torch.random.fork_rng(devices=()):
             torch.manual_seed(seed)
             self.axes = nn.ModuleList(
@@ -93,16 +93,16 @@ class Probe(nn.Module):
     @torch.no_grad()
     def read(self, features):
         """Antidots (B, 2, 2), the most probable columns and rows."""
-        return self(features).argmax(-1).numpy() - (self.margin, 0)
+        return self(features).argmax(-1).numpy() - self.margins
 
 
 def read_out(path, constants, pairs, train, curves, seed):
     """Antidots (B, 2, 2) that a Probe, trained on rows `train` (M, 2) of pairs, reads off features
     of curves (B, F)."""
     p, n = train.T
-    margin = (pairs.device.length - pairs.device.width) // 2
+    margins = pairs.device.margins
     probe = Probe(
-        features(path, constants, pairs.conductance[p, n]), pairs.antidots[n], margin, seed, PROBE
+        features(path, constants, pairs.conductance[p, n]), pairs.antidots[n], margins, seed, PROBE
     )
     return geometry.canonical(probe.read(features(path, constants, curves)), pairs.device)
 

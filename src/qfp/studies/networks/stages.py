@@ -1,7 +1,7 @@
 """What networks are made of, in words: the tables beside the drawing of Fig. 2."""
 
 from qfp.config import load_preset
-from qfp.model.anatomy import architecture, condition_path
+from qfp.model.anatomy import architecture, condition_path, parameters
 from qfp.model.exported import hollow_network
 
 HEADER = "| stage | pixels | channels | attention | heads × width | curve's map | parameters |"
@@ -10,11 +10,6 @@ ROW = (
     "| {name} | {size} × {size} | {channels} | {attention} | {heads} × {head_dim} | {condition} | "
     "{parameters:,} |"
 )
-
-
-def parameters(network):
-    """Number of all parameters of a network."""
-    return sum(p.numel() for p in network.parameters())
 
 
 def beside(model, preset):

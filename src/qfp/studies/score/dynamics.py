@@ -15,7 +15,7 @@ def relaxed(subject, rows):
     """LDOS (B, 1, L, W) [1/t] that Langevin dynamics ends at for rows (B, 2), in blocks that are
     kept."""
     decoder, schedule = subject.decoder, subject.schedule
-    shape = (1, *2 * [subject.pairs.device.length])
+    shape = (1, *2 * [subject.pairs.device.side])
 
     def compute(part):
         seeds = [seed for (seed,) in frame.noise_seeds(rows[part], 1, subject.seed)]

@@ -171,7 +171,7 @@ def generation(subject):
         guided(subject.model, subject.schedule, condition),
         subject.schedule,
         subject.seeds(rows),
-        (1, *2 * [subject.pairs.device.length]),
+        (1, *2 * [subject.pairs.device.side]),
         "ddim",
         steps,
         callback=record,

@@ -17,6 +17,7 @@ import numpy as np
 import torch
 
 from qfp.model.diffusion import score_from_eps, step_noise
+from qfp.physics.wire import padded
 
 # The two pixels of each panel of Fig. 5, read as (row, column) = (y, x + 5) of the padded image;
 # the paper does not say.
@@ -135,10 +136,11 @@ def score_on_plane(x, score, target, pixels):
 def random_pairs(number, width, length, seed):
     """Pairs of different pixels on the wire, as PIXEL_PAIRS has them: a list of ((row, column),
     (row, column))."""
-    rng, margin = np.random.default_rng(seed), (length - width) // 2
+    rng, (left, below) = np.random.default_rng(seed), padded(width, length)[1]
     chosen = [rng.choice(length * width, 2, replace=False) for _ in range(number)]
     return [
-        tuple((int(site // width), int(site % width) + margin) for site in pair) for pair in chosen
+        tuple((int(site // width) + below, int(site % width) + left) for site in pair)
+        for pair in chosen
     ]
 
 

@@ -85,16 +85,15 @@ def cloud(subject, t, number=forcefield.NOISY_POINTS):
 def recipe_text(subject, t):
     """The noise of Fig. 5 at step t beside that of the linear schedule, and the sites (x, y) that
     its pixels are."""
-    (own, linear), device = marked_levels(subject), subject.pairs.device
-    margin = (device.length - device.width) // 2
+    (own, linear), (left, below) = marked_levels(subject), subject.pairs.device.margins
     lines = [
         f"{forcefield.NOISY_POINTS} points, t = {t}: σ/α = {own:.6f} ({subject.schedule.kind}), "
         f"{linear:.6f} (linear)"
     ]
     for name, ((r1, c1), (r2, c2)) in forcefield.PIXEL_PAIRS.items():
         lines.append(
-            f"({name}) row {r1}, column {c1}: site (x, y) = {c1 - margin, r1};  "
-            f"row {r2}, column {c2}: site {c2 - margin, r2}"
+            f"({name}) row {r1}, column {c1}: site (x, y) = {c1 - left, r1 - below};  "
+            f"row {r2}, column {c2}: site {c2 - left, r2 - below}"
         )
     return "\n".join(lines)
 

@@ -29,8 +29,9 @@ def memory(subject):
 
 def wire_of(subject, images):
     """Images (B, 1, 60, 60) over the wire's pixels: (B, n)."""
-    margin = (subject.pairs.device.length - subject.pairs.device.width) // 2
-    return images[:, 0, :, margin : images.shape[-1] - margin].flatten(1)
+    device, (left, below) = subject.pairs.device, subject.pairs.device.margins
+    wire = images[:, 0, below : below + device.length, left : left + device.width]
+    return wire.flatten(1)
 
 
 def distance(a, b):

@@ -14,7 +14,7 @@ from qfp.studies.score.pointing import pointing
 from qfp.studies.score.soft import soft_directions
 from qfp.studies.score.subject import Subject
 from qfp.studies.score.summary import show, summary
-from qfp.tools import SettingsError, write_text
+from qfp.tools import write_text
 
 PARTS = {
     "pointing": pointing,
@@ -79,9 +79,6 @@ def measured(run, name, subject):
 def measure(run):
     """The score around test images. The dear parts take fewer images, see their constants."""
     run.decoder.model.requires_grad_(False)
-    for name in run.options.parts or ():
-        if name not in PARTS:
-            raise SettingsError(f"--parts {name}: the parts are {', '.join(PARTS)}")
     test, found = run.rows("test", run.options.curves), {}
     about = {"curves": len(test), "steps": run.sampling.steps}
     run.start(f"{len(test)} test configurations", **about)

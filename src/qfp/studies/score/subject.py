@@ -107,7 +107,7 @@ class Subject:
         `noisy`."""
         return (
             self.variance(t) ** 0.5
-            * step_noise((1, *2 * [self.pairs.device.length]), self.seeds(rows), number).float()
+            * step_noise((1, *2 * [self.pairs.device.side]), self.seeds(rows), number).float()
         )
 
     def steps_of(self, row):

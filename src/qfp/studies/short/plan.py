@@ -3,7 +3,7 @@
 import dataclasses
 from pathlib import Path
 
-from qfp.config import SECTIONS, check
+from qfp.config import SECTIONS
 from qfp.files import yaml_of
 from qfp.model import exported
 from qfp.tools import SettingsError, as_dict, project_root
@@ -42,17 +42,20 @@ def load_plan(config, path=None, number=None):
     path = project_root() / "presets" / "ablations.yaml" if path is None else Path(path)
     plan = yaml_of(path, "plan")
     plan |= {"passes": number} if number else {}
-    rows = {}
-    for name, changes in plan.pop("rows").items():
+    rows, listed = {}, plan.pop("rows", None)
+    if not isinstance(listed, dict) or not isinstance(plan.get("passes"), int):
+        raise SettingsError(
+            f"{path.name}: a plan has passes, a number, and rows, {{name: {{section: changes}}}}"
+        )
+    for name, changes in listed.items():
         where, values = f"{path.name}, {name}", as_dict(config)
-        for section, change in changes.items():
-            if section not in SECTIONS:
+        for section, change in (changes or {}).items():
+            if section not in SECTIONS or not isinstance(change, dict):
                 raise SettingsError(
-                    f"{where}: {section} is no section; a row changes {', '.join(SECTIONS)}"
+                    f"{where}: {section}: {change}: a row changes settings of {', '.join(SECTIONS)}"
                 )
             values[section] |= change
         own = exported.config_of(values, where)
-        check(own, where)
         steps, looks = plan["passes"] // passes(own), plan.get("looks", 1)
         if steps < looks:
             raise SettingsError(f"{where}: {steps} steps are too few for {looks} looks")

@@ -12,6 +12,7 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
+from qfp.model.anatomy import parameters
 from qfp.model.condition import GRID, SIZE, Condition, ConditionTransformer
 from qfp.tools import SettingsError
 
@@ -47,11 +48,6 @@ def library():
             "pip install diffusers"
         ) from None
     return diffusers
-
-
-def parameters(model):
-    """Number of a network's parameters."""
-    return sum(p.numel() for p in model.parameters())
 
 
 class Tokens(ConditionTransformer):

@@ -81,7 +81,7 @@ def retrained(run, shipped, settings, neighbours):
         model = Vae(settings, pairs.device.field_points)
     model.encoder, model.decoder = shipped.model.encoder, shipped.model.decoder
     labels = torch.from_numpy(known[tuple(rows.T)]).chunk(2, 1)
-    minutes = second_stage(model, settings, part, labels, run.seed, run.folder / "curves")
+    minutes = second_stage(model, settings, part, labels, run.seed, run.folder)
     return model.eval(), known, minutes
 
 

@@ -58,6 +58,11 @@ def load_baseline(path=None, **overrides):
         name: build(cls, values[name], f"{path.name}, {name}")
         for name, cls in (("vae", VaeSettings), ("sweep", Sweep), ("restricted", Restricted))
     }
+    if len(built["restricted"].upper) != 2:
+        raise SettingsError(
+            f"{path.name}, restricted: upper must be one centre [x, y], not "
+            f"{list(built['restricted'].upper)}"
+        )
     for row in built["sweep"].rows + built["sweep"].second_rows:
         build(VaeSettings, values["vae"] | row, f"{path.name}, sweep")
     return Baseline(**built)

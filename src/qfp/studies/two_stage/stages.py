@@ -1,6 +1,7 @@
 """The stages of the baseline's training: images, curves, and both as one.
 
-Batch `step` of every stage is a pure function of (seed, step), and each stage keeps checkpoints.
+Batch `step` of every stage is a pure function of (seed, step), and each stage keeps checkpoints in
+a folder that is named by all that it depends on.
 """
 
 import dataclasses
@@ -15,7 +16,7 @@ from torch.nn import functional as F
 from qfp.data import dataset, normalise
 from qfp.model.precision import autocast
 from qfp.model.vae import BLOCK, curve_loss, image_loss
-from qfp.tools import SettingsError, progress_bar, stream
+from qfp.tools import SettingsError, digest, progress_bar, stream
 from qfp.training import checkpoint
 from qfp.training.optimise import DivergedError, average, clip
 
@@ -40,6 +41,13 @@ class Part:
         """(B, F) of rows i."""
         p, n = self.rows[i].T
         return self.normal.curve(self.pairs.conductance[p, n])
+
+
+def place(folder, stage, settings, part, seed):
+    """Folder of a stage's checkpoints in `folder`: another one for other settings, pairs or seed,
+    whose weights would not be what a run says of its own."""
+    given = settings, part.pairs.sha256, part.rows.tolist(), part.normal, seed
+    return folder / f"{stage}-{digest(*given)[:12]}"
 
 
 def cosine(step, steps):
@@ -136,7 +144,7 @@ def first_stage(model, settings, part, seed, folder):
         settings.image_steps,
         settings.learning_rate,
         settings.weight_decay,
-        folder / "images",
+        place(folder, "images", settings, part, seed),
     )
 
 
@@ -166,7 +174,8 @@ def second_stage(model, settings, part, known, seed, folder):
         return (curve_loss(model, G, z, log_variance[row]).mean(),)
 
     rate, decay = settings.curve_learning_rate, settings.curve_weight_decay
-    return fit(model.curve, loss, settings.curve_steps, rate, decay, folder)
+    kept = place(folder, "curves", settings, part, seed)
+    return fit(model.curve, loss, settings.curve_steps, rate, decay, kept)
 
 
 def joint_stage(model, settings, part, seed, folder):
@@ -182,5 +191,5 @@ def joint_stage(model, settings, part, seed, folder):
         settings.joint_steps,
         settings.learning_rate / 2,
         settings.weight_decay,
-        folder / "joint",
+        place(folder, "joint", settings, part, seed),
     )

@@ -40,7 +40,7 @@ def train_vae(settings, config, part, seed, folder, rows=({},), dev=None):
         torch.manual_seed(seed)
         model = Vae(own, config.device.field_points, config.device.side)
         model.encoder, model.decoder = first.encoder, first.decoder
-        minutes = second_stage(model, own, part, known, seed, folder / f"curves-{digest(own)[:12]}")
+        minutes = second_stage(model, own, part, known, seed, folder)
         parameters = sum(p.numel() for p in model.parameters())
         row = {"changes": changes, "minutes": minutes, "parameters": parameters}
         if dev is not None:
@@ -133,7 +133,8 @@ def run_train_vae(config, baseline, data="data/laptop.h5", out="runs/vae", repor
     """`qfp train-vae`: a sweep of short runs, then the best row in full with each second stage of
     the sweep, on the general set; and that, with what the preset changes, on the restricted set and
     on as few configurations of the general one as the restricted one trains with. The median r of
-    images from development curves decides. Kept in `out`; resumes."""
+    images from development curves decides. Kept in `out`; resumes, and trains anew what other
+    settings or pairs gave."""
     out = files.output_folder(out)
     keep_memory()
     restricted_antidots(config.device, baseline.restricted.upper)  # refused now, not in the end
