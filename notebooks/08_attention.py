@@ -13,8 +13,8 @@
 # :class: tip in-short
 # At the most downsampled level {printed}`08_attention:(\d+) of \d+ heads mark their own curve` of
 # {printed}`08_attention:\d+ of (\d+) heads mark their own curve` heads mark the antidots before the image shows any. But the U-Net is
-# given the positions before any attention acts, and a network without attention predicts the antidots just as early. No head's
-# weights follow the wave functions of its wire.
+# given the positions before any attention acts, and a network without attention predicts the antidots just as early. Where the
+# weights depend on the wave functions of their wire, they mostly do so with the opposite sign.
 # :::
 #
 # **Claim** (Sec. V, the paper's Fig. 4). In the self-attention of the most downsampled level, the importance of a cell,
@@ -193,7 +193,7 @@ print(findings.by_place(subject, path))
 #
 # Close cells are correlated more, and $A_{ij}$ may depend on distance and on $B_j$ for other reasons. So we take the rank correlation
 # of $A_{ij}$ with $C_{ij}$ at fixed distance and importance, with the waves of the own wire and with those of another. If attention
-# follows the waves, the first is larger.
+# follows the waves, the first is larger, and above zero.
 
 # %% tags=["hide-input", "hide-output"]
 waves = shown.if_measured(config.weights, following.STUDY)
@@ -226,7 +226,7 @@ wave_figures.wave_power(waves["power"]) if waves else None
 # ## What it means, and what could be wrong
 #
 # - **Importance before the antidots appear: yes**, also without position labels. Whether it needs attention there was not tried.
-# - **Following the waves: not found.** The test sees a planted signal of {result}`probe_waves:power.strengths.3:.2f` of the noise; a
+# - **Following the waves: mostly the opposite.** The test sees a planted signal of {result}`probe_waves:power.strengths.3:.2f` of the noise; a
 #   weaker one could hide under the negative effect. Ranks see monotonic relations only.
 
 # %% tags=["hide-input", "hide-output"]
