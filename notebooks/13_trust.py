@@ -141,8 +141,11 @@ if novelty:
 #
 # Look at the novelty first, then at the share of samples. Better, compute the posterior ([](06_exact)).
 #
-# - **Trained potentials only.** Under other potentials fewer answers are exact ([](06_exact)); what agreement means there was not
-#   measured.
+# - **Potentials never seen.** There the network `many`, trained for them ([](05_generation)), is exactly right on
+#   {result}`calibration_many:reliability.exact.bins.-1.right:.1%`
+#   ({result}`calibration_many:reliability.exact.bins.-1.right_interval:.1%`) where all samples agree, and as overconfident: by
+#   {result}`calibration_many:further_sample.exact.excess:.1%`
+#   ({result}`calibration_many:further_sample.exact.excess_interval:.1%`). For the shipped network it was not measured.
 # - **Why samples are too sure.** Probably because the network is one fit: it reads a position, and all samples follow. Only the noise
 #   of the diffusion varies.
 # - **Positions only.** Nothing is said of the spread of the fringes.
