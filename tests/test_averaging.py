@@ -163,7 +163,8 @@ def test_an_offset_is_told_and_taken_off_where_this_is_asked():
     assert own.error.mean() < 0.1, "an offset does not make a wrong curve look explained"
     assert "taken off" in "; ".join(auto.notes) and "symmetric" not in "; ".join(given.notes)
     tesla = 4 * GRID[1] / per_tesla(5)  # with a lattice constant, whatever the header's unit
-    also = read_curve(CURVES / "field_offset.csv", WIRE, lattice_nm=5, offset=tesla)
+    both = {"lattice_nm": 5, "units": "rad/plaquette"}
+    also = read_curve(CURVES / "field_offset.csv", WIRE, offset=tesla, **both)
     np.testing.assert_allclose(also.conductance, given.conductance, atol=1e-6)
     wanted = read_curve(CURVES / "quote_comment.csv", WIRE).conductance
     for found in (auto, given):

@@ -189,7 +189,7 @@ REFUSED = {
     "--workers 0: must be 1 or more": (GAAS, ("--workers", "0")),
     "minutes and max_steps are both 0": (GAAS, ("--set", "training.minutes=0")),
     "--preset antidots: its network reads any number of antidots": (WIDE, ("--preset", "antidots")),
-    "--set device=5: device is a section: device.NAME=VALUE": (WIDE, ("--set", "device=5")),
+    "--set device: expected a mapping, or device.NAME=VALUE": (WIDE, ("--set", "device=5")),
     "configurations is 999, but this device has only": (
         WIDE,
         ("--set", "dataset.configurations=999"),

@@ -4,7 +4,7 @@ import sys
 
 import yaml
 
-from qfp.config import PRESETS, SECTIONS, load_preset, type_of
+from qfp.config import PRESETS, load_preset, type_of
 from qfp.tools import SettingsError, as_dict
 from qfp.values import as_typed
 
@@ -34,8 +34,6 @@ def parse_changes(pairs, option="--set"):
         section, dot, name = key.partition(".")
         if not equals or not section or (dot and not name):
             raise SettingsError(f"{option} {pair}: expected KEY=VALUE, such as training.minutes=5")
-        if not dot and section in SECTIONS:
-            raise SettingsError(f"{option} {pair}: {section} is a section: {section}.NAME=VALUE")
         value = as_typed(text, f"{option} {pair}", type_of(section, name or None))
         if dot and not isinstance(changes.setdefault(section, {}), dict):
             raise SettingsError(f"{option} {pair}: {section} was given a single value before")
@@ -67,6 +65,9 @@ def with_device(preset, changes, path, warm=False):
     a dataset affords; `warm` as for `described`."""
     from qfp.data import dataset  # HDF5 is not loaded by commands that need no pairs
 
+    for section in {"device", "dataset"} & changes.keys():
+        if not isinstance(changes[section], dict):
+            raise SettingsError(f"--set {section}: expected a mapping, or {section}.NAME=VALUE")
     changed = changes | {"device": as_dict(described(path, warm)[0]) | changes.get("device", {})}
     config = load_preset(preset, **changed)
     number = {"configurations": dataset.affordable(config.device, config.dataset.potentials)}
