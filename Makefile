@@ -126,7 +126,7 @@ twins: $(STAMP) data/laptop.h5  ## train networks for comparison, where runs/ la
 	  $(call unshipped,$(name)).safetensors) laptop
 	$(BIN)/qfp study lent --weights $(foreach name,twin twin-half-lent,$(call unshipped,$(name)).safetensors)
 	$(call twin,$(call unshipped,fine),network.attention=[full$(,)full] training.seed=0)
-	$(BIN)/qfp study waves --weights $(call unshipped,fine).safetensors --across 30 --curves 60 --out results/waves_fine.json
+	$(BIN)/qfp study waves --weights $(call unshipped,fine).safetensors --across 30 --curves 40 --out results/waves_fine.json
 
 # First the read-out of curves alone, then the whole network. A run that was stopped goes on.
 MANY = training.curve_potentials=40 training.curve_mixing=0.5 training.curve_errors=1 training.minutes=0
