@@ -75,7 +75,7 @@ one = subject.one_generation()
 first_block, last_block = subject.blocks[0], subject.blocks[-1]
 drawn = subject.ratio, subject.antidots[0], config.device.radius
 
-# %% mystnb={"figure": {"caption": "The paper's Fig. 4 remade for one test wire, block down15. Columns: steps of the generation, with the ratio of noise to signal. Rows: the noisy image, the clean image that the network predicts from it (both in normalised units), and the importance of each cell in the four heads, each head on one scale for all steps. Circles: the true antidots.", "name": "attention-steps"}, "image": {"alt": "Six columns of images from noise to interference pattern; the predicted image shows both antidots in all of them; in the maps of some heads the cells at an outlined antidot are bright from the first column on, while the noisy image shows nothing there."}} tags=["hide-input"]
+# %% mystnb={"figure": {"caption": "The paper's Fig. 4 remade for one test wire, block down15. Rows: steps of the generation, with the ratio of noise to signal. Columns: the noisy image, the clean image that the network predicts from it (both in normalised units), and the importance of each cell in the four heads, each head on one scale for all steps. Circles: the true antidots.", "name": "attention-steps"}, "image": {"alt": "Four rows of images from noise to interference pattern; the predicted image shows both antidots in all of them; in the maps of some heads the cells at an outlined antidot are bright from the first row on, while the noisy image shows nothing there."}} tags=["hide-input"]
 figures.attention_steps(one, first_block, *drawn)
 
 # %% [markdown]

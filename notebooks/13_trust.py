@@ -63,7 +63,7 @@ if table:
 # the number of samples below it, ties broken at random. If the truth is like one more sample, all ranks are equally likely
 # {cite:p}`talts2018`, and their cumulative distribution stays within a band {cite:p}`sailynoja2022`.
 
-# %% mystnb={"figure": {"caption": "A posterior that is known, sampled well and badly. Above: share of right answers against the share of samples that agree, with 95 % intervals; dashed: perfect. Middle: ranks of the truth. Below: their cumulative distribution less the uniform one. Bands: where all uniform ranks lie with probability 95 %. The scales differ.", "name": "trust-toy"}, "image": {"alt": "Four columns. Calibrated: points on the diagonal, flat ranks within the band. Overconfident: points below the diagonal, ranks in the shape of a U. Underconfident: points above it, a hump. Biased: points below it, ranks falling from left to right."}} tags=["hide-input"]
+# %% mystnb={"figure": {"caption": "A posterior that is known, sampled well and badly. Above: share of right answers against the share of samples that agree, with 95 % intervals; dashed: perfect. Middle: ranks of the truth. Below: their cumulative distribution less the uniform one. Bands: where all uniform ranks lie with probability 95 %.", "name": "trust-toy"}, "image": {"alt": "Four columns. Calibrated: points on the diagonal, flat ranks within the band. Overconfident: points below the diagonal, ranks in the shape of a U. Underconfident: points above it, a hump. Biased: points below it, ranks falling from left to right."}} tags=["hide-input"]
 cases = toys.cases(config.seed)
 calibration_figures.comparison(cases)
 

@@ -51,38 +51,37 @@ def layer_title(layer):
 
 
 @style()
-def attention_steps(path, block, ratio, antidots, radius=5, margin=5, columns=6):
-    """Fig. 4: columns are steps of a generation, rows the noisy image, the clean image predicted
+def attention_steps(path, block, ratio, antidots, radius=5, margin=5, steps=4):
+    """Fig. 4: rows are steps of a generation, columns the noisy image, the clean image predicted
     from it and the importance B_j of each head of a block.
 
     path: watch.Trajectory, of which the first curve is drawn; ratio (T,): σ/α of all steps."""
-    few = np.linspace(0, len(path.t) - 1, columns).round().astype(int)
+    few = np.linspace(0, len(path.t) - 1, steps).round().astype(int)
     x, x0, importance = (part[few, 0] for part in (path.x, path.x0, path.importance[block]))
-    titles = step_titles(path.t[few], ratio)
     heads, cell = importance.shape[1], x.shape[-1] // importance.shape[-1]
     # the padding must not set the scale
     wire = slice(margin // cell, importance.shape[-1] - margin // cell)
-    figure = canvas(1.08 * (heads + 2) + 0.3)
-    axes = figure.subplots(heads + 2, len(x))
-    rows = [
-        ("noisy image x$_t$", x, 1, {"vmin": -2.5, "vmax": 3.5}),
+    figure = canvas(1.25 * len(x) + 0.9)
+    axes = figure.subplots(len(x), heads + 2, sharex=True, sharey=True)
+    columns = [
+        ("noisy x$_t$", x, 1, {"vmin": -2.5, "vmax": 3.5}),
         ("predicted x̂$_0$", x0, 1, {"vmin": -1.5, "vmax": 3.5}),
     ]
     for head in range(heads):
         B = importance[:, head]
         limits = {"vmin": 0, "vmax": np.quantile(B[..., wire], 0.995), "cmap": "viridis"}
-        rows.append((f"B$_j$, head {head + 1}", B, cell, limits))
-    for line, (name, images, size, limits) in zip(axes, rows):
-        for ax, image in zip(line, images):
+        columns.append((f"B$_j$, head {head + 1}", B, cell, limits))
+    for column, (name, images, size, limits) in zip(axes.T, columns):
+        for ax, image in zip(column, images):
             shown = ldos_image(ax, image, (), radius, margin, size, labels=False, **limits)
             outline(ax, antidots, radius, edgecolor=OUTLINE if size == 1 else LIGHT)
             _on_the_wire(ax, image, size, margin)
-            ax.label_outer()
-        line[0].set_ylabel(f"{name}\ny [site]", fontsize=8.5)
-        figure.colorbar(shown, ax=line, pad=0.01, fraction=0.05)
-    for ax, title in zip(axes[0], titles):
-        ax.set_title(title, fontsize=8)
-    axes[-1, columns // 2 - 1].set_xlabel("x [site]")
+        column[0].set_title(name, fontsize=8.5)
+        figure.colorbar(shown, ax=column, location="bottom", pad=0.01, fraction=0.05)
+    for ax, title in zip(axes[:, 0], step_titles(path.t[few], ratio)):
+        ax.set_ylabel(f"{title}\ny [site]", fontsize=8.5)
+    for ax in axes[-1]:
+        ax.set_xlabel("x [site]", fontsize=8.5)
     return figure
 
 

@@ -160,18 +160,15 @@ def comparison(cases):
     cases: {title: {'bins', 'histogram' (cells,), 'band' (2, cells), 'difference' (cells - 1,),
     'limits' (2, cells - 1)}}."""
     figure = canvas(5.0)
-    axes = figure.subplots(3, len(cases), squeeze=False, height_ratios=[1.5, 1, 1])
+    axes = figure.subplots(3, len(cases), sharey="row", squeeze=False, height_ratios=[1.5, 1, 1])
     for (title, case), (top, middle, bottom) in zip(cases.items(), axes.T):
-        difference, limits = case["difference"], case["limits"]
         _diagonal(top)
         _diagram(top, case["bins"])
         top.set_title(title)
         top.set_xlabel("share of samples")
         _histogram(middle, case["histogram"], case["band"])
         middle.set_xlabel("rank of the truth")
-        _difference(bottom, difference, limits)
-        reach = 1.15 * max(np.abs(difference).max(), np.abs(limits).max())
-        bottom.set_ylim(-reach, reach)
+        _difference(bottom, case["difference"], case["limits"])
     for ax, label in zip(axes[:, 0], ("share right", "curves", "ECDF − uniform")):
         ax.set_ylabel(label)
     figure.align_ylabels(axes[:, 0])

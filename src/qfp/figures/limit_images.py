@@ -18,17 +18,12 @@ def changed_curves(truth, antidots, images, found, shown=3):
 
 
 def triples(cases):
-    """Cases with three images each, two cases a row: their images, titles, antidots (outlined) and
-    found (dashed), each a sequence of three."""
-    rows = [cases[start : start + 2] for start in range(0, len(cases), 2)]
-
-    def joined(name):
-        return [[entry for case in row for entry in getattr(case, name)] for row in rows]
-
+    """A column a case: its images, titles, antidots (outlined) and found (dashed), each a sequence
+    of three: the truth, the generated image and the nearest training image."""
+    images, titles, antidots, found = (
+        list(zip(*(getattr(case, name) for case in cases)))
+        for name in ("images", "titles", "antidots", "found")
+    )
     return image_grid(
-        joined("images"),
-        [""] * len(rows),
-        joined("titles"),
-        joined("antidots"),
-        dashed=joined("found"),
+        images, ["truth", "generated", "nearest in training"], titles, antidots, dashed=found
     )

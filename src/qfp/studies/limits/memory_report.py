@@ -164,11 +164,11 @@ def examples(decoder, result):
     for (name, case), truth, neighbour in zip(cases.items(), *exact):
         image = drawn_again(decoder, result, name, case)
         answer = positions.recover(image[None], device)[0]
-        subject = "a wire" if name == "no_curve" else "truth"
+        subject = "a wire, " if name == "no_curve" else ""
         titles = (
-            f"{EXAMPLES[name]}:\n{subject}, d = {case['truth']:.2f}",
-            "\ngenerated",
-            f"nearest,\nd = {case['neighbour']:.2f}",
+            f"{EXAMPLES[name]}\n{subject}d = {case['truth']:.2f}",
+            "",
+            f"d = {case['neighbour']:.2f}",
         )
         true, near = case["antidots"], case["neighbour_antidots"]
         images = (truth, image, neighbour)
