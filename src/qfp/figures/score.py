@@ -51,7 +51,8 @@ def _noise_axis(ax, noise):
 
 def _line(ax, noise, spread, **options):
     """Mean with its band over the noise level."""
-    (drawn,) = ax.plot(noise, spread["mean"], markersize=3.5, linewidth=1.2, **options)
+    options = {"markersize": 3.5, "linewidth": 1.2, **options}
+    (drawn,) = ax.plot(noise, spread["mean"], **options)
     band = spread["low"], spread["high"]
     ax.fill_between(noise, *band, color=drawn.get_color(), alpha=0.2, linewidth=0)
 
@@ -101,10 +102,12 @@ def score_pointing(part):
         "end": "rms from arrow's end to truth",
     }
     for ax, (kind, title) in zip(figure.subplots(1, 3), panels.items()):
-        looks = zip([BLUE, ORANGE, PURPLE, "black"], "osD^")
-        for (color, marker), (label, row) in zip(looks, part["rows"].items()):
+        # the first is seen behind others that coincide with it
+        looks = zip([BLUE, ORANGE, PURPLE, "black"], "osD^", [3.5, 1.2, 1.2, 1.2])
+        for (color, marker, width), (label, row) in zip(looks, part["rows"].items()):
             key = f"{kind}_random" if f"{kind}_random" in row else kind
-            _line(ax, noise, row[key], color=color, marker=marker, label=label)
+            look = {"color": color, "marker": marker, "linewidth": width, "label": label}
+            _line(ax, noise, row[key], markersize=2.5 + width, **look)
             if f"{key}_other" in row:
                 other = row[f"{key}_other"]["mean"]
                 ax.plot(noise, other, color=color, linestyle=":", linewidth=1.2)
