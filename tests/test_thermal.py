@@ -19,7 +19,9 @@ from qfp.physics import dephasing, device_file, geometry, green, response, therm
 from qfp.physics.leads import lead_modes
 from qfp.physics.rows import Elimination, Rows
 from qfp.physics.wire import Device, random_potential
-from qfp.tools import SettingsError, stream
+from qfp.studies import frame
+from qfp.studies.inference import thermal as study
+from qfp.tools import SettingsError, project_root, stream
 
 PAPER = load_preset("laptop").device
 SMALL = Device(14, 16, 0.8, 2, 0.06, 6, 0.05)
@@ -284,3 +286,43 @@ def test_dephasing_begins_at_the_coherent_curve_and_ends_without_fluctuations():
         for eta in (0.0, 0.02, 1.0)
     ]
     assert spread[0] > 1.5 * spread[1] and spread[2] < 0.1 * spread[0]
+
+
+# --- the study
+
+
+def test_the_study_reads_warm_curves_of_wires_never_looked_at(tmp_path, monkeypatch):
+    wire = {"width": 18, "length": 20, "radius": 2, "energy": 1.0}
+    small = {
+        "device": wire | {"field_points": 12, "field_max": 0.1},
+        "dataset": {"configurations": 160, "potentials": 1},
+        "network": {
+            "channels": [8, 16],
+            "condition_channels": [4, 4],
+            "condition_width": 16,
+            "condition_hidden": 16,
+            "grid_width": 40,
+        },
+        "training": {"batch": 2, "curve_batch": 2, "max_steps": 2, "precision": "fp32"},
+    }
+    config = load_preset("smoke", **small)
+    quiet = {"report": lambda text: None}
+    data = qfp.generate(config, tmp_path / "small.h5", workers=1, **quiet)
+    qfp.train(config, data, tmp_path / "run", device="cpu", **quiet)
+    qfp.export(tmp_path / "run", tmp_path / "small")
+    few = {"TEMPERATURE": (0.0, study.AMONG), "DEPHASING": (0.003,), "STRIDE": 1}
+    for name, value in few.items():
+        monkeypatch.setattr(study, name, value)
+    (tmp_path / "presets").symlink_to(project_root() / "presets")
+    monkeypatch.setenv("QFP_ROOT", str(tmp_path))
+    weights = tmp_path / "small.safetensors"
+    given = {"weights": weights, "data": data, "wires": 2, "unknown": 1, **quiet}
+    result = frame.run_study(study.STUDY, config, tmp_path / "found.json", **given)
+    cold, warm = result["temperature"]
+    assert cold["change"] == 0 < warm["change"] < result["dephasing"][0]["change"]
+    assert cold["plain"]["exact"] == warm["known"]["exact"] == warm["unknown"]["exact"] == 1
+    assert warm["known"]["flagged"] == 0 and warm["known"]["n"] == 2
+    assert warm["unknown"]["answered"]["0.01"] == warm["unknown"]["n"] == 1
+    monkeypatch.setattr(study, "SEEN", 1000)
+    with pytest.raises(SettingsError, match="no test configurations beyond the first 1000"):
+        frame.run_study(study.STUDY, config, tmp_path / "found.json", **given)

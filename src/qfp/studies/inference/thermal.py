@@ -17,6 +17,7 @@ from qfp.physics.rows import Rows
 from qfp.physics.wire import random_potential
 from qfp.studies import intervals, tables
 from qfp.studies.frame import Option, Study
+from qfp.tools import SettingsError
 
 TEMPERATURE = (0.0, 0.003, 0.01, 0.02)  # k_B T [t]
 MAYBE, AMONG = (0.0, 0.01, 0.02), 0.01  # where it is not known, and tried at
@@ -25,7 +26,7 @@ DEPHASING = (0.0003, 0.003)  # eta [t]
 # error of their average is 0.003 to 0.010 e^2/h, a third of that which the likelihood expects
 FINE = (0.14, 0.27, 0.54, 0.9, 1.3, 1.8, 2.5, 3.4)
 STRIDE = 3  # of the fields that exact inference is given: it costs a third
-SEEN = 16  # first test wires, on which the expected error of a low temperature was chosen
+SEEN = 32  # first test wires, on which the expected error of a low temperature was chosen
 SAMPLES, STEPS = 4, 5  # of the network, as `qfp decode` takes them
 NOTES = {
     "temperature": "k_B T [t]",
@@ -47,8 +48,16 @@ def measure(run):
     run.require_unseen()
     chosen = fresh.numbers(run.decoder.config, "test", SEEN + run.options.wires)[SEEN:]
     device, number = run.decoder.config.device, len(chosen)
+    if not number:
+        raise SettingsError(
+            f"{run.weights[0]}: its split has no test configurations beyond the first {SEEN}, on "
+            "which a choice was made; train on a dataset with more configurations"
+        )
+    seeds = fresh.seeds_of("thermal", SEEN + number)[SEEN:]
     run.start(
         f"{number} wires, each under a fresh potential",
+        chosen.tolist(),
+        seeds.tolist(),
         wires=number,
         unknown_wires=min(run.options.unknown, number),
         fields=len(device.fields[::STRIDE]),
@@ -57,7 +66,7 @@ def measure(run):
         reach=[2 * k + 1 for k in range(1, len(thermal.AWAY) + 1)],
     )
     truth = run.pairs.antidots[chosen].astype(int)
-    wires = Wires(device, truth, fresh.seeds_of("thermal", number))
+    wires = Wires(device, truth, seeds)
     curves = run.in_blocks("energies", number, wires.at_energies)
     cold = wires.averaged(curves, 0.0)
     result = {"temperature": [], "dephasing": []}
