@@ -37,6 +37,36 @@ assert main(["dataset", *sys.argv[1:], "--workers", "2"]) == 0
 assert not {"dask", "distributed", "threadpoolctl"} & set(sys.modules)
 """
 
+# A job that stands still once it has stored so many chunks, or (0) while it assembles the file,
+# until another file is there: what happens to it then does not hang on who is faster.
+HELD = """
+import sys, time
+from pathlib import Path
+from qfp.cli import main
+from qfp.data import generate
+
+number, go, *words = sys.argv[1:]
+store, check, stored = generate._store, generate.spot_check, []
+
+def hold():
+    while not Path(go).exists():
+        time.sleep(0.01)
+
+def storing(path, values):
+    store(path, values)
+    stored.append(path)
+    if len(stored) == int(number):
+        hold()
+
+def checking(*arrays):
+    if number == "0":
+        hold()
+    return check(*arrays)
+
+generate._store, generate.spot_check = storing, checking
+sys.exit(main(["dataset", *words]))
+"""
+
 
 def sha256(path):
     return hashlib.sha256(path.read_bytes()).hexdigest()
@@ -63,10 +93,12 @@ def start(*command, log, **options):
         )
 
 
-def generate(out, *more):
-    return start(
-        "-m", "qfp.cli", "dataset", *SETTINGS, "--out", out, *more, log=out.with_suffix(".log")
-    )
+def generate(out, *more, held=None):
+    """A job; held: see HELD, `out` with the suffix .go lets it go on."""
+    how = ["-m", "qfp.cli", "dataset"]
+    if held is not None:
+        how = ["-c", HELD, str(held), out.with_suffix(".go")]
+    return start(*how, *SETTINGS, "--out", out, *more, log=out.with_suffix(".log"))
 
 
 def finished(out):
@@ -74,11 +106,11 @@ def finished(out):
     return {path.name for path in out.parent.glob(f"{out.name}.parts/*/*.npy")}
 
 
-def wait(condition, process=None, seconds=120):
-    """Wait for a condition, as long as a process runs."""
+def wait(condition, process=None, seconds=300):
+    """Wait for a condition, which a process must live to see."""
     end = time.monotonic() + seconds
-    while not condition() and (process is None or process.poll() is None):
-        assert time.monotonic() < end
+    while not condition():
+        assert time.monotonic() < end and (process is None or process.poll() is None)
         time.sleep(0.005)
 
 
@@ -95,10 +127,6 @@ def ended(process):
         return process.status() == psutil.STATUS_ZOMBIE  # where nobody collects orphans
     except psutil.NoSuchProcess:
         return True
-
-
-def wait_for_chunks(out, number, process):
-    wait(lambda: len(finished(out)) >= number, process)
 
 
 @pytest.fixture
@@ -148,39 +176,39 @@ def test_a_killed_worker_of_a_cluster_changes_nothing(reference, cluster, tmp_pa
     worker("--nthreads", "2")  # its threads take turns
     # one that the scheduler does not know cannot be missed
     wait(lambda: log.read_text().count("Register worker") == 2, victim)
-    job = generate(out, "--scheduler", address)
-    wait_for_chunks(out, random.Random(1).randrange(3, 12), job)
-    assert victim.poll() is None and job.poll() is None
+    number = random.Random(1).randrange(3, 12)
+    job = generate(out, "--scheduler", address, held=number)
+    wait(lambda: len(finished(out)) == number, job)
     victim.kill()
-    assert job.wait(120) == 0, out.with_suffix(".log").read_text()
+    out.with_suffix(".go").touch()
+    assert job.wait(300) == 0, out.with_suffix(".log").read_text()
     assert sha256(out) == sha256(reference)
     assert "Remove worker" in log.read_text()
 
 
 def test_a_killed_job_resumes_and_leaves_no_process(reference, tmp_path):
     out = tmp_path / "small.h5"
-    # the first half: a busy machine may look late, and a job that is over cannot be killed
-    for moment in sorted(random.Random(2).sample(range(1, CHUNKS // 2), 3)):
-        job = generate(out, "--workers", "2")
-        wait_for_chunks(out, moment, job)
-        # a job that goes on may have so many chunks before it has workers
-        wait(psutil.Process(job.pid).children, job)
+    before = 0
+    for number, moment in enumerate(sorted(random.Random(2).sample(range(1, CHUNKS), 3))):
+        job = generate(out, "--workers", "2", held=moment - before)
+        wait(lambda moment=moment: len(finished(out)) == moment, job)
         family = psutil.Process(job.pid).children(recursive=True)
         assert family and not out.exists()
-        if moment % 2:
+        if number % 2:
             job.kill()  # the parent alone
         else:
             os.killpg(job.pid, signal.SIGKILL)
         job.wait()
         # no worker outlives the job
-        wait(lambda family=family: all(map(ended, family)), seconds=20)
-        assert moment <= len(finished(out)) < CHUNKS
-    job = generate(out, "--workers", "2")
+        wait(lambda family=family: all(map(ended, family)))
+        assert len(finished(out)) == moment
+        before = moment
+    job = generate(out, "--workers", "2", held=0)
     wait(out.with_name(f"small.h5.{job.pid}.tmp").exists, job)  # while it assembles the file
     os.killpg(job.pid, signal.SIGKILL)
     job.wait()
     assert not out.exists() and len(finished(out)) == CHUNKS
-    assert generate(out, "--workers", "2").wait(120) == 0
+    assert generate(out, "--workers", "2").wait(300) == 0
     assert sha256(out) == sha256(reference)
     assert not list(tmp_path.glob("*.parts")) and not list(tmp_path.glob("*.tmp"))
 
@@ -283,7 +311,7 @@ def test_what_cannot_be_repaired_is_said_to_be_so(reference, tmp_path, capsys):
     ],
 )
 def test_errors_of_use_are_one_line(capsys, tmp_path, monkeypatch, arguments, words):
-    monkeypatch.setattr(workers, "PATIENCE", 1)
+    monkeypatch.setattr(workers, "ANSWER", 1)
     assert main(["dataset", *SETTINGS, "--out", str(tmp_path / "small.h5"), *arguments]) == 2
     err = capsys.readouterr().err
     assert words in err and err.count("\n") == 1 and not list(tmp_path.iterdir())

@@ -23,7 +23,7 @@ from qfp.threads import cores, fixed
 from qfp.tools import SettingsError
 from qfp.values import check_memory
 
-PATIENCE = 5  # seconds for a scheduler to answer, and for its first worker
+ANSWER, PATIENCE = 30, 5  # seconds for a scheduler to answer, and for its first worker to be there
 WORKER = 2.5e8  # bytes of memory that a process takes at least
 AGAIN = "what is finished is kept, run the same command again to go on"
 
@@ -97,7 +97,7 @@ async def _identity(address):
     from distributed import Security, rpc
 
     async with rpc(address, connection_args=Security().get_connection_args("client")) as scheduler:
-        return await asyncio.wait_for(scheduler.identity(), PATIENCE)
+        return await asyncio.wait_for(scheduler.identity(), ANSWER)
 
 
 def _find_scheduler(address, where):
@@ -152,7 +152,7 @@ def cluster(address):
     _find_scheduler(address, where)
     # what it has to say comes as an exception, too
     logging.getLogger("distributed.client").setLevel(logging.CRITICAL)
-    with Client(address, timeout=PATIENCE, set_as_default=False) as client:
+    with Client(address, timeout=ANSWER, set_as_default=False) as client:
         _check_workers(client, address, where)
         executor = client.get_executor(pure=False)
         try:
