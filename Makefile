@@ -13,7 +13,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet --constraint constraints.txt
-NBVAL := --nbval-lax --nbval-current-env --nbval-sanitize-with tests/nbval_sanitize.cfg
+NBVAL := --nbval-lax --nbval-current-env --nbval-kernel-startup-timeout 600 --nbval-sanitize-with tests/nbval_sanitize.cfg
 
 # What a shell may have set for another Python does not reach this one.
 unexport PYTHONHOME PYTHONPATH PYTHONOPTIMIZE PIP_USER PIP_TARGET PIP_PREFIX PIP_ROOT PIP_REQUIRE_VIRTUALENV JUPYTER_PATH
@@ -88,7 +88,7 @@ test: $(STAMP)  ## unit and physics tests, notebook validation, pairs in sync, s
 
 # The book is built beside the reader's, from nothing, with every warning an error.
 the-tests:
-	@mkdir -p runs/check
+	@rm -rf runs/check && mkdir -p runs/check
 	$(BIN)/jupyter-book build -W -n --keep-going --all --path-output runs/check book > runs/check/book.log 2>&1 \
 	  || { grep -aE 'WARNING|ERROR' runs/check/book.log || tail -n 40 runs/check/book.log; echo "book build failed: runs/check/book.log"; exit 1; }
 	$(BIN)/ruff check --quiet && $(BIN)/ruff format --check --quiet

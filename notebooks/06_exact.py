@@ -86,7 +86,7 @@ inference_figures.band(wire.fields, measured, clean, expected.mean[0], spread)
 
 # %% tags=["nbval-check-output", "hide-input"]
 log, chi2 = likelihood.judge(measured, expected)
-print(f"chi2 {chi2[0]:.0f} of {len(measured)} fields")
+print(f"chi2 {chi2[0]:.1f} of {len(measured)} fields")
 
 # %% [markdown]
 # ## The posterior: candidates weighed

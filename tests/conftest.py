@@ -1,9 +1,13 @@
 """Every test starts from the same seeds and must leave torch's global state as it found it."""
 
+import os
 import random
 
 import numpy as np
 import pytest
+from hypothesis import HealthCheck, settings
+
+os.environ["CUDA_VISIBLE_DEVICES"] = ""  # what is compared here are sums of a processor
 
 import qfp  # noqa: F401  (chooses threads, before torch is loaded)
 
@@ -12,6 +16,22 @@ import torch  # isort: skip
 from qfp.live import browser  # isort: skip
 
 torch.set_num_threads(min(2, torch.get_num_threads()))
+# the same examples everywhere, however busy the machine
+settings.register_profile(
+    "qfp",
+    deadline=None,
+    database=None,
+    derandomize=True,
+    suppress_health_check=[HealthCheck.too_slow],
+)
+settings.load_profile("qfp")
+
+
+def pytest_collection_modifyitems(items):
+    """nbval lets a cell's output come 5 s late; a busy machine takes longer."""
+    for item in items:
+        if hasattr(item, "output_timeout"):
+            item.output_timeout = 120
 
 
 @pytest.fixture(autouse=True)

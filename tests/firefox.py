@@ -3,6 +3,7 @@ its own. No network: every address but this machine's is sent to a proxy that is
 
 import contextlib
 import json
+import os
 import shutil
 import socket
 import subprocess
@@ -11,7 +12,9 @@ import time
 from pathlib import Path
 
 NAMES = "firefox", "firefox-esr"
+PATIENCE = 300  # seconds for whatever it is asked: a machine may do much else
 PREFERENCES = {
+    "marionette.port": 0,  # a free one
     "network.proxy.type": 1,
     **{f"network.proxy.{kind}": "127.0.0.1" for kind in ("http", "ssl")},
     **{f"network.proxy.{kind}_port": 9 for kind in ("http", "ssl")},
@@ -36,10 +39,11 @@ class Firefox:
     """A window of Firefox behind a socket."""
 
     def __init__(self, port):
-        self.socket, self.number = _connected(port), 0
+        self.socket = socket.create_connection(("127.0.0.1", port), timeout=2 * PATIENCE)
+        self.answers, self.number = self.socket.makefile("rb"), 0
         self._read()  # what it is
         self.ask("WebDriver:NewSession", capabilities={"alwaysMatch": {}})
-        self.ask("WebDriver:SetTimeouts", script=120_000, pageLoad=120_000)
+        self.ask("WebDriver:SetTimeouts", script=1000 * PATIENCE, pageLoad=1000 * PATIENCE)
 
     def ask(self, command, **about):
         """Its answer to a command of Marionette."""
@@ -53,11 +57,13 @@ class Firefox:
     def _read(self):
         size = b""
         while not size.endswith(b":"):
-            size += self.socket.recv(1)
-        text = b""
-        while len(text) < int(size[:-1]):
-            text += self.socket.recv(1 << 16)
-        return json.loads(text)
+            size += self._bytes(1)
+        return json.loads(self._bytes(int(size[:-1])))
+
+    def _bytes(self, number):
+        found = self.answers.read(number)
+        assert len(found) == number, "firefox ended"
+        return found
 
     def open(self, address, width=1280, height=900):
         """Open an address in a window of this size [pixels]."""
@@ -72,11 +78,11 @@ class Firefox:
         assert isinstance(found, list), found
         return found[0]
 
-    def wait(self, condition, seconds=60):
+    def wait(self, condition):
         """Wait until an expression holds."""
-        end = time.monotonic() + seconds
+        end = time.monotonic() + PATIENCE
         while not self.evaluate(f"Boolean({condition})"):
-            assert time.monotonic() < end, f"waited {seconds} s in vain for {condition}"
+            assert time.monotonic() < end, f"waited {PATIENCE} s in vain for {condition}"
             time.sleep(0.05)
 
     def act(self, kind, *actions, **parameters):
@@ -93,30 +99,27 @@ class Firefox:
         return found
 
 
-def _connected(port):
-    """The socket, once somebody listens."""
-    for _ in range(600):
-        with contextlib.suppress(ConnectionRefusedError):
-            return socket.create_connection(("127.0.0.1", port), timeout=180)
+def _port(profile, running):
+    """The one that a Firefox chose, once it listens there."""
+    file, end = Path(profile) / "MarionetteActivePort", time.monotonic() + PATIENCE
+    while not (file.exists() and file.read_text()):
+        assert time.monotonic() < end and running.poll() is None, "firefox did not start"
         time.sleep(0.1)
-    raise AssertionError("firefox did not start")
+    return int(file.read_text())
 
 
 @contextlib.contextmanager
 def launched():
     """A Firefox without a window, in a profile of its own."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as profile:
-        own = {**PREFERENCES, "marionette.port": port}
-        lines = [f"user_pref({json.dumps(k)}, {json.dumps(v)});\n" for k, v in own.items()]
+        lines = [f"user_pref({json.dumps(k)}, {json.dumps(v)});\n" for k, v in PREFERENCES.items()]
         (Path(profile) / "user.js").write_text("".join(lines))
         flags = "--headless --marionette --remote-allow-system-access --no-remote --profile".split()
         quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
-        running = subprocess.Popen([installed(), *flags, profile], **quiet)
+        own = os.environ | {"HOME": profile}  # it does not start in another user's
+        running = subprocess.Popen([installed(), *flags, profile], env=own, **quiet)
         try:
-            yield Firefox(port)
+            yield Firefox(_port(profile, running))
         finally:
             running.terminate()
-            running.wait(timeout=30)
+            running.wait(PATIENCE)

@@ -140,8 +140,8 @@ def test_a_page_loads_at_most_two_megabytes_before_it_is_touched(index):
 
 
 def wait(watched, condition=browser.READY):
-    """Wait until something holds in the page; 60 s, for machines that do much else."""
-    watched.page.wait_for_function(condition, timeout=60_000)
+    """Wait until something holds in the page."""
+    watched.page.wait_for_function(condition)
 
 
 @pytest.fixture(scope="module")
@@ -173,7 +173,8 @@ SETTLED = """() => {
 
 def settled(shown):
     """(antidots, curve (F,), LDOS (L W,)) of a page once it has followed."""
-    shown.wait_for_function(SETTLED, timeout=60_000)
+    shown.wait_for_function(SETTLED)
+    shown.evaluate("new Promise(requestAnimationFrame)")  # in which the rest is drawn
     scene, curve, image = shown.evaluate(
         "[QFP_LIVE.live[0].scene().antidots, Array.from(QFP_LIVE.live[0].curve()),"
         " Array.from(QFP_LIVE.live[0].image)]"
@@ -342,10 +343,10 @@ def test_the_current_is_shown_and_hidden(fresh):
     assert fresh.evaluate(ink) == 0
     fresh.get_by_role("button", name="Show the current").click()
     wait_for_ink = f"() => ({ink})() > 500"
-    fresh.wait_for_function(wait_for_ink, timeout=60_000)
+    fresh.wait_for_function(wait_for_ink)
     assert fresh.get_by_text("adds up to G").is_visible()
     fresh.get_by_role("button", name="Hide the current").click()
-    fresh.wait_for_function(f"() => ({ink})() === 0", timeout=60_000)
+    fresh.wait_for_function(f"() => ({ink})() === 0")
 
 
 @needs_browser
@@ -426,7 +427,7 @@ def test_copies_share_the_curve(fresh):
         after, again, _ = settled(fresh)
         assert after != before
         assert abs(again - curve).max() < 1e-9
-        fresh.wait_for_function("document.querySelector('.qfp-note').textContent", timeout=60_000)
+        fresh.wait_for_function("document.querySelector('.qfp-note').textContent")
         seen.append(fresh.locator(".qfp-note").inner_text())
     words = ["wall to wall", "along the wire", "lead to lead"]
     assert all("the same curve" in text for text in seen)

@@ -26,6 +26,8 @@ LOOKS = {
     "phone": {"size": (390, 844)},
 }
 
+APPEARED = "document.getAnimations().every((one) => one.playState === 'finished')"
+
 
 @pytest.mark.parametrize("look", LOOKS)
 @pytest.mark.parametrize(
@@ -61,7 +63,7 @@ def test_a_word_is_explained_and_a_figure_shown_large(chromium, look):
         shown = page.get_by_role("dialog").locator("img")
         assert shown.get_attribute("alt") == figure.locator("img").get_attribute("alt")
         assert shown.bounding_box()["width"] > figure.bounding_box()["width"]
-        page.wait_for_timeout(300)  # until it has appeared
+        page.wait_for_function(APPEARED)
         assert Axe().run(page, options=RULES).response["violations"] == []
         page.keyboard.press("Escape")
         page.wait_for_function(f"{focus}.className === 'qfp-enlarge'")
@@ -73,7 +75,8 @@ def test_a_finger_reads_a_word_before_it_follows_the_link(chromium):
     with browser.opened(chromium, path, has_touch=True, **LOOKS["phone"]) as found:
         term = found.page.locator("a.term").first
         term.tap()
-        assert found.page.get_by_role("tooltip").count() == 1 and "06_exact" in found.page.url
+        found.page.get_by_role("tooltip").wait_for()
+        assert "06_exact" in found.page.url
         term.tap()
         found.page.wait_for_url("**/glossary.html#*")
 

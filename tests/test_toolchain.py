@@ -212,7 +212,8 @@ def test_a_page_shows_no_progress_bar():
     """A library that is made on a fresh machine must leave no trace in a page's output."""
     source = "from qfp.tools import progress_bar\nprint(len([*progress_bar(range(3))]))"
     page = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(source)])
-    nbclient.NotebookClient(page, kernel_name="python3").execute()
+    patience = {"startup_timeout": 600, "iopub_timeout": 600}
+    nbclient.NotebookClient(page, kernel_name="python3", **patience).execute()
     (output,) = page.cells[0].outputs
     assert (output.name, output.text) == ("stdout", "3\n")
 

@@ -11,11 +11,14 @@ import signal
 import time
 from concurrent.futures import Future
 
+from qfp import values
+
 
 def prepare(job, run):
     """Let all befall this process that a job asks for; run: (words) -> exit code, of another
     process's command line."""
     signal.signal(signal.SIGINT, signal.default_int_handler)  # ignored in a shell's background
+    values.memory = lambda: 16 * 2**30  # what is refused must not hang on the machine
     if "at" in job:
         watch(*job["at"], lambda: joined(job, run))
     if "clock" in job:

@@ -16,7 +16,7 @@ from qfp.tools import SettingsError, one_line, reason, write_atomic
 from qfp.values import parsed
 
 
-@settings(deadline=None, max_examples=300)
+@settings(max_examples=300)
 @given(st.text(alphabet=st.characters(), max_size=40))
 @example("!!binary aGk=")
 @example("[" * 3000)
@@ -51,7 +51,7 @@ def test_a_whole_number_is_what_it_says(value):
     assert parsed(str(value), "here") == value and type(parsed(str(value), "here")) is int
 
 
-@settings(deadline=None, max_examples=100)
+@settings(max_examples=100)
 @given(
     st.sampled_from(["seed", "device.width", "training.learning_rate", "weights", "x.y"]), st.text()
 )
@@ -67,7 +67,6 @@ def test_any_change_of_a_setting_is_taken_or_one_line(key, text):
         assert config.weights == text  # as it was typed
 
 
-@settings(deadline=None)
 @given(st.text(alphabet=st.characters(exclude_categories=["Cs"])))
 def test_a_parameter_that_is_text_stays_what_was_typed(text):
     types = {"curve": str}.get

@@ -39,6 +39,7 @@ KERNEL = [
     "--InlineBackend.figure_formats={'svg'}",  # sharp on every screen, and no clock in the file
     "--InlineBackend.print_figure_kwargs={'bbox_inches': 'tight', 'metadata': {'Date': None}}",
 ]
+PATIENCE = 600  # seconds for a kernel to start, and for an output: a machine may do much else
 
 
 def _execute(source, target, cwd, parameters, name):
@@ -54,6 +55,8 @@ def _execute(source, target, cwd, parameters, name):
             kernel_name="python3",
             progress_bar=False,
             log_output=False,
+            start_timeout=PATIENCE,
+            iopub_timeout=PATIENCE,
             extra_arguments=KERNEL,
         )
     except papermill.PapermillExecutionError as error:

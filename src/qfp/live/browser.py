@@ -10,7 +10,7 @@ from qfp.tools import SettingsError
 NAMES = "chromium", "chromium-browser", "google-chrome", "google-chrome-stable"
 LOCAL = "file:", "blob:", "data:"
 DOUBLE = "?tables=double"  # whatever the memory of the machine
-PATIENCE = 60_000  # [ms] until a page is ready
+PATIENCE = 300_000  # [ms] for whatever a page is asked: a machine may do much else
 READY = "() => window.QFP_LIVE && QFP_LIVE.live.length && QFP_LIVE.live[0].curve()"
 
 
@@ -74,6 +74,7 @@ def opened(chromium, path, size=(1280, 900), query=DOUBLE, **settings):
     """
     viewport = dict(zip(("width", "height"), size))
     page = chromium.new_page(viewport=viewport, offline=True, **settings)
+    page.set_default_timeout(PATIENCE)
     watched = Watched(page)
     page.on("console", lambda m: m.type == "error" and watched.errors.append(m.text))
     page.on("pageerror", lambda error: watched.errors.append(str(error)))
@@ -85,7 +86,7 @@ def opened(chromium, path, size=(1280, 900), query=DOUBLE, **settings):
 
 def ready(page):
     """Wait until the page's first whole curve is there."""
-    page.wait_for_function(READY, timeout=PATIENCE)
+    page.wait_for_function(READY)
 
 
 SOLVE = """async ([antidots, radii, field, force]) => {
