@@ -49,10 +49,9 @@ def _noise_axis(ax, noise):
     ax.minorticks_off()
 
 
-def _line(ax, noise, spread, **options):
+def _line(ax, noise, spread, width=1.2, **options):
     """Mean with its band over the noise level."""
-    options = {"markersize": 3.5, "linewidth": 1.2, **options}
-    (drawn,) = ax.plot(noise, spread["mean"], **options)
+    (drawn,) = ax.plot(noise, spread["mean"], markersize=width + 2.3, linewidth=width, **options)
     band = spread["low"], spread["high"]
     ax.fill_between(noise, *band, color=drawn.get_color(), alpha=0.2, linewidth=0)
 
@@ -106,11 +105,9 @@ def score_pointing(part):
         looks = zip([BLUE, ORANGE, PURPLE, "black"], "osD^", [3.5, 1.2, 1.2, 1.2])
         for (color, marker, width), (label, row) in zip(looks, part["rows"].items()):
             key = f"{kind}_random" if f"{kind}_random" in row else kind
-            look = {"color": color, "marker": marker, "linewidth": width, "label": label}
-            _line(ax, noise, row[key], markersize=2.5 + width, **look)
-            if f"{key}_other" in row:
-                other = row[f"{key}_other"]["mean"]
-                ax.plot(noise, other, color=color, linestyle=":", linewidth=1.2)
+            _line(ax, noise, row[key], width, color=color, marker=marker, label=label)
+            if other := row.get(f"{key}_other"):
+                ax.plot(noise, other["mean"], color=color, linestyle=":", linewidth=1.2)
         for level in part["marked"]:
             ax.axvline(level, color=GREY, linestyle="--", linewidth=0.8)
         _noise_axis(ax, noise)
