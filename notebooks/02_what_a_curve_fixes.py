@@ -119,7 +119,7 @@ print(text.placements_text(result) if result else "")
 # (`qfp decode --temperature`), both from every third field. In two more rows a voltage probe {cite:p}`brouwer1997` destroys phase
 # coherence, and no decoder knows it. It couples equally to all sites.
 
-# %% mystnb={"figure": {"caption": "Right answers, and answers flagged as not explained, for curves at rising temperature $k_B T$ and with dephasing $\\eta$, half of ħ over the time in which an electron loses its phase (results/thermal.json). A flag is good on a wrong answer and bad on a right one; the network has none. n = 16 wires per row; bars: 95 % intervals. Dotted: 95 %.", "name": "limits-warm"}, "image": {"alt": "Three panels of points with intervals. Exact inference that takes the curve for a cold one and the network fall to zero as temperature rises, the former with every answer flagged; exact inference that knows the temperature stays near one."}} tags=["hide-input"]
+# %% mystnb={"figure": {"caption": "Right answers, and answers flagged as not explained, for curves at rising temperature $k_B T$ and with dephasing $\\eta$, half of ħ over the time in which an electron loses its phase (results/thermal.json). A flag is good on a wrong answer and bad on a right one; the network has none. Bars: 95 % intervals. Dotted: 95 %.", "name": "limits-warm"}, "image": {"alt": "Three panels of points with intervals. Exact inference that takes the curve for a cold one and the network fall to zero as temperature rises, the former with every answer flagged; exact inference that knows the temperature stays near one, within one site."}} tags=["hide-input"]
 warm = shown.if_measured(config.weights, thermal.STUDY)
 whiskers(text.thermal_panels(warm), ("within_1", "within_0", "flagged")) if warm else None
 
@@ -130,8 +130,8 @@ Markdown(shown.table(thermal.STUDY, config.weights))
 # - **The network fails on warm curves**: at $k_B T =$ {result}`thermal:temperature.2.value` $t$ it is right to the site in
 #   {result}`thermal:temperature.2.network.exact:.0%`.
 # - **The posterior that assumes $T = 0$ fails too, and says so**: there it flags
-#   {result}`thermal:temperature.2.plain.flagged:.0%`. At {result}`thermal:temperature.1.value` $t$ it is still right, and flags
-#   {result}`thermal:temperature.1.plain.flagged:.0%`.
+#   {result}`thermal:temperature.2.plain.flagged:.0%`. At {result}`thermal:temperature.1.value` $t$ it is right in
+#   {result}`thermal:temperature.1.plain.exact:.0%`, and flags {result}`thermal:temperature.1.plain.flagged:.0%`.
 # - **Knowing the temperature restores most of the reading**: {result}`thermal:temperature.2.known.exact:.0%` to the site and
 #   {result}`thermal:temperature.2.known.within_1:.0%` within one site at {result}`thermal:temperature.2.value` $t$,
 #   {result}`thermal:temperature.3.known.exact:.0%` and {result}`thermal:temperature.3.known.within_1:.0%` at
@@ -147,8 +147,8 @@ Markdown(shown.table(thermal.STUDY, config.weights))
 #   strong {result}`limits:strength.2.exact:.0%` are right at a mean probability of {result}`limits:strength.2.certainty:.0%`. At
 #   {result}`limits:strength.3.value:.0f` times the expansion fails, and its probabilities mean nothing.
 # - **Few warm wires.** The intervals are wide, and {numref}`limits-scan` and {numref}`limits-warm` use different wires and
-#   fields. At {result}`thermal:temperature.1.value` $t$ the numerical error allowed for the average was doubled after two of
-#   these very wires had been flagged falsely: that row is no clean test.
+#   fields. At {result}`thermal:temperature.1.value` $t$ the numerical error allowed for the average was doubled after two wires
+#   had been flagged falsely; they are not among these.
 #
 # ## Exercise
 #

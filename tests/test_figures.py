@@ -366,3 +366,12 @@ def test_figure_draws(name):
     assert picture.startswith(b"\x89PNG") and len(picture) > 5000
     assert dict(matplotlib.rcParams) == settings, "the style must not leak"
     assert not plt.get_fignums(), "pyplot must not know the figure, or a notebook shows it twice"
+
+
+def test_names_of_rows_are_words_and_formulas():
+    score = {"right": 0.9, "right_interval": [0.8, 0.95]}
+    rows = dict.fromkeys(("$k_BT$ = 0 t", "no_curve", "test"), score)
+    names = {"test": "test_curves"}
+    figure = shares.whiskers({"": rows}, {"right": ("right", "black", "o")}, names)
+    told = [label.get_text() for label in figure.axes[0].get_yticklabels()]
+    assert told == ["$k_BT$ = 0 t", "no curve", "test_curves"]

@@ -95,9 +95,8 @@ def whiskers(panels, columns=("within_1", "within_0"), names=None, wanted=0.95):
             look = {"fmt": marker, "color": color, "markersize": 4.5, "elinewidth": 1.6}
             ax.errorbar(share, y, xerr=list(zip(*off)) or None, label=name, **look)
         ax.set(ylim=(len(labels) - 0.5, -0.5), xlim=(-0.02, 1.02))
-        ax.set_yticks(
-            range(len(labels)), [(names or {}).get(x, x.replace("_", " ")) for x in labels]
-        )
+        plain = {x: x if "$" in x else x.replace("_", " ") for x in labels}  # formulas stay
+        ax.set_yticks(range(len(labels)), [(plain | (names or {}))[x] for x in labels])
         ax.xaxis.set_major_formatter(PercentFormatter(1, decimals=0))
         ax.set_title(title, loc="left")
         ax.grid(axis="x", alpha=0.3)
