@@ -167,6 +167,13 @@ def test_stops_at_the_first_error_and_names_it_in_one_line(committed):
     }
 
 
+def test_a_kernel_that_dies_is_one_line(committed, caplog):
+    replace(committed / "notebooks" / "01_first.ipynb", "print(6 * 7)", "import os; os._exit(1)")
+    with pytest.raises(SettingsError, match="01_first.ipynb: DeadKernelError: Kernel died"):
+        run("smoke", only="01")
+    assert "Kernel died" not in caplog.text
+
+
 @pytest.mark.parametrize(
     "preset, parameters, message",
     [

@@ -32,7 +32,8 @@ def beyond(field):
     if kind in (int, float):
         low, high = rule["low"], rule["high"]
         near = [low - 1, high * 2 + 1] if kind is int else [f"{low - 1:.6e}", f"{high * 2:.6e}"]
-        return [*map(str, near), ".nan", "text", "true"] + (["2.5"] if kind is int else ["1e999"])
+        part = "2.25" if rule.get("halves") else "2.5"
+        return [*map(str, near), ".nan", "text", "true", part if kind is int else "1e999"]
     return []
 
 
@@ -387,7 +388,7 @@ NOTEBOOKS = [
     ("run -p colour.width=3 --only 08", "the sections are"),
     ("run -p preset=paper --only 08", "--preset"),
     ("run -p training.minuts=3 --only 08", "unknown key 'minuts'"),
-    ("run -p training.batch=0 --only 08", "batch must be int"),
+    ("run -p training.batch=-1 --only 08", "batch must be int"),
     ("run -p network.channels=[0,0] --only 08", "each of channels"),
 ]
 OTHERS = [

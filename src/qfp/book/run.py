@@ -8,6 +8,7 @@ notebooks again in place.
 import datetime
 import importlib.metadata
 import json
+import logging
 import platform
 import resource
 import sys
@@ -46,6 +47,7 @@ def _execute(source, target, cwd, parameters, name):
     """papermill on one notebook; the first failing cell becomes a one-line SettingsError."""
     import papermill
 
+    logging.getLogger("papermill").setLevel(logging.CRITICAL)  # it would say an error twice
     try:
         papermill.execute_notebook(
             str(source),
