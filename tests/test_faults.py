@@ -175,7 +175,7 @@ def test_a_killed_worker_of_a_cluster_changes_nothing(reference, cluster, tmp_pa
     victim = worker("--nthreads", "1")
     worker("--nthreads", "2")  # its threads take turns
     # one that the scheduler does not know cannot be missed
-    wait(lambda: log.read_text().count("Register worker") == 2, victim)
+    wait(lambda: log.read_text().count("Register worker") >= 2, victim)
     number = random.Random(1).randrange(3, 12)
     job = generate(out, "--scheduler", address, held=number)
     wait(lambda: len(finished(out)) == number, job)

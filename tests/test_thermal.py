@@ -8,6 +8,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 import torch
+from test_train import TINY
 
 import qfp
 from qfp import cli
@@ -296,13 +297,7 @@ def test_the_study_reads_warm_curves_of_wires_never_looked_at(tmp_path, monkeypa
     small = {
         "device": wire | {"field_points": 12, "field_max": 0.1},
         "dataset": {"configurations": 160, "potentials": 1},
-        "network": {
-            "channels": [8, 16],
-            "condition_channels": [4, 4],
-            "condition_width": 16,
-            "condition_hidden": 16,
-            "grid_width": 40,
-        },
+        "network": TINY,
         "training": {"batch": 2, "curve_batch": 2, "max_steps": 2, "precision": "fp32"},
     }
     config = load_preset("smoke", **small)
